@@ -1,0 +1,144 @@
+//! Relative paths from outside: archive entries, RECORD rows, layer files.
+//! Invariant: joined to a folder, a [`SafePath`] names something below that folder on every platform.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A non-empty relative path with `/` between its parts, none of them empty, `.` or `..`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SafePath(Box<str>);
+
+/// A path that could leave its folder, or that some platform cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the path {path:?} {reason}")]
+pub struct UnsafePath {
+    /// The path as it was given.
+    pub path: String,
+    /// What is wrong with it, as a predicate.
+    pub reason: &'static str,
+}
+
+impl SafePath {
+    /// Checks a path from outside. A leading `./`, doubled slashes and a trailing slash are dropped.
+    ///
+    /// # Errors
+    /// Where the path is empty, absolute, has a drive letter, `..`, a backslash or a NUL, or is longer than 4,096 bytes.
+    pub fn new(path: &str) -> Result<Self, UnsafePath> {
+        let refuse = |reason| {
+            Err(UnsafePath {
+                path: path.chars().take(200).collect(),
+                reason,
+            })
+        };
+        if path.len() > 4096 {
+            return refuse("is longer than 4,096 bytes");
+        }
+        if path.starts_with('/') {
+            return refuse("is absolute");
+        }
+        if path.bytes().any(|byte| byte == 0) {
+            return refuse("has a NUL character");
+        }
+        if path.contains('\\') {
+            return refuse("has a backslash");
+        }
+        if path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic() {
+            return refuse("has a drive letter");
+        }
+        let clean = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+        if clean.clone().any(|part| part == "..") {
+            return refuse("climbs out with `..`");
+        }
+        if clean.clone().any(|part| part.len() > 255) {
+            return refuse("has a part longer than 255 bytes");
+        }
+        let mut text = String::with_capacity(path.len());
+        for part in clean {
+            if !text.is_empty() {
+                text.push('/');
+            }
+            text.push_str(part);
+        }
+        if text.is_empty() {
+            refuse("is empty")
+        } else {
+            Ok(Self(text.into_boxed_str()))
+        }
+    }
+
+    /// The text, `/` between parts.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path for the file system.
+    pub fn as_path(&self) -> &Path {
+        Path::new(&*self.0)
+    }
+
+    /// Where it lies below `folder`.
+    pub fn below(&self, folder: &Path) -> PathBuf {
+        folder.join(self.as_path())
+    }
+
+    /// The folder part; `None` for a single name.
+    pub fn parent(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
+    /// The last part.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+    }
+}
+
+impl fmt::Display for SafePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SafePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_stay_inside() {
+        for (path, expected) in [
+            ("a", "a"),
+            ("a/b.py", "a/b.py"),
+            ("./a//b/", "a/b"),
+            ("..a/b..", "..a/b.."),
+            ("ü/…", "ü/…"),
+        ] {
+            assert_eq!(SafePath::new(path).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn paths_that_do_not() {
+        let long = "x".repeat(300);
+        for path in [
+            "",
+            ".",
+            "/",
+            "/etc/passwd",
+            "../a",
+            "a/../../b",
+            "a/..",
+            "C:/x",
+            "c:x",
+            "a\\b",
+            "a\0b",
+            &long,
+        ] {
+            assert!(SafePath::new(path).is_err(), "{path:?}");
+        }
+    }
+}
