@@ -1,0 +1,1 @@
+//! Metadata, whole and broken.

@@ -1,0 +1,1 @@
+//! Pages of both formats, whole and broken.
