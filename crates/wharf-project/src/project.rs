@@ -1,0 +1,135 @@
+//! Everything that the files of a project say, gathered from a folder.
+//! Invariant: deterministic in the files and in the environment that is passed in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pep440_rs::VersionSpecifiers;
+use serde::Serialize;
+use wharf_core::{Origin, PackageName, Span, Target, Timestamp};
+
+use crate::index::{Formats, IndexSettings, NetworkSettings, Prereleases, ResolutionMode};
+use crate::requirement::{Base, RootRequirement, project_path};
+
+/// Which kind of file states the project's requirements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ManifestKind {
+    /// `wharf.toml`.
+    Wharf,
+    /// `pyproject.toml`.
+    Pyproject,
+    /// `requirements*.txt`.
+    Requirements,
+}
+
+/// The `[policy]` table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Versions younger than this are left out.
+    pub cooldown: Span,
+    /// Versions uploaded after this are left out.
+    pub exclude_newer: Option<Timestamp>,
+    /// Packages whose build scripts may run; later versions enforce it.
+    pub scripts: Vec<String>,
+}
+
+/// The project as a package of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SelfPackage {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version where it is static.
+    pub version: Option<String>,
+    /// The extras that it offers.
+    pub extras: Vec<String>,
+}
+
+/// Something odd that does not stop the command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A stable code such as `config/missing-find-links`.
+    pub code: &'static str,
+    /// In words, with the place where there is one.
+    pub message: String,
+    /// Where.
+    pub origin: Option<Origin>,
+}
+
+/// How a project is looked for and read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Requirements files to read instead of what the folder has.
+    pub files: Vec<PathBuf>,
+    /// The environment's variables.
+    pub environment: BTreeMap<String, String>,
+    /// Where the system's configuration files (`etc/…`) are looked for: `/`, or a test's own folder.
+    pub system_root: PathBuf,
+    /// The environment that pip's site-wide file belongs to.
+    pub site: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { files: Vec::new(), environment: BTreeMap::new(), system_root: PathBuf::from("/"), site: None }
+    }
+}
+
+/// A project as its files state it.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its folder, absolute.
+    pub root: PathBuf,
+    /// Which kind of file states its requirements.
+    pub manifest: ManifestKind,
+    /// That file, absolute; edits go there.
+    pub manifest_path: PathBuf,
+    /// Its name.
+    pub name: Option<String>,
+    /// The Python versions it supports.
+    pub requires_python: Option<VersionSpecifiers>,
+    /// Where that is written.
+    pub requires_python_origin: Option<Origin>,
+    /// What it needs, of every group.
+    pub roots: Vec<RootRequirement>,
+    /// Bounds on packages that something else asks for.
+    pub constraints: Vec<RootRequirement>,
+    /// Requirements that replace every other one of their name.
+    pub overrides: Vec<RootRequirement>,
+    /// The targets it declares; empty means this machine.
+    pub targets: Vec<Target>,
+    /// Its policy.
+    pub policy: Policy,
+    /// The project as a package to be installed in place; it is among the roots as well.
+    pub self_package: Option<SelfPackage>,
+    /// Where packages are looked for.
+    pub indexes: IndexSettings,
+    /// Whether the project itself (not the machine) forbids indexes.
+    pub no_index_declared: bool,
+    /// How the network is reached.
+    pub network: NetworkSettings,
+    /// Which kinds of archive may be used.
+    pub formats: Formats,
+    /// When prereleases are chosen.
+    pub prereleases: Prereleases,
+    /// Which versions are chosen.
+    pub resolution: ResolutionMode,
+    /// Whether every file must match a hash that the project states.
+    pub require_hashes: bool,
+    /// Every file that was read or whose absence mattered, absolute, for the nothing-to-do check.
+    pub inputs: Vec<PathBuf>,
+    /// What is odd.
+    pub warnings: Vec<Warning>,
+}
+
+impl Project {
+    /// A path as messages and lockfiles show it: relative to the project's root where it lies inside.
+    pub fn shown_path(&self, path: &Path) -> String {
+        project_path(&path.to_string_lossy(), Base { root: &self.root, folder: &self.root })
+    }
+
+    /// The lockfile's path.
+    pub fn lock_path(&self) -> PathBuf {
+        self.root.join("wharf.lock")
+    }
+}
