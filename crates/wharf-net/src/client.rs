@@ -4,20 +4,21 @@
 //! request. An answer from the cache says how old it is. When a server is out of order, an older answer is used if
 //! there is one, and the user is told so once per server.
 
-use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::collections::{HashMap, HashSet, hash_map};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::watch;
 use url::Origin;
 use wharf_core::{Event, Sinks, WebUrl};
 use wharf_sys::Governor;
 
 use crate::auth::Logins;
+use crate::body::{range_reply, read_body};
 use crate::cache::{Body, Cache, CachedState, Entry, Header, Identity, millis, now_millis};
 use crate::error::{NetError, TransportKind};
 use crate::freshness::{self, CachingHeaders, FOREVER, HEURISTIC, Lifetime, NEGATIVE};
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     outages: Mutex<HashMap<Origin, Instant>>,
     /// What the user was already warned about.
     warned: Mutex<HashSet<String>>,
+    /// Servers that were spoken to, or are being spoken to for the first time.
+    contacts: Mutex<HashMap<Origin, watch::Receiver<()>>>,
 }
 
 /// A page to get through the cache.
@@ -166,6 +169,7 @@ impl Client {
             http: OnceLock::new(),
             outages: Mutex::default(),
             warned: Mutex::default(),
+            contacts: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -396,6 +400,7 @@ impl Inner {
         }
         let http = self.http.get_or_init(|| transport::build(&self.settings));
         let http = http.as_ref().map_err(|error| Failure::stop(error.clone()))?;
+        let _first = self.first_contact(place).await;
         let line = Line {
             http,
             settings: &self.settings,
@@ -403,6 +408,29 @@ impl Inner {
             governor: &self.governor,
         };
         line.exchange(method, url, place, headers).await
+    }
+
+    /// Lets the first exchange with an encrypted server go ahead alone. If the server speaks HTTP/2, all that
+    /// follow share its connection; without this, fifty requests at once make fifty handshakes of which one is used.
+    /// Whoever gets the sender is first; dropping it, after whatever outcome, lets the others go.
+    async fn first_contact(&self, place: &WebUrl) -> Option<watch::Sender<()>> {
+        if place.as_url().scheme() != "https" {
+            return None;
+        }
+        let mut others = {
+            let mut contacts = self.contacts.lock().unwrap_or_else(PoisonError::into_inner);
+            match contacts.entry(place.as_url().origin()) {
+                hash_map::Entry::Occupied(known) => known.get().clone(),
+                hash_map::Entry::Vacant(unknown) => {
+                    let (first, others) = watch::channel(());
+                    unknown.insert(others);
+                    return Some(first);
+                }
+            }
+        };
+        // Nothing is ever sent: this ends when the sender is gone.
+        let _ = others.changed().await;
+        None
     }
 
     fn page_headers(&self, accept: &str) -> HeaderMap {
@@ -674,128 +702,6 @@ fn not_found(url: WebUrl, status: u16) -> (Page, Lifetime) {
     (page, lifetime)
 }
 
-async fn range_reply(
-    url: &WebUrl,
-    exchange: Exchange,
-    range: Range,
-    limit: u64,
-) -> Result<RangeReply, Failure> {
-    let mut exchange = exchange;
-    let headers = exchange.response.headers();
-    let plain =
-        text(headers, header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-    let length = exchange.response.content_length();
-    match exchange.response.status().as_u16() {
-        206 if plain => {
-            let place = text(headers, header::CONTENT_RANGE).and_then(content_range);
-            let Some((start, end, total)) = place else {
-                return Ok(RangeReply::Unsupported);
-            };
-            let fits = match range {
-                Range::Bytes(from, to) => start == from && end == to.min(total),
-                Range::Suffix(length) => end == total && start == total.saturating_sub(length),
-            };
-            if !fits {
-                return Ok(RangeReply::Unsupported);
-            }
-            let body = read_raw(url, &mut exchange, end - start).await?;
-            if body.len() as u64 != end - start {
-                let message = format!("{} bytes came where {} were announced", body.len(), end - start);
-                return Err(Failure::again(broken(url, message)));
-            }
-            Ok(RangeReply::Partial(body, total))
-        }
-        200 if plain && length.is_some_and(|length| length <= limit) => {
-            Ok(RangeReply::Whole(read_raw(url, &mut exchange, limit).await?))
-        }
-        // Dropping the exchange here ends the transfer: nobody reads what is too large.
-        _ => Ok(RangeReply::Unsupported),
-    }
-}
-
-/// Reads `Content-Range: bytes 0-99/1234` as start, end (exclusive) and total. `None` for unknown totals, other
-/// units and nonsense. Source: RFC 9110, section 14.4.
-#[must_use]
-pub fn content_range(value: &str) -> Option<(u64, u64, u64)> {
-    let (unit, rest) = value.trim().split_once(' ')?;
-    let (range, total) = rest.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    let (start, end, total) = (number(first)?, number(last)?.checked_add(1)?, number(total)?);
-    (unit.eq_ignore_ascii_case("bytes") && start < end && end <= total).then_some((start, end, total))
-}
-
-/// Reads a body as it comes, of at most `limit` bytes.
-async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
-    let too_large = || {
-        Failure::stop(NetError::TooLarge {
-            url: url.without_credentials(),
-            limit,
-        })
-    };
-    let announced = exchange.response.content_length();
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = exchange
-        .response
-        .chunk()
-        .await
-        .map_err(|error| transport::transport(url, error))?
-    {
-        if (body.len() + chunk.len()) as u64 > limit {
-            return Err(too_large());
-        }
-        if body.is_empty() && announced == Some(chunk.len() as u64) {
-            return Ok(chunk);
-        }
-        if body.is_empty() {
-            // Announced lengths are believed up to a point only.
-            body.reserve(
-                usize::try_from(announced.unwrap_or(0).min(16 << 20))
-                    .unwrap_or(0)
-                    .max(chunk.len()),
-            );
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// Reads a body and undoes its content coding.
-async fn read_body(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
-    let coding = text(exchange.response.headers(), header::CONTENT_ENCODING).map(str::to_ascii_lowercase);
-    let raw = read_raw(url, exchange, limit).await?;
-    let Some(coding) = coding.filter(|coding| !coding.is_empty() && coding != "identity" && !raw.is_empty())
-    else {
-        return Ok(raw);
-    };
-    let decoded = match coding.as_str() {
-        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
-        "zstd" => {
-            zstd::stream::read::Decoder::new(raw.as_ref()).and_then(|decoder| read_limited(decoder, limit))
-        }
-        _ => Err(std::io::ErrorKind::Unsupported.into()),
-    };
-    let url = url.without_credentials();
-    match decoded {
-        Ok(Some(body)) => Ok(body),
-        Ok(None) => Err(Failure::stop(NetError::TooLarge { url, limit })),
-        Err(_) => Err(Failure::again(NetError::Encoding {
-            url,
-            encoding: coding,
-        })),
-    }
-}
-
-/// Reads at most `limit` bytes; `None` if there are more.
-fn read_limited(reader: impl Read, limit: u64) -> std::io::Result<Option<Bytes>> {
-    let mut body = Vec::new();
-    let length = reader.take(limit.saturating_add(1)).read_to_end(&mut body)?;
-    Ok((length as u64 <= limit).then(|| body.into()))
-}
-
 pub(crate) fn broken(url: &WebUrl, message: String) -> NetError {
     let kind = TransportKind::Broken;
     NetError::Transport {
@@ -839,20 +745,6 @@ fn words(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn content_ranges() {
-        let check = |value: &str, expected| assert_eq!(content_range(value), expected, "{value}");
-        check("bytes 0-99/1234", Some((0, 100, 1234)));
-        check("Bytes 1233-1233/1234", Some((1233, 1234, 1234)));
-        check("bytes 0-99/*", None);
-        check("bytes */1234", None);
-        check("bytes 5-4/10", None);
-        check("bytes 0-10/10", None);
-        check("bytes 0-18446744073709551615/18446744073709551615", None);
-        check("pages 0-1/2", None);
-        check("", None);
-    }
 
     #[test]
     fn ages_for_people() {

@@ -13,7 +13,8 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use wharf_core::{Algorithm, Digest, Event, Sinks, TaskId, WebUrl};
 
-use crate::client::{Client, broken, content_range, text, value};
+use crate::body::content_range;
+use crate::client::{Client, broken, text, value};
 use crate::error::NetError;
 use crate::hash::{Hashers, strongest};
 use crate::retry::Failure;

@@ -3,6 +3,7 @@
 //! The map of the crate:
 //! - [`settings`]: what the user can turn: timeouts, certificates, proxies, mirrors, credentials;
 //! - [`client`]: the [`Client`] and its cached, plain and ranged requests; [`download`] streams files to disk;
+//! - [`body`]: reading what comes, to a limit;
 //! - [`cache`]: the disk cache: one file per answer; [`freshness`]: how long an answer may be used;
 //! - [`auth`] and [`netrc`]: who we are to whom; [`tls`]: whom we trust;
 //! - [`retry`]: when to try again; [`transport`]: one attempt, redirects included;
@@ -13,6 +14,7 @@
 //! error or the cache.
 
 pub mod auth;
+pub mod body;
 pub mod cache;
 pub mod client;
 pub mod download;

@@ -306,6 +306,13 @@ fn find_cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) ->
 
 /// The causes of an error in one line, without repeating what the next one says again.
 fn causes(error: &(dyn StdError + 'static)) -> String {
+    // What the HTTP library says on its way out, which adds nothing to the cause.
+    const EMPTY: [&str; 4] = [
+        "error sending request",
+        "client error (Connect)",
+        "client error (SendRequest)",
+        "dns error",
+    ];
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {
@@ -315,11 +322,15 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
         }
         next = cause.source();
     }
-    // The library's own first words ("error sending request") say less than ours.
-    if texts.len() > 1 {
-        texts.remove(0);
-    }
-    texts.join(": ")
+    let last = texts.len().saturating_sub(1);
+    let telling = texts
+        .iter()
+        .enumerate()
+        .filter(|(at, text)| *at == last || !EMPTY.contains(&text.as_str()));
+    telling
+        .map(|(_, text)| text.as_str())
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 #[cfg(test)]

@@ -1,0 +1,172 @@
+//! Reading bodies: to a limit, decompressed for pages, in parts for ranges.
+//!
+//! Invariant: no body makes Wharf hold more bytes than its caller allows, whatever lengths are announced and
+//! however well it compresses.
+
+use std::io::{self, Read};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header;
+use wharf_core::WebUrl;
+
+use crate::client::{Range, RangeReply, broken, text};
+use crate::error::NetError;
+use crate::retry::Failure;
+use crate::transport::{Exchange, transport};
+
+/// The answer to a request for a range. Only exactly what was asked for is believed.
+pub(crate) async fn range_reply(
+    url: &WebUrl,
+    exchange: Exchange,
+    range: Range,
+    limit: u64,
+) -> Result<RangeReply, Failure> {
+    let mut exchange = exchange;
+    let headers = exchange.response.headers();
+    let plain =
+        text(headers, header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+    let length = exchange.response.content_length();
+    match exchange.response.status().as_u16() {
+        206 if plain => {
+            let place = text(headers, header::CONTENT_RANGE).and_then(content_range);
+            let Some((start, end, total)) = place else {
+                return Ok(RangeReply::Unsupported);
+            };
+            let fits = match range {
+                Range::Bytes(from, to) => start == from && end == to.min(total),
+                Range::Suffix(length) => end == total && start == total.saturating_sub(length),
+            };
+            if !fits {
+                return Ok(RangeReply::Unsupported);
+            }
+            let body = read_raw(url, &mut exchange, end - start).await?;
+            if body.len() as u64 != end - start {
+                let message = format!("{} bytes came where {} were announced", body.len(), end - start);
+                return Err(Failure::again(broken(url, message)));
+            }
+            Ok(RangeReply::Partial(body, total))
+        }
+        200 if plain && length.is_some_and(|length| length <= limit) => {
+            Ok(RangeReply::Whole(read_raw(url, &mut exchange, limit).await?))
+        }
+        // Dropping the exchange here ends the transfer: nobody reads what is too large.
+        _ => Ok(RangeReply::Unsupported),
+    }
+}
+
+/// Reads `Content-Range: bytes 0-99/1234` as start, end (exclusive) and total. `None` for unknown totals, other
+/// units and nonsense. Source: RFC 9110, section 14.4.
+#[must_use]
+pub fn content_range(value: &str) -> Option<(u64, u64, u64)> {
+    let (unit, rest) = value.trim().split_once(' ')?;
+    let (range, total) = rest.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let (start, end, total) = (number(first)?, number(last)?.checked_add(1)?, number(total)?);
+    (unit.eq_ignore_ascii_case("bytes") && start < end && end <= total).then_some((start, end, total))
+}
+
+/// Reads a body as it comes, of at most `limit` bytes.
+async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
+    let too_large = || {
+        Failure::stop(NetError::TooLarge {
+            url: url.without_credentials(),
+            limit,
+        })
+    };
+    let announced = exchange.response.content_length();
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = exchange
+        .response
+        .chunk()
+        .await
+        .map_err(|error| transport(url, error))?
+    {
+        if (body.len() + chunk.len()) as u64 > limit {
+            return Err(too_large());
+        }
+        if body.is_empty() && announced == Some(chunk.len() as u64) {
+            return Ok(chunk);
+        }
+        if body.is_empty() {
+            // Announced lengths are believed up to a point only.
+            body.reserve(
+                usize::try_from(announced.unwrap_or(0).min(16 << 20))
+                    .unwrap_or(0)
+                    .max(chunk.len()),
+            );
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads a body and undoes its content coding.
+pub(crate) async fn read_body(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
+    let coding = text(exchange.response.headers(), header::CONTENT_ENCODING).map(str::to_ascii_lowercase);
+    let raw = read_raw(url, exchange, limit).await?;
+    let Some(coding) = coding.filter(|coding| !coding.is_empty() && coding != "identity" && !raw.is_empty())
+    else {
+        return Ok(raw);
+    };
+    let decoded = match coding.as_str() {
+        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
+        "zstd" => {
+            zstd::stream::read::Decoder::new(raw.as_ref()).and_then(|decoder| read_limited(decoder, limit))
+        }
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    let url = url.without_credentials();
+    match decoded {
+        Ok(Some(body)) => Ok(body),
+        Ok(None) => Err(Failure::stop(NetError::TooLarge { url, limit })),
+        Err(_) => Err(Failure::again(NetError::Encoding {
+            url,
+            encoding: coding,
+        })),
+    }
+}
+
+/// Reads at most `limit` bytes; `None` if there are more.
+fn read_limited(reader: impl Read, limit: u64) -> io::Result<Option<Bytes>> {
+    let mut body = Vec::new();
+    let length = reader.take(limit.saturating_add(1)).read_to_end(&mut body)?;
+    Ok((length as u64 <= limit).then(|| body.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        let check = |value: &str, expected| assert_eq!(content_range(value), expected, "{value}");
+        check("bytes 0-99/1234", Some((0, 100, 1234)));
+        check("Bytes 1233-1233/1234", Some((1233, 1234, 1234)));
+        check("bytes 0-99/*", None);
+        check("bytes */1234", None);
+        check("bytes 5-4/10", None);
+        check("bytes 0-10/10", None);
+        check("bytes 0-18446744073709551615/18446744073709551615", None);
+        check("pages 0-1/2", None);
+        check("", None);
+    }
+
+    #[test]
+    fn decompression_ends_at_the_limit() {
+        let zeros = vec![0; 1 << 20];
+        let squeezed = zstd::encode_all(zeros.as_slice(), 1).unwrap();
+        let read = |limit| {
+            read_limited(
+                zstd::stream::read::Decoder::new(squeezed.as_slice()).unwrap(),
+                limit,
+            )
+        };
+        assert_eq!(read(1 << 20).unwrap().unwrap().len(), 1 << 20);
+        assert_eq!(read((1 << 20) - 1).unwrap(), None);
+        assert!(read_limited(flate2::read::MultiGzDecoder::new(b"garbage".as_slice()), 10).is_err());
+    }
+}
