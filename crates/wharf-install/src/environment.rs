@@ -1,0 +1,276 @@
+//! An environment of a project, and the ways to look at it and to change it.
+//!
+//! Invariant: whatever happens to a process that changes it, whoever opens the environment next finds the old one or the
+//! new one, whole, and the leftovers are cleared away under the lock.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+use wharf_core::{Event, Sinks};
+use wharf_store::{LinkReport, Store};
+use wharf_sys::Governor;
+
+use crate::bytecode::Compiled;
+use crate::commit;
+use crate::error::InstallError;
+use crate::fresh::{self, Fingerprint, Freshness};
+use crate::generation::{Generation, Marker};
+use crate::layout::{Collision, listing};
+use crate::plan::{Drift, Plan};
+use crate::state::State;
+use crate::{Foreign, Wanted, trash};
+
+/// A Python environment and its records.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    root: PathBuf,
+    state: State,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Applied {
+    /// The generation that stands now.
+    pub generation: u64,
+    /// Whether anything was done; `false` if the environment was already what is wanted.
+    pub changed: bool,
+    /// What was changed: the plan that was carried out, which differs from the one given if another process was faster.
+    pub plan: Plan,
+    /// What came out of the store, and how.
+    pub linked: Option<LinkReport>,
+    /// Files written for this environment.
+    pub written: usize,
+    /// Bytecode, if it was wanted.
+    pub compiled: Option<Compiled>,
+    /// Paths that several packages wanted.
+    pub collisions: Vec<Collision>,
+}
+
+/// What was found of a process that died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovered {
+    /// Nothing: no transaction was under way.
+    Clean,
+    /// Transactions were finished or taken back.
+    Repaired {
+        /// Those that had passed the commit point: the new environment stands.
+        committed: usize,
+        /// Those that had not: the old one stands.
+        discarded: usize,
+    },
+    /// Another process is changing the environment now.
+    Busy,
+}
+
+impl Environment {
+    /// The environment `.venv` of a project, with its records in `.wharf`. Repairs what a dead process left.
+    ///
+    /// # Errors
+    /// Leftovers cannot be cleared away.
+    pub fn open(project: &Path) -> Result<Self, InstallError> {
+        let environment = Self::locate(project);
+        environment.recover()?;
+        Ok(environment)
+    }
+
+    /// A free-standing environment at `root`, with its records in `.<name>.wharf` beside it. Repairs as [`Self::open`].
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn at(root: &Path) -> Result<Self, InstallError> {
+        let mut name = OsString::from(".");
+        name.push(root.file_name().unwrap_or_else(|| "environment".as_ref()));
+        name.push(".wharf");
+        let environment = Self::with_state(root, &root.parent().unwrap_or(root).join(name));
+        environment.recover()?;
+        Ok(environment)
+    }
+
+    /// As [`Self::open`], without looking at anything: for the fast path.
+    #[must_use]
+    pub fn locate(project: &Path) -> Self {
+        Self::with_state(&project.join(".venv"), &project.join(".wharf"))
+    }
+
+    /// An environment whose records lie where one says; both must be on one file system. Looks at nothing.
+    #[must_use]
+    pub fn with_state(root: &Path, state: &Path) -> Self {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { root: absolute(root), state: State::new(absolute(state)) }
+    }
+
+    /// Where the environment stands.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of its commands, if it stands.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub fn scripts(&self) -> Result<Option<PathBuf>, InstallError> {
+        Ok(self.current()?.map(|generation| self.root.join(generation.scripts)))
+    }
+
+    /// Where its records lie.
+    #[must_use]
+    pub fn state_directory(&self) -> &Path {
+        self.state.directory()
+    }
+
+    /// The generation that stands now; `None` if there is no environment, or none of Wharf's.
+    ///
+    /// # Errors
+    /// The environment names a generation whose record is damaged or gone.
+    pub fn current(&self) -> Result<Option<Generation>, InstallError> {
+        let Some(marker) = Marker::read(&self.root) else { return Ok(None) };
+        let file = self.state.generation(marker.generation);
+        match Generation::read(&file) {
+            // An environment copied from elsewhere, or whose records were deleted: Wharf's, but nothing is known of it.
+            Err(InstallError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Ok(generation) if generation.transaction != marker.transaction => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Whether a sync with this key has anything to do. Takes no lock, runs nothing, reads one file.
+    #[must_use]
+    pub fn is_current(&self, key: &str) -> Freshness {
+        fresh::check(&self.state, &self.root, key)
+    }
+
+    /// Records that a sync found or made everything current, for [`Self::is_current`] to find.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub fn note_current(&self, fingerprint: &Fingerprint) -> Result<(), InstallError> {
+        if let Some(generation) = self.current()? {
+            fresh::note(&self.state, &self.root, &generation, fingerprint);
+        }
+        Ok(())
+    }
+
+    /// What [`Self::apply`] would change.
+    ///
+    /// # Errors
+    /// As [`Self::current`].
+    pub fn plan(&self, wanted: &Wanted) -> Result<Plan, InstallError> {
+        let current = self.current()?;
+        let drift = current.as_ref().map(|generation| self.drift(generation)).unwrap_or_default();
+        Ok(Plan::new(current.as_ref(), drift, wanted))
+    }
+
+    /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.
+    /// If one of them changed the environment since `plan` was made, plans again.
+    ///
+    /// # Errors
+    /// Whatever went wrong, the environment is as it was.
+    pub fn apply(
+        &self,
+        plan: &Plan,
+        wanted: &Wanted,
+        store: &Store,
+        governor: &Governor,
+        sinks: &Sinks,
+        cancel: &AtomicBool,
+    ) -> Result<Applied, InstallError> {
+        self.state.create()?;
+        let _held = self.state.lock(sinks, cancel)?;
+        crate::fault::point("locked");
+        commit::recover(&self.state, &self.root)?;
+        let current = self.current()?;
+        let plan = match current.as_ref().map(|generation| generation.number) == plan.base {
+            true => plan.clone(),
+            false => self.plan(wanted)?,
+        };
+        if plan.is_empty() {
+            let generation = plan.base.unwrap_or_default();
+            return Ok(Applied { generation, plan, ..Applied::default() });
+        }
+        self.refuse_foreign(wanted.foreign)?;
+        for name in &plan.foreign {
+            sinks.emit(Event::warning("install/foreign-package", format!("{name} is not in the lockfile and goes")));
+        }
+        let task = commit::Task { state: &self.state, root: &self.root, current: current.as_ref(), wanted, store, governor, sinks, cancel };
+        let applied = task.run(plan)?;
+        trash::sweep_behind(&self.state);
+        Ok(applied)
+    }
+
+    /// Finishes or takes back what a dead process left. Called by [`Self::open`]; safe to call at any time.
+    ///
+    /// # Errors
+    /// Leftovers cannot be cleared away.
+    pub fn recover(&self) -> Result<Recovered, InstallError> {
+        if !commit::needs_recovery(&self.state) {
+            return Ok(Recovered::Clean);
+        }
+        match self.state.try_lock()? {
+            None => Ok(Recovered::Busy),
+            Some(_held) => commit::recover(&self.state, &self.root),
+        }
+    }
+
+    /// Deletes what earlier commits replaced, now. [`Self::apply`] does so in the background.
+    ///
+    /// # Errors
+    /// The lock cannot be taken.
+    pub fn sweep(&self) -> Result<(), InstallError> {
+        if self.state.trash().is_dir() && let Some(_held) = self.state.try_lock()? {
+            trash::sweep(&self.state);
+        }
+        Ok(())
+    }
+
+    /// Compares the directories with what the generation put there.
+    fn drift(&self, generation: &Generation) -> Drift {
+        let mut drift = Drift::default();
+        if generation.root != self.root {
+            drift.reasons.push(format!("the environment was made at {}", generation.root.display()));
+        }
+        let places = [(&generation.site_packages, &generation.site_names), (&generation.scripts, &generation.script_names)];
+        for (place, expected) in places {
+            let found = listing(&self.root.join(place)).unwrap_or_default();
+            let named = |name: &String| format!("{place}/{name}");
+            drift.foreign.extend(found.iter().filter(|name| expected.binary_search(name).is_err()).map(named));
+            drift.missing.extend(expected.iter().filter(|name| found.binary_search(name).is_err()).map(named));
+        }
+        let python = self.root.join(&generation.scripts).join("python");
+        if !python.exists() {
+            drift.reasons.push(format!("the Python behind the environment, {}, is gone", generation.python.base_executable.display()));
+        }
+        drift
+    }
+
+    /// Refuses to replace what Wharf did not make.
+    fn refuse_foreign(&self, foreign: Foreign) -> Result<(), InstallError> {
+        let data = match fs::symlink_metadata(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(InstallError::io("examine", &self.root)(error)),
+            Ok(data) => data,
+        };
+        let refuse = |found: &str| Err(InstallError::Foreign { path: self.root.clone(), found: found.to_owned() });
+        if data.is_symlink() {
+            return refuse("it is a symbolic link");
+        }
+        if !data.is_dir() {
+            return refuse("it is a file");
+        }
+        if foreign == Foreign::Replace || Marker::read(&self.root).is_some() {
+            return Ok(());
+        }
+        let mut entries = fs::read_dir(&self.root).map_err(InstallError::io("list", &self.root))?;
+        if entries.next().is_none() {
+            return Ok(());
+        }
+        match self.root.join("pyvenv.cfg").is_file() {
+            true => refuse("it is a virtual environment of another tool"),
+            false => refuse("it is a directory with something else in it"),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What was replaced, on its way out.
+//!
+//! Invariant: whatever is in the trash is of no use to anybody, so removing it can stop and start again at any point. It
+//! happens behind the user's back where it can: a large environment takes longer to delete than to make.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use wharf_store::durable::remove_tree;
+
+use crate::state::State;
+
+/// Moves a directory into the trash. Not being able to is no failure of the commit: the next command tries again.
+pub(crate) fn discard(state: &State, directory: &Path, name: &str) {
+    let place = state.trash().join(name);
+    if let Err(error) = fs::rename(directory, &place)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::debug!(path = %directory.display(), %error, "cannot move to the trash");
+    }
+}
+
+/// Empties the trash in a process of its own, which outlives this one. What it does not get done, the next sweep does.
+pub(crate) fn sweep_behind(state: &State) {
+    let Ok(entries) = fs::read_dir(state.trash()) else { return };
+    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    if paths.is_empty() {
+        return;
+    }
+    let mut command = Command::new("rm");
+    command.arg("-rf").arg("--").args(paths).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Its own group: a Ctrl-C at the terminal is not meant for it.
+    if let Err(error) = command.process_group(0).spawn() {
+        tracing::debug!(%error, "cannot start rm; the trash stays until the next sweep");
+    }
+}
+
+/// Empties the trash now.
+pub(crate) fn sweep(state: &State) {
+    let Ok(entries) = fs::read_dir(state.trash()) else { return };
+    for entry in entries.flatten() {
+        if let Err(error) = remove_tree(&entry.path()) {
+            tracing::debug!(path = %entry.path().display(), %error, "cannot empty the trash");
+        }
+    }
+}
