@@ -83,6 +83,7 @@ impl FromStr for Implementation {
 /// The markers of `target` under the Python whose full version is `python_full` (`3.12.1`, `3.14.0rc1`).
 ///
 /// `platform_release` and `platform_version` are empty: they belong to one machine, not to a kind of machine. Of a
+/// prerelease of Python the full version compares as the release, so that `python_version >= "3.13"` holds on 3.13.0rc1. Of a
 /// version that PEP 440 cannot read (`3.14.0a1+` of a build from source) the longest readable beginning counts, and the
 /// target's own Python where nothing of it is readable.
 pub fn marker_environment(
@@ -120,7 +121,8 @@ pub fn marker_environment(
         .expect("numbers joined by dots are versions")
         .with_python_full_version(StringVersion {
             string: full.to_string(),
-            version: full,
+            // `pep508_rs` answers for `python_version` from the full version, and 3.13.0rc1 lies below 3.13.
+            version: full.only_release(),
         })
 }
 
@@ -224,5 +226,13 @@ mod tests {
         assert!(holds("platform_python_implementation == 'CPython'"));
         assert!(holds("python_full_version < '3.11.5'"));
         assert!(!holds("os_name == 'posix'"));
+    }
+
+    #[test]
+    fn a_prerelease_of_python_is_that_python() {
+        let environment = environment("linux-x86_64", "3.13.0rc1");
+        let holds = |marker: &str| parse_marker(marker).unwrap().evaluate(&environment, &[]);
+        assert!(holds("python_version == '3.13' and python_version >= '3.13'"));
+        assert!(!holds("python_version < '3.13'") && !holds("python_full_version < '3.13'"));
     }
 }

@@ -1,7 +1,8 @@
 //! Requirements and markers. Invariant: no input panics, expands an environment variable or takes long.
 //! Source: PEP 508 ("Dependency specifiers" of the PyPA specifications).
 //!
-//! The parser of `pep508_rs` panics on some inputs (an extra that ends in `-`, letters beyond ASCII in a marker), recurses
+//! The parser of `pep508_rs` panics on some inputs (a name that ends in `-`, letters beyond ASCII in a marker,
+//! `'x' ~= os_name`), recurses
 //! without bound on nested parentheses, builds decision diagrams whose size can explode, and expands `${VARIABLES}` in
 //! URLs, which in a *published* requirement would carry the user's secrets to whoever wrote it. [`guard`] refuses the
 //! first three beforehand; parsing URLs as plain [`url::Url`]s avoids the last.
@@ -10,9 +11,8 @@ mod guard;
 mod mend;
 
 use std::path::Path;
-use std::str::FromStr;
 
-use pep508_rs::{MarkerTree, Pep508Error, Pep508Url, VerbatimUrl, VersionOrUrl};
+use pep508_rs::{MarkerTree, MarkerWarningKind, Pep508Error, Pep508Url, VerbatimUrl, VersionOrUrl};
 use url::Url;
 use wharf_core::{Explain, Fault, PackageName};
 
@@ -53,9 +53,27 @@ impl Explain for RequirementError {
 /// Where the text is no PEP 508 requirement.
 pub fn parse_requirement(text: &str) -> Result<Requirement, RequirementError> {
     guard::check(text).map_err(|reason| refused(text, reason))?;
-    pep508_rs::Requirement::<Url>::from_str(text)
-        .map(with_verbatim_url)
-        .map_err(|error| malformed(text, &error))
+    let (mut requirement, conditions) = read(text).map_err(|error| malformed(text, &error))?;
+    if conditions == Conditions::Ignored
+        && let Some(marker) = guard::Parts::split(text).marker
+    {
+        requirement.marker = parse_marker(marker)?;
+    }
+    Ok(with_verbatim_url(requirement))
+}
+
+/// Whether the parser made sense of every condition of a marker; one that it did not counts as true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Conditions {
+    Understood,
+    Ignored,
+}
+
+fn read(text: &str) -> Result<(pep508_rs::Requirement<Url>, Conditions), Pep508Error<Url>> {
+    let mut conditions = Conditions::Understood;
+    let mut ignored = |_: MarkerWarningKind, _: String| conditions = Conditions::Ignored;
+    let requirement = pep508_rs::Requirement::parse_reporter(text, Path::new(""), &mut ignored)?;
+    Ok((requirement, conditions))
 }
 
 /// Reads a requirement of a manifest that lies in `folder`: URLs may be paths relative to it, and environment variables
@@ -89,7 +107,21 @@ pub fn parse_requirement_lenient(text: &str) -> Result<Requirement, RequirementE
 /// Where the text is no PEP 508 marker.
 pub fn parse_marker(text: &str) -> Result<MarkerTree, RequirementError> {
     guard::check_marker(text).map_err(|reason| refused(text, reason))?;
-    MarkerTree::parse_str::<Url>(text).map_err(|error| malformed(text, &error))
+    let (marker, conditions) = read_marker(text).map_err(|error| malformed(text, &error))?;
+    if conditions == Conditions::Ignored
+        && let Some(mended) = mend::separate_versions(text)
+        && let Ok((mended, Conditions::Understood)) = read_marker(&mended)
+    {
+        return Ok(mended);
+    }
+    Ok(marker)
+}
+
+fn read_marker(text: &str) -> Result<(MarkerTree, Conditions), Pep508Error> {
+    let mut conditions = Conditions::Understood;
+    let mut ignored = |_: MarkerWarningKind, _: String| conditions = Conditions::Ignored;
+    let marker = MarkerTree::parse_reporter(text, &mut ignored)?;
+    Ok((marker, conditions))
 }
 
 /// The project that a requirement names.

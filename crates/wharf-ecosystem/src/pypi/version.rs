@@ -121,19 +121,22 @@ fn equal(wanted: &Version, version: &Version) -> bool {
     }
 }
 
-/// `>V` excludes the post-releases and local builds of V itself.
+/// `>V` excludes the local builds of V, and its post-releases unless V is one. `1.0.post1` is no post-release of `1.0a1`.
 fn greater(version: &Version, wanted: &Version) -> bool {
-    if public_cmp(version, wanted) != Ordering::Greater {
-        // Only a local label could still put the candidate above, and `>` does not count that.
-        return false;
-    }
-    wanted.is_post() || !version.is_post() || !same_base(version, wanted)
+    let post_of_wanted = version.is_post()
+        && !wanted.is_post()
+        && !wanted.is_dev()
+        && version.pre() == wanted.pre()
+        && same_base(version, wanted);
+    !post_of_wanted && public_cmp(version, wanted) == Ordering::Greater
 }
 
-/// `<V` excludes the prereleases of V itself, unless V is one.
+/// `<V` excludes the prereleases of V, unless V is one: they begin with its development releases.
 fn less(version: &Version, wanted: &Version) -> bool {
-    public_cmp(version, wanted) == Ordering::Less
-        && (wanted.any_prerelease() || !version.any_prerelease() || !same_base(version, wanted))
+    version < wanted
+        && (wanted.any_prerelease()
+            || !version.any_prerelease()
+            || *version < wanted.clone().with_dev(Some(0)))
 }
 
 /// Whether both have the same epoch and release, whatever follows.

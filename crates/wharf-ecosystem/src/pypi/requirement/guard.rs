@@ -5,10 +5,13 @@ const LONGEST: usize = 32 * 1024;
 /// How deep parentheses may nest; the parser recurses once a level.
 const DEEPEST: usize = 64;
 /// How often `and` and `or` may both occur before the number of different variables counts.
-const ALTERNATIONS: usize = 20;
+const ALTERNATIONS: usize = 12;
 /// How many different variables a marker of many alternations may have. The size of a decision diagram grows with the
 /// product of both; markers in use have at most five.
 const VARIABLES: usize = 6;
+
+/// The variables that hold versions.
+const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
 
 /// Where a requirement's parts begin.
 pub(super) struct Parts<'a> {
@@ -58,14 +61,8 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     if !parts.head.is_ascii() {
         return Err("names and extras are written in ASCII");
     }
-    if let Some((_, extras)) = parts.head.split_once('[') {
-        let extras = extras.split_once(']').map_or(extras, |(inside, _)| inside);
-        if extras
-            .split(',')
-            .any(|extra| extra.trim_end().ends_with(['-', '_', '.']))
-        {
-            return Err("an extra ends with a letter or a digit");
-        }
+    if !names_end_well(parts.head) {
+        return Err("a name ends with a letter or a digit");
     }
     if parts.body.starts_with('@') && parts.body.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
         return Err("a URL has no line breaks");
@@ -85,13 +82,32 @@ pub(super) fn check_marker(marker: &str) -> Result<(), &'static str> {
     if shape.depth > DEEPEST {
         return Err("its marker nests too deeply");
     }
+    if shape.compatible_text {
+        return Err("its marker compares a text with `~=`");
+    }
+    if shape.quoted_quote {
+        return Err("its marker has a quote within quotes");
+    }
+    if shape.quoted_plus && shape.names.iter().any(|name| VERSIONS.contains(&name.as_str())) {
+        return Err("its marker compares a Python version with a local one (`+`)");
+    }
     if shape.ands.min(shape.ors) > ALTERNATIONS && shape.variables() > VARIABLES {
         return Err("its marker has too many conditions");
     }
     Ok(())
 }
 
-/// How large a marker's decision diagram may become.
+/// Whether every `-`, `_` and `.` in names and extras has more of the name behind it.
+fn names_end_well(head: &str) -> bool {
+    let is_separator = |byte: u8| matches!(byte, b'-' | b'_' | b'.');
+    let mut following = head.bytes().skip(1);
+    head.bytes().all(|byte| {
+        let next = following.next();
+        !is_separator(byte) || next.is_some_and(|next| next.is_ascii_alphanumeric() || is_separator(next))
+    })
+}
+
+/// How large a marker's decision diagram may become, and what in it the parser could not handle.
 #[derive(Default)]
 struct Shape {
     depth: usize,
@@ -100,6 +116,12 @@ struct Shape {
     /// `in`, `not in` and comparisons with `extra`: each is a variable of its own.
     switches: usize,
     names: Vec<String>,
+    /// `~=` stands before a variable that holds no version.
+    compatible_text: bool,
+    /// A quoted text holds the other kind of quote, which the printed marker would not quote rightly.
+    quoted_quote: bool,
+    /// A quoted text holds a `+`, with which a local version cannot be printed.
+    quoted_plus: bool,
 }
 
 impl Shape {
@@ -113,6 +135,7 @@ impl Shape {
                 c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
                 _ => first.len_utf8(),
             };
+            let before = marker[..marker.len() - rest.len()].trim_end();
             let (token, remaining) = rest.split_at(end);
             rest = remaining;
             match token {
@@ -123,8 +146,16 @@ impl Shape {
                 ")" => open = open.saturating_sub(1),
                 "and" => shape.ands += 1,
                 "or" => shape.ors += 1,
-                "in" | "extra" => shape.switches += 1,
+                "in" | "extra" if !before.ends_with("~=") => shape.switches += 1,
                 "not" => {}
+                _ if matches!(first, '"' | '\'') => {
+                    let inside = token.trim_matches(first);
+                    shape.quoted_quote |= inside.contains(['"', '\'']);
+                    shape.quoted_plus |= inside.contains('+');
+                }
+                _ if is_word(first) && before.ends_with("~=") && !VERSIONS.contains(&token) => {
+                    shape.compatible_text = true;
+                }
                 _ if is_word(first) && !shape.names.iter().any(|name| name == token) => {
                     shape.names.push(token.to_owned());
                 }

@@ -33,3 +33,23 @@ fn mend_marker(marker: &str) -> String {
     let straight = marker.replace(['‘', '’'], "'").replace(['“', '”'], "\"");
     straight.trim().trim_end_matches([',', ';']).trim_end().to_owned()
 }
+
+/// `python_version in "3.8, 3.9"` with spaces alone between the versions, as the parser wants it; `None` where no quoted
+/// text has a comma.
+pub(super) fn separate_versions(marker: &str) -> Option<String> {
+    let mut quote = None;
+    let mut mended = String::with_capacity(marker.len());
+    for character in marker.chars() {
+        match (character, quote) {
+            ('"' | '\'', None) => quote = Some(character),
+            (_, Some(open)) if character == open => quote = None,
+            (',', Some(_)) => {
+                mended.push(' ');
+                continue;
+            }
+            _ => {}
+        }
+        mended.push(character);
+    }
+    (mended != marker).then_some(mended)
+}
