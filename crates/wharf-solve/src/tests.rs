@@ -236,7 +236,7 @@ fn random_world(dice: &mut Dice) -> World {
     let count = 3 + dice.roll(9) as usize;
     let sizes: Vec<u64> = (0..count).map(|_| 1 + dice.roll(5)).collect();
     let nodes = (0..count)
-        .map(|node| {
+        .map(|node: usize| {
             (0..sizes[node])
                 .map(|_| {
                     (dice.roll(12) != 0).then(|| {
@@ -246,7 +246,6 @@ fn random_world(dice: &mut Dice) -> World {
                                 let allowed = (0..sizes[other] as u32).filter(|_| dice.roll(3) != 0).collect();
                                 (other as u32, allowed)
                             })
-                            .filter(|(other, _): &(u32, Vec<u32>)| *other as usize != node)
                             .collect()
                     })
                 })

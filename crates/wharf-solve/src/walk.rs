@@ -467,6 +467,13 @@ impl<'p, P: Provider> Walk<'p, P> {
                 continue;
             };
             let dependency = self.discover(set, pull)?;
+            if dependency == id {
+                // A package may require itself: that holds, or the candidate contradicts itself.
+                if !self.term(set).some.contains(candidate) {
+                    violated = Some(self.add(vec![(id, parent.clone())], Rc::from([])));
+                }
+                continue;
+            }
             let position = match self.merged.get(&(id, set)) {
                 Some(&position) => {
                     self.widen(position, id, &parent);

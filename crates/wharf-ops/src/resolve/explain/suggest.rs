@@ -1,0 +1,208 @@
+//! What would help. Invariant: nothing is suggested that was not solved with the change in place.
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wharf_core::{PackageName, PythonMinor};
+use wharf_ecosystem::pypi::{Implementation, Tags, Version, VersionOrUrl, marker_environment, package_name};
+use wharf_solve::Solution;
+
+use super::super::encode::{Encoding, RootKind};
+use super::super::fetch::{Fetcher, Gate};
+use super::super::offer::Unfit;
+use super::super::problem::{NameFilter, Prereleases, Problem, TargetEnvironment};
+use super::super::{Search, TargetChoice};
+use super::{Suggestion, asked, written};
+
+/// All tries together may take this long.
+const TIME: Duration = Duration::from_secs(8);
+/// How many suggestions are worth reading.
+const ENOUGH: usize = 4;
+/// Python minor versions that are tried, besides the target's own.
+const MINORS: std::ops::RangeInclusive<u8> = 9..=14;
+
+/// Tries changes that fit the reasons, most promising first.
+pub(super) fn suggest(
+    search: &Search,
+    position: usize,
+    picks: &[(PackageName, Version)],
+    at_fault: &[RootKind],
+    reasons: &BTreeSet<Unfit>,
+) -> Vec<Suggestion> {
+    let trial = Trial {
+        search,
+        position,
+        picks,
+        gate: Gate {
+            cancel: Arc::clone(&search.gate.cancel),
+            deadline: search.gate.deadline.min(Instant::now() + TIME),
+        },
+    };
+    let mut found = Vec::new();
+    trial.with_other_rules(reasons, &mut found);
+    for &kind in at_fault {
+        if found.len() >= ENOUGH {
+            break;
+        }
+        found.extend(trial.without(kind));
+    }
+    if reasons.iter().any(|reason| matches!(reason, Unfit::Python { .. } | Unfit::Platform { .. })) {
+        found.extend(trial.with_other_python());
+    }
+    found.truncate(ENOUGH);
+    found
+}
+
+struct Trial<'a> {
+    search: &'a Search,
+    position: usize,
+    picks: &'a [(PackageName, Version)],
+    gate: Gate,
+}
+
+impl Trial<'_> {
+    fn with_other_rules(&self, reasons: &BTreeSet<Unfit>, found: &mut Vec<Suggestion>) {
+        let problem = &self.search.problem;
+        if reasons.contains(&Unfit::Prerelease) {
+            let mut changed = (**problem).clone();
+            changed.prereleases = Prereleases::IfNecessary;
+            if let Some(choice) = self.solve(changed) {
+                let pre: Vec<String> = choice
+                    .chosen
+                    .iter()
+                    .filter(|chosen| chosen.dist.version.any_prerelease())
+                    .map(|chosen| format!("{} {}", chosen.dist.name, chosen.dist.version))
+                    .take(3)
+                    .collect();
+                found.push(Suggestion {
+                    text: format!("allow prereleases: then {} would do", pre.join(", ")),
+                    kind: "prereleases",
+                });
+            }
+        }
+        let too_new = reasons.iter().any(|reason| matches!(reason, Unfit::TooNew { .. }));
+        if let (true, Some(cutoff)) = (too_new, &problem.cutoff) {
+            let mut changed = (**problem).clone();
+            changed.cutoff = None;
+            if let Some(choice) = self.solve(changed) {
+                let newer: Vec<String> = choice
+                    .chosen
+                    .iter()
+                    .filter(|chosen| {
+                        let uploaded = chosen.dist.file.as_ref().and_then(|file| file.upload_time);
+                        uploaded.is_some_and(|uploaded| uploaded > cutoff.at)
+                    })
+                    .map(|chosen| format!("{} {}", chosen.dist.name, chosen.dist.version))
+                    .take(3)
+                    .collect();
+                found.push(Suggestion {
+                    text: format!("without {} it would be {}", cutoff.rule, newer.join(", ")),
+                    kind: "cutoff",
+                });
+            }
+        }
+        if reasons.contains(&Unfit::OnlySource) {
+            let mut changed = (**problem).clone();
+            changed.only_binary = NameFilter::None;
+            if self.solve(changed).is_some() {
+                found.push(Suggestion {
+                    text: String::from("allow building from source: then it can be solved"),
+                    kind: "source",
+                });
+            }
+        }
+    }
+
+    /// Leaves a requirement's versions open, or a constraint out.
+    fn without(&self, kind: RootKind) -> Option<Suggestion> {
+        let problem = &self.search.problem;
+        let asked = asked(problem, kind);
+        let name = package_name(&asked.requirement);
+        let mut changed = (**problem).clone();
+        match kind {
+            RootKind::Constraint(position) => {
+                changed.constraints.remove(position);
+            }
+            RootKind::Root(position) => {
+                let root = &mut changed.roots[position];
+                let open = root.place.is_none()
+                    && !matches!(&root.requirement.version_or_url, Some(VersionOrUrl::VersionSpecifier(specifiers)) if !specifiers.is_empty());
+                if open {
+                    // Nothing to relax: leaving it out is always possible, and rarely what anybody wants.
+                    return None;
+                }
+                root.place = None;
+                root.requirement.version_or_url = None;
+            }
+        }
+        let choice = self.solve(changed)?;
+        let version = choice
+            .chosen
+            .iter()
+            .find(|chosen| chosen.dist.name == name)
+            .map(|chosen| chosen.dist.version.to_string());
+        let (text, kind) = match (kind, version) {
+            (RootKind::Root(_), Some(version)) => (
+                format!("change `{}` ({}) to admit {version}", written(asked), asked.origin),
+                "relax",
+            ),
+            (RootKind::Constraint(_), Some(version)) => (
+                format!("without the constraint `{}` ({}) it would be {name} {version}", written(asked), asked.origin),
+                "constraint",
+            ),
+            (_, None) => (format!("leave `{}` ({}) out", written(asked), asked.origin), "relax"),
+        };
+        Some(Suggestion { text, kind })
+    }
+
+    fn with_other_python(&self) -> Option<Suggestion> {
+        let target = self.search.problem.targets[self.position].clone();
+        let current = target.target.python?;
+        // Newer ones first, nearest first; then older ones, nearest first.
+        let newer = MINORS.filter(|&minor| minor > current.minor);
+        let older = MINORS.rev().filter(|&minor| minor < current.minor);
+        newer
+            .chain(older)
+            .map(|minor| PythonMinor {
+                major: current.major,
+                minor,
+            })
+            .find(|&python| {
+                let mut changed = (*self.search.problem).clone();
+                changed.targets[self.position] = with_python(&target, python);
+                self.solve(changed).is_some()
+            })
+            .map(|python| Suggestion {
+                text: format!("use Python {python}: there it can be solved"),
+                kind: "python",
+            })
+    }
+
+    fn solve(&self, problem: Problem) -> Option<TargetChoice> {
+        self.gate.check("").ok()?;
+        let search = Search {
+            problem: Arc::new(problem),
+            fetcher: Fetcher::new(
+                Arc::clone(self.search.fetcher.source()),
+                tokio::runtime::Handle::current(),
+            ),
+            gate: self.gate.clone(),
+            sinks: wharf_core::NullSink::shared(),
+            directs: Arc::clone(&self.search.directs),
+        };
+        let encoding: Encoding = search.encoding(self.position, self.picks);
+        let (roots, _) = encoding.roots();
+        let solution: Solution = wharf_solve::solve(&encoding, &roots).ok()?;
+        Some(search.choice(&encoding, &solution))
+    }
+}
+
+fn with_python(target: &TargetEnvironment, python: PythonMinor) -> TargetEnvironment {
+    let platform = target.target.with_python(python);
+    TargetEnvironment {
+        target: platform,
+        markers: marker_environment(&platform, &format!("{python}.0"), Implementation::CPython),
+        tags: Tags::for_target(&platform, Implementation::CPython),
+        python: Version::new([u64::from(python.major), u64::from(python.minor), 0]),
+    }
+}
