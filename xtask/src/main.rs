@@ -1,1 +1,58 @@
-fn main() {}
+//! The project's own chores: `cargo xtask <command>`. Nothing here ships.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the chores report to the developer who runs them"
+)]
+
+mod agreement;
+mod bench;
+mod ci;
+mod crash;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::shell::Failure;
+
+/// The project's own chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Check what the compiler does not: the ladder of crates, file heads and lengths, host names, licences.
+    Tidy,
+    /// Everything that a change must pass: format, lints, tests, documentation, tidy.
+    Ci(ci::Options),
+    /// Measure Wharf against its peers on recorded registry answers.
+    Bench(bench::Options),
+    /// Compare resolutions with uv's over the live index.
+    Agreement(agreement::Options),
+    /// Kill `wharf sync` at random points and check that the environment is the old one or the new one.
+    Crash(crash::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Tidy => tidy::run(),
+        Chore::Ci(options) => ci::run(&options),
+        Chore::Bench(options) => bench::run(&options),
+        Chore::Agreement(options) => agreement::run(&options),
+        Chore::Crash(options) => crash::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `cargo xtask bench`: Wharf and its peers on the same work, side by side, in one run.
+//!
+//! The peers come from the package registry into `target/bench/peers`. A mirror on a loopback port asks the live index
+//! once, keeps every answer in `target/bench/recorded`, and answers from there ever after, so nothing that is measured
+//! depends on anything outside of this machine. Invariant: a run in which the mirror had to ask the live index is
+//! thrown away and repeated.
+
+mod cases;
+mod measure;
+mod mirror;
+pub(crate) mod peers;
+mod record;
+mod report;
+mod sets;
+
+use std::path::{Path, PathBuf};
+
+use crate::shell::{self, Failure};
+use cases::Bench;
+
+/// Options of `cargo xtask bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Which sets: small (20 wheels), medium (150), large (400).
+    #[arg(long, value_delimiter = ',', default_value = "small,medium,large")]
+    sets: Vec<String>,
+    /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How often each measurement is made; the median counts.
+    #[arg(long, default_value_t = 7)]
+    repeat: usize,
+    /// How often pip is measured, which takes far longer.
+    #[arg(long, default_value_t = 1)]
+    repeat_pip: usize,
+    /// Delay of every answer of the mirror, in milliseconds: a network's round trip.
+    #[arg(long, default_value_t = 0)]
+    latency: u64,
+    /// Measure the peers alone (to prepare the recordings before there is a release build).
+    #[arg(long)]
+    without_wharf: bool,
+    /// Serve the mirror in this process until it is killed. Used by the benchmark itself.
+    #[arg(long, hide = true)]
+    serve: bool,
+}
+
+/// Where everything of the benchmarks is kept.
+fn directory() -> PathBuf {
+    shell::target().join("bench")
+}
+
+/// Runs the benchmarks, or the mirror that they need.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    if options.serve {
+        return mirror::serve(&directory().join("recorded"), options.latency);
+    }
+    let peers = peers::install(&directory().join("peers"))?;
+    let wharf = if options.without_wharf {
+        None
+    } else {
+        Some(shell::wharf()?)
+    };
+    let mirror = mirror::Mirror::start(options.latency)?;
+    let mut results = Vec::new();
+    for name in &options.sets {
+        let set = sets::load(name)?;
+        println!("==> {name}: preparing");
+        let bench = Bench::prepare(
+            &directory().join("work").join(name),
+            set,
+            &peers,
+            wharf.as_deref(),
+            &mirror,
+        )?;
+        println!("    {} wheels", bench.wheels());
+        results.push(bench.measure(options)?);
+    }
+    let report = report::Report::new(&peers, wharf.as_deref(), options, results)?;
+    report.print();
+    report.write(&directory().join("report.json"))
+}
+
+/// Removes a file or directory; one that is missing is fine.
+fn remove(path: &Path) -> Result<(), Failure> {
+    let removed = if path.is_dir() && !path.is_symlink() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,166 @@
+//! Starting programs and finding the project's directories, with failures that name the program.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// Why a chore failed, as one message for the developer.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A failure that says what it was about.
+pub(crate) fn about<E: Display>(subject: impl Display) -> impl FnOnce(E) -> Failure {
+    move |error| Failure(format!("{subject}: {error}"))
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in the repository")
+}
+
+/// Where cargo builds to.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Cargo itself, in the repository.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs a program to its end with the developer's terminal.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let status = command.status().map_err(about(format!("{command:?}")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure(format!("{command:?}: {status}")))
+    }
+}
+
+/// Runs a program to its end and returns its standard output; on failure the message has its standard error.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(about(format!("{command:?}")))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure(format!(
+            "{command:?}: {}\n{}",
+            output.status,
+            said.trim_end()
+        )))
+    }
+}
+
+/// Whether a program answers to these arguments.
+pub(crate) fn answers(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The release binary under test; built on request.
+pub(crate) fn wharf() -> Result<PathBuf, Failure> {
+    let binary = target().join("release/wharf");
+    if binary.is_file() {
+        Ok(binary)
+    } else {
+        Err(Failure(format!(
+            "{}: missing; run `cargo build --release -p wharf` first",
+            binary.display()
+        )))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Defaults {
+    #[serde(default)]
+    index: Vec<toml::Table>,
+    #[serde(flatten)]
+    rest: toml::Table,
+}
+
+/// The index that this machine's users resolve against: pip's configuration, or else the product's own default.
+///
+/// Invariant: no host name stands in the sources; the public default is read from the product's defaults file.
+pub(crate) fn index_url() -> Result<String, Failure> {
+    for name in ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"] {
+        if let Some(url) = std::env::var(name).ok().filter(|url| !url.is_empty()) {
+            return Ok(url);
+        }
+    }
+    let mut pip = Command::new(wharf_testkit::host_python());
+    pip.args(["-m", "pip", "config", "list"]);
+    if let Ok(listing) = output(&mut pip) {
+        let configured = listing.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.ends_with("index-url")
+                .then(|| value.trim().trim_matches('\'').to_owned())
+                .filter(|_| !key.contains("extra"))
+        });
+        if let Some(url) = configured {
+            return Ok(url);
+        }
+    }
+    default_index()
+}
+
+fn default_index() -> Result<String, Failure> {
+    let path = root().join("crates/wharf-project/data/defaults.toml");
+    let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+    let defaults: Defaults = toml::from_str(&text).map_err(about(path.display()))?;
+    let named = defaults
+        .index
+        .iter()
+        .find_map(|table| table.get("url"))
+        .and_then(toml::Value::as_str);
+    let url = named
+        .map(str::to_owned)
+        .or_else(|| first_url(&toml::Value::Table(defaults.rest)));
+    url.ok_or_else(|| Failure(format!("{}: no index URL", path.display())))
+}
+
+/// The first text below `value` that is a URL of an index of simple pages.
+fn first_url(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) if text.contains("://") && text.contains("/simple") => Some(text.clone()),
+        toml::Value::Array(values) => values.iter().find_map(first_url),
+        toml::Value::Table(table) => table.values().find_map(first_url),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_index_is_found_however_deep_it_stands() {
+        let table: toml::Table =
+            toml::from_str("[pypi]\nname = 'x'\n[pypi.deep]\nurl = 'https://example.org/simple'\n")
+                .expect("the text is TOML");
+        assert_eq!(
+            first_url(&toml::Value::Table(table)).as_deref(),
+            Some("https://example.org/simple")
+        );
+    }
+}
