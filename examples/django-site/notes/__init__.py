@@ -1,0 +1,1 @@
+"""Notes with a text and a time."""
