@@ -40,7 +40,12 @@ pub struct Compiled {
 /// `kept(owner)` says whether a package of the layout is unchanged. Returns how many files were linked.
 ///
 /// Failures are passed over: missing bytecode costs time, never correctness.
-pub(crate) fn carry(layout: &Layout, old: &Path, new: &Path, kept: &(dyn Fn(usize) -> bool + Sync)) -> FxHashSet<String> {
+pub(crate) fn carry(
+    layout: &Layout,
+    old: &Path,
+    new: &Path,
+    kept: &(dyn Fn(usize) -> bool + Sync),
+) -> FxHashSet<String> {
     let mut folders: FxHashMap<&str, FxHashSet<&str>> = FxHashMap::default();
     for (item, owner) in layout.owned() {
         if !kept(owner) || !matches!(item.content, Content::Object { .. }) {
@@ -53,21 +58,33 @@ pub(crate) fn carry(layout: &Layout, old: &Path, new: &Path, kept: &(dyn Fn(usiz
         }
     }
     let folders: Vec<_> = folders.into_iter().collect();
-    folders.into_par_iter().flat_map_iter(|(folder, stems)| carry_folder(folder, &stems, old, new)).collect()
+    folders
+        .into_par_iter()
+        .flat_map_iter(|(folder, stems)| carry_folder(folder, &stems, old, new))
+        .collect()
 }
 
 fn carry_folder(folder: &str, stems: &FxHashSet<&str>, old: &Path, new: &Path) -> Vec<String> {
     let from = old.join(folder).join("__pycache__");
-    let Ok(entries) = fs::read_dir(&from) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(&from) else {
+        return Vec::new();
+    };
     let to = new.join(folder).join("__pycache__");
     let mut made = false;
     let mut carried = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(stem) = name.to_str().filter(|name| name.ends_with(".pyc")).and_then(|name| name.split('.').next()) else {
+        let Some(stem) = name
+            .to_str()
+            .filter(|name| name.ends_with(".pyc"))
+            .and_then(|name| name.split('.').next())
+        else {
             continue;
         };
-        if !stems.contains(stem) || (!made && fs::create_dir(&to).is_err_and(|error| error.kind() != std::io::ErrorKind::AlreadyExists)) {
+        if !stems.contains(stem)
+            || (!made
+                && fs::create_dir(&to).is_err_and(|error| error.kind() != std::io::ErrorKind::AlreadyExists))
+        {
             continue;
         }
         made = true;
@@ -95,13 +112,30 @@ pub(crate) fn compile(
     let files: Vec<[String; 2]> = layout
         .items()
         .iter()
-        .filter(|item| item.path.ends_with(".py") && item.path.starts_with(&site) && !done.contains(&item.path))
+        .filter(|item| {
+            item.path.ends_with(".py") && item.path.starts_with(&site) && !done.contains(&item.path)
+        })
         .filter(|item| !matches!(item.content, Content::Link(_) | Content::Directory))
-        .filter_map(|item| Some([task.stage.join(&item.path).to_str()?.to_owned(), task.root.join(&item.path).to_str()?.to_owned()]))
+        .filter_map(|item| {
+            Some([
+                task.stage.join(&item.path).to_str()?.to_owned(),
+                task.root.join(&item.path).to_str()?.to_owned(),
+            ])
+        })
         .collect();
     let total = files.len();
-    sinks.emit(Event::PhaseStarted { phase: Phase::Compile, total: Some(total as u64) });
-    let pool = Pool { task, files: &files, next: AtomicUsize::new(0), deaths: AtomicUsize::new(0), failed: AtomicUsize::new(0), error: Mutex::new(None) };
+    sinks.emit(Event::PhaseStarted {
+        phase: Phase::Compile,
+        total: Some(total as u64),
+    });
+    let pool = Pool {
+        task,
+        files: &files,
+        next: AtomicUsize::new(0),
+        deaths: AtomicUsize::new(0),
+        failed: AtomicUsize::new(0),
+        error: Mutex::new(None),
+    };
     let workers = governor.limits().cpu.clamp(1, total.div_ceil(BATCH).max(1));
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -114,12 +148,22 @@ pub(crate) fn compile(
     if cancel.load(Ordering::Relaxed) {
         return Err(InstallError::Interrupted);
     }
-    if let Some(error) = pool.error.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    if let Some(error) = pool
+        .error
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         return Err(error);
     }
     let failed = pool.failed.into_inner();
-    sinks.emit(Event::PhaseFinished { phase: Phase::Compile, done: total as u64 });
-    Ok(Compiled { files: total - failed + done.len(), failed })
+    sinks.emit(Event::PhaseFinished {
+        phase: Phase::Compile,
+        done: total as u64,
+    });
+    Ok(Compiled {
+        files: total - failed + done.len(),
+        failed,
+    })
 }
 
 /// What is compiled, with what, and where it will stand.
@@ -146,27 +190,45 @@ impl Pool<'_> {
         let mut worker = None;
         while !cancel.load(Ordering::Relaxed) && !self.stopped() {
             let start = self.next.fetch_add(BATCH, Ordering::Relaxed);
-            let Some(batch) = self.files.get(start..(start + BATCH).min(self.files.len())).filter(|batch| !batch.is_empty()) else {
+            let Some(batch) = self
+                .files
+                .get(start..(start + BATCH).min(self.files.len()))
+                .filter(|batch| !batch.is_empty())
+            else {
                 break;
             };
             let answer = match &mut worker {
                 Some(running) => Worker::compile(running, batch),
-                none => Worker::start(&self.task.python.base_executable).and_then(|started| none.insert(started).compile(batch)),
+                none => Worker::start(&self.task.python.base_executable)
+                    .and_then(|started| none.insert(started).compile(batch)),
             };
             match answer {
                 Ok(failed) => {
                     self.failed.fetch_add(failed, Ordering::Relaxed);
                     let done = (start + batch.len()) as u64;
-                    sinks.emit(Event::PhaseProgress { phase: Phase::Compile, done, total: Some(self.files.len() as u64), detail: None });
+                    sinks.emit(Event::PhaseProgress {
+                        phase: Phase::Compile,
+                        done,
+                        total: Some(self.files.len() as u64),
+                        detail: None,
+                    });
                 }
                 // A compiler that crashes on one file costs that batch; the next one gets a new process.
                 Err(error) => {
                     worker = None;
                     self.failed.fetch_add(batch.len(), Ordering::Relaxed);
-                    if self.deaths.fetch_add(1, Ordering::Relaxed) >= DEATHS || error.kind() == std::io::ErrorKind::NotFound {
+                    if self.deaths.fetch_add(1, Ordering::Relaxed) >= DEATHS
+                        || error.kind() == std::io::ErrorKind::NotFound
+                    {
                         let python = self.task.python.base_executable.clone();
-                        let failure = InstallError::Compile { python, reason: error.to_string() };
-                        *self.error.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
+                        let failure = InstallError::Compile {
+                            python,
+                            reason: error.to_string(),
+                        };
+                        *self
+                            .error
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
                     }
                 }
             }
@@ -174,7 +236,10 @@ impl Pool<'_> {
     }
 
     fn stopped(&self) -> bool {
-        self.error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
+        self.error
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .is_some()
     }
 }
 
@@ -189,7 +254,12 @@ impl Worker {
     fn start(python: &Path) -> std::io::Result<Self> {
         let mut command = Command::new(python);
         command
-            .args([OsStr::new("-I"), OsStr::new("-S"), OsStr::new("-c"), OsStr::new(WORKER)])
+            .args([
+                OsStr::new("-I"),
+                OsStr::new("-S"),
+                OsStr::new("-c"),
+                OsStr::new(WORKER),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -198,18 +268,28 @@ impl Worker {
             .env_remove("PYTHONHOME");
         let mut child = command.spawn()?;
         let output = BufReader::new(child.stdout.take().expect("the worker's output is piped"));
-        Ok(Self { input: child.stdin.take(), output, child })
+        Ok(Self {
+            input: child.stdin.take(),
+            output,
+            child,
+        })
     }
 
     /// Compiles a batch; the answer is how many files do not compile.
     fn compile(&mut self, batch: &[[String; 2]]) -> std::io::Result<usize> {
         let mut line = serde_json::to_vec(batch)?;
         line.push(b'\n');
-        let input = self.input.as_mut().expect("the worker's input is open while it lives");
+        let input = self
+            .input
+            .as_mut()
+            .expect("the worker's input is open while it lives");
         input.write_all(&line)?;
         let mut answer = String::new();
         self.output.read_line(&mut answer)?;
-        answer.trim().parse().map_err(|_| std::io::Error::other("a worker ended without an answer"))
+        answer
+            .trim()
+            .parse()
+            .map_err(|_| std::io::Error::other("a worker ended without an answer"))
     }
 }
 

@@ -63,7 +63,11 @@ impl Task<'_> {
         // Nobody may take the fast path to an environment that is about to change.
         fresh::forget(self.state);
         // The store must not be collected while the stage links to it.
-        let _shared = self.store.shared_lock()?;
+        let _shared = self.store.shared_lock(|lock| {
+            self.sinks.emit(Event::Waiting {
+                what: format!("another wharf that holds {}", lock.display()),
+            });
+        })?;
         let outcome = self.transact(&transaction, &layout, &generation);
         let staged = match outcome {
             Ok(staged) => staged,
@@ -85,18 +89,28 @@ impl Task<'_> {
         })
     }
 
-    /// Everything that the environment will hold. Reads the store, writes nothing.
+    /// Everything that the environment will hold. Writes nothing but objects that the store lacks.
     fn layout(&self, number: u64, transaction: &str) -> Result<Layout, InstallError> {
         let wanted = self.wanted;
-        let skeleton =
-            Skeleton { python: &wanted.python, root: self.root, prompt: &wanted.prompt, system_site: wanted.system_site };
+        let skeleton = Skeleton {
+            python: &wanted.python,
+            root: self.root,
+            prompt: &wanted.prompt,
+            system_site: wanted.system_site,
+        };
         let mut items = skeleton.items()?;
         let marker = Marker::of(number, transaction).text();
         items.push(Item {
             path: Marker::NAME.to_owned(),
-            content: Content::Bytes { bytes: marker, executable: false },
+            content: Content::Bytes {
+                bytes: marker,
+                executable: false,
+            },
         });
-        let to = Destination { python: &wanted.python, root: self.root };
+        let to = Destination {
+            python: &wanted.python,
+            root: self.root,
+        };
         let mut placed: Vec<_> = wanted
             .packages
             .par_iter()
@@ -112,7 +126,10 @@ impl Task<'_> {
         }
         layout.check()?;
         for one in layout.collisions() {
-            let message = format!("`{}` comes with {} and with {}; the former's is installed", one.path, one.kept, one.hidden);
+            let message = format!(
+                "`{}` comes with {} and with {}; the former's is installed",
+                one.path, one.kept, one.hidden
+            );
             self.sinks.emit(Event::warning("install/collision", message));
         }
         Ok(layout)
@@ -153,7 +170,12 @@ impl Task<'_> {
     }
 
     /// Steps 1 to 7.
-    fn transact(&self, transaction: &str, layout: &Layout, generation: &Generation) -> Result<Staged, InstallError> {
+    fn transact(
+        &self,
+        transaction: &str,
+        layout: &Layout,
+        generation: &Generation,
+    ) -> Result<Staged, InstallError> {
         let about = serde_json::json!({
             "generation": generation.number,
             "replaces": self.current.map(|current| current.number),
@@ -168,7 +190,10 @@ impl Task<'_> {
         self.record(generation)?;
         fault::point("recorded");
         self.stop_if_asked()?;
-        self.sinks.emit(Event::PhaseStarted { phase: Phase::Commit, total: None });
+        self.sinks.emit(Event::PhaseStarted {
+            phase: Phase::Commit,
+            total: None,
+        });
         if self.wanted.durability == Durability::Power {
             durable::sync_filesystem(&new)?;
         }
@@ -182,7 +207,10 @@ impl Task<'_> {
         fault::point("committed");
         trash::discard(self.state, &place, transaction);
         fault::point("trashed");
-        self.sinks.emit(Event::PhaseFinished { phase: Phase::Commit, done: 1 });
+        self.sinks.emit(Event::PhaseFinished {
+            phase: Phase::Commit,
+            done: 1,
+        });
         Ok(staged)
     }
 
@@ -191,39 +219,75 @@ impl Task<'_> {
         self.stop_if_asked()?;
         fault::point("staging");
         let total = layout.items().len() as u64;
-        self.sinks.emit(Event::PhaseStarted { phase: Phase::Stage, total: Some(total) });
+        self.sinks.emit(Event::PhaseStarted {
+            phase: Phase::Stage,
+            total: Some(total),
+        });
         let linked = {
             let _permit = self.governor.permit_blocking(Work::Disk);
             let placed: Vec<Placed> = layout.items().iter().map(placed).collect();
             self.store.materialise(&placed, new, self.wanted.link)?
         };
         fault::point("staged");
-        self.sinks.emit(Event::PhaseFinished { phase: Phase::Stage, done: total });
+        self.sinks.emit(Event::PhaseFinished {
+            phase: Phase::Stage,
+            done: total,
+        });
         self.stop_if_asked()?;
         let carried = self.carry(layout, new);
         let compiled = match self.wanted.compile {
             Compile::No => None,
             Compile::Yes => {
-                let task = bytecode::Task { python: &self.wanted.python, stage: new, root: self.root };
-                Some(bytecode::compile(&task, layout, &carried, self.governor, self.sinks, self.cancel)?)
+                let task = bytecode::Task {
+                    python: &self.wanted.python,
+                    stage: new,
+                    root: self.root,
+                };
+                Some(bytecode::compile(
+                    &task,
+                    layout,
+                    &carried,
+                    self.governor,
+                    self.sinks,
+                    self.cancel,
+                )?)
             }
         };
         fault::point("compiled");
-        let written = layout.items().iter().filter(|item| matches!(item.content, Content::Bytes { .. })).count();
-        Ok(Staged { linked, written, compiled })
+        let written = layout
+            .items()
+            .iter()
+            .filter(|item| matches!(item.content, Content::Bytes { .. }))
+            .count();
+        Ok(Staged {
+            linked,
+            written,
+            compiled,
+        })
     }
 
     /// Bytecode of packages that stay as they are.
     fn carry(&self, layout: &Layout, new: &Path) -> FxHashSet<String> {
-        let Some(current) = self.current else { return FxHashSet::default() };
-        if !current.python.same_runtime(&self.wanted.python) || current.python.magic != self.wanted.python.magic {
+        let Some(current) = self.current else {
+            return FxHashSet::default();
+        };
+        if !current.python.same_runtime(&self.wanted.python)
+            || current.python.magic != self.wanted.python.magic
+        {
             return FxHashSet::default();
         }
-        let before: FxHashSet<_> = current.packages.iter().map(|package| (&package.name, package.tree)).collect();
+        let before: FxHashSet<_> = current
+            .packages
+            .iter()
+            .map(|package| (&package.name, package.tree))
+            .collect();
         // Owners in the layout are the skeleton, then the packages by name.
         let mut packages: Vec<_> = self.wanted.packages.iter().collect();
         packages.sort_by(|left, right| left.name.cmp(&right.name));
-        let kept: Vec<bool> = packages.iter().map(|package| before.contains(&(&package.name, package.tree))).collect();
+        let kept: Vec<bool> = packages
+            .iter()
+            .map(|package| before.contains(&(&package.name, package.tree)))
+            .collect();
         bytecode::carry(layout, self.root, new, &|owner| owner > 0 && kept[owner - 1])
     }
 
@@ -246,11 +310,21 @@ fn placed(item: &Item) -> Placed {
     use wharf_store::Content as Stored;
     let content = match &item.content {
         Content::Directory => Stored::Directory,
-        Content::Object { id, size, executable } => Stored::Object { object: *id, size: *size, executable: *executable },
-        Content::Bytes { bytes, executable } => Stored::Bytes { bytes: bytes.clone(), executable: *executable },
+        Content::Object { id, size, executable } => Stored::Object {
+            object: *id,
+            size: *size,
+            executable: *executable,
+        },
+        Content::Bytes { bytes, executable } => Stored::Bytes {
+            bytes: bytes.clone(),
+            executable: *executable,
+        },
         Content::Link(target) => Stored::Link(target.clone()),
     };
-    Placed { path: item.path.clone().into(), content }
+    Placed {
+        path: item.path.clone().into(),
+        content,
+    }
 }
 
 /// Moves the new environment into its place, and the old one, if any, into the stage. The commit point.
@@ -266,7 +340,8 @@ fn switch(new: &Path, root: &Path) -> Result<(), InstallError> {
 
 /// Whether a process died here, as far as a glance tells.
 pub(crate) fn needs_recovery(state: &State) -> bool {
-    let filled = |directory: PathBuf| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    let filled =
+        |directory: PathBuf| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
     filled(state.journal()) || filled(state.stage())
 }
 
@@ -299,7 +374,10 @@ pub(crate) fn recover(state: &State, root: &Path) -> Result<Recovered, InstallEr
 fn finish_switch(state: &State, root: &Path, transaction: &str) -> Result<bool, InstallError> {
     // On file systems that cannot exchange in one step, the old environment may be away under an interim name.
     durable::undo_swap(root)?;
-    let interim = root.with_file_name(format!("{}.swap", root.file_name().unwrap_or_default().to_string_lossy()));
+    let interim = root.with_file_name(format!(
+        "{}.swap",
+        root.file_name().unwrap_or_default().to_string_lossy()
+    ));
     let done = Marker::read(root).is_some_and(|marker| marker.transaction == transaction);
     if done && interim.is_dir() {
         trash::discard(state, &interim, &format!("{transaction}.swap"));
@@ -309,7 +387,9 @@ fn finish_switch(state: &State, root: &Path, transaction: &str) -> Result<bool, 
 
 /// Stages that no transaction owns any more go to the trash.
 fn clear_stage(state: &State) -> Result<(), InstallError> {
-    let Ok(entries) = fs::read_dir(state.stage()) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(state.stage()) else {
+        return Ok(());
+    };
     for entry in entries.flatten() {
         trash::discard(state, &entry.path(), &entry.file_name().to_string_lossy());
     }
@@ -326,7 +406,10 @@ fn records(state: &State) -> Result<Vec<u64>, InstallError> {
     let directory = state.generations();
     let entries = fs::read_dir(&directory).map_err(InstallError::io("list", &directory))?;
     let number = |name: &str| name.strip_suffix(".json")?.parse().ok();
-    let mut numbers: Vec<u64> = entries.flatten().filter_map(|entry| number(entry.file_name().to_str()?)).collect();
+    let mut numbers: Vec<u64> = entries
+        .flatten()
+        .filter_map(|entry| number(entry.file_name().to_str()?))
+        .collect();
     numbers.sort_unstable();
     Ok(numbers)
 }

@@ -100,7 +100,10 @@ impl Environment {
     #[must_use]
     pub fn with_state(root: &Path, state: &Path) -> Self {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self { root: absolute(root), state: State::new(absolute(state)) }
+        Self {
+            root: absolute(root),
+            state: State::new(absolute(state)),
+        }
     }
 
     /// Where the environment stands.
@@ -114,7 +117,9 @@ impl Environment {
     /// # Errors
     /// As [`Self::current`].
     pub fn scripts(&self) -> Result<Option<PathBuf>, InstallError> {
-        Ok(self.current()?.map(|generation| self.root.join(generation.scripts)))
+        Ok(self
+            .current()?
+            .map(|generation| self.root.join(generation.scripts)))
     }
 
     /// Where its records lie.
@@ -128,7 +133,9 @@ impl Environment {
     /// # Errors
     /// The environment names a generation whose record is damaged or gone.
     pub fn current(&self) -> Result<Option<Generation>, InstallError> {
-        let Some(marker) = Marker::read(&self.root) else { return Ok(None) };
+        let Some(marker) = Marker::read(&self.root) else {
+            return Ok(None);
+        };
         let file = self.state.generation(marker.generation);
         match Generation::read(&file) {
             // An environment copied from elsewhere, or whose records were deleted: Wharf's, but nothing is known of it.
@@ -161,7 +168,10 @@ impl Environment {
     /// As [`Self::current`].
     pub fn plan(&self, wanted: &Wanted) -> Result<Plan, InstallError> {
         let current = self.current()?;
-        let drift = current.as_ref().map(|generation| self.drift(generation)).unwrap_or_default();
+        let drift = current
+            .as_ref()
+            .map(|generation| self.drift(generation))
+            .unwrap_or_default();
         Ok(Plan::new(current.as_ref(), drift, wanted))
     }
 
@@ -190,13 +200,29 @@ impl Environment {
         };
         if plan.is_empty() {
             let generation = plan.base.unwrap_or_default();
-            return Ok(Applied { generation, plan, ..Applied::default() });
+            return Ok(Applied {
+                generation,
+                plan,
+                ..Applied::default()
+            });
         }
         self.refuse_foreign(wanted.foreign)?;
         for name in &plan.foreign {
-            sinks.emit(Event::warning("install/foreign-package", format!("{name} is not in the lockfile and goes")));
+            sinks.emit(Event::warning(
+                "install/foreign-package",
+                format!("{name} is not in the lockfile and goes"),
+            ));
         }
-        let task = commit::Task { state: &self.state, root: &self.root, current: current.as_ref(), wanted, store, governor, sinks, cancel };
+        let task = commit::Task {
+            state: &self.state,
+            root: &self.root,
+            current: current.as_ref(),
+            wanted,
+            store,
+            governor,
+            sinks,
+            cancel,
+        };
         let applied = task.run(plan)?;
         trash::sweep_behind(&self.state);
         Ok(applied)
@@ -221,7 +247,9 @@ impl Environment {
     /// # Errors
     /// The lock cannot be taken.
     pub fn sweep(&self) -> Result<(), InstallError> {
-        if self.state.trash().is_dir() && let Some(_held) = self.state.try_lock()? {
+        if self.state.trash().is_dir()
+            && let Some(_held) = self.state.try_lock()?
+        {
             trash::sweep(&self.state);
         }
         Ok(())
@@ -231,18 +259,37 @@ impl Environment {
     fn drift(&self, generation: &Generation) -> Drift {
         let mut drift = Drift::default();
         if generation.root != self.root {
-            drift.reasons.push(format!("the environment was made at {}", generation.root.display()));
+            drift.reasons.push(format!(
+                "the environment was made at {}",
+                generation.root.display()
+            ));
         }
-        let places = [(&generation.site_packages, &generation.site_names), (&generation.scripts, &generation.script_names)];
+        let places = [
+            (&generation.site_packages, &generation.site_names),
+            (&generation.scripts, &generation.script_names),
+        ];
         for (place, expected) in places {
             let found = listing(&self.root.join(place)).unwrap_or_default();
             let named = |name: &String| format!("{place}/{name}");
-            drift.foreign.extend(found.iter().filter(|name| expected.binary_search(name).is_err()).map(named));
-            drift.missing.extend(expected.iter().filter(|name| found.binary_search(name).is_err()).map(named));
+            drift.foreign.extend(
+                found
+                    .iter()
+                    .filter(|name| expected.binary_search(name).is_err())
+                    .map(named),
+            );
+            drift.missing.extend(
+                expected
+                    .iter()
+                    .filter(|name| found.binary_search(name).is_err())
+                    .map(named),
+            );
         }
         let python = self.root.join(&generation.scripts).join("python");
         if !python.exists() {
-            drift.reasons.push(format!("the Python behind the environment, {}, is gone", generation.python.base_executable.display()));
+            drift.reasons.push(format!(
+                "the Python behind the environment, {}, is gone",
+                generation.python.base_executable.display()
+            ));
         }
         drift
     }
@@ -254,7 +301,12 @@ impl Environment {
             Err(error) => return Err(InstallError::io("examine", &self.root)(error)),
             Ok(data) => data,
         };
-        let refuse = |found: &str| Err(InstallError::Foreign { path: self.root.clone(), found: found.to_owned() });
+        let refuse = |found: &str| {
+            Err(InstallError::Foreign {
+                path: self.root.clone(),
+                found: found.to_owned(),
+            })
+        };
         if data.is_symlink() {
             return refuse("it is a symbolic link");
         }

@@ -49,7 +49,9 @@ pub enum InstallError {
         reason: String,
     },
     /// One package has a file where another needs a directory.
-    #[error("{first} and {second} cannot stand together: `{path}` is a file of one and a directory of the other")]
+    #[error(
+        "{first} and {second} cannot stand together: `{path}` is a file of one and a directory of the other"
+    )]
     Clash {
         /// The path, relative to the environment.
         path: String,
@@ -82,7 +84,11 @@ pub enum InstallError {
 impl InstallError {
     /// Wraps a failed file operation.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
@@ -119,13 +125,17 @@ impl Explain for InstallError {
                 "move {0} away or remove it, or let wharf replace it with `--replace-environment`",
                 path.display()
             )],
-            Self::UnwritablePath { .. } => vec!["move the project to a path of plain Unicode text".to_owned()],
+            Self::UnwritablePath { .. } => {
+                vec!["move the project to a path of plain Unicode text".to_owned()]
+            }
             Self::BadWheel { name, .. } => vec![
                 format!("take another version of {name}"),
                 "tell the project's maintainers: the wheel breaks the format's rules".to_owned(),
             ],
             Self::Clash { first, second, .. } => vec![format!("require only one of {first} and {second}")],
-            Self::Damaged { path, .. } => vec![format!("remove {} and run `wharf sync` again", path.display())],
+            Self::Damaged { path, .. } => {
+                vec![format!("remove {} and run `wharf sync` again", path.display())]
+            }
             Self::Compile { .. } => vec!["run again without bytecode compilation".to_owned()],
             Self::Interrupted => Vec::new(),
         }
@@ -134,9 +144,10 @@ impl Explain for InstallError {
 
 fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some(format!("make room on the disk that holds {}; nothing was lost", path.display()))
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
+            "make room on the disk that holds {}; nothing was lost",
+            path.display()
+        )),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some(format!("check who may write {}", path.display()))
         }

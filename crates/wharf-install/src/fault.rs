@@ -6,7 +6,17 @@
 /// Every point, in the order in which a commit passes them.
 #[cfg(any(test, feature = "fault"))]
 pub const POINTS: [&str; 11] = [
-    "locked", "begun", "staging", "staged", "compiled", "recorded", "synced", "prepared", "exchanged", "committed", "trashed",
+    "locked",
+    "begun",
+    "staging",
+    "staged",
+    "compiled",
+    "recorded",
+    "synced",
+    "prepared",
+    "exchanged",
+    "committed",
+    "trashed",
 ];
 
 /// Passes a point.

@@ -103,7 +103,10 @@ impl Stat {
 impl Input {
     fn read(path: &Path) -> Self {
         let state = Stat::read(path).zip(content(path));
-        Self { path: path.to_owned(), state }
+        Self {
+            path: path.to_owned(),
+            state,
+        }
     }
 
     fn unchanged(&self, written: i128) -> bool {
@@ -118,7 +121,11 @@ impl Input {
 
 impl Listing {
     fn read(path: PathBuf, names: &[String]) -> Option<Self> {
-        Some(Self { stat: Stat::read(&path)?, names: digest(names), path })
+        Some(Self {
+            stat: Stat::read(&path)?,
+            names: digest(names),
+            path,
+        })
     }
 
     /// Looks again. `Some(None)`: untouched; `Some(Some(_))`: touched, but the same names, and this is what `stat` said
@@ -158,24 +165,43 @@ pub(crate) fn check(state: &State, root: &Path, key: &str) -> Freshness {
 
 fn judge(state: &State, root: &Path, key: &str) -> Result<u64, String> {
     let bytes = fs::read(state.fresh()).map_err(|_| "no sync has finished here yet".to_owned())?;
-    let mut record: Record = serde_json::from_slice(&bytes).map_err(|_| "the last sync left no readable record".to_owned())?;
+    let mut record: Record =
+        serde_json::from_slice(&bytes).map_err(|_| "the last sync left no readable record".to_owned())?;
     let because = |holds: bool, reason: &str| if holds { Ok(()) } else { Err(reason.to_owned()) };
-    because(record.format == FORMAT, "another version of wharf made the record")?;
+    because(
+        record.format == FORMAT,
+        "another version of wharf made the record",
+    )?;
     because(record.key == key, "the options differ from the last sync's")?;
     because(record.root == root, "the project has moved")?;
-    because(Stat::read(&root.join(Marker::NAME)) == Some(record.marker), "the environment was replaced")?;
-    if let Some(changed) = record.inputs.iter().find(|input| !input.unchanged(record.written)) {
+    because(
+        Stat::read(&root.join(Marker::NAME)) == Some(record.marker),
+        "the environment was replaced",
+    )?;
+    if let Some(changed) = record
+        .inputs
+        .iter()
+        .find(|input| !input.unchanged(record.written))
+    {
         return Err(format!("{} has changed", changed.path.display()));
     }
     let python = Stat::read(&record.scripts.path.join("python"));
-    because(python == Some(record.python), "the Python behind the environment has changed")?;
+    because(
+        python == Some(record.python),
+        "the Python behind the environment has changed",
+    )?;
     let generation = record.generation;
     let (mut touched, looked) = (false, now());
     for directory in [&mut record.site, &mut record.scripts] {
         match directory.check(record.written) {
             Some(None) => {}
             Some(Some(stat)) => (directory.stat, touched) = (stat, true),
-            None => return Err(format!("somebody changed what lies in {}", directory.path.display())),
+            None => {
+                return Err(format!(
+                    "somebody changed what lies in {}",
+                    directory.path.display()
+                ));
+            }
         }
     }
     if touched {
@@ -193,7 +219,9 @@ pub(crate) fn note(state: &State, root: &Path, generation: &Generation, fingerpr
     let scripts = Listing::read(root.join(&generation.scripts), &generation.script_names);
     let marker = Stat::read(&root.join(Marker::NAME));
     let python = Stat::read(&root.join(&generation.scripts).join("python"));
-    let (Some(site), Some(scripts), Some(marker), Some(python)) = (site, scripts, marker, python) else { return };
+    let (Some(site), Some(scripts), Some(marker), Some(python)) = (site, scripts, marker, python) else {
+        return;
+    };
     let inputs = fingerprint.inputs.iter().map(|path| Input::read(path)).collect();
     let record = Record {
         format: FORMAT,

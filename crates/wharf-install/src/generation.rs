@@ -87,10 +87,16 @@ impl Generation {
     /// It cannot be read or is damaged.
     pub fn read(file: &Path) -> Result<Self, InstallError> {
         let bytes = fs::read(file).map_err(InstallError::io("read", file))?;
-        let damaged = |reason: String| InstallError::Damaged { path: file.to_owned(), reason };
+        let damaged = |reason: String| InstallError::Damaged {
+            path: file.to_owned(),
+            reason,
+        };
         let found: Self = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         if found.format != FORMAT {
-            return Err(damaged(format!("it has format {}, this wharf knows {FORMAT}", found.format)));
+            return Err(damaged(format!(
+                "it has format {}, this wharf knows {FORMAT}",
+                found.format
+            )));
         }
         Ok(found)
     }
@@ -102,14 +108,20 @@ impl Marker {
 
     /// The marker of a generation.
     pub(crate) fn of(generation: u64, transaction: &str) -> Self {
-        Self { format: FORMAT, generation, transaction: transaction.to_owned() }
+        Self {
+            format: FORMAT,
+            generation,
+            transaction: transaction.to_owned(),
+        }
     }
 
     /// Reads the marker of the environment at `root`; `None` if there is none, or none that makes sense.
     #[must_use]
     pub fn read(root: &Path) -> Option<Self> {
         let bytes = fs::read(root.join(Self::NAME)).ok()?;
-        serde_json::from_slice(&bytes).ok().filter(|marker: &Self| marker.format == FORMAT)
+        serde_json::from_slice(&bytes)
+            .ok()
+            .filter(|marker: &Self| marker.format == FORMAT)
     }
 
     /// Its text.

@@ -48,11 +48,20 @@ pub enum Content {
 
 impl Item {
     pub(crate) fn text(path: &str, text: String) -> Self {
-        Self { path: path.to_owned(), content: Content::Bytes { bytes: text.into_bytes(), executable: false } }
+        Self {
+            path: path.to_owned(),
+            content: Content::Bytes {
+                bytes: text.into_bytes(),
+                executable: false,
+            },
+        }
     }
 
     pub(crate) fn link(path: &str, target: &str) -> Self {
-        Self { path: path.to_owned(), content: Content::Link(target.to_owned()) }
+        Self {
+            path: path.to_owned(),
+            content: Content::Link(target.to_owned()),
+        }
     }
 }
 
@@ -169,7 +178,9 @@ impl Layout {
 
     /// The items with the position of their owner: 0 for the skeleton, then packages in the order of [`Layout::add`].
     pub fn owned(&self) -> impl Iterator<Item = (&Item, usize)> {
-        self.items.iter().zip(self.owned_by.iter().map(|&owner| owner as usize))
+        self.items
+            .iter()
+            .zip(self.owned_by.iter().map(|&owner| owner as usize))
     }
 
     /// The paths that several packages wanted.
@@ -183,8 +194,12 @@ impl Layout {
     pub fn names_in(&self, directory: &str) -> Vec<String> {
         let mut names: FxHashSet<&str> = FxHashSet::default();
         for item in &self.items {
-            let Some(rest) = item.path.strip_prefix(directory) else { continue };
-            let Some(rest) = rest.strip_prefix('/') else { continue };
+            let Some(rest) = item.path.strip_prefix(directory) else {
+                continue;
+            };
+            let Some(rest) = rest.strip_prefix('/') else {
+                continue;
+            };
             names.insert(rest.split_once('/').map_or(rest, |(first, _)| first));
         }
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -224,14 +239,34 @@ mod tests {
     fn the_later_package_wins_and_the_skeleton_always() {
         let mut layout = Layout::new(vec![file("bin/python", "real")]);
         layout.add("a 1", vec![file("lib/x.py", "a"), file("lib/same.py", "s")]);
-        layout.add("b 1", vec![file("lib/x.py", "b"), file("lib/same.py", "s"), file("bin/python", "fake")]);
+        layout.add(
+            "b 1",
+            vec![
+                file("lib/x.py", "b"),
+                file("lib/same.py", "s"),
+                file("bin/python", "fake"),
+            ],
+        );
         let text = |path: &str| match &layout.items[layout.by_path[path]].content {
             Content::Bytes { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
             other => format!("{other:?}"),
         };
-        assert_eq!((text("lib/x.py"), text("bin/python")), ("b".to_owned(), "real".to_owned()));
-        let seen: Vec<_> = layout.collisions().iter().map(|one| (&*one.path, &*one.kept, &*one.hidden)).collect();
-        assert_eq!(seen, [("lib/x.py", "b 1", "a 1"), ("bin/python", "the environment itself", "b 1")]);
+        assert_eq!(
+            (text("lib/x.py"), text("bin/python")),
+            ("b".to_owned(), "real".to_owned())
+        );
+        let seen: Vec<_> = layout
+            .collisions()
+            .iter()
+            .map(|one| (&*one.path, &*one.kept, &*one.hidden))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("lib/x.py", "b 1", "a 1"),
+                ("bin/python", "the environment itself", "b 1")
+            ]
+        );
         assert_eq!(layout.names_in("lib"), ["same.py", "x.py"]);
     }
 
@@ -241,6 +276,8 @@ mod tests {
         layout.add("a 1", vec![file("lib/x", "a")]);
         layout.add("b 1", vec![file("lib/x/y/z.py", "b")]);
         let error = layout.check().unwrap_err();
-        assert!(matches!(error, InstallError::Clash { path, first, second } if path == "lib/x" && first == "a 1" && second == "b 1"));
+        assert!(
+            matches!(error, InstallError::Clash { path, first, second } if path == "lib/x" && first == "a 1" && second == "b 1")
+        );
     }
 }

@@ -19,7 +19,6 @@ pub mod bytecode;
 mod commit;
 pub mod environment;
 pub mod error;
-#[cfg_attr(not(any(test, feature = "fault")), doc(hidden))]
 pub mod fault;
 pub mod fresh;
 pub mod generation;

@@ -63,18 +63,28 @@ impl Plan {
             rebuild: drift.reasons,
             ..Self::default()
         };
-        let mut old: BTreeMap<&PackageName, &InstalledPackage> =
-            current.iter().flat_map(|generation| &generation.packages).map(|one| (&one.name, one)).collect();
+        let mut old: BTreeMap<&PackageName, &InstalledPackage> = current
+            .iter()
+            .flat_map(|generation| &generation.packages)
+            .map(|one| (&one.name, one))
+            .collect();
         for package in &wanted.packages {
             match old.remove(&package.name) {
                 None => plan.add.push(change(&package.name, None, Some(&package.version))),
                 Some(before) if same(before, package) => plan.keep += 1,
                 Some(before) => {
-                    plan.change.push(change(&package.name, Some(&before.version), Some(&package.version)));
+                    plan.change.push(change(
+                        &package.name,
+                        Some(&before.version),
+                        Some(&package.version),
+                    ));
                 }
             }
         }
-        plan.remove = old.values().map(|gone| change(&gone.name, Some(&gone.version), None)).collect();
+        plan.remove = old
+            .values()
+            .map(|gone| change(&gone.name, Some(&gone.version), None))
+            .collect();
         if let Some(current) = current {
             plan.rebuild.extend(differences(current, wanted));
         }
@@ -94,7 +104,11 @@ pub(crate) struct Drift {
 }
 
 fn change(name: &PackageName, from: Option<&String>, to: Option<&String>) -> Change {
-    Change { name: name.clone(), from: from.cloned(), to: to.cloned() }
+    Change {
+        name: name.clone(),
+        from: from.cloned(),
+        to: to.cloned(),
+    }
 }
 
 fn same(before: &InstalledPackage, package: &Package) -> bool {

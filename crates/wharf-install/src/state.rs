@@ -90,7 +90,10 @@ impl State {
                 return Err(InstallError::Interrupted);
             }
             if !told {
-                let what = format!("another wharf that changes the environment of {}", self.directory.display());
+                let what = format!(
+                    "another wharf that changes the environment of {}",
+                    self.directory.display()
+                );
                 sinks.emit(Event::Waiting { what });
                 told = true;
             }

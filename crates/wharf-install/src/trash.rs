@@ -24,22 +24,37 @@ pub(crate) fn discard(state: &State, directory: &Path, name: &str) {
 
 /// Empties the trash in a process of its own, which outlives this one. What it does not get done, the next sweep does.
 pub(crate) fn sweep_behind(state: &State) {
-    let Ok(entries) = fs::read_dir(state.trash()) else { return };
+    let Ok(entries) = fs::read_dir(state.trash()) else {
+        return;
+    };
     let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     if paths.is_empty() {
         return;
     }
     let mut command = Command::new("rm");
-    command.arg("-rf").arg("--").args(paths).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("-rf")
+        .arg("--")
+        .args(paths)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     // Its own group: a Ctrl-C at the terminal is not meant for it.
-    if let Err(error) = command.process_group(0).spawn() {
-        tracing::debug!(%error, "cannot start rm; the trash stays until the next sweep");
+    match command.process_group(0).spawn() {
+        // Somebody must take note of its end if this process outlives it.
+        Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
+        Err(error) => {
+            tracing::debug!(%error, "cannot start rm");
+            sweep(state);
+        }
     }
 }
 
 /// Empties the trash now.
 pub(crate) fn sweep(state: &State) {
-    let Ok(entries) = fs::read_dir(state.trash()) else { return };
+    let Ok(entries) = fs::read_dir(state.trash()) else {
+        return;
+    };
     for entry in entries.flatten() {
         if let Err(error) = remove_tree(&entry.path()) {
             tracing::debug!(path = %entry.path().display(), %error, "cannot empty the trash");

@@ -88,10 +88,18 @@ impl fmt::Display for Refusal {
             Self::NotPython3 => formatter.write_str("it is a Python 2"),
             Self::Broken(how) => write!(formatter, "it does not work: {how}"),
             Self::Version { found, wanted } => write!(formatter, "it is {found}, but {wanted}"),
-            Self::FreeThreaded => formatter.write_str("it is a free-threaded build, which must be asked for (`3.13t`)"),
-            Self::Implementation(name) => write!(formatter, "it is {name}, which must be asked for by name or path"),
+            Self::FreeThreaded => {
+                formatter.write_str("it is a free-threaded build, which must be asked for (`3.13t`)")
+            }
+            Self::Implementation(name) => {
+                write!(formatter, "it is {name}, which must be asked for by name or path")
+            }
             Self::InsideEnvironment(root) => {
-                write!(formatter, "it belongs to the environment {}; the one behind it counts", root.display())
+                write!(
+                    formatter,
+                    "it belongs to the environment {}; the one behind it counts",
+                    root.display()
+                )
             }
             Self::Shim(selects) => write!(formatter, "it is a pyenv shim; {selects}"),
         }
@@ -124,15 +132,25 @@ impl Surroundings {
     /// Those of this process.
     #[must_use]
     pub fn from_env() -> Self {
-        let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".pyenv"));
-        let root = env::var_os("PYENV_ROOT").filter(|root| !root.is_empty()).map(PathBuf::from);
+        let home = env::var_os("HOME")
+            .filter(|home| !home.is_empty())
+            .map(|home| PathBuf::from(home).join(".pyenv"));
+        let root = env::var_os("PYENV_ROOT")
+            .filter(|root| !root.is_empty())
+            .map(PathBuf::from);
         let mut pyenv_roots: Vec<PathBuf> = root.into_iter().chain(home).collect();
         pyenv_roots.dedup();
         Self {
-            path: env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default(),
+            path: env::var_os("PATH")
+                .map(|path| env::split_paths(&path).collect())
+                .unwrap_or_default(),
             pyenv_roots,
             pyenv_version: env::var("PYENV_VERSION").ok().filter(|text| !text.is_empty()),
-            system: vec![PathBuf::from("/usr/local/bin"), PathBuf::from("/usr/bin"), PathBuf::from("/bin")],
+            system: vec![
+                PathBuf::from("/usr/local/bin"),
+                PathBuf::from("/usr/bin"),
+                PathBuf::from("/bin"),
+            ],
         }
     }
 }
@@ -158,7 +176,10 @@ pub fn discover(
     project: Option<&Path>,
     cache: &Path,
 ) -> Result<(Interpreter, Vec<Considered>), PythonError> {
-    let mut search = Search::new(Surroundings::from_env()).requires(requires).project(project).cache(Some(cache));
+    let mut search = Search::new(Surroundings::from_env())
+        .requires(requires)
+        .project(project)
+        .cache(Some(cache));
     if let Some(text) = explicit {
         search = search.request(Some(text.parse()?));
     }
@@ -169,7 +190,13 @@ impl<'a> Search<'a> {
     /// A search that takes any CPython 3.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        Self { surroundings, requires: None, request: None, project: None, cache: None }
+        Self {
+            surroundings,
+            requires: None,
+            request: None,
+            project: None,
+            cache: None,
+        }
     }
 
     /// The range that the project requires.
@@ -205,7 +232,11 @@ impl<'a> Search<'a> {
     /// # Errors
     /// As [`discover`].
     pub fn find(&self) -> Result<Discovered, PythonError> {
-        let mut walk = Walk { search: self, considered: Vec::new(), seen: HashSet::new() };
+        let mut walk = Walk {
+            search: self,
+            considered: Vec::new(),
+            seen: HashSet::new(),
+        };
         if let Some(request) = &self.request {
             return match walk.first(request, "asked for") {
                 Some(interpreter) => Ok(walk.done(interpreter)),
@@ -220,23 +251,40 @@ impl<'a> Search<'a> {
             }
             walk.seen.clear();
         }
-        let any = Request::Version { release: vec![3], free_threaded: false };
+        let any = Request::Version {
+            release: vec![3],
+            free_threaded: false,
+        };
         match walk.first(&any, "") {
             Some(interpreter) => Ok(walk.done(interpreter)),
-            None => Err(PythonError::NotFound { wanted: self.wanted(None), considered: walk.considered }),
+            None => Err(PythonError::NotFound {
+                wanted: self.wanted(None),
+                considered: walk.considered,
+            }),
         }
     }
 
     /// Every interpreter that there is, each with its verdict; the first that fits is the chosen one.
     #[must_use]
     pub fn survey(&self) -> Vec<Considered> {
-        let mut walk = Walk { search: self, considered: Vec::new(), seen: HashSet::new() };
-        let any = Request::Version { release: vec![3], free_threaded: false };
+        let mut walk = Walk {
+            search: self,
+            considered: Vec::new(),
+            seen: HashSet::new(),
+        };
+        let any = Request::Version {
+            release: vec![3],
+            free_threaded: false,
+        };
         let request = self.request.clone().unwrap_or(any);
         for candidate in self.candidates(&request) {
             if let Some(interpreter) = walk.consider(&candidate, &request, "") {
                 let chosen = walk.considered.iter().any(|one| one.verdict == Verdict::Chosen);
-                walk.note(&candidate, Some(&interpreter), if chosen { Verdict::Fits } else { Verdict::Chosen });
+                walk.note(
+                    &candidate,
+                    Some(interpreter.version),
+                    if chosen { Verdict::Fits } else { Verdict::Chosen },
+                );
             }
         }
         walk.considered
@@ -256,10 +304,14 @@ impl<'a> Search<'a> {
         match request {
             Request::Path(path) => vec![Candidate::new(executable_of(path), "path")],
             Request::Name(name) => {
-                let mut list = self.on_path(&[name.clone()]);
+                let mut list = self.on_path(std::slice::from_ref(name));
                 for (version, bin) in self.pyenv_versions() {
                     // `pypy3.10-7.3.12` is the name of a pyenv version, `pypy3` one of a command.
-                    let file = if version == *name { bin.join("python") } else { bin.join(name) };
+                    let file = if version == *name {
+                        bin.join("python")
+                    } else {
+                        bin.join(name)
+                    };
                     list.push(Candidate::new(file, "pyenv"));
                 }
                 list.retain(|candidate| candidate.path.exists());
@@ -285,7 +337,12 @@ impl<'a> Search<'a> {
             if directory.as_os_str().is_empty() || directory.is_relative() {
                 continue;
             }
-            match self.surroundings.pyenv_roots.iter().find(|root| root.join("shims") == *directory) {
+            match self
+                .surroundings
+                .pyenv_roots
+                .iter()
+                .find(|root| root.join("shims") == *directory)
+            {
                 Some(root) => list.extend(self.behind_shims(root, directory, names)),
                 None => list.extend(in_directory(directory, names, "PATH")),
             }
@@ -295,7 +352,11 @@ impl<'a> Search<'a> {
 
     /// What pyenv's shims would run, without running them.
     fn behind_shims(&self, root: &Path, shims: &Path, names: &[String]) -> Vec<Candidate> {
-        let Some(shim) = names.iter().map(|name| shims.join(name)).find(|shim| shim.exists()) else {
+        let Some(shim) = names
+            .iter()
+            .map(|name| shims.join(name))
+            .find(|shim| shim.exists())
+        else {
             return Vec::new();
         };
         let selected = self.pyenv_selection(root);
@@ -303,7 +364,10 @@ impl<'a> Search<'a> {
             [] => "pyenv selects no version".to_owned(),
             versions => format!("pyenv selects {}", versions.join(", ")),
         };
-        let mut list = vec![Candidate { refusal: Some(Refusal::Shim(says)), ..Candidate::new(shim, "PATH") }];
+        let mut list = vec![Candidate {
+            refusal: Some(Refusal::Shim(says)),
+            ..Candidate::new(shim, "PATH")
+        }];
         for version in selected {
             let bin = root.join("versions").join(&version).join("bin");
             list.extend(in_directory(&bin, names, "pyenv's selection"));
@@ -316,16 +380,25 @@ impl<'a> Search<'a> {
         if let Some(text) = &self.surroundings.pyenv_version {
             return text.split(':').map(str::to_owned).collect();
         }
-        let local = self.project.and_then(|start| start.ancestors().find_map(|at| words(&at.join(".python-version"))));
+        let local = self.project.and_then(|start| {
+            start
+                .ancestors()
+                .find_map(|at| words(&at.join(".python-version")))
+        });
         let lines = local.or_else(|| words(&root.join("version"))).unwrap_or_default();
-        lines.into_iter().filter(|version| root.join("versions").join(version).is_dir()).collect()
+        lines
+            .into_iter()
+            .filter(|version| root.join("versions").join(version).is_dir())
+            .collect()
     }
 
     /// Name and `bin` of every pyenv version, newest first, then those whose names are no versions.
     fn pyenv_versions(&self) -> Vec<(String, PathBuf)> {
         let mut found: Vec<(Option<Version>, String, PathBuf)> = Vec::new();
         for root in &self.surroundings.pyenv_roots {
-            let Ok(entries) = fs::read_dir(root.join("versions")) else { continue };
+            let Ok(entries) = fs::read_dir(root.join("versions")) else {
+                continue;
+            };
             for entry in entries.flatten() {
                 if let Ok(name) = entry.file_name().into_string() {
                     found.push((Version::from_str(&name).ok(), name, entry.path().join("bin")));
@@ -349,7 +422,12 @@ struct Candidate {
 
 impl Candidate {
     fn new(path: PathBuf, found_in: &'static str) -> Self {
-        Self { path, found_in, says: None, refusal: None }
+        Self {
+            path,
+            found_in,
+            says: None,
+            refusal: None,
+        }
     }
 }
 
@@ -364,7 +442,7 @@ impl Walk<'_, '_> {
     fn first(&mut self, request: &Request, asked_by: &str) -> Option<Interpreter> {
         for candidate in self.search.candidates(request) {
             if let Some(interpreter) = self.consider(&candidate, request, asked_by) {
-                self.note(&candidate, Some(&interpreter), Verdict::Chosen);
+                self.note(&candidate, Some(interpreter.version.clone()), Verdict::Chosen);
                 return Some(interpreter);
             }
         }
@@ -395,12 +473,12 @@ impl Walk<'_, '_> {
             None => probe::probe_cached(&candidate.path, self.search.cache)
                 .map_err(|refusal| (refusal, None))
                 .and_then(|found| match self.judge(&found, request, asked_by) {
-                    Some(refusal) => Err((refusal, Some(found))),
+                    Some(refusal) => Err((refusal, Some(found.version))),
                     None => Ok(found),
                 }),
         };
         judged
-            .map_err(|(refusal, found)| self.note(candidate, found.as_ref(), Verdict::Refused(refusal)))
+            .map_err(|(refusal, version)| self.note(candidate, version, Verdict::Refused(refusal)))
             .ok()
     }
 
@@ -411,21 +489,35 @@ impl Walk<'_, '_> {
             return Some(Refusal::NotPython3);
         }
         let fits = request.could_accept(says)
-            && self.search.requires.is_none_or(|range| satisfies(range, &says.to_string()));
+            && self
+                .search
+                .requires
+                .is_none_or(|range| satisfies(range, &says.to_string()));
         (!fits).then(|| self.wrong_version(&says.to_string(), request, asked_by))
     }
 
     fn judge(&self, found: &Interpreter, request: &Request, asked_by: &str) -> Option<Refusal> {
         let by_name = matches!(request, Request::Path(_) | Request::Name(_));
         if found.implementation != "cpython" && !by_name {
-            return Some(Refusal::Implementation(found.markers.platform_python_implementation.clone()));
+            return Some(Refusal::Implementation(
+                found.markers.platform_python_implementation.clone(),
+            ));
         }
-        let asks_for_threads = matches!(request, Request::Version { free_threaded: true, .. });
+        let asks_for_threads = matches!(
+            request,
+            Request::Version {
+                free_threaded: true,
+                ..
+            }
+        );
         if found.gil_disabled && !asks_for_threads && !by_name {
             return Some(Refusal::FreeThreaded);
         }
         let fits = request.accepts(found)
-            && self.search.requires.is_none_or(|range| satisfies(range, &found.version));
+            && self
+                .search
+                .requires
+                .is_none_or(|range| satisfies(range, &found.version));
         (!fits).then(|| self.wrong_version(&found.version, request, asked_by))
     }
 
@@ -436,29 +528,49 @@ impl Walk<'_, '_> {
             None if asked_by == "asked for" => format!("{request} was asked for"),
             None => format!("{asked_by} asks for {request}"),
         };
-        Refusal::Version { found: found.to_owned(), wanted }
+        Refusal::Version {
+            found: found.to_owned(),
+            wanted,
+        }
     }
 
-    fn note(&mut self, candidate: &Candidate, interpreter: Option<&Interpreter>, verdict: Verdict) {
+    fn note(&mut self, candidate: &Candidate, version: Option<String>, verdict: Verdict) {
         self.considered.push(Considered {
             path: candidate.path.clone(),
             found_in: candidate.found_in.to_owned(),
-            version: interpreter.map(|one| one.version.clone()).or_else(|| candidate.says.as_ref().map(Version::to_string)),
+            version: version.or_else(|| candidate.says.as_ref().map(Version::to_string)),
             verdict,
         });
     }
 
     fn done(self, interpreter: Interpreter) -> Discovered {
-        Discovered { interpreter, considered: self.considered }
+        Discovered {
+            interpreter,
+            considered: self.considered,
+        }
     }
 
     fn failed(self, request: &Request) -> PythonError {
-        if let (Request::Path(_), [Considered { path, verdict: Verdict::Refused(reason), .. }]) =
-            (request, self.considered.as_slice())
+        if let (
+            Request::Path(_),
+            [
+                Considered {
+                    path,
+                    verdict: Verdict::Refused(reason),
+                    ..
+                },
+            ],
+        ) = (request, self.considered.as_slice())
         {
-            return PythonError::Unusable { path: path.clone(), reason: reason.clone() };
+            return PythonError::Unusable {
+                path: path.clone(),
+                reason: reason.clone(),
+            };
         }
-        PythonError::NotFound { wanted: self.search.wanted(Some(request)), considered: self.considered }
+        PythonError::NotFound {
+            wanted: self.search.wanted(Some(request)),
+            considered: self.considered,
+        }
     }
 }
 
@@ -466,18 +578,27 @@ impl Walk<'_, '_> {
 fn names(request: &Request) -> Vec<String> {
     let generic = ["python3".to_owned(), "python".to_owned()];
     match request {
-        Request::Version { release, free_threaded } if release.len() >= 2 => {
-            let end = if *free_threaded { "t" } else { "" };
-            let exact = format!("python{}.{}{end}", release[0], release[1]);
-            std::iter::once(exact).chain(generic).collect()
+        Request::Version {
+            release,
+            free_threaded,
+        } if release.len() >= 2 => {
+            let exact = format!("python{}.{}", release[0], release[1]);
+            let threaded = free_threaded.then(|| format!("{exact}t"));
+            threaded.into_iter().chain([exact]).chain(generic).collect()
         }
-        _ => generic.into_iter().chain((6..=20).rev().map(|minor| format!("python3.{minor}"))).collect(),
+        _ => generic
+            .into_iter()
+            .chain((6..=20).rev().map(|minor| format!("python3.{minor}")))
+            .collect(),
     }
 }
 
 fn in_directory(directory: &Path, names: &[String], found_in: &'static str) -> Vec<Candidate> {
     let paths = names.iter().map(|name| directory.join(name));
-    paths.filter(|path| path.exists()).map(|path| Candidate::new(path, found_in)).collect()
+    paths
+        .filter(|path| path.exists())
+        .map(|path| Candidate::new(path, found_in))
+        .collect()
 }
 
 /// A directory stands for the interpreter inside it.
@@ -486,7 +607,11 @@ fn executable_of(path: &Path) -> PathBuf {
         return path.to_owned();
     }
     let inside = ["bin/python3", "bin/python"].map(|name| path.join(name));
-    inside.iter().find(|file| file.exists()).unwrap_or(&inside[0]).clone()
+    inside
+        .iter()
+        .find(|file| file.exists())
+        .unwrap_or(&inside[0])
+        .clone()
 }
 
 /// The environment that an executable belongs to.
@@ -498,7 +623,10 @@ struct Behind {
 /// Reads `pyvenv.cfg` beside or above the executable, as Python itself does when it starts.
 fn environment_of(executable: &Path) -> Option<Behind> {
     let bin = executable.parent()?;
-    let root = [Some(bin), bin.parent()].into_iter().flatten().find(|at| at.join("pyvenv.cfg").is_file())?;
+    let root = [Some(bin), bin.parent()]
+        .into_iter()
+        .flatten()
+        .find(|at| at.join("pyvenv.cfg").is_file())?;
     let text = fs::read_to_string(root.join("pyvenv.cfg")).unwrap_or_default();
     let home = text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
@@ -509,21 +637,40 @@ fn environment_of(executable: &Path) -> Option<Behind> {
         let files = [home.join(name), home.join("python3"), home.join("python")];
         files.into_iter().find(|file| file.exists())
     });
-    Some(Behind { root: root.to_owned(), base })
+    Some(Behind {
+        root: root.to_owned(),
+        base,
+    })
 }
 
 /// The nearest `.python-version` and what it asks for. Lines that are no requests are passed over.
 fn python_version_file(start: &Path) -> Option<(PathBuf, Vec<Request>)> {
-    start.ancestors().map(|at| at.join(".python-version")).find_map(|file| {
-        let parsed: Vec<Result<Request, RequestError>> = words(&file)?.iter().map(|word| word.parse()).collect();
-        let requests: Vec<Request> = parsed.into_iter().flatten().filter(|one| !matches!(one, Request::Path(_))).collect();
-        (!requests.is_empty()).then_some((file, requests))
-    })
+    start
+        .ancestors()
+        .map(|at| at.join(".python-version"))
+        .find_map(|file| {
+            let parsed: Vec<Result<Request, RequestError>> =
+                words(&file)?.iter().map(|word| word.parse()).collect();
+            let requests: Vec<Request> = parsed
+                .into_iter()
+                .flatten()
+                .filter(|one| !matches!(one, Request::Path(_)))
+                .collect();
+            (!requests.is_empty()).then_some((file, requests))
+        })
 }
 
 /// The words of a small file, without comments. `None` if it cannot be read.
 fn words(file: &Path) -> Option<Vec<String>> {
     let text = fs::read_to_string(file).ok()?;
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    Some(lines.flat_map(str::split_whitespace).filter(|word| *word != "system").map(str::to_owned).collect())
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    Some(
+        lines
+            .flat_map(str::split_whitespace)
+            .filter(|word| *word != "system")
+            .map(str::to_owned)
+            .collect(),
+    )
 }

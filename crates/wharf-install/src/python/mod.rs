@@ -9,7 +9,7 @@ mod request;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wharf_core::{Explain, Fault, PythonMinor};
+use wharf_core::{Arch, Explain, Fault, OsVersion, PythonMinor, Target};
 use wharf_ecosystem::pypi::MarkerEnvironment;
 
 pub use discover::{Considered, Discovered, Refusal, Search, Surroundings, Verdict, discover};
@@ -70,7 +70,10 @@ pub struct Scheme {
 }
 
 /// The environment marker values of PEP 508.
-#[expect(missing_docs, reason = "the fields are the marker variables of PEP 508, named there")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the marker variables of PEP 508, named there"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Markers {
     pub implementation_name: String,
@@ -109,7 +112,36 @@ impl Interpreter {
     pub fn marker_environment(&self) -> Result<MarkerEnvironment, PythonError> {
         serde_json::to_value(&self.markers)
             .and_then(serde_json::from_value)
-            .map_err(|source| PythonError::Markers { path: self.path.clone(), source })
+            .map_err(|source| PythonError::Markers {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    /// The target that this interpreter installs for: this machine's, with the C library and the width that the interpreter
+    /// itself reports.
+    #[must_use]
+    pub fn target(&self, machine: &Target) -> Target {
+        let mut target = machine.with_python(self.minor);
+        let glibc = self
+            .libc
+            .as_ref()
+            .filter(|libc| libc.name == "glibc")
+            .and_then(|libc| {
+                let mut numbers = libc.version.split('.').map(str::parse);
+                Some(OsVersion::Glibc(numbers.next()?.ok()?, numbers.next()?.ok()?))
+            });
+        if let (OsVersion::Glibc(..) | OsVersion::Musl(..), Some(glibc)) = (target.os_version, glibc) {
+            target.os_version = glibc;
+        }
+        if self.pointer_bits == 32 {
+            target.arch = match target.arch {
+                Arch::X86_64 => Arch::X86,
+                Arch::Aarch64 => Arch::Armv7l,
+                arch @ (Arch::X86 | Arch::Armv7l | Arch::Ppc64le | Arch::S390x | Arch::Riscv64) => arch,
+            };
+        }
+        target
     }
 
     /// Where packages go in an environment of this interpreter. Both kinds of package share one directory: where a
@@ -126,7 +158,11 @@ impl Interpreter {
     #[must_use]
     pub fn versioned_name(&self) -> String {
         let site = self.site_packages();
-        match Path::new(&site).parent().and_then(Path::file_name).and_then(|name| name.to_str()) {
+        match Path::new(&site)
+            .parent()
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str())
+        {
             Some(name) if name != "lib" => name.to_owned(),
             _ => format!("python{}.{}", self.minor.major, self.minor.minor),
         }
@@ -153,7 +189,9 @@ mod minor_text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PythonMinor, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -228,7 +266,9 @@ impl Explain for PythonError {
             Self::Unusable { .. } | Self::Markers { .. } => {
                 vec!["name another Python with `--python PATH` or `--python 3.12`".to_owned()]
             }
-            Self::Request(_) => vec!["ask for a version (`3.12`, `>=3.11`), a name (`python3.12`) or a path".to_owned()],
+            Self::Request(_) => {
+                vec!["ask for a version (`3.12`, `>=3.11`), a name (`python3.12`) or a path".to_owned()]
+            }
         }
     }
 }

@@ -71,7 +71,11 @@ impl Stamp {
             inode: data.ino(),
             size: data.size(),
             modified: (data.mtime(), data.mtime_nsec()),
-            kernel: format!("{} {}", uname.release().to_string_lossy(), uname.version().to_string_lossy()),
+            kernel: format!(
+                "{} {}",
+                uname.release().to_string_lossy(),
+                uname.version().to_string_lossy()
+            ),
         })
     }
 }
@@ -81,11 +85,16 @@ impl Stamp {
 /// # Errors
 /// The reason why it cannot be used: not there, not runnable, not Python 3, no sensible answer.
 pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<Interpreter, Refusal> {
-    let Some(cache) = cache.filter(|_| !is_script(path)) else { return probe(path) };
+    let Some(cache) = cache.filter(|_| !is_script(path)) else {
+        return probe(path);
+    };
     let stamp = Stamp::of(path).ok_or(Refusal::Missing)?;
     let mut key = blake3::Hasher::new();
-    key.update(SCRIPT.as_bytes()).update(path.as_os_str().as_encoded_bytes());
-    let file = cache.join("python").join(format!("{}.json", &key.finalize().to_hex()[..32]));
+    key.update(SCRIPT.as_bytes())
+        .update(path.as_os_str().as_encoded_bytes());
+    let file = cache
+        .join("python")
+        .join(format!("{}.json", &key.finalize().to_hex()[..32]));
     if let Some(known) = recall(&file).filter(|known| known.stamp == stamp) {
         return interpreter(path, known.facts);
     }
@@ -122,7 +131,10 @@ fn remember(file: &Path, remembered: &Remembered) -> std::io::Result<()> {
 /// Whether the file starts with `#!`: a shim or wrapper, not an executable of its own.
 pub(super) fn is_script(path: &Path) -> bool {
     let mut start = [0; 2];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"#!"
+    fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut start))
+        .is_ok()
+        && &start == b"#!"
 }
 
 fn ask(path: &Path) -> Result<Facts, Refusal> {
@@ -134,7 +146,9 @@ fn ask(path: &Path) -> Result<Facts, Refusal> {
     let output = run(path, &["-I".as_ref(), "-c".as_ref(), SCRIPT.as_ref()])?;
     let line = output.stdout.lines().find_map(|line| line.strip_prefix(MARKER));
     match line {
-        Some(json) => serde_json::from_str(json).map_err(|error| Refusal::Broken(format!("odd answer: {error}"))),
+        Some(json) => {
+            serde_json::from_str(json).map_err(|error| Refusal::Broken(format!("odd answer: {error}")))
+        }
         // Python 2 does not know -I.
         None if output.stderr.contains("Unknown option: -I") => Err(Refusal::NotPython3),
         None => Err(Refusal::Broken(last_line(&output))),
@@ -152,8 +166,18 @@ struct Output {
 fn run(path: &Path, arguments: &[&OsStr]) -> Result<Output, Refusal> {
     let broken = |error: std::io::Error| Refusal::Broken(error.to_string());
     let mut command = Command::new(path);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "PYTHONSAFEPATH"] {
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for name in [
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "__PYVENV_LAUNCHER__",
+        "PYTHONSAFEPATH",
+    ] {
         command.env_remove(name);
     }
     let mut child = command.spawn().map_err(broken)?;
@@ -168,14 +192,23 @@ fn run(path: &Path, arguments: &[&OsStr]) -> Result<Output, Refusal> {
                 // A failure to kill means that it just ended.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(Refusal::Broken(format!("it gave no answer within {} s", PATIENCE.as_secs())));
+                return Err(Refusal::Broken(format!(
+                    "it gave no answer within {} s",
+                    PATIENCE.as_secs()
+                )));
             }
             None => std::thread::sleep(pause),
         }
         pause = (pause * 2).min(Duration::from_millis(5));
     };
-    let text = |reader: Option<std::thread::JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
-    Ok(Output { success: status.success(), stdout: text(stdout), stderr: text(stderr) })
+    let text = |reader: Option<std::thread::JoinHandle<String>>| {
+        reader.and_then(|it| it.join().ok()).unwrap_or_default()
+    };
+    Ok(Output {
+        success: status.success(),
+        stdout: text(stdout),
+        stderr: text(stderr),
+    })
 }
 
 fn reader(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
@@ -188,7 +221,11 @@ fn reader(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Strin
 }
 
 fn last_line(output: &Output) -> String {
-    let said = output.stderr.lines().chain(output.stdout.lines()).rfind(|line| !line.trim().is_empty());
+    let said = output
+        .stderr
+        .lines()
+        .chain(output.stdout.lines())
+        .rfind(|line| !line.trim().is_empty());
     match said {
         Some(line) => format!("it says `{}`", line.trim().chars().take(200).collect::<String>()),
         None if output.success => "it printed nothing".to_owned(),
@@ -202,9 +239,15 @@ fn interpreter(path: &Path, facts: Facts) -> Result<Interpreter, Refusal> {
     if minor.major < 3 {
         return Err(Refusal::NotPython3);
     }
-    for directory in [&facts.scheme.purelib, &facts.scheme.platlib, &facts.scheme.scripts] {
+    for directory in [
+        &facts.scheme.purelib,
+        &facts.scheme.platlib,
+        &facts.scheme.scripts,
+    ] {
         if directory.starts_with('/') || directory.split('/').any(|part| part == "..") {
-            return Err(Refusal::Broken(format!("its environments would reach outside themselves: `{directory}`")));
+            return Err(Refusal::Broken(format!(
+                "its environments would reach outside themselves: `{directory}`"
+            )));
         }
     }
     Ok(Interpreter {
@@ -230,7 +273,10 @@ fn interpreter(path: &Path, facts: Facts) -> Result<Interpreter, Refusal> {
 
 fn minor(text: &str) -> Option<PythonMinor> {
     let (major, minor) = text.split_once('.')?;
-    Some(PythonMinor { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    Some(PythonMinor {
+        major: major.parse().ok()?,
+        minor: minor.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -253,7 +299,10 @@ mod tests {
             let refusal = probe(&script(directory.path(), body)).unwrap_err();
             assert!(refusal.to_string().contains(expected), "{body}: {refusal}");
         };
-        check("echo 'pyenv: version `9.9` is not installed' >&2; exit 1", "version `9.9` is not installed");
+        check(
+            "echo 'pyenv: version `9.9` is not installed' >&2; exit 1",
+            "version `9.9` is not installed",
+        );
         check("exit 0", "printed nothing");
         check("exit 3", "without a word");
         check("echo 'Unknown option: -I' >&2; exit 2", "Python 2");

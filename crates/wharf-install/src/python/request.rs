@@ -40,7 +40,10 @@ impl FromStr for Request {
     type Err = RequestError;
 
     fn from_str(text: &str) -> Result<Self, RequestError> {
-        let error = |reason: &str| RequestError { text: text.to_owned(), reason: reason.to_owned() };
+        let error = |reason: &str| RequestError {
+            text: text.to_owned(),
+            reason: reason.to_owned(),
+        };
         let trimmed = text.trim();
         if trimmed.is_empty() {
             return Err(error("it is empty"));
@@ -57,12 +60,17 @@ impl FromStr for Request {
             .or_else(|| trimmed.strip_prefix("python-"))
             .unwrap_or(trimmed);
         if bare.starts_with(['<', '>', '=', '!', '~']) {
-            return VersionSpecifiers::from_str(bare).map(Self::Range).map_err(|source| error(&source.to_string()));
+            return VersionSpecifiers::from_str(bare)
+                .map(Self::Range)
+                .map_err(|source| error(&source.to_string()));
         }
         if bare.starts_with(|first: char| first.is_ascii_digit()) {
             return version(bare).ok_or_else(|| error("it starts like a version and is none"));
         }
-        if trimmed.chars().all(|each| each.is_ascii_alphanumeric() || "._-+".contains(each)) {
+        if trimmed
+            .chars()
+            .all(|each| each.is_ascii_alphanumeric() || "._-+".contains(each))
+        {
             return Ok(Self::Name(trimmed.to_owned()));
         }
         Err(error("it is neither a version, nor a command name, nor a path"))
@@ -85,7 +93,10 @@ fn version(text: &str) -> Option<Request> {
         }
         _ => release,
     };
-    (!release.is_empty() && release.len() <= 3).then_some(Request::Version { release, free_threaded })
+    (!release.is_empty() && release.len() <= 3).then_some(Request::Version {
+        release,
+        free_threaded,
+    })
 }
 
 impl Request {
@@ -93,7 +104,10 @@ impl Request {
     #[must_use]
     pub fn accepts(&self, interpreter: &Interpreter) -> bool {
         match self {
-            Self::Version { release, free_threaded } => {
+            Self::Version {
+                release,
+                free_threaded,
+            } => {
                 *free_threaded == interpreter.gil_disabled
                     && Version::from_str(&interpreter.version).is_ok_and(|found| starts_with(&found, release))
             }
@@ -114,7 +128,11 @@ impl Request {
 
 fn starts_with(version: &Version, release: &[u64]) -> bool {
     let found = version.release().iter().copied().chain(std::iter::repeat(0));
-    release.iter().copied().zip(found).all(|(wanted, found)| wanted == found)
+    release
+        .iter()
+        .copied()
+        .zip(found)
+        .all(|(wanted, found)| wanted == found)
 }
 
 /// Whether a Python version satisfies a range. A prerelease of Python counts as the release it leads to, as it does
@@ -127,9 +145,17 @@ pub(super) fn satisfies(range: &VersionSpecifiers, version: &str) -> bool {
 impl fmt::Display for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version { release, free_threaded } => {
+            Self::Version {
+                release,
+                free_threaded,
+            } => {
                 let numbers: Vec<String> = release.iter().map(u64::to_string).collect();
-                write!(formatter, "{}{}", numbers.join("."), if *free_threaded { "t" } else { "" })
+                write!(
+                    formatter,
+                    "{}{}",
+                    numbers.join("."),
+                    if *free_threaded { "t" } else { "" }
+                )
             }
             Self::Range(range) => write!(formatter, "{range}"),
             Self::Name(name) => write!(formatter, "{name}"),
@@ -151,14 +177,21 @@ mod tests {
             ("3.12.1", "Version { release: [3, 12, 1], free_threaded: false }"),
             ("3.12.*", "Version { release: [3, 12], free_threaded: false }"),
             ("3.13t", "Version { release: [3, 13], free_threaded: true }"),
-            ("cpython-3.11", "Version { release: [3, 11], free_threaded: false }"),
+            (
+                "cpython-3.11",
+                "Version { release: [3, 11], free_threaded: false }",
+            ),
             ("python3.12", "Name(\"python3.12\")"),
             ("pypy3.10-7.3.12", "Name(\"pypy3.10-7.3.12\")"),
             ("/usr/bin/python3", "Path(\"/usr/bin/python3\")"),
             ("./env", "Path(\"./env\")"),
         ];
         for (text, expected) in cases {
-            assert_eq!(format!("{:?}", text.parse::<Request>().unwrap()), expected, "{text}");
+            assert_eq!(
+                format!("{:?}", text.parse::<Request>().unwrap()),
+                expected,
+                "{text}"
+            );
         }
         for text in ["", "  ", "3.12.1.4.5", ">=x", "a b", "3..1", "py\0"] {
             assert!(text.parse::<Request>().is_err(), "{text:?}");

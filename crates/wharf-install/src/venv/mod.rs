@@ -47,8 +47,14 @@ impl Skeleton<'_> {
             Item::text("pyvenv.cfg", self.pyvenv_cfg()?),
             // Whoever versions the project by accident must not version this, nor back it up.
             Item::text(".gitignore", "*\n".to_owned()),
-            Item::text("CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n".to_owned()),
-            Item { path: site, content: Content::Directory },
+            Item::text(
+                "CACHEDIR.TAG",
+                "Signature: 8a477f597d28d172789f06886806bc55\n".to_owned(),
+            ),
+            Item {
+                path: site,
+                content: Content::Directory,
+            },
         ];
         if self.python.pointer_bits == 64 && cfg!(target_os = "linux") {
             items.push(Item::link("lib64", "lib"));
@@ -82,8 +88,16 @@ impl Skeleton<'_> {
     }
 
     fn executables(&self, bin: &str) -> Result<Vec<Item>, InstallError> {
-        let mut items = vec![Item::link(&format!("{bin}/python"), unicode(&self.python.base_executable)?)];
-        items.extend(executable_names(self.python).into_iter().skip(1).map(|name| Item::link(&format!("{bin}/{name}"), "python")));
+        let mut items = vec![Item::link(
+            &format!("{bin}/python"),
+            unicode(&self.python.base_executable)?,
+        )];
+        items.extend(
+            executable_names(self.python)
+                .into_iter()
+                .skip(1)
+                .map(|name| Item::link(&format!("{bin}/{name}"), "python")),
+        );
         Ok(items)
     }
 
@@ -104,7 +118,11 @@ impl Skeleton<'_> {
             fill("activate.csh", include_str!("activate.csh"), quote::csh),
             fill("activate.nu", include_str!("activate.nu"), quote::nu),
             fill("activate.ps1", include_str!("activate.ps1"), quote::powershell),
-            fill("activate_this.py", include_str!("activate_this.py"), quote::python),
+            fill(
+                "activate_this.py",
+                include_str!("activate_this.py"),
+                quote::python,
+            ),
         ])
     }
 }
@@ -113,9 +131,17 @@ impl Skeleton<'_> {
 #[must_use]
 pub fn executable_names(python: &Interpreter) -> Vec<String> {
     let end = if python.gil_disabled { "t" } else { "" };
-    let mut names = vec!["python".to_owned(), "python3".to_owned(), format!("python{}{end}", python.minor)];
+    let mut names = vec![
+        "python".to_owned(),
+        "python3".to_owned(),
+        format!("python{}{end}", python.minor),
+    ];
     if python.implementation == "pypy" {
-        names.extend(["pypy".to_owned(), "pypy3".to_owned(), format!("pypy{}", python.minor)]);
+        names.extend([
+            "pypy".to_owned(),
+            "pypy3".to_owned(),
+            format!("pypy{}", python.minor),
+        ]);
     }
     names
 }
@@ -124,8 +150,14 @@ pub fn executable_names(python: &Interpreter) -> Vec<String> {
 pub(crate) fn unicode(path: &Path) -> Result<&str, InstallError> {
     match path.to_str() {
         Some(text) if !text.contains(['\n', '\r']) => Ok(text),
-        Some(_) => Err(InstallError::UnwritablePath { path: path.to_owned(), reason: "has a line break" }),
-        None => Err(InstallError::UnwritablePath { path: path.to_owned(), reason: "is not Unicode" }),
+        Some(_) => Err(InstallError::UnwritablePath {
+            path: path.to_owned(),
+            reason: "has a line break",
+        }),
+        None => Err(InstallError::UnwritablePath {
+            path: path.to_owned(),
+            reason: "is not Unicode",
+        }),
     }
 }
 

@@ -19,7 +19,12 @@ const FIRST_LINE_LIMIT: usize = 127;
 /// The interpreter's path cannot be written into a script.
 pub(super) fn launcher(python: &Path, point: &EntryPoint) -> Result<Vec<u8>, InstallError> {
     // The parser has checked that these are names and nothing else, so the text is a program.
-    let EntryPoint { name, module, attribute, .. } = point;
+    let EntryPoint {
+        name,
+        module,
+        attribute,
+        ..
+    } = point;
     let first = attribute.split('.').next().unwrap_or(attribute);
     let text = format!(
         "{}# The command {name}, from the entry point `{module}:{attribute}`.\n\
@@ -40,7 +45,9 @@ pub(super) fn launcher(python: &Path, point: &EntryPoint) -> Result<Vec<u8>, Ins
 /// # Errors
 /// The interpreter's path cannot be written into a script.
 pub(super) fn rewritten(python: &Path, script: &[u8]) -> Result<Option<Vec<u8>>, InstallError> {
-    let Some(rest) = script.strip_prefix(b"#!python") else { return Ok(None) };
+    let Some(rest) = script.strip_prefix(b"#!python") else {
+        return Ok(None);
+    };
     let rest = rest.strip_prefix(b"w").unwrap_or(rest);
     let end = rest.iter().position(|&byte| byte == b'\n');
     let (line, body) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
@@ -93,9 +100,21 @@ mod tests {
 
     #[test]
     fn launchers_start_from_every_odd_path() {
-        let Some(python) = crate::tests::any_python() else { return };
+        let Some(python) = crate::tests::any_python() else {
+            return;
+        };
         let directory = tempfile::tempdir().unwrap();
-        for name in ["plain", "with space", "it's", "''two", "end'", "späte ñ 工", "back\\slash x", "dollar $HOME `id`", "tab\tx"] {
+        for name in [
+            "plain",
+            "with space",
+            "it's",
+            "''two",
+            "end'",
+            "späte ñ 工",
+            "back\\slash x",
+            "dollar $HOME `id`",
+            "tab\tx",
+        ] {
             let bin = directory.path().join(name).join("bin");
             std::fs::create_dir_all(&bin).unwrap();
             let interpreter: PathBuf = bin.join("python");
@@ -108,7 +127,12 @@ mod tests {
             std::fs::set_permissions(&script, mode).unwrap();
             let output = Command::new(&script).args(["a b", "'c'"]).output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            assert_eq!((output.status.code(), &*said), (Some(3), r#"['a b', "'c'"]"#), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(
+                (output.status.code(), &*said),
+                (Some(3), r#"['a b', "'c'"]"#),
+                "{name}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 
@@ -119,7 +143,10 @@ mod tests {
             changed.map(|bytes| String::from_utf8(bytes).unwrap())
         };
         assert_eq!(rewrite("#!python\nx").as_deref(), Some("#!/e/bin/python\nx"));
-        assert_eq!(rewrite("#!pythonw -s\r\nx").as_deref(), Some("#!/e/bin/python\nx"));
+        assert_eq!(
+            rewrite("#!pythonw -s\r\nx").as_deref(),
+            Some("#!/e/bin/python\nx")
+        );
         assert_eq!(rewrite("#!python").as_deref(), Some("#!/e/bin/python\n"));
         assert_eq!(rewrite("#!python3\nx"), None);
         assert_eq!(rewrite("#!/bin/sh\nx"), None);

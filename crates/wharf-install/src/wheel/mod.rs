@@ -12,7 +12,9 @@ use std::path::Path;
 
 use rustc_hash::FxHashMap;
 use wharf_core::{Algorithm, Digest, SafePath};
-use wharf_ecosystem::pypi::wheel::{EntryPoints, Layout as WheelLayout, Record, Root, Row, Scheme, WheelFile};
+use wharf_ecosystem::pypi::wheel::{
+    EntryPoints, Layout as WheelLayout, Record, Root, Row, Scheme, WheelFile,
+};
 use wharf_store::{Hasher, Kind, ObjectId, Store};
 
 use crate::Package;
@@ -55,8 +57,13 @@ pub fn place(store: &Store, package: &Package, to: Destination<'_>) -> Result<Pl
     let dist_info = WheelLayout::dist_info(tree.entries.iter().map(|entry| &entry.path))
         .map_err(|error| bad(error.to_string()))?;
     let stem = dist_info.trim_end_matches(".dist-info");
-    if !stem.rsplit_once('-').is_some_and(|(name, _)| wharf_core::PackageName::pypi(name).is_ok_and(|name| name == package.name)) {
-        return Err(bad(format!("its folder `{dist_info}` belongs to another project")));
+    if !stem
+        .rsplit_once('-')
+        .is_some_and(|(name, _)| wharf_core::PackageName::pypi(name).is_ok_and(|name| name == package.name))
+    {
+        return Err(bad(format!(
+            "its folder `{dist_info}` belongs to another project"
+        )));
     }
     let mut wheel = Placing {
         store,
@@ -66,31 +73,53 @@ pub fn place(store: &Store, package: &Package, to: Destination<'_>) -> Result<Pl
         scripts: to.python.scheme.scripts.clone(),
         headers: format!("include/site/{}/{}", to.python.versioned_name(), package.name),
         layout: WheelLayout::new(dist_info, Root::Purelib),
-        placed: PlacedWheel { items: Vec::with_capacity(tree.entries.len() + 8), warnings: Vec::new() },
+        placed: PlacedWheel {
+            items: Vec::with_capacity(tree.entries.len() + 8),
+            warnings: Vec::new(),
+        },
         rows: Vec::with_capacity(tree.entries.len() + 8),
     };
     let known = |name: &str| -> Result<Option<Vec<u8>>, InstallError> {
         let path = format!("{}/{name}", wheel.layout.dist_info);
         let found = tree.entries.iter().find(|entry| entry.path.as_str() == path);
         match found.map(|entry| &entry.kind) {
-            Some(Kind::File { object, executable, .. }) => read(store, object, *executable).map(Some),
+            Some(Kind::File {
+                object, executable, ..
+            }) => read(store, object, *executable).map(Some),
             Some(Kind::Link { .. }) | None => Ok(None),
         }
     };
     let about = known("WHEEL")?.ok_or_else(|| bad("it has no WHEEL file".to_owned()))?;
     let record = known("RECORD")?;
     let commands = known("entry_points.txt")?;
-    wheel.layout.root = WheelFile::parse(&about).map_err(|error| bad(error.to_string()))?.root;
+    wheel.layout.root = WheelFile::parse(&about)
+        .map_err(|error| bad(error.to_string()))?
+        .root;
     let rows = wheel.rows_of(record.as_deref());
     for entry in &tree.entries {
         if wheel.layout.is_rewritten(&entry.path) {
             continue;
         }
         match &entry.kind {
-            Kind::File { object, size, executable } => {
-                wheel.file(&entry.path, object, *size, *executable, rows.get(entry.path.as_str()))?;
+            Kind::File {
+                object,
+                size,
+                executable,
+            } => {
+                wheel.file(
+                    &entry.path,
+                    object,
+                    *size,
+                    *executable,
+                    rows.get(entry.path.as_str()),
+                )?;
             }
-            Kind::Link { .. } => return Err(bad(format!("it holds a link, `{}`, which no wheel may", entry.path))),
+            Kind::Link { .. } => {
+                return Err(bad(format!(
+                    "it holds a link, `{}`, which no wheel may",
+                    entry.path
+                )));
+            }
         }
     }
     if let Some(commands) = commands {
@@ -129,7 +158,12 @@ impl Placing<'_> {
                 Vec::new()
             }
         };
-        let strong = |row: Row| Some((row.path, row.digest.filter(|digest| digest.algorithm().is_strong())?));
+        let strong = |row: Row| {
+            Some((
+                row.path,
+                row.digest.filter(|digest| digest.algorithm().is_strong())?,
+            ))
+        };
         rows.into_iter().filter_map(strong).collect()
     }
 
@@ -162,11 +196,14 @@ impl Placing<'_> {
             None => Hasher::digest(Algorithm::Sha256, &read(self.store, object, executable)?),
         };
         self.row(&place, Some(digest), Some(size));
-        let content = if is_script && !executable {
-            // The store keeps this one without the right to run, so it cannot be linked as it is.
-            Content::Bytes { bytes: read(self.store, object, executable)?, executable: true }
-        } else {
-            Content::Object { id: *object, size, executable }
+        // All that lies in `scripts` can be run, whatever the archive says. The store has such an object under another name.
+        if is_script && !executable && !self.store.object_path(object, true).exists() {
+            self.store.write_object(&read(self.store, object, false)?, true)?;
+        }
+        let content = Content::Object {
+            id: *object,
+            size,
+            executable: executable || is_script,
         };
         self.placed.items.push(Item { path: place, content });
         Ok(())
@@ -177,7 +214,9 @@ impl Placing<'_> {
         let path = self.store.object_path(object, executable);
         let mut start = Vec::with_capacity(8);
         let file = fs::File::open(&path).map_err(InstallError::io("open", &path))?;
-        file.take(8).read_to_end(&mut start).map_err(InstallError::io("read", &path))?;
+        file.take(8)
+            .read_to_end(&mut start)
+            .map_err(InstallError::io("read", &path))?;
         if !start.starts_with(b"#!python") {
             return Ok(None);
         }
@@ -209,38 +248,65 @@ impl Placing<'_> {
             self.generated(format!("{folder}/REQUESTED"), Vec::new(), false);
         }
         if let Some(origin) = &self.package.direct_url {
-            self.generated(format!("{folder}/direct_url.json"), origin.to_string().into_bytes(), false);
+            self.generated(
+                format!("{folder}/direct_url.json"),
+                origin.to_string().into_bytes(),
+                false,
+            );
         }
         let place = format!("{folder}/RECORD");
         self.row(&place, None, None);
         let mut rows = std::mem::take(&mut self.rows);
         rows.sort_unstable_by(|left, right| left.path.cmp(&right.path));
-        self.placed.items.push(Item::text(&place, Record { rows }.to_string()));
+        self.placed
+            .items
+            .push(Item::text(&place, Record { rows }.to_string()));
     }
 
     fn generated(&mut self, path: String, bytes: Vec<u8>, executable: bool) {
-        self.row(&path, Some(Hasher::digest(Algorithm::Sha256, &bytes)), Some(bytes.len() as u64));
-        self.placed.items.push(Item { path, content: Content::Bytes { bytes, executable } });
+        self.row(
+            &path,
+            Some(Hasher::digest(Algorithm::Sha256, &bytes)),
+            Some(bytes.len() as u64),
+        );
+        self.placed.items.push(Item {
+            path,
+            content: Content::Bytes { bytes, executable },
+        });
     }
 
     fn row(&mut self, place: &str, digest: Option<Digest>, size: Option<u64>) {
-        self.rows.push(Row { path: self.relative(place), digest, size });
+        self.rows.push(Row {
+            path: self.relative(place),
+            digest,
+            size,
+        });
     }
 
     /// A place as RECORD names it: relative to the directory that holds the `.dist-info`.
     fn relative(&self, place: &str) -> String {
-        match place.strip_prefix(&self.site).and_then(|rest| rest.strip_prefix('/')) {
+        match place
+            .strip_prefix(&self.site)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             Some(inside) => inside.to_owned(),
             None => format!("{}{place}", "../".repeat(self.site.split('/').count())),
         }
     }
 
     fn warn(&mut self, message: String) {
-        self.placed.warnings.push(format!("{} {}: {message}", self.package.name, self.package.version));
+        self.placed.warnings.push(format!(
+            "{} {}: {message}",
+            self.package.name, self.package.version
+        ));
     }
 
     fn bad(&self, reason: String) -> InstallError {
-        InstallError::BadWheel { name: self.package.name.clone(), version: self.package.version.clone(), reason }
+        InstallError::BadWheel {
+            name: self.package.name.clone(),
+            version: self.package.version.clone(),
+            reason,
+        }
     }
 }
 
