@@ -1,1 +1,44 @@
-//! Being written.
+//! The store: every file once, addressed by its content, shared by all projects of a user.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`store`] | [`Store`]: opening, locks, packages by their upstream digest, `sync` |
+//! | [`id`] | [`ObjectId`] (one file's bytes), [`TreeId`] (one unpacked package) |
+//! | [`tree`] | [`Tree`]: the canonical, sorted manifest of an unpacked package |
+//! | [`archive`] | reading zip and tar from outside: [`Limits`], [`ArchiveError`] |
+//! | [`import`] | archives into the store, verified while they are written |
+//! | [`extract`] | archives into a plain folder, with the same checks |
+//! | [`link`] | many files out of the store into a folder: reflink, hardlink or copy |
+//! | [`verify`] | what the store holds, and whether it is still what was written |
+//! | [`journal`] | begin, prepared, commit: what a crash interrupted |
+//! | [`durable`] | writes that survive a crash: atomic replace, exchange, `syncfs` |
+//! | [`lock`] | advisory locks between processes |
+//! | [`hash`] | digests of streams and files |
+//!
+//! Invariants: nothing enters the store unverified; an object never changes after it has its name;
+//! a refused or killed import leaves things only in `stage/`. No network, no knowledge of package formats.
+
+pub mod archive;
+pub mod durable;
+pub mod error;
+pub mod extract;
+pub mod hash;
+pub mod id;
+pub mod import;
+pub mod journal;
+pub mod link;
+pub mod lock;
+mod object;
+pub mod store;
+pub mod tree;
+pub mod verify;
+
+pub use archive::{ArchiveError, Compression, Limits, Refusal};
+pub use error::StoreError;
+pub use hash::{Hasher, hash_file};
+pub use id::{InvalidId, ObjectId, TreeId};
+pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
+pub use lock::Lock;
+pub use store::{Stage, Store, SyncMode};
+pub use tree::{Entry, InvalidTree, Kind, Tree};
+pub use verify::{Damage, Depth, Repair, StoreSize, VerifyReport};

@@ -1,0 +1,124 @@
+//! Every path of an archive at most once, also where case does not count, and nothing both file and folder.
+//! Invariant: names that pass can be unpacked in any order on any file system.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+use wharf_core::SafePath;
+
+use super::{Limits, Refusal};
+
+/// The names seen so far.
+#[derive(Default)]
+pub(crate) struct Names {
+    seen: FxHashMap<Box<str>, Seen>,
+    count: u64,
+}
+
+#[derive(Clone)]
+enum Seen {
+    /// A file or link, with its name as written.
+    Leaf(SafePath),
+    /// A folder, said or implied.
+    Folder,
+}
+
+impl Names {
+    /// Takes the name of a file or link.
+    pub(crate) fn file(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
+        self.count(path, limits)?;
+        self.folders(path.parent())?;
+        match self.seen.insert(fold(path.as_str()).into(), Seen::Leaf(path.clone())) {
+            None => Ok(()),
+            Some(Seen::Folder) => Err(Refusal::FileAndFolder(path.to_string())),
+            Some(Seen::Leaf(other)) if other == *path => Err(Refusal::Duplicate),
+            Some(Seen::Leaf(other)) => Err(Refusal::CaseCollision(other.to_string())),
+        }
+    }
+
+    /// Takes the name of a folder, which may come again.
+    pub(crate) fn folder(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
+        self.count(path, limits)?;
+        self.folders(Some(path.as_str()))
+    }
+
+    fn count(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
+        self.count += 1;
+        if self.count > limits.max_entries {
+            return Err(Refusal::TooMany { limit: limits.max_entries });
+        }
+        if path.as_str().len() > limits.max_path {
+            return Err(Refusal::PathTooLong { limit: limits.max_path });
+        }
+        Ok(())
+    }
+
+    fn folders(&mut self, mut folder: Option<&str>) -> Result<(), Refusal> {
+        while let Some(path) = folder {
+            let folded = fold(path);
+            match self.seen.get(&*folded) {
+                Some(Seen::Folder) => return Ok(()), // so are the folders above it
+                Some(Seen::Leaf(leaf)) => return Err(Refusal::FileAndFolder(leaf.to_string())),
+                None => self.seen.insert(folded.into(), Seen::Folder),
+            };
+            folder = path.rsplit_once('/').map(|(above, _)| above);
+        }
+        Ok(())
+    }
+}
+
+fn fold(path: &str) -> Cow<'_, str> {
+    if path.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(path.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A trailing slash makes a folder.
+    fn take(paths: &[&str]) -> Result<(), Refusal> {
+        let mut names = Names::default();
+        paths.iter().try_for_each(|text| {
+            let path = SafePath::new(text).unwrap();
+            match text.ends_with('/') {
+                true => names.folder(&path, &Limits::default()),
+                false => names.file(&path, &Limits::default()),
+            }
+        })
+    }
+
+    #[test]
+    fn ordinary_names_pass() {
+        take(&["a/", "a/b/", "a/b/c.py", "a/", "a/d", "A/e", "ab"]).unwrap();
+    }
+
+    #[test]
+    fn clashes_are_named() {
+        for (paths, reason) in [
+            (&["a", "a"][..], "it appears twice"),
+            (&["a", "./a"], "it appears twice"),
+            (&["a/README", "a/readme"], "it differs from `a/README` only in case"),
+            (&["Ä", "ä"], "it differs from `Ä` only in case"),
+            (&["a", "a/b"], "`a` is both a file and a folder"),
+            (&["a/b", "a"], "`a` is both a file and a folder"),
+            (&["a/b", "A"], "`A` is both a file and a folder"),
+            (&["a", "a/"], "`a` is both a file and a folder"),
+            (&["a/b/c/d", "a/b"], "`a/b` is both a file and a folder"),
+        ] {
+            assert_eq!(take(paths).unwrap_err().to_string(), reason, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        let mut names = Names::default();
+        let limits = Limits { max_entries: 1, max_path: 3, ..Limits::default() };
+        let path = |text| SafePath::new(text).unwrap();
+        assert!(matches!(names.file(&path("abcd"), &limits), Err(Refusal::PathTooLong { limit: 3 })));
+        assert!(matches!(names.file(&path("abc"), &limits), Err(Refusal::TooMany { limit: 1 })));
+    }
+}

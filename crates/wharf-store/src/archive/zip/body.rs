@@ -1,0 +1,222 @@
+//! The contents of one zip entry, checked against its local header, its declared size and its checksum.
+//! Invariant: a caller that got all of an entry without an error got exactly the bytes that were packed.
+
+use std::io::{self, BufRead, Read};
+
+use super::{Cursor, DESCRIPTOR, ENCRYPTED, LOCAL, Method, Source, UTF8, ZipEntry};
+use crate::archive::{Refusal, Trouble};
+
+/// Up to this size an entry is unpacked in memory at one go: libdeflate needs all of input and output at hand, and
+/// is about twice as fast as streaming.
+pub(crate) const WHOLE: u64 = 64 << 20;
+
+/// Room that is used again for entry after entry, so that its pages stay mapped.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    packed: Vec<u8>,
+    unpacked: Vec<u8>,
+    inflater: Option<libdeflater::Decompressor>,
+}
+
+impl Scratch {
+    /// All of an entry no larger than [`WHOLE`].
+    pub(crate) fn whole<S: Source + ?Sized>(&mut self, source: &S, entry: &ZipEntry) -> Result<&[u8], Trouble> {
+        let refuse = Trouble::entry(entry.path.as_str());
+        debug_assert!(is_whole(entry), "the caller chooses by size");
+        let packed = self.packed(source, entry)?;
+        let range = packed.start..packed.start + packed.length;
+        let size = entry.size as usize;
+        let bytes: &[u8] = match entry.method {
+            Method::Stored => &self.packed[range],
+            Method::Deflate => {
+                let Self { packed, unpacked, inflater } = self;
+                reserve(unpacked, size);
+                let inflater = inflater.get_or_insert_with(libdeflater::Decompressor::new);
+                let count = inflater
+                    .deflate_decompress(&packed[range], &mut unpacked[..size])
+                    .map_err(|error| refuse(deflate_refusal(error)))?;
+                if count != size {
+                    return Err(refuse(Refusal::Size));
+                }
+                &unpacked[..size]
+            }
+            Method::Bzip2 | Method::Zstd => {
+                let Self { packed, unpacked, .. } = self;
+                reserve(unpacked, size);
+                let mut reader = decoder(entry.method, &packed[range])?;
+                reader
+                    .read_exact(&mut unpacked[..size])
+                    .and_then(|()| reader.read(&mut [0]))
+                    .map_err(|error| Trouble::decoding(entry.path.as_str(), error))
+                    .and_then(|more| if more == 0 { Ok(()) } else { Err(refuse(Refusal::Size)) })?;
+                &unpacked[..size]
+            }
+        };
+        if libdeflater::crc32(bytes) != entry.checksum {
+            return Err(refuse(Refusal::Checksum));
+        }
+        Ok(bytes)
+    }
+
+    /// Hands all of an entry of any size to `take`, piece by piece.
+    pub(crate) fn read_to<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        entry: &ZipEntry,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        if is_whole(entry) {
+            return take(self.whole(source, entry)?);
+        }
+        let refuse = Trouble::entry(entry.path.as_str());
+        let start = entry.offset + self.header(source, entry)?;
+        let section = Section { source, at: start, end: start + entry.packed };
+        let mut reader = decoder(entry.method, io::BufReader::with_capacity(128 * 1024, section))?;
+        reserve(&mut self.unpacked, 256 * 1024);
+        let (mut checksum, mut size) = (libdeflater::Crc::new(), 0u64);
+        loop {
+            let count = match reader.read(&mut self.unpacked) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Trouble::decoding(entry.path.as_str(), error)),
+            };
+            size += count as u64;
+            if size > entry.size {
+                return Err(refuse(Refusal::Size));
+            }
+            checksum.update(&self.unpacked[..count]);
+            take(&self.unpacked[..count])?;
+        }
+        if size != entry.size {
+            return Err(refuse(Refusal::Size));
+        }
+        if checksum.sum() != entry.checksum {
+            return Err(refuse(Refusal::Checksum));
+        }
+        Ok(())
+    }
+
+    /// Reads local header and packed bytes, in one call where the header has no more extra bytes than usual.
+    fn packed<S: Source + ?Sized>(&mut self, source: &S, entry: &ZipEntry) -> Result<Packed, Trouble> {
+        let length = entry.packed as usize;
+        let guess = (30 + entry.raw_name.len() + 64 + length).min((entry.end - entry.offset) as usize);
+        reserve(&mut self.packed, guess);
+        source.read_at(&mut self.packed[..guess], entry.offset).map_err(cut(entry))?;
+        let start = check_header(&self.packed[..guess], entry)?;
+        if start + length > guess {
+            let missing = start + length;
+            if missing as u64 > entry.end - entry.offset {
+                return Err(overlap(entry));
+            }
+            reserve(&mut self.packed, missing);
+            source.read_at(&mut self.packed[..missing], entry.offset).map_err(cut(entry))?;
+        }
+        Ok(Packed { start, length })
+    }
+
+    /// The length of the local header.
+    fn header<S: Source + ?Sized>(&mut self, source: &S, entry: &ZipEntry) -> Result<u64, Trouble> {
+        let length = 30 + entry.raw_name.len();
+        reserve(&mut self.packed, length);
+        source.read_at(&mut self.packed[..length], entry.offset).map_err(cut(entry))?;
+        let start = check_header(&self.packed[..length], entry)? as u64;
+        if start + entry.packed > entry.end - entry.offset {
+            return Err(overlap(entry));
+        }
+        Ok(start)
+    }
+}
+
+/// Whether [`Scratch::whole`] takes this entry.
+pub(crate) fn is_whole(entry: &ZipEntry) -> bool {
+    entry.size <= WHOLE && entry.packed <= WHOLE
+}
+
+struct Packed {
+    start: usize,
+    length: usize,
+}
+
+/// Grows to at least `size`, and never shrinks: only what is new is zeroed.
+fn reserve(buffer: &mut Vec<u8>, size: usize) {
+    if buffer.len() < size {
+        buffer.resize(size.next_power_of_two(), 0);
+    }
+}
+
+fn cut(entry: &ZipEntry) -> impl Fn(io::Error) -> Trouble {
+    |error| Trouble::decoding(entry.path.as_str(), error)
+}
+
+fn overlap(entry: &ZipEntry) -> Trouble {
+    Trouble::entry(entry.path.as_str())(Refusal::Malformed("it overlaps another entry"))
+}
+
+fn deflate_refusal(error: libdeflater::DecompressionError) -> Refusal {
+    match error {
+        libdeflater::DecompressionError::BadData => Refusal::Damaged("not a deflate stream".to_owned()),
+        libdeflater::DecompressionError::InsufficientSpace => Refusal::Size,
+    }
+}
+
+/// Holds the local header against the directory; gives the header's length.
+fn check_header(bytes: &[u8], entry: &ZipEntry) -> Result<usize, Trouble> {
+    let refuse = Trouble::entry(entry.path.as_str());
+    let differs = || Refusal::Malformed("its local header contradicts the directory");
+    let judge = || -> Result<usize, Refusal> {
+        let mut cursor = Cursor { bytes, at: 0 };
+        let magic = cursor.u32()?;
+        cursor.take(2)?; // version needed
+        let (flags, method) = (cursor.u16()?, cursor.u16()?);
+        cursor.take(4)?; // time and date
+        let checksum = cursor.u32()?;
+        let (packed, size) = (cursor.u32()?, cursor.u32()?);
+        let (name_length, extra_length) = (cursor.u16()?, cursor.u16()?);
+        let name = cursor.take(name_length.into())?;
+        let same_method = match entry.method {
+            Method::Stored => method == 0,
+            Method::Deflate => method == 8,
+            Method::Bzip2 => method == 12,
+            Method::Zstd => method == 93,
+        };
+        if magic != LOCAL || !same_method || *name != *entry.raw_name || (flags ^ entry.flags) & (ENCRYPTED | UTF8) != 0 {
+            return Err(differs());
+        }
+        // Saturated sizes are in a zip64 field; with a descriptor they come after the data, and zeros stand here.
+        let fits = |small: u32, large: u64| {
+            u64::from(small) == large || small == u32::MAX || (flags & DESCRIPTOR != 0 && small == 0)
+        };
+        let same_checksum = checksum == entry.checksum || (flags & DESCRIPTOR != 0 && checksum == 0);
+        if !fits(packed, entry.packed) || !fits(size, entry.size) || !same_checksum {
+            return Err(differs());
+        }
+        Ok(30 + usize::from(name_length) + usize::from(extra_length))
+    };
+    judge().map_err(refuse)
+}
+
+fn decoder<'a>(method: Method, packed: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, Trouble> {
+    Ok(match method {
+        Method::Stored => Box::new(packed),
+        Method::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+        Method::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
+        Method::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+    })
+}
+
+/// A range of a source as a stream.
+struct Section<'a, S: Source + ?Sized> {
+    source: &'a S,
+    at: u64,
+    end: u64,
+}
+
+impl<S: Source + ?Sized> Read for Section<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = buffer.len().min(usize::try_from(self.end - self.at).unwrap_or(usize::MAX));
+        self.source.read_at(&mut buffer[..count], self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,182 @@
+//! Writing objects: first under a number in the stage, then under their digest.
+//!
+//! Invariant: a name in `store/obj` appears only by a rename of a file that was written whole and read-only.
+//!
+//! Creating in the stage and renaming was measured against `O_TMPFILE` + `linkat` and against creating in place
+//! (30,000 files, two threads, ext4): 0.71–0.79 s, 0.76–0.78 s and 0.78 s. It is no slower, needs no open file per
+//! object while an archive is still being checked, and works on every file system.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::error::StoreError;
+use crate::id::ObjectId;
+
+/// Folders of a stage that are written at the same time: creating files in one folder is serial in the kernel.
+const LANES: usize = 4;
+
+/// Where one process writes what is not yet verified.
+#[derive(Debug)]
+pub(crate) struct Workbench {
+    objects: OwnedFd,
+    objects_path: PathBuf,
+    lanes: Vec<OwnedFd>,
+    folder: PathBuf,
+    next: AtomicU64,
+}
+
+/// An object on its way.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(crate) object: ObjectId,
+    pub(crate) size: u64,
+    pub(crate) executable: bool,
+    /// Its lane and number; `None` where the store had it already.
+    place: Option<(usize, u64)>,
+}
+
+/// A file in the stage whose digest is not known yet.
+pub(crate) struct Draft {
+    file: File,
+    hasher: blake3::Hasher,
+    size: u64,
+    executable: bool,
+    place: (usize, u64),
+}
+
+impl Workbench {
+    /// `folder` is this process's own folder of the stage.
+    pub(crate) fn new(folder: &Path, objects: &Path) -> Result<Self, StoreError> {
+        let lane = |number: usize| {
+            let path = folder.join(format!("lane{number}"));
+            std::fs::create_dir(&path).map_err(StoreError::io("make", &path))?;
+            open_folder(&path)
+        };
+        Ok(Self {
+            objects: open_folder(objects)?,
+            objects_path: objects.to_path_buf(),
+            lanes: (0..LANES).map(lane).collect::<Result<_, _>>()?,
+            folder: folder.to_path_buf(),
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes an object whose bytes are at hand. `worker` spreads the workers over the lanes.
+    pub(crate) fn write(&self, worker: usize, bytes: &[u8], executable: bool) -> Result<Staged, StoreError> {
+        let (object, size) = (ObjectId::of(bytes), bytes.len() as u64);
+        if self.has(&object, size, executable) {
+            return Ok(Staged { object, size, executable, place: None });
+        }
+        let (mut file, place) = self.create(worker, executable)?;
+        if let Err(error) = file.write_all(bytes) {
+            self.remove(place);
+            return Err(StoreError::io("write", self.path(place))(error));
+        }
+        Ok(Staged { object, size, executable, place: Some(place) })
+    }
+
+    /// Begins an object whose bytes come in pieces.
+    pub(crate) fn draft(&self, worker: usize, executable: bool) -> Result<Draft, StoreError> {
+        let (file, place) = self.create(worker, executable)?;
+        Ok(Draft { file, hasher: blake3::Hasher::new(), size: 0, executable, place })
+    }
+
+    /// Takes a piece. After an error the draft must be [discarded](Workbench::abandon).
+    pub(crate) fn append(&self, draft: &mut Draft, bytes: &[u8]) -> Result<(), StoreError> {
+        draft.hasher.update(bytes);
+        draft.size += bytes.len() as u64;
+        draft.file.write_all(bytes).map_err(StoreError::io("write", self.path(draft.place)))
+    }
+
+    pub(crate) fn complete(&self, draft: Draft) -> Staged {
+        let Draft { hasher, size, executable, place, .. } = draft;
+        let object = ObjectId::from_bytes(*hasher.finalize().as_bytes());
+        Staged { object, size, executable, place: Some(place) }
+    }
+
+    pub(crate) fn abandon(&self, draft: Draft) {
+        self.remove(draft.place);
+    }
+
+    /// Gives a staged object its name. A name that is taken by a file of another size is damaged, and is replaced.
+    pub(crate) fn publish(&self, staged: &Staged) -> Result<(), StoreError> {
+        let Some((lane, number)) = staged.place else { return Ok(()) };
+        let (from, to) = (number.to_string(), object_name(&staged.object, staged.executable));
+        let rename = |flags| rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
+        let result = match rename(RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) if self.has(&staged.object, staged.size, staged.executable) => {
+                self.remove((lane, number));
+                Ok(())
+            }
+            Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename(RenameFlags::empty()),
+            other => other,
+        };
+        result.map_err(StoreError::os("publish the object", self.objects_path.join(&*to)))
+    }
+
+    /// Removes a staged object of a failed import.
+    pub(crate) fn discard(&self, staged: &Staged) {
+        if let Some(place) = staged.place {
+            self.remove(place);
+        }
+    }
+
+    /// Whether the store has this object, as far as its size tells.
+    fn has(&self, object: &ObjectId, size: u64, executable: bool) -> bool {
+        rustix::fs::statat(&self.objects, &*object_name(object, executable), AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| stat.st_size as u64 == size)
+    }
+
+    fn create(&self, worker: usize, executable: bool) -> Result<(File, (usize, u64)), StoreError> {
+        let place = (worker % LANES, self.next.fetch_add(1, Ordering::Relaxed));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
+        rustix::fs::openat(&self.lanes[place.0], place.1.to_string(), flags, mode)
+            .map(|fd| (File::from(fd), place))
+            .map_err(StoreError::os("write", self.path(place)))
+    }
+
+    /// Best effort: what stays is in the stage, which the next command clears.
+    fn remove(&self, (lane, number): (usize, u64)) {
+        let _ = rustix::fs::unlinkat(&self.lanes[lane], number.to_string(), AtFlags::empty());
+    }
+
+    fn path(&self, (lane, number): (usize, u64)) -> PathBuf {
+        self.folder.join(format!("lane{lane}/{number}"))
+    }
+}
+
+/// An object's path below `store/obj`, as text that fits on the stack.
+pub(crate) fn object_name(object: &ObjectId, executable: bool) -> ObjectName {
+    let digits = object.digits();
+    let mut bytes = [0; 69];
+    bytes[..2].copy_from_slice(&digits[..2]);
+    bytes[2] = b'/';
+    bytes[3..67].copy_from_slice(&digits);
+    bytes[67..].copy_from_slice(b".x");
+    ObjectName { bytes, length: if executable { 69 } else { 67 } }
+}
+
+pub(crate) struct ObjectName {
+    bytes: [u8; 69],
+    length: usize,
+}
+
+impl std::ops::Deref for ObjectName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("hexadecimal digits are ASCII")
+    }
+}
+
+pub(crate) fn open_folder(path: &Path) -> Result<OwnedFd, StoreError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| StoreError::io("open", path)(io::Error::from(errno)))
+}

@@ -1,0 +1,378 @@
+//! The store as a whole: its layout, its locks, its stage, and what it knows by upstream digest.
+//!
+//! ```text
+//! format                       version of this layout
+//! lock                         flock: shared by commands, exclusive by collection and repair
+//! store/obj/ab/<blake3>[.x]    0444 / 0555
+//! store/tree/ab/<blake3>       manifests of unpacked packages
+//! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
+//! stage/<process>/             what a running command has not verified yet; locked while it runs
+//! quarantine/                  what verification took out
+//! ```
+//!
+//! Invariant: a killed process leaves whole objects and stage folders, nothing else; the next one to open the store
+//! clears the stage. After a power cut, objects that were never synced are checked before they are used again.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use wharf_core::{Digest, Ecosystem};
+
+use crate::durable::{self, Durability};
+use crate::error::StoreError;
+use crate::id::{ObjectId, TreeId};
+use crate::lock::{Access, Lock};
+use crate::object::{Workbench, object_name, open_folder};
+use crate::tree::Tree;
+
+const FORMAT: &str = "wharf-store 1";
+/// In a stage folder: this process named objects that no sync has covered. Holds the machine's boot.
+const UNSYNCED: &str = "unsynced";
+
+/// How writes reach the disk before a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncMode {
+    /// One `syncfs`: nearly free, but it flushes other processes' data too.
+    #[default]
+    Filesystem,
+    /// Each new file by itself: slow, and leaves others alone.
+    File,
+    /// Not at all: a power cut may cost the environment, never the store's truth.
+    None,
+}
+
+/// An open store. Cheap to share behind an `Arc`, safe from many threads and processes at once.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    pub(crate) objects: OwnedFd,
+    /// Made when first needed: a command that only reads writes nothing.
+    process: OnceLock<ProcessStage>,
+    making: Mutex<()>,
+    unsynced: AtomicBool,
+}
+
+/// This process's folder of the stage.
+#[derive(Debug)]
+struct ProcessStage {
+    folder: PathBuf,
+    workbench: Workbench,
+    _lock: Lock,
+}
+
+/// A folder for unfinished work. Dropping it removes it.
+#[derive(Debug)]
+pub struct Stage {
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps the folder; its new owner removes it.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+impl Store {
+    /// Opens the store, making it if it is not there, and clears what killed processes left.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or read, or has another version's layout.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let root = std::path::absolute(root).map_err(StoreError::io("find", root))?;
+        let format = root.join("format");
+        match fs::read_to_string(&format) {
+            Ok(found) if found.trim_end() == FORMAT => {}
+            Ok(found) => {
+                let found = found.trim_end().chars().take(40).collect();
+                return Err(StoreError::Format { root, found, known: FORMAT });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(&root)?,
+            Err(error) => return Err(StoreError::io("read", format)(error)),
+        }
+        let objects = open_folder(&root.join("store/obj"))?;
+        let store = Self {
+            root,
+            objects,
+            process: OnceLock::new(),
+            making: Mutex::new(()),
+            unsynced: AtomicBool::new(false),
+        };
+        store.clear_stage()?;
+        Ok(store)
+    }
+
+    /// The store's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Keeps collection and repair away while it is held. `waiting` is called once if another process is in the way.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be opened.
+    pub fn shared_lock(&self, waiting: impl FnOnce(&Path)) -> Result<Lock, StoreError> {
+        Lock::acquire(&self.root.join("lock"), Access::Shared, waiting)
+    }
+
+    /// Keeps everyone else away while it is held.
+    ///
+    /// # Errors
+    /// As [`Store::shared_lock`].
+    pub fn exclusive_lock(&self, waiting: impl FnOnce(&Path)) -> Result<Lock, StoreError> {
+        Lock::acquire(&self.root.join("lock"), Access::Exclusive, waiting)
+    }
+
+    /// A new folder on the store's file system, removed when dropped, or by the next process if this one is killed.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn stage(&self) -> Result<Stage, StoreError> {
+        let folder = &self.process()?.folder;
+        tempfile::Builder::new()
+            .prefix("work-")
+            .tempdir_in(folder)
+            .map(|folder| Stage { folder })
+            .map_err(StoreError::io("make a folder in", folder))
+    }
+
+    /// Puts one file's bytes into the store.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_object(&self, bytes: &[u8], executable: bool) -> Result<ObjectId, StoreError> {
+        let workbench = self.workbench()?;
+        let staged = workbench.write(0, bytes, executable)?;
+        self.about_to_publish()?;
+        workbench.publish(&staged).inspect_err(|_| workbench.discard(&staged))?;
+        Ok(staged.object)
+    }
+
+    /// Where an object lies.
+    pub fn object_path(&self, object: &ObjectId, executable: bool) -> PathBuf {
+        self.root.join("store/obj").join(&*object_name(object, executable))
+    }
+
+    /// Puts a tree into the store. Its objects should be there already.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_tree(&self, tree: &Tree) -> Result<TreeId, StoreError> {
+        let bytes = tree.print();
+        let id = TreeId::of(&bytes);
+        let path = self.tree_path(&id);
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
+            return Ok(id);
+        }
+        self.about_to_publish()?;
+        self.put(&path, &bytes)?;
+        Ok(id)
+    }
+
+    /// Reads a tree, checking it against its id.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
+        let path = self.tree_path(id);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::MissingTree(*id)),
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        if TreeId::of(&bytes) != *id {
+            return Err(StoreError::Damaged { path, reason: "its content has another digest".to_owned() });
+        }
+        Tree::parse(&bytes).map_err(|source| StoreError::DamagedTree { id: *id, source })
+    }
+
+    /// Where a tree's manifest lies.
+    pub fn tree_path(&self, id: &TreeId) -> PathBuf {
+        let digits = id.to_string();
+        self.root.join("store/tree").join(&digits[..2]).join(digits)
+    }
+
+    /// The tree that an archive with this digest became; `None` where the store has it not, or not any more.
+    pub fn lookup_package(&self, ecosystem: Ecosystem, upstream: &Digest) -> Option<TreeId> {
+        let text = fs::read_to_string(self.package_path(ecosystem, upstream)).ok()?;
+        let id = text.trim_end().parse().ok()?;
+        self.tree_path(&id).exists().then_some(id)
+    }
+
+    /// Remembers what tree an archive with this digest became.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn record_package(&self, ecosystem: Ecosystem, upstream: &Digest, tree: &TreeId) -> Result<(), StoreError> {
+        self.put(&self.package_path(ecosystem, upstream), format!("{tree}\n").as_bytes())
+    }
+
+    /// Brings what this process wrote to disk. Call it before a commit names what it wrote.
+    ///
+    /// # Errors
+    /// Where the disk failed to take a write, now or since the last call.
+    pub fn sync(&self, mode: SyncMode) -> Result<(), StoreError> {
+        match mode {
+            SyncMode::None => return Ok(()),
+            SyncMode::Filesystem => durable::sync_filesystem(&self.root)?,
+            SyncMode::File => self.sync_recent_files()?,
+        }
+        if self.unsynced.swap(false, Ordering::AcqRel)
+            && let Some(process) = self.process.get()
+        {
+            remove_if_there(&process.folder.join(UNSYNCED))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn workbench(&self) -> Result<&Workbench, StoreError> {
+        Ok(&self.process()?.workbench)
+    }
+
+    /// Must be called before a new name appears in the store: leaves word for after a power cut.
+    pub(crate) fn about_to_publish(&self) -> Result<(), StoreError> {
+        if self.unsynced.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let path = self.process()?.folder.join(UNSYNCED);
+        fs::write(&path, boot()).map_err(StoreError::io("write", path))?;
+        self.unsynced.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Writes a small file of the store under its final name, whole or not at all.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        match durable::replace(path, bytes, Durability::Process) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let folder = durable::folder_of(path);
+                fs::create_dir_all(folder).map_err(StoreError::io("make", folder))?;
+                durable::replace(path, bytes, Durability::Process)
+            }
+            other => other,
+        }
+    }
+
+    fn package_path(&self, ecosystem: Ecosystem, upstream: &Digest) -> PathBuf {
+        let hex = upstream.hex();
+        let name = format!("{}/{}/{}-{hex}", ecosystem.as_str(), &hex[..2], upstream.algorithm());
+        self.root.join("store/pkg").join(name)
+    }
+
+    fn process(&self) -> Result<&ProcessStage, StoreError> {
+        if let Some(process) = self.process.get() {
+            return Ok(process);
+        }
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.process.get().is_none() {
+            let process = self.make_process_stage()?;
+            self.process.set(process).expect("only the holder of `making` sets it");
+        }
+        Ok(self.process.get().expect("it was just set"))
+    }
+
+    fn make_process_stage(&self) -> Result<ProcessStage, StoreError> {
+        let stage = self.root.join("stage");
+        // A folder must be locked before anyone who clears the stage can see it unlocked.
+        let _clearing = Lock::acquire(&stage.join(".lock"), Access::Exclusive, |_| {})?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{}-", std::process::id()))
+            .tempdir_in(&stage)
+            .map_err(StoreError::io("make a folder in", &stage))?
+            .keep();
+        let lock = Lock::acquire(&folder.join("lock"), Access::Exclusive, |_| {})?;
+        let workbench = Workbench::new(&folder, &self.root.join("store/obj"))?;
+        Ok(ProcessStage { folder, workbench, _lock: lock })
+    }
+
+    /// Removes the stage folders of processes that are gone.
+    fn clear_stage(&self) -> Result<(), StoreError> {
+        let stage = self.root.join("stage");
+        let left: Vec<PathBuf> = fs::read_dir(&stage)
+            .map_err(StoreError::io("list", &stage))?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.file_name().is_some_and(|name| name != ".lock"))
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        // Someone else clears, or makes a folder: the next command will look again.
+        let Some(_clearing) = Lock::attempt(&stage.join(".lock"), Access::Exclusive)? else { return Ok(()) };
+        for folder in left {
+            if !folder.is_dir() {
+                remove_if_there(&folder)?;
+            } else if let Ok(Some(_gone)) = Lock::attempt(&folder.join("lock"), Access::Exclusive) {
+                self.settle_unsynced(&folder)?;
+                durable::remove_tree(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure of the objects that a process named and did not sync.
+    fn settle_unsynced(&self, folder: &Path) -> Result<(), StoreError> {
+        let note = folder.join(UNSYNCED);
+        let Ok(metadata) = fs::metadata(&note) else { return Ok(()) };
+        if fs::read_to_string(&note).is_ok_and(|text| !text.is_empty() && text == boot()) {
+            // Only the process died: the kernel still has every byte.
+            return durable::sync_filesystem(&self.root);
+        }
+        let since = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        crate::verify::quarantine_damaged_since(self, since).map(drop)
+    }
+
+    fn sync_recent_files(&self) -> Result<(), StoreError> {
+        let Some(process) = self.process.get() else { return Ok(()) };
+        let Ok(since) = fs::metadata(process.folder.join(UNSYNCED)).and_then(|metadata| metadata.modified()) else {
+            return Ok(());
+        };
+        crate::verify::for_each_recent(self, since, |path| {
+            File::open(path).and_then(|file| file.sync_data()).map_err(StoreError::io("sync", path))
+        })
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // With unsynced names about, the note has to stay for the next process to settle.
+        if let Some(process) = self.process.take()
+            && !self.unsynced.load(Ordering::Acquire)
+        {
+            let _ = durable::remove_tree(&process.folder);
+        }
+    }
+}
+
+/// Makes the layout. `format` comes last: a store without it is not one yet, and making it again is harmless.
+fn create(root: &Path) -> Result<(), StoreError> {
+    let make = |path: PathBuf| fs::create_dir_all(&path).map_err(StoreError::io("make", &path));
+    for shard in 0..=255u8 {
+        make(root.join(format!("store/obj/{shard:02x}")))?;
+    }
+    for folder in ["store/tree", "store/pkg", "stage", "quarantine"] {
+        make(root.join(folder))?;
+    }
+    durable::write_atomic(&root.join("format"), format!("{FORMAT}\n").as_bytes())
+}
+
+/// Tells one start of the machine from another; empty where the system does not say.
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}

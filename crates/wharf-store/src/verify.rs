@@ -1,0 +1,293 @@
+//! What the store holds, and whether it is still what was written.
+//!
+//! Invariant: nothing is deleted here. What is damaged moves to `quarantine/`, and what depends on it goes with it,
+//! so that the next command fetches it again.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::error::StoreError;
+use crate::id::{ObjectId, TreeId};
+use crate::store::Store;
+use crate::tree::{Kind, Tree};
+
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Every manifest; of objects the size, the mode and whether they were touched after they were written.
+    Quick,
+    /// Every byte.
+    Full,
+}
+
+/// What to do with what is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Only say so.
+    Report,
+    /// Move it to `quarantine/`. The caller holds the exclusive lock.
+    Quarantine,
+}
+
+/// What is in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreSize {
+    /// How many objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub object_bytes: u64,
+    /// How many unpacked packages.
+    pub trees: u64,
+    /// How many archives are known by their digest.
+    pub packages: u64,
+    /// Bytes of unfinished work.
+    pub stage_bytes: u64,
+    /// Bytes of what verification took out.
+    pub quarantine_bytes: u64,
+}
+
+/// What verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// How many objects, trees and records were looked at.
+    pub checked: u64,
+    /// What is wrong, sorted.
+    pub damage: Vec<Damage>,
+}
+
+/// Something wrong in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// The file, relative to the store's folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+impl Store {
+    /// Counts what the store holds.
+    ///
+    /// # Errors
+    /// Where a folder cannot be read.
+    pub fn size(&self) -> Result<StoreSize, StoreError> {
+        let objects = files(&self.root().join("store/obj"))?;
+        let bytes = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.symlink_metadata().ok()).map(|data| data.len()).sum();
+        Ok(StoreSize {
+            objects: objects.len() as u64,
+            object_bytes: bytes(&objects),
+            trees: files(&self.root().join("store/tree"))?.len() as u64,
+            packages: files(&self.root().join("store/pkg"))?.len() as u64,
+            stage_bytes: bytes(&files(&self.root().join("stage"))?),
+            quarantine_bytes: bytes(&files(&self.root().join("quarantine"))?),
+        })
+    }
+
+    /// Looks for damage, and takes it out if asked to.
+    ///
+    /// # Errors
+    /// Where a folder cannot be read or something damaged cannot be moved.
+    pub fn verify(&self, depth: Depth, repair: Repair) -> Result<VerifyReport, StoreError> {
+        let trees = read_trees(&files(&self.root().join("store/tree"))?);
+        let mut sizes = FxHashMap::default();
+        for tree in trees.iter().filter_map(|(_, tree)| tree.as_ref().ok()) {
+            sizes.extend(objects_of(tree));
+        }
+        let paths = files(&self.root().join("store/obj"))?;
+        let judged: Vec<(PathBuf, Option<String>)> = paths
+            .into_par_iter()
+            .map(|path| {
+                let wrong = judge_object(&path, depth, &sizes).err();
+                (path, wrong)
+            })
+            .collect();
+        let sound: FxHashSet<(ObjectId, bool)> =
+            judged.iter().filter(|(_, wrong)| wrong.is_none()).filter_map(|(path, _)| parse_object(path)).collect();
+
+        let mut report = VerifyReport { checked: (judged.len() + trees.len()) as u64, damage: Vec::new() };
+        let mut bad: Vec<(PathBuf, String)> = judged.into_iter().filter_map(|(path, wrong)| Some((path, wrong?))).collect();
+        let mut sound_trees = FxHashSet::default();
+        for (path, tree) in trees {
+            match tree.and_then(|tree| complete(&tree, &sound).map(|()| tree.id())) {
+                Ok(id) => {
+                    sound_trees.insert(id);
+                }
+                Err(reason) => bad.push((path, reason)),
+            }
+        }
+        for path in files(&self.root().join("store/pkg"))? {
+            report.checked += 1;
+            if let Err(reason) = judge_record(&path, &sound_trees) {
+                bad.push((path, reason));
+            }
+        }
+        for (path, reason) in bad {
+            if repair == Repair::Quarantine {
+                quarantine(self, &path)?;
+            }
+            let path = path.strip_prefix(self.root()).map(Path::to_path_buf).unwrap_or(path);
+            report.damage.push(Damage { path, reason });
+        }
+        report.damage.sort();
+        Ok(report)
+    }
+}
+
+/// After a power cut: takes out what was named since then and did not reach the disk whole.
+pub(crate) fn quarantine_damaged_since(store: &Store, since: SystemTime) -> Result<u64, StoreError> {
+    let mut count = 0;
+    let objects = store.root().join("store/obj");
+    let trees = store.root().join("store/tree");
+    for_each_recent(store, since, |path| {
+        let wrong = if path.starts_with(&objects) {
+            judge_object(path, Depth::Full, &FxHashMap::default()).err()
+        } else if path.starts_with(&trees) {
+            read_tree(path).err()
+        } else {
+            judge_text(path).err().map(str::to_owned)
+        };
+        if wrong.is_some() {
+            count += 1;
+            quarantine(store, path)?;
+        }
+        Ok(())
+    })?;
+    if count > 0 {
+        // Trees and records that name what is gone go too.
+        store.verify(Depth::Quick, Repair::Quarantine)?;
+    }
+    Ok(count)
+}
+
+/// Visits every file of the store that changed since then. Renames and links count as changes, so this is never too few.
+pub(crate) fn for_each_recent(
+    store: &Store,
+    since: SystemTime,
+    mut visit: impl FnMut(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    // Clocks of file systems are coarse.
+    let since = since.checked_sub(Duration::from_secs(2)).unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs()) as i64;
+    for path in files(&store.root().join("store"))? {
+        let metadata = path.symlink_metadata().map_err(StoreError::io("look at", &path))?;
+        if metadata.ctime().max(metadata.mtime()) >= since {
+            visit(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_trees(paths: &[PathBuf]) -> Vec<(PathBuf, Result<Tree, String>)> {
+    paths.par_iter().map(|path| (path.clone(), read_tree(path))).collect()
+}
+
+fn read_tree(path: &Path) -> Result<Tree, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let name = path.file_name().unwrap_or_default();
+    if TreeId::of(&bytes).to_string().as_str() != name {
+        return Err("its content has another digest than its name".to_owned());
+    }
+    Tree::parse(&bytes).map_err(|error| error.to_string())
+}
+
+fn objects_of(tree: &Tree) -> impl Iterator<Item = ((ObjectId, bool), u64)> + '_ {
+    tree.entries.iter().filter_map(|entry| match &entry.kind {
+        Kind::File { object, size, executable } => Some(((*object, *executable), *size)),
+        Kind::Link(_) => None,
+    })
+}
+
+fn complete(tree: &Tree, sound: &FxHashSet<(ObjectId, bool)>) -> Result<(), String> {
+    match objects_of(tree).find(|(key, _)| !sound.contains(key)) {
+        Some(((object, _), _)) => Err(format!("its object {object} is missing or damaged")),
+        None => Ok(()),
+    }
+}
+
+fn judge_record(path: &Path, trees: &FxHashSet<TreeId>) -> Result<(), String> {
+    let tree = judge_text(path)?;
+    if trees.contains(&tree) { Ok(()) } else { Err(format!("its tree {tree} is missing or damaged")) }
+}
+
+fn judge_text(path: &Path) -> Result<TreeId, &'static str> {
+    let text = fs::read_to_string(path).map_err(|_| "it cannot be read")?;
+    text.trim_end().parse().map_err(|_| "it names no tree")
+}
+
+fn parse_object(path: &Path) -> Option<(ObjectId, bool)> {
+    let name = path.file_name()?.to_str()?;
+    let (digits, executable) = name.strip_suffix(".x").map_or((name, false), |digits| (digits, true));
+    Some((digits.parse().ok()?, executable))
+}
+
+fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u64>) -> Result<(), String> {
+    /// A file may take this long to be written; who touches it later is somebody else.
+    const WRITING: Duration = Duration::from_secs(600);
+    let key = parse_object(path).ok_or("its name is no digest")?;
+    let metadata = path.symlink_metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    if let Some(size) = sizes.get(&key).filter(|size| **size != metadata.len()) {
+        return Err(format!("it has {} bytes instead of {size}", metadata.len()));
+    }
+    let wanted = if key.1 { 0o555 } else { 0o444 };
+    if metadata.mode() & 0o222 != 0 || metadata.mode() & 0o111 != wanted & 0o111 {
+        return Err(format!("its mode is {:o} instead of {wanted:o}", metadata.mode() & 0o7777));
+    }
+    let touched = match (metadata.created(), metadata.modified()) {
+        (Ok(born), Ok(modified)) => modified.duration_since(born).is_ok_and(|later| later > WRITING),
+        _ => false,
+    };
+    if depth == Depth::Quick && !touched {
+        return Ok(());
+    }
+    let mut hasher = blake3::Hasher::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    hasher.update_reader(file).map_err(|error| error.to_string())?;
+    if hasher.finalize().as_bytes() != key.0.as_bytes() {
+        return Err("its content has another digest than its name".to_owned());
+    }
+    Ok(())
+}
+
+fn quarantine(store: &Store, path: &Path) -> Result<(), StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let to = (0..)
+        .map(|number| store.root().join("quarantine").join(format!("{name}.{number}")))
+        .find(|to| to.symlink_metadata().is_err())
+        .expect("some number is free");
+    fs::rename(path, &to).map_err(StoreError::io("quarantine", path))
+}
+
+/// Every file below a folder, sorted. A folder that is not there has none.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = Vec::new();
+    let mut pending = vec![folder.to_path_buf()];
+    while let Some(folder) = pending.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other.map_err(StoreError::io("list", &folder))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => pending.push(entry.path()),
+                _ => found.push(entry.path()),
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
