@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header;
 use wharf_core::WebUrl;
 
-use crate::client::{Range, RangeReply, broken, text};
+use crate::answer::{Range, RangeReply};
+use crate::client::{broken, text};
 use crate::error::NetError;
 use crate::retry::Failure;
 use crate::transport::{Exchange, transport};
@@ -70,7 +71,7 @@ pub fn content_range(value: &str) -> Option<(u64, u64, u64)> {
 async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
     let too_large = || {
         Failure::stop(NetError::TooLarge {
-            url: url.without_credentials(),
+            url: NetError::shown(url),
             limit,
         })
     };
@@ -119,7 +120,7 @@ pub(crate) async fn read_body(url: &WebUrl, exchange: &mut Exchange, limit: u64)
         }
         _ => Err(io::ErrorKind::Unsupported.into()),
     };
-    let url = url.without_credentials();
+    let url = NetError::shown(url);
     match decoded {
         Ok(Some(body)) => Ok(body),
         Ok(None) => Err(Failure::stop(NetError::TooLarge { url, limit })),

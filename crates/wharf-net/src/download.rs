@@ -59,7 +59,7 @@ impl Client {
         self.inner().online(url)?;
         let algorithm = strongest(expected);
         if algorithm.is_none() && !expected.is_empty() {
-            let (url, expected) = (url.without_credentials(), expected.to_vec());
+            let (url, expected) = (NetError::shown(url), expected.to_vec());
             return Err(NetError::UnverifiableDigest { url, expected });
         }
         let id = TaskId::new();
@@ -147,7 +147,7 @@ struct Transfer<'a> {
 impl Transfer<'_> {
     fn wrong_size(&self, expected: u64, actual: u64) -> NetError {
         NetError::WrongSize {
-            url: self.url.without_credentials(),
+            url: NetError::shown(self.url),
             expected,
             actual,
         }
@@ -356,7 +356,7 @@ impl Partial {
             .iter()
             .find(|digest| Some(digest.algorithm()) == transfer.algorithm);
         if let Some(actual) = compared.filter(|actual| !transfer.expected.contains(actual)) {
-            let (url, actual) = (transfer.url.without_credentials(), *actual);
+            let (url, actual) = (NetError::shown(transfer.url), Box::new(*actual));
             let expected = transfer
                 .expected
                 .iter()

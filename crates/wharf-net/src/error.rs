@@ -62,7 +62,7 @@ pub enum NetError {
     #[error("{url} does not exist (HTTP {status})")]
     NotFound {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// 404 or 410.
         status: u16,
     },
@@ -70,13 +70,13 @@ pub enum NetError {
     #[error("{url} is not in the cache, and the network is off")]
     Offline {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
     },
     /// The server wants other credentials, or any (401, 403, 407).
     #[error("{url} refused access (HTTP {status}); {}", login_words(*.sent))]
     Unauthorized {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// 401, 403 or 407.
         status: u16,
         /// Where the login that was sent came from; `None` if none was.
@@ -86,29 +86,29 @@ pub enum NetError {
     #[error("{url} answered HTTP {status}{tried}")]
     Status {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// The status code.
         status: u16,
         /// How hard it was tried.
-        tried: Tried,
+        tried: Box<Tried>,
     },
     /// No answer, or a broken one.
     #[error("{url} could not be fetched: {message}{tried}")]
     Transport {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// Which part failed.
         kind: TransportKind,
         /// The causes, outermost first.
         message: String,
         /// How hard it was tried.
-        tried: Tried,
+        tried: Box<Tried>,
     },
     /// A redirect that leads nowhere or where Wharf does not follow.
     #[error("{url} redirects {reason}")]
     Redirect {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// Where to, and why that is not followed.
         reason: String,
     },
@@ -116,17 +116,17 @@ pub enum NetError {
     #[error("{url} has the wrong hash: expected {}, got {actual}", words(.expected))]
     WrongDigest {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// The digests any of which would have done.
         expected: Vec<Digest>,
         /// The digest of what came.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// None of the digests given can be computed.
     #[error("{url} cannot be verified: {} is not a hash that Wharf computes", words(.expected))]
     UnverifiableDigest {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// The digests given.
         expected: Vec<Digest>,
     },
@@ -134,7 +134,7 @@ pub enum NetError {
     #[error("{url} has {actual} bytes where {expected} were expected")]
     WrongSize {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// Bytes promised.
         expected: u64,
         /// Bytes that came, or that the server announced.
@@ -144,7 +144,7 @@ pub enum NetError {
     #[error("{url} is larger than the limit of {limit} bytes")]
     TooLarge {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// The limit in bytes.
         limit: u64,
     },
@@ -152,7 +152,7 @@ pub enum NetError {
     #[error("{url} sent a body that is not the `{encoding}` that its headers promise")]
     Encoding {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
         /// The content coding named.
         encoding: String,
     },
@@ -160,7 +160,7 @@ pub enum NetError {
     #[error("{url} is neither http nor https")]
     Scheme {
         /// What was asked for.
-        url: WebUrl,
+        url: Box<WebUrl>,
     },
     /// Certificates, keys or proxies that cannot be used.
     #[error("{what} cannot be used: {message}")]
@@ -219,6 +219,11 @@ impl NetError {
         }
     }
 
+    /// A URL as errors hold it: without credentials, and boxed, because errors travel far.
+    pub(crate) fn shown(url: &WebUrl) -> Box<WebUrl> {
+        Box::new(url.without_credentials())
+    }
+
     pub(crate) fn disk(action: &'static str, path: &std::path::Path, source: io::Error) -> Self {
         Self::Disk {
             action,
@@ -229,7 +234,7 @@ impl NetError {
 
     pub(crate) fn set_tried(&mut self, told: Tried) {
         if let Self::Status { tried, .. } | Self::Transport { tried, .. } = self {
-            *tried = told;
+            **tried = told;
         }
     }
 }

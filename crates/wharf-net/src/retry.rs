@@ -189,9 +189,9 @@ mod tests {
 
     fn passing(asked: Option<u64>) -> Failure {
         let error = NetError::Status {
-            url: url("https://example.org/"),
+            url: Box::new(url("https://example.org/")),
             status: 503,
-            tried: Tried::default(),
+            tried: Box::default(),
         };
         Failure {
             error,

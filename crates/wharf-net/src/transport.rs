@@ -13,7 +13,7 @@ use wharf_core::WebUrl;
 use wharf_sys::{Governor, Permit, Work};
 
 use crate::auth::Logins;
-use crate::error::{NetError, TransportKind, Tried};
+use crate::error::{NetError, TransportKind};
 use crate::retry::{Failure, Next, is_passing, retry_after};
 use crate::settings::{Mirror, ProxySettings, Settings};
 
@@ -210,7 +210,7 @@ fn replace_prefix(url: &Url, prefix: &Url, replacement: &Url) -> Option<WebUrl> 
 
 fn redirect(url: &WebUrl, reason: String) -> NetError {
     NetError::Redirect {
-        url: url.without_credentials(),
+        url: NetError::shown(url),
         reason,
     }
 }
@@ -218,7 +218,7 @@ fn redirect(url: &WebUrl, reason: String) -> NetError {
 /// Turns a status that is no answer into the failure that it is.
 fn check_status(url: &WebUrl, response: &Response, sent: Option<&'static str>) -> Result<(), Failure> {
     let status = response.status().as_u16();
-    let url = url.without_credentials();
+    let url = NetError::shown(url);
     match status {
         200..=299 | 304 | 416 => Ok(()),
         404 | 410 => Err(Failure::stop(NetError::NotFound { url, status })),
@@ -227,7 +227,7 @@ fn check_status(url: &WebUrl, response: &Response, sent: Option<&'static str>) -
             let error = NetError::Status {
                 url,
                 status,
-                tried: Tried::default(),
+                tried: Box::default(),
             };
             if !is_passing(status) {
                 return Err(Failure::stop(error));
@@ -267,7 +267,7 @@ pub(crate) fn transport(url: &WebUrl, error: reqwest::Error) -> Failure {
     } else {
         TransportKind::Broken
     };
-    let url = url.without_credentials();
+    let url = NetError::shown(url);
     if error.is_builder() {
         return Failure::stop(NetError::Scheme { url });
     }
@@ -276,7 +276,7 @@ pub(crate) fn transport(url: &WebUrl, error: reqwest::Error) -> Failure {
         url,
         kind,
         message,
-        tried: Tried::default(),
+        tried: Box::default(),
     };
     match kind {
         TransportKind::Tls => Failure::stop(error),

@@ -138,7 +138,6 @@ impl Governor {
     }
 
     /// Waits for a permit on a thread that may block (never on an async worker).
-    #[must_use]
     pub fn permit_blocking(&self, work: Work) -> Permit {
         if let Some(permit) = self.try_permit(work) {
             return permit;

@@ -1,0 +1,12 @@
+//! The client against servers on this machine that misbehave on request.
+
+#[cfg(test)]
+mod downloads;
+#[cfg(test)]
+mod logins;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tls;
