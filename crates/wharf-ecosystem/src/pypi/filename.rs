@@ -7,7 +7,8 @@ use std::fmt;
 use pep440_rs::Version;
 use wharf_core::PackageName;
 
-use super::version::{excerpt, parse_version};
+use super::text::excerpt;
+use super::version::parse_version;
 
 /// The longest file name that is read; file systems hold 255 bytes.
 const LONGEST: usize = 512;
@@ -240,15 +241,20 @@ impl BuildTag {
     /// Reads a build tag.
     ///
     /// # Errors
-    /// Where it does not start with a digit, or with more digits than 64 bits hold.
+    /// Where it does not start with digits that 64 bits hold, or goes on with other than letters, digits, `_`, `.` and `+`.
     pub fn parse(text: &str) -> Result<Self, FilenameError> {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        match text[..end].parse() {
-            Ok(number) => Ok(Self {
+        let (digits, suffix) = text.split_at(end);
+        // The suffix goes into paths; what no real one holds (a `/`, say) is refused.
+        let plain = suffix
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.+".contains(&byte));
+        match digits.parse() {
+            Ok(number) if plain => Ok(Self {
                 number,
-                suffix: text[end..].into(),
+                suffix: suffix.into(),
             }),
-            Err(_) => Err(FilenameError::Build(text.to_owned())),
+            _ => Err(FilenameError::Build(text.to_owned())),
         }
     }
 }

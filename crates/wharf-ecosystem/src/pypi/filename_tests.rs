@@ -66,6 +66,7 @@ fn no_wheels() {
         "foo-1.0-1-2-py3-none-any.whl",
         "foo-1.0-x1-py3-none-any.whl",
         "foo-1.0--py3-none-any.whl",
+        "foo-1.0-1/../x-py3-none-any.whl",
         "foo-1.0-99999999999999999999-py3-none-any.whl",
         "foo-bogus-py3-none-any.whl",
         "-1.0-py3-none-any.whl",

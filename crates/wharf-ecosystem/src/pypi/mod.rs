@@ -24,6 +24,7 @@ pub mod requirement;
 pub mod rules;
 pub mod simple;
 pub mod tags;
+mod text;
 pub mod version;
 pub mod wheel;
 

@@ -16,7 +16,7 @@ use pep508_rs::{MarkerTree, MarkerWarningKind, Pep508Error, Pep508Url, VerbatimU
 use url::Url;
 use wharf_core::{Explain, Fault, PackageName};
 
-use super::version::excerpt;
+use super::text::excerpt;
 
 /// A requirement: name, extras, specifiers or URL, marker.
 pub type Requirement = pep508_rs::Requirement<VerbatimUrl>;

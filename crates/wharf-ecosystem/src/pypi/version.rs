@@ -11,6 +11,8 @@ use std::str::FromStr;
 
 use pep440_rs::{LocalSegment, Operator, PrereleaseKind, Version, VersionSpecifier, VersionSpecifiers};
 
+use super::text::excerpt;
+
 /// The longest version or specifier that is read. The longest in use have some hundreds of characters.
 const LONGEST: usize = 4096;
 
@@ -317,11 +319,6 @@ fn mend_specifier(part: &str) -> String {
     format!("{operator}{version}")
 }
 
-/// The first 200 characters, for an error message.
-pub(crate) fn excerpt(text: &str) -> String {
-    text.chars().take(200).collect()
-}
-
 /// The first line of a message of `pep440_rs`, which underlines the input in further lines.
 fn one_line(message: &str) -> String {
     message
@@ -331,3 +328,7 @@ fn one_line(message: &str) -> String {
         .trim_end_matches(':')
         .to_owned()
 }
+
+#[cfg(test)]
+#[path = "version_tests.rs"]
+mod tests;

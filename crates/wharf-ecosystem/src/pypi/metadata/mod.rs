@@ -15,7 +15,8 @@ use pep508_rs::ExtraName;
 use wharf_core::{Explain, Fault, InvalidName, PackageName};
 
 use super::requirement::{Requirement, parse_requirement_lenient};
-use super::version::{InvalidVersion, excerpt, parse_specifiers_lenient, parse_version};
+use super::text::{excerpt, lossy};
+use super::version::{InvalidVersion, parse_specifiers_lenient, parse_version};
 pub(crate) use headers::Headers;
 
 /// What a version of a project says of itself.
@@ -136,7 +137,7 @@ impl CoreMetadata {
     /// # Errors
     /// Where name or version is missing or invalid, or the format's major version is unknown.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = lossy(bytes);
         let headers = Headers::parse(&text);
         let metadata_version = headers.first("Metadata-Version").unwrap_or("1.0").to_owned();
         match metadata_version.split('.').next() {

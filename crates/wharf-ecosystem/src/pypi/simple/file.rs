@@ -9,9 +9,8 @@ use wharf_core::{Digest, PackageName, WebUrl};
 
 use super::{File, MetadataFile, Skipped};
 use crate::pypi::filename::{DistName, FilenameError, SdistName, WheelName};
-use crate::pypi::version::{
-    InvalidSpecifiers, InvalidVersion, excerpt, parse_specifiers_lenient, parse_version,
-};
+use crate::pypi::text::excerpt;
+use crate::pypi::version::{InvalidSpecifiers, InvalidVersion, parse_specifiers_lenient, parse_version};
 
 /// What a page says of one file, as text.
 #[derive(Debug, Default)]
@@ -143,7 +142,9 @@ impl<'p> Reader<'p> {
         };
         let url = url.map_err(|error| format!("its link {error}"))?;
         match url.as_url().scheme() {
-            "https" | "http" | "file" => Ok(url),
+            "https" | "http" => Ok(url),
+            // Only a page that itself lies on this machine may point to files of it.
+            "file" if self.base.as_url().scheme() == "file" => Ok(url),
             scheme => Err(format!("its link has the scheme `{}`", excerpt(scheme))),
         }
     }
@@ -154,6 +155,6 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
         let zoneless: jiff::civil::DateTime = text.parse().ok()?;
-        Some(jiff::tz::TimeZone::UTC.to_timestamp(zoneless).ok()?)
+        jiff::tz::TimeZone::UTC.to_timestamp(zoneless).ok()
     })
 }

@@ -10,6 +10,7 @@ use super::entity::decode;
 use super::file::{RawFile, Reader};
 use super::{MetadataFile, Page, PageError, ProjectStatus, check_version};
 use crate::pypi::filename::DistName;
+use crate::pypi::text::lossy;
 
 /// Reads an HTML page that was fetched from `base`.
 ///
@@ -17,7 +18,7 @@ use crate::pypi::filename::DistName;
 /// Where the document is no HTML, ends within a tag, claims a later version of the format, or has an unusable
 /// `<base href>`.
 pub fn parse_html(bytes: &[u8], base: &WebUrl, name: &PackageName) -> Result<Page, PageError> {
-    let html = String::from_utf8_lossy(bytes);
+    let html = lossy(bytes);
     let not_html = |reason| PageError::Html {
         name: name.clone(),
         reason,

@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for PageSeed<'_, '_> {
                 Some("meta") => map.next_value_seed(Fields(|key: &str, value: Value<'de>| match key {
                     "api-version" => self.head.version = value.into_string(),
                     "project-status" => {
-                        status(&mut self.head.status).status = value.into_string().unwrap_or_default()
+                        status(&mut self.head.status).status = value.into_string().unwrap_or_default();
                     }
                     "project-status-reason" => status(&mut self.head.status).reason = value.into_string(),
                     _ => {}
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for PageSeed<'_, '_> {
                 Some("project-status") => {
                     map.next_value_seed(Fields(|key: &str, value: Value<'de>| match key {
                         "status" => {
-                            status(&mut self.head.status).status = value.into_string().unwrap_or_default()
+                            status(&mut self.head.status).status = value.into_string().unwrap_or_default();
                         }
                         "reason" => status(&mut self.head.status).reason = value.into_string(),
                         _ => {}
@@ -183,7 +183,7 @@ impl<'a> JsonFile<'a> {
             "upload-time" => self.raw.upload_time = value.into_text(),
             "core-metadata" => self.core_metadata = value.into_metadata(),
             "dist-info-metadata" | "data-dist-info-metadata" => {
-                self.dist_info_metadata = value.into_metadata()
+                self.dist_info_metadata = value.into_metadata();
             }
             _ => {}
         }

@@ -190,7 +190,7 @@ fn check_version(version: &str, name: &PackageName) -> Result<(), PageError> {
     } else {
         Err(PageError::Version {
             name: name.clone(),
-            version: super::version::excerpt(version),
+            version: super::text::excerpt(version),
         })
     }
 }

@@ -2,7 +2,7 @@
 //! Source: "Entry points specification" of the PyPA; the file's dialect is that of Python's `configparser`.
 
 use crate::pypi::build_system::is_dotted_name;
-use crate::pypi::version::excerpt;
+use crate::pypi::text::{excerpt, lossy};
 
 /// What a project offers by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct EntryPoint {
 impl EntryPoints {
     /// Reads the commands of an `entry_points.txt`. Other groups are skipped. The last of two equal names counts.
     pub fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
+        let text = lossy(bytes);
         let mut points = Self::default();
         let mut group = "";
         for line in text.trim_start_matches('\u{feff}').lines().map(str::trim) {

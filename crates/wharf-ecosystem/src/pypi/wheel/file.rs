@@ -3,7 +3,7 @@
 use wharf_core::{Explain, Fault};
 
 use crate::pypi::metadata::Headers;
-use crate::pypi::version::excerpt;
+use crate::pypi::text::{excerpt, lossy};
 
 /// What `WHEEL` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl WheelFile {
     /// # Errors
     /// Where `Wheel-Version` or `Root-Is-Purelib` is missing or malformed, or the format's major version is above 1.
     pub fn parse(bytes: &[u8]) -> Result<Self, WheelFileError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = lossy(bytes);
         let headers = Headers::parse(&text);
         let required = |field| headers.first(field).ok_or(WheelFileError::Missing(field));
         let invalid = |field, value: &str| WheelFileError::Value {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use wharf_core::{Algorithm, Digest, Explain, Fault};
 
-use crate::pypi::version::excerpt;
+use crate::pypi::text::excerpt;
 
 /// The rows of a `RECORD` in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
