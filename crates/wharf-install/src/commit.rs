@@ -82,7 +82,9 @@ impl Task<'_> {
             generation: number,
             changed: true,
             plan,
-            linked: Some(staged.linked),
+            files: staged.linked.files,
+            bytes: staged.linked.bytes,
+            linked_by: staged.linked.by.as_str(),
             written: staged.written,
             compiled: staged.compiled,
             collisions: layout.collisions().to_vec(),
@@ -353,9 +355,9 @@ pub(crate) fn recover(state: &State, root: &Path) -> Result<Recovered, InstallEr
     let (mut committed, mut discarded) = (0, 0);
     for found in journal::recover(&state.journal())? {
         let done = match found.state {
-            journal::State::Begun => false,
             journal::State::Committed => true,
-            journal::State::Prepared => finish_switch(state, root, &found.tx)?,
+            // A damaged journal may say less than was done; the marker does not.
+            journal::State::Begun | journal::State::Prepared => finish_switch(state, root, &found.tx)?,
         };
         match done {
             true => committed += 1,
@@ -370,7 +372,7 @@ pub(crate) fn recover(state: &State, root: &Path) -> Result<Recovered, InstallEr
     }
 }
 
-/// Looks which side of the commit point a prepared transaction reached; whether the new environment stands.
+/// Looks which side of the commit point a transaction reached; whether the new environment stands.
 fn finish_switch(state: &State, root: &Path, transaction: &str) -> Result<bool, InstallError> {
     // On file systems that cannot exchange in one step, the old environment may be away under an interim name.
     durable::undo_swap(root)?;

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use wharf_core::{Event, Sinks};
-use wharf_store::{LinkReport, Store};
+use wharf_store::Store;
 use wharf_sys::Governor;
 
 use crate::bytecode::Compiled;
@@ -39,8 +39,12 @@ pub struct Applied {
     pub changed: bool,
     /// What was changed: the plan that was carried out, which differs from the one given if another process was faster.
     pub plan: Plan,
-    /// What came out of the store, and how.
-    pub linked: Option<LinkReport>,
+    /// Files that came out of the store.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How most of them came: `reflink`, `hardlink`, `copy`.
+    pub linked_by: &'static str,
     /// Files written for this environment.
     pub written: usize,
     /// Bytecode, if it was wanted.
