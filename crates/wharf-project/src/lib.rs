@@ -5,18 +5,32 @@
 //! | [`project`] | [`Project`]: everything that the files of a project say, found from a folder |
 //! | [`requirement`] | [`RootRequirement`]: one requirement with its group, its source and its place |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
+//! | [`preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
+//! | [`edit`], [`init`] | changes to manifests that keep comments and form; new manifests |
+//! | [`export`] | the lock as `requirements.txt` and as `pylock.toml` |
 //! | [`error`], [`text`] | errors that show line, column and excerpt |
 //!
 //! Invariant: no network, no printing, and the environment is read only through what the caller passes in.
 
+pub mod edit;
 pub mod error;
+pub mod export;
 pub mod index;
+pub mod init;
 pub mod lock;
+pub mod preferences;
 pub mod project;
 pub mod requirement;
 pub mod text;
 
+mod config;
+mod discover;
+mod ini;
+mod manifest;
+mod pyproject;
+mod requirements;
+mod stated;
 mod suggest;
 mod table;
 
@@ -29,6 +43,8 @@ pub use lock::{
     InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget,
     Selection, Stale,
 };
+pub use manifest::settings::parse_instant;
+pub use preferences::{Preferences, preferences};
 pub use project::{ManifestKind, Options, Policy, Project, SelfPackage, Warning};
 pub use requirement::{Group, PathKind, RequirementSource, RootRequirement};
 pub use text::{Excerpt, SourceText};

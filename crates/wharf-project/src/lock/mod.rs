@@ -23,6 +23,7 @@ use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
 pub use select::{DevGroups, InstallItem, Selection};
+pub(crate) use print::quoted;
 pub use stale::Stale;
 
 /// The version of the format that this program reads and writes.

@@ -1,0 +1,160 @@
+//! Finds a project from a folder and puts together what its files say.
+//!
+//! `wharf.toml` wins; else a `pyproject.toml` that states requirements; else `requirements*.txt`. Each folder upwards
+//! is tried until one has any of them.
+
+use std::path::{Path, PathBuf};
+
+use crate::config;
+use crate::error::ProjectError;
+use crate::manifest;
+use crate::project::{ManifestKind, Options, Project};
+use crate::pyproject;
+use crate::requirement::{Group, normalize};
+use crate::requirements::{self, Context, Role};
+use crate::stated::Stated;
+
+impl Project {
+    /// Finds and reads the project that `start` belongs to.
+    ///
+    /// # Errors
+    /// Where there is none, or one of its files cannot be used.
+    pub fn discover(start: &Path, options: &Options) -> Result<Self, ProjectError> {
+        let start = std::path::absolute(start).map_err(ProjectError::reading(start))?;
+        if !options.files.is_empty() {
+            return from_files(&start, options);
+        }
+        for folder in start.ancestors() {
+            if let Some((kind, path)) = manifest_of(folder) {
+                return read(folder, kind, path, options);
+            }
+        }
+        Err(ProjectError::NoProject { start })
+    }
+
+    /// Reads the project in exactly this folder; `None` where it has no manifest.
+    ///
+    /// # Errors
+    /// Where one of its files cannot be used.
+    pub fn read(folder: &Path, options: &Options) -> Result<Option<Self>, ProjectError> {
+        let folder = std::path::absolute(folder).map_err(ProjectError::reading(folder))?;
+        match manifest_of(&folder) {
+            Some((kind, path)) => read(&folder, kind, path, options).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The manifest of a folder.
+pub(crate) fn manifest_of(folder: &Path) -> Option<(ManifestKind, PathBuf)> {
+    let wharf = folder.join("wharf.toml");
+    if wharf.is_file() {
+        return Some((ManifestKind::Wharf, wharf));
+    }
+    let pyproject = folder.join("pyproject.toml");
+    let text = std::fs::read_to_string(&pyproject).ok();
+    if pyproject.is_file() && text.as_deref().is_none_or(pyproject::states_requirements) {
+        return Some((ManifestKind::Pyproject, pyproject));
+    }
+    let requirements = requirements_files(folder);
+    let first = requirements.into_iter().next().map(|(path, _)| path);
+    match first {
+        Some(path) => Some((ManifestKind::Requirements, path)),
+        None => text.map(|_| (ManifestKind::Pyproject, pyproject)),
+    }
+}
+
+/// The requirements files of a folder with their groups, the main one first.
+fn requirements_files(folder: &Path) -> Vec<(PathBuf, Group)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut files: Vec<(Group, String)> =
+        names.filter_map(|name| group_of(&name).map(|group| (group, name))).collect();
+    files.sort();
+    files.into_iter().map(|(group, name)| (folder.join(name), group)).collect()
+}
+
+/// `requirements.txt` is what the project needs, `requirements-dev.txt` what its developers need, others have names.
+fn group_of(file: &str) -> Option<Group> {
+    let stem = file.strip_suffix(".txt")?;
+    let (before, after) = (stem.strip_suffix("requirements"), stem.strip_prefix("requirements"));
+    let name = match (before, after) {
+        (Some(""), _) => return Some(Group::Main),
+        (Some(name), _) => name.strip_suffix(['-', '_', '.'])?,
+        (None, Some(name)) => name.strip_prefix(['-', '_', '.'])?,
+        (None, None) => return None,
+    };
+    match wharf_core::PackageName::pypi(name).ok()?.as_str() {
+        "dev" | "develop" | "development" => Some(Group::Dev),
+        name => Some(Group::Named(name.to_owned())),
+    }
+}
+
+fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Result<Project, ProjectError> {
+    let root = normalize(root);
+    let context = Context { root: &root, variables: &options.environment };
+    let mut stated = Stated::default();
+    match kind {
+        ManifestKind::Wharf => manifest::read(&path, &context, &mut stated)?,
+        ManifestKind::Pyproject => pyproject::read(&path, &context, &mut stated)?,
+        ManifestKind::Requirements => {
+            for (file, group) in requirements_files(&root) {
+                requirements::read(&file, &Role::Requirements(group), &context, &mut stated)?;
+            }
+        }
+    }
+    assemble(root, kind, path, options, stated)
+}
+
+/// Exactly these requirements files.
+fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> {
+    let root = normalize(start);
+    let context = Context { root: &root, variables: &options.environment };
+    let mut stated = Stated::default();
+    let paths: Vec<PathBuf> = options.files.iter().map(|file| normalize(&root.join(file))).collect();
+    for path in &paths {
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            pyproject::read(path, &context, &mut stated)?;
+        } else {
+            requirements::read(path, &Role::Requirements(Group::Main), &context, &mut stated)?;
+        }
+    }
+    let first = paths.into_iter().next().expect("the caller checked that there is a file");
+    assemble(root, ManifestKind::Requirements, first, options, stated)
+}
+
+fn assemble(
+    root: PathBuf,
+    manifest: ManifestKind,
+    manifest_path: PathBuf,
+    options: &Options,
+    mut stated: Stated,
+) -> Result<Project, ProjectError> {
+    let no_index_declared = stated.no_index;
+    let configured = config::configure(&root, options, &mut stated)?;
+    let (requires_python, requires_python_origin) = stated.requires_python.unzip();
+    let require_hashes = stated.require_hashes || stated.roots.iter().any(|root| !root.hashes.is_empty() && root.source.is_none());
+    Ok(Project {
+        root,
+        manifest,
+        manifest_path,
+        name: stated.name,
+        requires_python,
+        requires_python_origin,
+        roots: stated.roots,
+        constraints: stated.constraints,
+        overrides: stated.overrides,
+        targets: stated.targets,
+        policy: stated.policy,
+        self_package: stated.self_package,
+        indexes: configured.indexes,
+        no_index_declared,
+        network: configured.network,
+        formats: stated.formats,
+        prereleases: stated.prereleases.unwrap_or_default(),
+        resolution: stated.resolution.unwrap_or_default(),
+        require_hashes,
+        inputs: stated.inputs,
+        warnings: stated.warnings,
+    })
+}

@@ -1,0 +1,1 @@
+//! Tests of edits: what was asked for is there, and nothing else moved.
