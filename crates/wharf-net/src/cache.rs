@@ -406,6 +406,47 @@ impl Cache {
     }
 }
 
+/// What [`prune`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Answers removed.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Removes the answers below `root` that nobody used for so long. Safe at any time: whoever needs one fetches it.
+///
+/// Use is told by the files' access times, which file systems keep to within a day.
+///
+/// # Errors
+/// `root` exists and cannot be listed.
+pub fn prune(root: &Path, unused_for: Duration) -> io::Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let used = metadata.accessed().into_iter().chain(metadata.modified()).max();
+            let idle = used.and_then(|used| used.elapsed().ok()).unwrap_or_default();
+            if metadata.is_file() && idle >= unused_for && fs::remove_file(entry.path()).is_ok() {
+                pruned.files += 1;
+                pruned.bytes += metadata.len();
+            }
+        }
+    }
+    Ok(pruned)
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn now_millis() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
@@ -571,6 +612,32 @@ mod tests {
         fs::create_dir_all(path.join("child")).unwrap();
         assert!(cache.write(&path, &header(b"x"), b"x").is_err());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn pruning_spares_what_is_used() {
+        let (folder, cache, path) = cache();
+        cache.write(&path, &header(b"body"), b"body").unwrap();
+        let month = Duration::from_secs(30 * 24 * 3600);
+        assert_eq!(prune(folder.path(), month).unwrap(), Pruned::default());
+        let file = File::options().write(true).open(&path).unwrap();
+        let old = SystemTime::now() - month * 2;
+        file.set_times(
+            fs::FileTimes::new()
+                .set_accessed(SystemTime::now())
+                .set_modified(old),
+        )
+        .unwrap();
+        assert_eq!(prune(folder.path(), month).unwrap().files, 0, "read lately");
+        file.set_times(fs::FileTimes::new().set_accessed(old).set_modified(old))
+            .unwrap();
+        let bytes = file.metadata().unwrap().len();
+        assert_eq!(prune(folder.path(), month).unwrap(), Pruned { files: 1, bytes });
+        assert!(cache.read(&path).is_none());
+        assert_eq!(
+            prune(&folder.path().join("none"), month).unwrap(),
+            Pruned::default()
+        );
     }
 
     proptest! {

@@ -348,6 +348,19 @@ impl Inner {
             let place = tries.begin();
             let attempt = async {
                 let mut exchange = self.exchange(&Method::GET, url, &place, headers).await?;
+                let status = exchange.response.status().as_u16();
+                let conditional = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
+                    .iter()
+                    .any(|name| headers.contains_key(name));
+                // "Not modified" and "partial" answer questions that were not asked.
+                if matches!(status, 206 | 416) || status == 304 && !conditional {
+                    let error = NetError::Status {
+                        url: NetError::shown(url),
+                        status,
+                        tried: Box::default(),
+                    };
+                    return Err(Failure::stop(error));
+                }
                 let body = read_body(url, &mut exchange, limit).await?;
                 Ok((exchange, body))
             };
@@ -360,10 +373,13 @@ impl Inner {
 
     /// The answer that the cache gives by itself, if it may.
     fn without_asking(&self, request: &Request<'_>, entry: &Entry) -> Option<Result<Cached, NetError>> {
+        let lives = entry.state.fresh_for > Duration::ZERO;
         let fresh = match request.freshness {
-            Freshness::Default => entry.state.fresh_for > Duration::ZERO,
-            Freshness::Immutable => !entry.state.not_found || entry.state.fresh_for > Duration::ZERO,
-            Freshness::Revalidate | Freshness::NoStore => false,
+            Freshness::Default => lives,
+            Freshness::Immutable => lives || !entry.state.not_found,
+            // Offline nobody can be asked, and what is fresh needs no excuse.
+            Freshness::Revalidate => lives && self.settings.offline,
+            Freshness::NoStore => false,
         };
         let status = if fresh {
             CacheStatus::Hit
@@ -449,7 +465,7 @@ impl Inner {
         page: Page,
         lifetime: Lifetime,
     ) -> Page {
-        if !lifetime.store || matches!(page.status, 206 | 416) {
+        if !lifetime.store {
             return page;
         }
         let now = now_millis();

@@ -107,6 +107,12 @@ impl Settings {
         }
     }
 
+    /// Whether certificates of this host, and plain connections to it, are accepted.
+    pub(crate) fn trusts(&self, host: &str) -> bool {
+        let host = host_of(host);
+        self.trusted_hosts.iter().any(|trusted| host_of(trusted) == host)
+    }
+
     /// Adds the login that the environment holds for a named index, if any: `WHARF_INDEX_<NAME>_USERNAME` and
     /// `…_PASSWORD`, then the same names that uv reads (`UV_INDEX_…`). In `<NAME>` everything but letters and
     /// digits is an underscore.
@@ -131,6 +137,20 @@ impl Settings {
             }
         }
     }
+}
+
+/// `host:port` without its port; the certificate is the host's.
+pub(crate) fn host_of(text: &str) -> String {
+    let text = text.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map(|(host, _)| host);
+    let host = bare.unwrap_or_else(|| match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => host,
+        _ => text,
+    });
+    host.to_ascii_lowercase()
 }
 
 /// Which proxies stand between.
@@ -199,6 +219,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ports_do_not_name_certificates() {
+        let check = |text: &str, expected: &str| assert_eq!(host_of(text), expected, "{text}");
+        check("Example.org", "example.org");
+        check("example.org:8443", "example.org");
+        check("127.0.0.1:80", "127.0.0.1");
+        check("[::1]:80", "::1");
+        check("::1", "::1");
+    }
+
+    #[cfg(unix)]
     #[test]
     fn the_environment_is_read() {
         let env = variables(&[

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::NetError;
-use crate::settings::Settings;
+use crate::settings::{Settings, host_of};
 
 /// Where Linux distributions and BSDs keep their bundle.
 const SYSTEM_BUNDLES: [&str; 7] = [
@@ -81,20 +81,6 @@ fn unusable(what: &str, path: &Path, error: &dyn std::fmt::Display) -> NetError 
         what: format!("{what} `{}`", path.display()),
         message: error.to_string(),
     }
-}
-
-/// `host:port` without its port; the certificate is the host's.
-fn host_of(text: &str) -> String {
-    let text = text.trim();
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-        .map(|(host, _)| host);
-    let host = bare.unwrap_or_else(|| match text.split_once(':') {
-        Some((host, port)) if !port.contains(':') => host,
-        _ => text,
-    });
-    host.to_ascii_lowercase()
 }
 
 /// Where certificates come from, in the two stages.
@@ -251,16 +237,6 @@ impl ServerCertVerifier for Verifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_do_not_name_certificates() {
-        let check = |text: &str, expected: &str| assert_eq!(host_of(text), expected, "{text}");
-        check("Example.org", "example.org");
-        check("example.org:8443", "example.org");
-        check("127.0.0.1:80", "127.0.0.1");
-        check("[::1]:80", "::1");
-        check("::1", "::1");
-    }
 
     #[test]
     fn a_bundle_that_is_missing_is_told_at_once() {

@@ -141,7 +141,7 @@ impl Line<'_> {
         let trusted = next
             .as_url()
             .host_str()
-            .is_some_and(|host| self.settings.trusted_hosts.iter().any(|it| it == host));
+            .is_some_and(|host| self.settings.trusts(host));
         match (at.scheme(), next.as_url().scheme()) {
             ("https", "http") if !trusted => Err(redirect(
                 url,

@@ -332,6 +332,11 @@ async fn offline_takes_what_there_is() {
     let stale = offline.get_cached(page(&known)).await.unwrap();
     assert_eq!(stale.status, CacheStatus::Stale(StaleReason::Offline));
     assert_eq!(stale.body.bytes().unwrap(), BODY);
+    let fixed = offline
+        .get_cached(with(&known, Freshness::Immutable))
+        .await
+        .unwrap();
+    assert_eq!(fixed.status, CacheStatus::Hit);
     let error = offline.get_cached(page(&unknown)).await.unwrap_err();
     assert_eq!(error.code(), "net/offline");
     assert_eq!(
@@ -552,4 +557,21 @@ async fn the_governor_bounds_what_runs_at_once() {
         "{} at once",
         server.most_at_once()
     );
+}
+
+#[tokio::test]
+async fn answers_to_other_questions_are_no_pages() {
+    for status in [206, 304, 416] {
+        let server = Server::start(move |_, _| reply(status, "")).await;
+        let client = fixture(quick()).client;
+        let error = client.get_cached(page(&server.url("/"))).await.unwrap_err();
+        assert!(
+            matches!(error, NetError::Status { status: told, .. } if told == status),
+            "{error:?}"
+        );
+        assert_eq!(
+            client.get_bytes(&server.url("/"), 100).await.unwrap_err().code(),
+            "net/status"
+        );
+    }
 }
