@@ -5,7 +5,7 @@
 use std::fmt;
 
 use pep440_rs::Version;
-use wharf_core::PackageName;
+use wharf_core::{Explain, Fault, PackageName};
 
 use super::text::excerpt;
 use super::version::parse_version;
@@ -104,6 +104,16 @@ pub enum FilenameError {
     /// Longer than any file system takes.
     #[error("longer than 512 bytes")]
     Long,
+}
+
+impl Explain for FilenameError {
+    fn code(&self) -> &'static str {
+        "pypi/filename"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::World
+    }
 }
 
 impl DistName {

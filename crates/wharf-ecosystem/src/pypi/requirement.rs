@@ -4,7 +4,7 @@
 //! The parser of `pep508_rs` panics on some inputs (a name that ends in `-`, letters beyond ASCII in a marker,
 //! `'x' ~= os_name`), recurses
 //! without bound on nested parentheses, builds decision diagrams whose size can explode, and expands `${VARIABLES}` in
-//! URLs, which in a *published* requirement would carry the user's secrets to whoever wrote it. [`guard`] refuses the
+//! URLs, which in a *published* requirement would carry the user's secrets to whoever wrote it. `guard` refuses the
 //! first three beforehand; parsing URLs as plain [`url::Url`]s avoids the last.
 
 mod guard;

@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use pep440_rs::{LocalSegment, Operator, PrereleaseKind, Version, VersionSpecifier, VersionSpecifiers};
+use wharf_core::{Explain, Fault};
 
 use super::text::excerpt;
 
@@ -34,6 +35,34 @@ pub struct InvalidSpecifiers {
     pub text: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl Explain for InvalidVersion {
+    fn code(&self) -> &'static str {
+        "pypi/version"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::User
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["versions look like `1.2.3`, `2.0rc1` or `1!2.0.post1`".to_owned()]
+    }
+}
+
+impl Explain for InvalidSpecifiers {
+    fn code(&self) -> &'static str {
+        "pypi/specifier"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::User
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["write it as `>=1.2,<2`, `~=1.2` or `==1.2.*`".to_owned()]
+    }
 }
 
 /// Reads a version.

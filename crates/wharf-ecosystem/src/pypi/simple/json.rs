@@ -51,6 +51,29 @@ struct Head {
     has_files: bool,
 }
 
+impl Head {
+    fn set_meta(&mut self, key: &str, value: Value<'_>) {
+        match key {
+            "api-version" => self.version = value.into_string(),
+            "project-status" => self.set_status("status", value),
+            "project-status-reason" => self.set_status("reason", value),
+            _ => {}
+        }
+    }
+
+    fn set_status(&mut self, key: &str, value: Value<'_>) {
+        let status = self.status.get_or_insert_with(|| ProjectStatus {
+            status: String::new(),
+            reason: None,
+        });
+        match key {
+            "status" => status.status = value.into_string().unwrap_or_default(),
+            "reason" => status.reason = value.into_string(),
+            _ => {}
+        }
+    }
+}
+
 /// Reads the outermost object, handing each file to the reader as it comes.
 struct PageSeed<'r, 'p> {
     reader: &'r mut Reader<'p>,
@@ -79,22 +102,11 @@ impl<'de> Visitor<'de> for PageSeed<'_, '_> {
                     map.next_value_seed(FilesSeed(&mut *self.reader))?;
                     self.head.has_files = true;
                 }
-                Some("meta") => map.next_value_seed(Fields(|key: &str, value: Value<'de>| match key {
-                    "api-version" => self.head.version = value.into_string(),
-                    "project-status" => {
-                        status(&mut self.head.status).status = value.into_string().unwrap_or_default();
-                    }
-                    "project-status-reason" => status(&mut self.head.status).reason = value.into_string(),
-                    _ => {}
-                }))?,
+                Some("meta") => {
+                    map.next_value_seed(Fields(|key: &str, value| self.head.set_meta(key, value)))?
+                }
                 Some("project-status") => {
-                    map.next_value_seed(Fields(|key: &str, value: Value<'de>| match key {
-                        "status" => {
-                            status(&mut self.head.status).status = value.into_string().unwrap_or_default();
-                        }
-                        "reason" => status(&mut self.head.status).reason = value.into_string(),
-                        _ => {}
-                    }))?
+                    map.next_value_seed(Fields(|key: &str, value| self.head.set_status(key, value)))?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -103,13 +115,6 @@ impl<'de> Visitor<'de> for PageSeed<'_, '_> {
         }
         Ok(())
     }
-}
-
-fn status(slot: &mut Option<ProjectStatus>) -> &mut ProjectStatus {
-    slot.get_or_insert_with(|| ProjectStatus {
-        status: String::new(),
-        reason: None,
-    })
 }
 
 struct FilesSeed<'r, 'p>(&'r mut Reader<'p>);

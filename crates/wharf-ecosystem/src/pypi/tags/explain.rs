@@ -53,7 +53,7 @@ impl fmt::Display for Incompatible {
 
 /// Finds the reason why a wheel that does not fit does not.
 pub(super) fn explain(tags: &Tags, wheel: &WheelName) -> Incompatible {
-    if !wheel.python().any(|tag| tags.knows_python(tag)) {
+    if !wheel.python().any(|tag| tags.knows_python(tag, wheel)) {
         return Incompatible::Python {
             needs: either(wheel.python().map(python_words)),
             has: own_python(tags),

@@ -128,11 +128,19 @@ impl Tags {
         tag == "any" || self.rank.platforms.contains_key(tag)
     }
 
-    fn knows_python(&self, tag: &str) -> bool {
-        self.rank.pairs.contains_key(tag) || self.rank.any.contains_key(tag)
+    /// Whether the wheel names this Python: the interpreter, pure Python, or through the stable ABI an earlier CPython.
+    fn knows_python(&self, tag: &str, wheel: &WheelName) -> bool {
+        let is_stable = |abi: &str| matches!(abi, "abi3" | "abi3t");
+        self.rank.any.contains_key(tag)
+            || self
+                .pairs
+                .first()
+                .is_some_and(|(interpreter, _)| interpreter == tag)
+            || (self.rank.pairs.contains_key(tag) && wheel.abi().any(is_stable))
     }
 }
 
+/// The position of the best (Python, ABI) pair of the wheel.
 fn best_pair(ranks: &FxHashMap<String, FxHashMap<String, u32>>, wheel: &WheelName) -> Option<u32> {
     wheel
         .python()

@@ -114,7 +114,7 @@ fn parse_digest(text: &str) -> Result<Option<Digest>, ()> {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rows.iter().try_for_each(|row| write!(f, "{row}\n"))
+        self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
 }
 
