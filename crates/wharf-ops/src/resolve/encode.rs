@@ -241,7 +241,7 @@ impl Encoding {
         let listing = Arc::clone(&self.inner.borrow().listings[name]);
         let offer = self
             .scope
-            .offer(name, &listing.versions[candidate as usize], listing.files(candidate))
+            .offer(name, &listing, candidate)
             .map(Arc::new)
             .map_err(|reason| self.intern_reason(reason));
         self.inner.borrow_mut().offers.insert(key, offer.clone());

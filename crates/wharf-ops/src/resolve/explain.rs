@@ -52,7 +52,7 @@ pub struct Line {
 pub struct Suggestion {
     /// What to change, in words.
     pub text: String,
-    /// What kind of change it is: `relax`, `constraint`, `prereleases`, `cutoff`, `python`, `source`.
+    /// What kind of change it is: `relax`, `constraint`, `override`, `prereleases`, `cutoff`, `python`, `source`.
     pub kind: &'static str,
 }
 

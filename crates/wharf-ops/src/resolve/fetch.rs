@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use wharf_core::PackageName;
 use wharf_ecosystem::pypi::{Version, VersionSpecifiers, satisfies};
 
+use super::offer::{Judge, Offer, Unfit};
 use super::problem::VersionOrder;
 use super::scope::{Scope, Spec};
 use super::source::{Dist, Needs, PackageSource, Page, SourceError};
@@ -79,11 +80,11 @@ impl Listing {
         }
     }
 
-    /// The files of the candidate at a position in the order of trying.
-    pub(crate) fn files(&self, candidate: u32) -> Vec<Arc<wharf_ecosystem::pypi::simple::File>> {
+    /// The files to use of the candidate at a position in the order of trying.
+    pub(crate) fn offer(&self, candidate: u32, judge: &Judge<'_>) -> Result<Offer, Unfit> {
         match &self.page {
-            Some(page) => page.files(self.order[candidate as usize] as usize),
-            None => Vec::new(),
+            Some(page) => page.offer(self.order[candidate as usize] as usize, judge),
+            None => Err(Unfit::NoFiles),
         }
     }
 }
@@ -210,7 +211,7 @@ impl Fetcher {
         }
         for candidate in open.take(tries.min(AHEAD) as usize) {
             let version = &listing.versions[candidate as usize];
-            if let Ok(offer) = scope.offer(name, version, listing.files(candidate)) {
+            if let Ok(offer) = scope.offer(name, listing, candidate) {
                 // Never build ahead: it is slow, and it runs foreign code.
                 if offer.read.dist.as_wheel().is_some() {
                     self.start_needs(scope, scope.dist(name, version, listing, offer.read));
@@ -286,7 +287,7 @@ impl Fetcher {
         // The first few misfits are stepped over; a long row of them is left to the solver.
         for candidate in candidates.take(20) {
             let version = &listing.versions[candidate as usize];
-            if let Ok(offer) = scope.offer(name, version, listing.files(candidate)) {
+            if let Ok(offer) = scope.offer(name, listing, candidate) {
                 if offer.read.dist.as_wheel().is_some() || candidate < 3 {
                     self.start_needs(scope, scope.dist(name, version, listing, offer.read));
                 }

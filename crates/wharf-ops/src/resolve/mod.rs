@@ -38,7 +38,7 @@ use wharf_solve::{Effort, Failure, Solution};
 
 pub use error::ResolveError;
 pub use explain::{AtFault, Explanation, Line, Suggestion};
-pub use offer::Unfit;
+pub use offer::{FileView, Judge, Offer, Unfit};
 pub use problem::{
     Asked, Cutoff, NameFilter, Preferences, Prereleases, Problem, TargetEnvironment, Upgrade, VersionOrder,
 };

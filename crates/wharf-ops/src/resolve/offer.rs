@@ -2,25 +2,86 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wharf_core::PackageName;
+use wharf_core::{PackageName, Timestamp};
 use wharf_ecosystem::pypi::simple::File;
-use wharf_ecosystem::pypi::{DistName, Operator, Version, VersionSpecifiers, WheelName};
+use wharf_ecosystem::pypi::{BuildTag, Operator, Version, VersionSpecifiers};
 
 use super::problem::{Prereleases, Problem, TargetEnvironment};
 
 /// The files of a release that matter for one target.
 #[derive(Debug, Clone)]
-pub(crate) struct Offer {
+pub struct Offer {
     /// Where to read what it needs: the wheel to install, or a wheel of another platform beside a source archive, because
     /// reading is cheaper than building and all files of a version are taken to need the same.
-    pub(crate) read: Arc<File>,
+    pub read: Arc<File>,
     /// What to install, when it is not the same file.
-    pub(crate) install: Option<Arc<File>>,
+    pub install: Option<Arc<File>>,
 }
 
 impl Offer {
-    pub(crate) fn installed(&self) -> &Arc<File> {
+    /// The file to install.
+    pub fn installed(&self) -> &Arc<File> {
         self.install.as_ref().unwrap_or(&self.read)
+    }
+}
+
+/// As much of a file as judging it takes, so that an index need not build whole [`File`]s of what is not chosen.
+pub trait FileView {
+    /// Its name.
+    fn filename(&self) -> &str;
+    /// Whether it is a wheel.
+    fn is_wheel(&self) -> bool;
+    /// How well a wheel's tags suit the target; `None` where they do not.
+    fn priority(&self, target: &TargetEnvironment) -> Option<u32>;
+    /// A wheel's build tag.
+    fn build(&self) -> Option<BuildTag>;
+    /// A wheel's tags as written.
+    fn tag_text(&self) -> String;
+    /// The Python versions that it is for.
+    fn requires_python(&self) -> Option<&VersionSpecifiers>;
+    /// Whether and why it was withdrawn.
+    fn yanked(&self) -> Option<&str>;
+    /// When it was uploaded.
+    fn upload_time(&self) -> Option<Timestamp>;
+    /// The whole file.
+    fn open(self) -> Option<Arc<File>>;
+}
+
+impl FileView for Arc<File> {
+    fn filename(&self) -> &str {
+        &self.filename
+    }
+
+    fn is_wheel(&self) -> bool {
+        self.dist.as_wheel().is_some()
+    }
+
+    fn priority(&self, target: &TargetEnvironment) -> Option<u32> {
+        target.tags.priority(self.dist.as_wheel()?)
+    }
+
+    fn build(&self) -> Option<BuildTag> {
+        self.dist.as_wheel().and_then(|wheel| wheel.build.clone())
+    }
+
+    fn tag_text(&self) -> String {
+        self.dist.as_wheel().map(|wheel| wheel.tag_text().to_owned()).unwrap_or_default()
+    }
+
+    fn requires_python(&self) -> Option<&VersionSpecifiers> {
+        self.requires_python.as_ref()
+    }
+
+    fn yanked(&self) -> Option<&str> {
+        self.yanked.as_deref()
+    }
+
+    fn upload_time(&self) -> Option<Timestamp> {
+        self.upload_time
+    }
+
+    fn open(self) -> Option<Arc<File>> {
+        Some(self)
     }
 }
 
@@ -71,16 +132,18 @@ pub enum Unfit {
 impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Yanked { why } if why.is_empty() => f.write_str("yanked"),
-            Self::Yanked { why } => write!(f, "yanked ({why})"),
-            Self::TooNew { rule } => write!(f, "newer than {rule} allows"),
-            Self::Python { requires } => write!(f, "for Python {requires}"),
-            Self::Platform { offers } => write!(f, "without a wheel for this platform or a source archive ({offers})"),
-            Self::OnlySource => f.write_str("without a wheel, and building from source is not allowed"),
-            Self::OnlyWheels => f.write_str("without a source archive, and wheels are not allowed"),
-            Self::Prerelease => f.write_str("a prerelease, and those are not allowed"),
-            Self::NoFiles => f.write_str("without any file that could be installed"),
-            Self::Broken { why } => write!(f, "unreadable: {why}"),
+            Self::Yanked { why } if why.is_empty() => f.write_str("was yanked"),
+            Self::Yanked { why } => write!(f, "was yanked ({why})"),
+            Self::TooNew { rule } => write!(f, "is newer than {rule} allows"),
+            Self::Python { requires } => write!(f, "is for Python {requires}"),
+            Self::Platform { offers } => {
+                write!(f, "has no source archive and no wheel for this platform (its wheels: {offers})")
+            }
+            Self::OnlySource => f.write_str("has no wheel that fits, and building from source is not allowed"),
+            Self::OnlyWheels => f.write_str("has no source archive, and wheels are not allowed"),
+            Self::Prerelease => f.write_str("is a prerelease, and those are not allowed"),
+            Self::NoFiles => f.write_str("has no file that could be installed"),
+            Self::Broken { why } => write!(f, "cannot be read: {why}"),
             Self::ForeignReference { requirement } => {
                 write!(f, "needs `{requirement}`, a direct reference that only the project itself may make")
             }
@@ -88,116 +151,165 @@ impl std::fmt::Display for Unfit {
     }
 }
 
-/// Chooses among the files of one version.
-pub(crate) fn offer(
-    problem: &Problem,
-    target: &TargetEnvironment,
-    name: &PackageName,
-    version: &Version,
-    may_be_yanked: bool,
-    files: Vec<Arc<File>>,
-) -> Result<Offer, Unfit> {
-    if problem.prereleases == Prereleases::Disallow && version.any_prerelease() {
-        return Err(Unfit::Prerelease);
+impl Unfit {
+    /// The same about several versions.
+    pub(crate) fn plural(&self) -> String {
+        let one = self.to_string();
+        for (singular, plural) in [("is a prerelease", "are prereleases"), ("is ", "are "), ("was ", "were "), ("has ", "have "), ("needs ", "need ")] {
+            if let Some(rest) = one.strip_prefix(singular) {
+                return format!("{plural}{rest}").replace("(its wheels:", "(their wheels:");
+            }
+        }
+        one
     }
-    let wheels_allowed = !problem.no_binary.includes(name);
-    let source_allowed = !problem.only_binary.includes(name);
-    let (mut seen, mut too_new, mut yanked) = (false, None, None);
-    let mut best_wheel: Option<(Option<u32>, Arc<File>)> = None;
-    let mut sdist: Option<Arc<File>> = None;
-    let (mut wheels_refused, mut source_refused) = (false, false);
-    let mut offers: Vec<String> = Vec::new();
-    for file in files {
-        seen = true;
-        if let (Some(cutoff), Some(uploaded)) = (&problem.cutoff, file.upload_time)
-            && uploaded > cutoff.at
-        {
-            too_new = Some(Unfit::TooNew {
-                rule: cutoff.rule.clone(),
-            });
-            continue;
-        }
-        if let (Some(why), false) = (&file.yanked, may_be_yanked) {
-            yanked = Some(Unfit::Yanked { why: why.clone() });
-            continue;
-        }
-        match &file.dist {
-            DistName::Wheel(_) if !wheels_allowed => wheels_refused = true,
-            DistName::Wheel(wheel) => {
-                let priority = target.tags.priority(wheel);
-                if priority.is_none() {
-                    offers.push(tags_of(wheel));
-                }
-                if best_wheel.as_ref().is_none_or(|(best, known)| {
-                    (priority, build_of(wheel)) > (*best, known.dist.as_wheel().and_then(build_of))
-                }) {
-                    best_wheel = Some((priority, file));
-                }
-            }
-            DistName::Sdist(_) if !source_allowed => source_refused = true,
-            DistName::Sdist(_) => {
-                // Of several archives of the same source, the first in the order of their names.
-                if sdist.as_ref().is_none_or(|known| preferred_format(&file) < preferred_format(known)) {
-                    sdist = Some(file);
-                }
-            }
-        }
+}
+
+/// The rules by which files of one version are judged.
+pub struct Judge<'a> {
+    pub(crate) problem: &'a Problem,
+    pub(crate) target: &'a TargetEnvironment,
+    pub(crate) name: &'a PackageName,
+    pub(crate) version: &'a Version,
+    pub(crate) may_be_yanked: bool,
+}
+
+impl Judge<'_> {
+    /// What is judged for.
+    pub fn target(&self) -> &TargetEnvironment {
+        self.target
     }
-    let chosen = match (best_wheel, sdist) {
-        (Some((Some(_), wheel)), _) => Offer {
-            read: wheel,
-            install: None,
-        },
-        (Some((None, wheel)), Some(sdist)) => Offer {
-            read: wheel,
-            install: Some(sdist),
-        },
-        (None, Some(sdist)) => Offer {
-            read: sdist,
-            install: None,
-        },
-        (Some((None, wheel)), None) => {
-            // A wheel for another Python, or for another platform: say which.
-            if source_refused {
-                return Err(Unfit::OnlySource);
-            }
-            if let Some(requires) = &wheel.requires_python
-                && !admits(requires, &target.python)
-            {
-                return Err(Unfit::Python {
+
+    /// Chooses among the files of one version: the best wheel, else the source archive.
+    ///
+    /// # Errors
+    /// The most telling reason for which none will do.
+    pub fn choose<V: FileView>(&self, files: impl IntoIterator<Item = V>) -> Result<Offer, Unfit> {
+        if self.problem.prereleases == Prereleases::Disallow && self.version.any_prerelease() {
+            return Err(Unfit::Prerelease);
+        }
+        let sorted = self.sort(files);
+        let python = &self.target.python;
+        let wrong_python = |file: &V| {
+            file.requires_python()
+                .filter(|requires| !admits(requires, python))
+                .map(|requires| Unfit::Python {
                     requires: requires.to_string(),
+                })
+        };
+        let (read, install) = match (sorted.wheel, sorted.sdist) {
+            (Some((Some(_), wheel)), _) => (wheel, None),
+            (Some((None, wheel)), Some(sdist)) => (wheel, Some(sdist)),
+            (None, Some(sdist)) => (sdist, None),
+            (Some((None, wheel)), None) => {
+                // Wheels for other Pythons or platforms only: say which.
+                return Err(if sorted.source_refused {
+                    Unfit::OnlySource
+                } else {
+                    wrong_python(&wheel).unwrap_or_else(|| Unfit::Platform {
+                        offers: listed(sorted.misfits),
+                    })
                 });
             }
-            offers.sort();
-            offers.dedup();
-            let more = offers.len().saturating_sub(3);
-            offers.truncate(3);
-            let mut offers = offers.join(", ");
-            if more > 0 {
-                offers.push_str(&format!(" and {more} more"));
+            (None, None) => {
+                return Err(match (sorted.refused, sorted.source_refused, sorted.wheels_refused) {
+                    (Some(reason), _, _) => reason,
+                    (None, true, _) => Unfit::OnlySource,
+                    (None, false, true) => Unfit::OnlyWheels,
+                    (None, false, false) => Unfit::NoFiles,
+                });
             }
-            return Err(Unfit::Platform { offers });
+        };
+        if let Some(reason) = wrong_python(install.as_ref().unwrap_or(&read)) {
+            return Err(reason);
         }
-        (None, None) => {
-            return Err(if let Some(too_new) = too_new {
-                too_new
-            } else if let Some(yanked) = yanked {
-                yanked
-            } else if source_refused {
-                Unfit::OnlySource
-            } else if wheels_refused {
-                Unfit::OnlyWheels
+        Ok(Offer {
+            read: read.open().ok_or(Unfit::NoFiles)?,
+            install: install.map(|file| file.open().ok_or(Unfit::NoFiles)).transpose()?,
+        })
+    }
+
+    fn sort<V: FileView>(&self, files: impl IntoIterator<Item = V>) -> Sorted<V> {
+        let wheels_allowed = !self.problem.no_binary.includes(self.name);
+        let source_allowed = !self.problem.only_binary.includes(self.name);
+        let mut sorted = Sorted {
+            wheel: None,
+            sdist: None,
+            misfits: Vec::new(),
+            refused: None,
+            wheels_refused: false,
+            source_refused: false,
+        };
+        for file in files {
+            if let (Some(cutoff), Some(uploaded)) = (&self.problem.cutoff, file.upload_time())
+                && uploaded > cutoff.at
+            {
+                sorted.refused = Some(Unfit::TooNew {
+                    rule: cutoff.rule.clone(),
+                });
+            } else if let (Some(why), false) = (file.yanked(), self.may_be_yanked) {
+                let yanked = Unfit::Yanked { why: why.to_owned() };
+                sorted.refused.get_or_insert(yanked);
+            } else if file.is_wheel() {
+                if wheels_allowed {
+                    sorted.add_wheel(file.priority(self.target), file);
+                } else {
+                    sorted.wheels_refused = true;
+                }
+            } else if source_allowed {
+                // Of several archives of the same source, the usual format, then the first name.
+                let rank = |file: &V| (!file.filename().ends_with(".tar.gz"), file.filename().to_owned());
+                if sorted.sdist.as_ref().is_none_or(|known| rank(&file) < rank(known)) {
+                    sorted.sdist = Some(file);
+                }
             } else {
-                debug_assert!(!seen, "every file is either refused or taken");
-                Unfit::NoFiles
-            });
+                sorted.source_refused = true;
+            }
         }
-    };
-    match &chosen.installed().requires_python {
-        Some(requires) if !admits(requires, &target.python) => Err(Unfit::Python {
-            requires: requires.to_string(),
-        }),
-        _ => Ok(chosen),
+        sorted
+    }
+}
+
+/// The files of a version, sorted by what they are good for.
+struct Sorted<V> {
+    /// The best wheel and how well it suits; `None` where no wheel suits.
+    wheel: Option<(Option<u32>, V)>,
+    sdist: Option<V>,
+    /// Tags of wheels that do not suit.
+    misfits: Vec<String>,
+    /// Why files were refused that would otherwise count.
+    refused: Option<Unfit>,
+    wheels_refused: bool,
+    source_refused: bool,
+}
+
+impl<V: FileView> Sorted<V> {
+    fn add_wheel(&mut self, priority: Option<u32>, file: V) {
+        if priority.is_none() && self.misfits.len() < 64 {
+            self.misfits.push(file.tag_text());
+        }
+        let better = match &self.wheel {
+            None => true,
+            Some((best, known)) => {
+                priority > *best
+                    || priority == *best
+                        && priority.is_some()
+                        && (file.build(), known.filename()) > (known.build(), file.filename())
+            }
+        };
+        if better {
+            self.wheel = Some((priority, file));
+        }
+    }
+}
+
+fn listed(mut offers: Vec<String>) -> String {
+    offers.sort();
+    offers.dedup();
+    let more = offers.len().saturating_sub(3);
+    offers.truncate(3);
+    match more {
+        0 => offers.join(", "),
+        more => format!("{} and {more} more", offers.join(", ")),
     }
 }
 
@@ -218,16 +330,4 @@ pub(crate) fn admits(requires: &VersionSpecifiers, python: &Version) -> bool {
             Operator::LessThan | Operator::LessThanEqual | Operator::NotEqual | Operator::NotEqualStar => true,
         }
     })
-}
-
-fn tags_of(wheel: &WheelName) -> String {
-    wheel.tag_text().to_owned()
-}
-
-fn build_of(wheel: &WheelName) -> Option<wharf_ecosystem::pypi::BuildTag> {
-    wheel.build.clone()
-}
-
-fn preferred_format(file: &File) -> (bool, &str) {
-    (!file.filename.ends_with(".tar.gz"), &file.filename)
 }

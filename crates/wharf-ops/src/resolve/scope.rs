@@ -9,7 +9,7 @@ use wharf_ecosystem::pypi::{
 use wharf_solve::Pull;
 
 use super::fetch::Listing;
-use super::offer::{Offer, Unfit, offer};
+use super::offer::{Judge, Offer, Unfit};
 use super::problem::{Asked, Prereleases, Problem, TargetEnvironment, VersionOrder};
 use super::source::{Direct, Dist, Needs, Reference};
 
@@ -173,9 +173,16 @@ impl Scope {
     }
 
     /// The file of a release to use.
-    pub(crate) fn offer(&self, name: &PackageName, version: &Version, files: Vec<Arc<File>>) -> Result<Offer, Unfit> {
-        let may_be_yanked = self.yanks.get(name).is_some_and(|versions| versions.contains(version));
-        offer(&self.problem, &self.target, name, version, may_be_yanked, files)
+    pub(crate) fn offer(&self, name: &PackageName, listing: &Listing, candidate: u32) -> Result<Offer, Unfit> {
+        let version = &listing.versions[candidate as usize];
+        let judge = Judge {
+            problem: &self.problem,
+            target: &self.target,
+            name,
+            version,
+            may_be_yanked: self.yanks.get(name).is_some_and(|versions| versions.contains(version)),
+        };
+        listing.offer(candidate, &judge)
     }
 
     pub(crate) fn dist(&self, name: &PackageName, version: &Version, listing: &Listing, file: Arc<File>) -> Dist {
@@ -186,7 +193,7 @@ impl Scope {
                 .page
                 .as_ref()
                 .expect("a version that is listed is on a page")
-                .source(),
+                .source(&file),
             file: Some(file),
         }
     }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use wharf_core::{PackageName, Source};
 use wharf_ecosystem::pypi::simple::File;
-use wharf_ecosystem::pypi::{ExtraName, Requirement, Version, VersionSpecifiers};
+use wharf_ecosystem::pypi::{CoreMetadata, ExtraName, Requirement, Version, VersionSpecifiers};
 use wharf_project::RequirementSource;
+
+use super::offer::{Judge, Offer, Unfit};
 
 /// What can be chosen, and what it needs.
 pub trait PackageSource: Send + Sync + 'static {
@@ -39,8 +41,8 @@ pub trait PackageSource: Send + Sync + 'static {
 
 /// The releases of one package, newest first.
 pub trait Page: Send + Sync {
-    /// Where they are from.
-    fn source(&self) -> Source;
+    /// Where a file of it is from.
+    fn source(&self, file: &File) -> Source;
     /// How many there are.
     fn len(&self) -> usize;
     /// Whether there are none.
@@ -51,6 +53,13 @@ pub trait Page: Send + Sync {
     fn version(&self, position: usize) -> Version;
     /// The files of the release at a position.
     fn files(&self, position: usize) -> Vec<Arc<File>>;
+    /// The files of the release at a position that a target should read and install, or why there are none.
+    ///
+    /// # Errors
+    /// The most telling reason for which none will do.
+    fn offer(&self, position: usize, judge: &Judge<'_>) -> Result<Offer, Unfit> {
+        judge.choose(self.files(position))
+    }
 }
 
 /// What a distribution says about itself, as far as it matters for choosing.
@@ -139,4 +148,18 @@ pub enum SourceError {
     /// The world is in the way: network, disk, offline. Ends the resolution.
     #[error(transparent)]
     Failed(Arc<dyn wharf_core::Explain + Send + Sync>),
+}
+
+impl Needs for CoreMetadata {
+    fn requires_python(&self) -> Option<VersionSpecifiers> {
+        self.requires_python.clone()
+    }
+
+    fn requirements(&self) -> Vec<Requirement> {
+        self.requires_dist.clone()
+    }
+
+    fn provides(&self, extra: &ExtraName) -> bool {
+        self.provides_extra.contains(extra)
+    }
 }

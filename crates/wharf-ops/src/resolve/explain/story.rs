@@ -1,6 +1,7 @@
 //! A contradiction in sentences. Invariant: every sentence stands for a branch or a group of the solver's contradiction.
 use std::collections::BTreeSet;
 
+use wharf_ecosystem::pypi::package_name;
 use wharf_solve::{Branch, Conflict, Fate, Group, SetId};
 
 use super::super::encode::{Encoding, Node, RootKind};
@@ -72,7 +73,7 @@ pub(super) fn spaced(requirement: &str) -> String {
 #[derive(Clone, PartialEq)]
 enum Author {
     Root(RootKind),
-    /// Versions of a package, in words.
+    /// Versions of a package, in words, with the verb.
     Package(String),
 }
 
@@ -104,7 +105,8 @@ impl Teller<'_> {
         for group in &branch.groups {
             if let Fate::Needs(branches) = &group.fate {
                 let name = self.encoding.node_of_id(group.node).name;
-                let author = Author::Package(format!("{name} {}", self.versions(group)));
+                let verb = if group.candidates.len() == 1 { "needs" } else { "need" };
+                let author = Author::Package(format!("{name} {} {verb}", self.versions(group)));
                 for branch in branches {
                     self.note_limits(branch, &author);
                 }
@@ -177,19 +179,21 @@ impl Teller<'_> {
         let alone = merged.len() == 1;
         for told in merged {
             let versions = if alone && told.all_of(branch) && told.count > 1 {
-                format!("every version ({})", told.versions)
+                format!("all versions ({})", told.versions)
             } else {
                 told.versions.clone()
             };
             match told.kind {
-                Told::Unusable(reason) => self.say(depth, format!("{subject}: {versions}: {reason}")),
+                Told::Unusable(reason) => self.say(depth, format!("{subject}: {versions} {reason}")),
                 Told::Clashes => {
                     let by = self.excluded_by(&branch.groups, branch.set);
-                    self.say(depth, format!("{subject}: {versions} excluded by {by}"));
+                    let verb = if told.count == 1 { "is" } else { "are" };
+                    self.say(depth, format!("{subject}: {versions} {verb} excluded by {by}"));
                 }
                 Told::Forbidden(set) => {
                     let by = self.author_of(set);
-                    self.say(depth, format!("{subject}: {versions} excluded by {by}"));
+                    let verb = if told.count == 1 { "is" } else { "are" };
+                    self.say(depth, format!("{subject}: {versions} {verb} excluded by {by}"));
                 }
                 Told::Again => self.say(depth, format!("{subject}: {versions}: as above")),
                 Told::NeedsClashing { name, specs, by } => {
@@ -203,7 +207,10 @@ impl Teller<'_> {
                             self.groups(depth, subject, &needed);
                             continue;
                         }
-                        let what = self.describe(&node, &spec);
+                        let mut what = self.describe(&node, &spec);
+                        if let Some(origin) = self.overridden(&node) {
+                            what.push_str(&format!(" (overridden, {origin})"));
+                        }
                         let verb = if told.count == 1 { "needs" } else { "need" };
                         if needed.groups.is_empty() {
                             let why = self.nothing(needed.set);
@@ -218,6 +225,15 @@ impl Teller<'_> {
                 }
             }
         }
+    }
+
+    /// Where the override of a package stands, if there is one.
+    fn overridden(&self, node: &Node) -> Option<String> {
+        self.problem
+            .overrides
+            .iter()
+            .find(|asked| package_name(&asked.requirement) == node.name)
+            .map(|asked| asked.origin.to_string())
     }
 
     fn is_own_base(&self, branch: &Branch) -> bool {
@@ -274,7 +290,7 @@ impl Teller<'_> {
             }
             Author::Package(by) => {
                 let (node, spec) = self.encoding.spec_of(limit.set);
-                format!("{}, which {by} needs", self.describe(&node, &spec))
+                format!("{}, which {by}", self.describe(&node, &spec))
             }
         }
     }
@@ -286,20 +302,26 @@ impl Teller<'_> {
         };
         let node = self.encoding.node_of_id(group.node);
         let mut by: Vec<(bool, String)> = Vec::new();
+        let mut alone: Option<(bool, String)> = None;
         for limit in &self.limits {
             if limit.node.name != node.name || limit.set == own {
                 continue;
             }
             let admitted = wharf_solve::Provider::matching(self.encoding, limit.set);
-            if groups
-                .iter()
-                .any(|group| group.candidates.iter().any(|&candidate| !admitted.contains(candidate)))
-            {
+            let out = |candidate: &u32| !admitted.contains(*candidate);
+            if groups.iter().any(|group| group.candidates.iter().any(out)) {
                 let entry = (matches!(limit.author, Author::Package(_)), self.limit_text(limit));
+                let all_out = groups.iter().all(|group| group.candidates.iter().all(out));
+                if all_out && alone.as_ref().is_none_or(|(package, _)| *package && !entry.0) {
+                    alone = Some(entry.clone());
+                }
                 if !by.contains(&entry) {
                     by.push(entry);
                 }
             }
+        }
+        if let Some((_, text)) = alone {
+            return text;
         }
         by.sort_by_key(|(package, _)| *package);
         let more = by.len().saturating_sub(2);
@@ -383,10 +405,16 @@ impl Teller<'_> {
     }
 
     fn reasons_text(&self, groups: &[&Group]) -> String {
+        let many = groups.iter().map(|group| group.candidates.len()).sum::<usize>() > 1;
         let mut texts: Vec<String> = Vec::new();
         for group in groups {
             if let Fate::Unusable(reason) = group.fate {
-                let text = self.encoding.reason(reason).to_string();
+                let reason = self.encoding.reason(reason);
+                let text = match &reason {
+                    Unfit::Python { requires } if !texts.is_empty() => requires.clone(),
+                    _ if many => reason.plural(),
+                    _ => reason.to_string(),
+                };
                 if !texts.contains(&text) {
                     texts.push(text);
                 }

@@ -101,6 +101,16 @@ impl Trial<'_> {
                 });
             }
         }
+        for (index, asked) in problem.overrides.iter().enumerate() {
+            let mut changed = (**problem).clone();
+            changed.overrides.remove(index);
+            if self.solve(changed).is_some() {
+                found.push(Suggestion {
+                    text: format!("without the override `{}` ({}) it can be solved", written(asked), asked.origin),
+                    kind: "override",
+                });
+            }
+        }
         if reasons.contains(&Unfit::OnlySource) {
             let mut changed = (**problem).clone();
             changed.only_binary = NameFilter::None;
@@ -126,7 +136,11 @@ impl Trial<'_> {
             RootKind::Root(position) => {
                 let root = &mut changed.roots[position];
                 let open = root.place.is_none()
-                    && !matches!(&root.requirement.version_or_url, Some(VersionOrUrl::VersionSpecifier(specifiers)) if !specifiers.is_empty());
+                    && match &root.requirement.version_or_url {
+                        None => true,
+                        Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.is_empty(),
+                        Some(VersionOrUrl::Url(_)) => false,
+                    };
                 if open {
                     // Nothing to relax: leaving it out is always possible, and rarely what anybody wants.
                     return None;

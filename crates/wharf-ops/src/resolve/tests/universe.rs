@@ -158,7 +158,7 @@ fn requirements(text: &str) -> Vec<Requirement> {
 }
 
 impl Page for MemoryPage {
-    fn source(&self) -> Source {
+    fn source(&self, _file: &File) -> Source {
         Source::Registry {
             index: WebUrl::parse("https://example.org/simple/").unwrap(),
         }
