@@ -143,6 +143,19 @@ impl PackageSet {
         }
     }
 
+    /// Adds what a word of the command line says: `:all:`, `:none:` (which empties the set), or a name.
+    ///
+    /// # Errors
+    /// Where it is no package name.
+    pub fn add_word(&mut self, word: &str) -> Result<(), wharf_core::InvalidName> {
+        match word {
+            ":all:" => *self = PackageSet::all(),
+            ":none:" => *self = PackageSet::None,
+            name => self.add(PackageName::pypi(name)?),
+        }
+        Ok(())
+    }
+
     /// Adds one package.
     pub(crate) fn add(&mut self, name: PackageName) {
         match self {

@@ -40,7 +40,7 @@ pub use index::{
     PackageSet, Prereleases, ResolutionMode,
 };
 pub use lock::{
-    InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget,
+    DevGroups, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget,
     Selection, Stale,
 };
 pub use manifest::settings::parse_instant;

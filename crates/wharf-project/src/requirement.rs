@@ -496,7 +496,7 @@ fn slashes(path: &Path) -> String {
 }
 
 /// Takes `.` and `..` out of a path without asking the file system.
-pub(crate) fn normalize(path: &Path) -> PathBuf {
+pub fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {

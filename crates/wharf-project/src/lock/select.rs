@@ -18,8 +18,10 @@ pub struct Selection {
     pub groups: BTreeSet<String>,
     /// Extras of the project.
     pub extras: BTreeSet<String>,
-    /// Whether every group and every extra is wanted.
-    pub all: bool,
+    /// Whether every group is wanted.
+    pub all_groups: bool,
+    /// Whether every extra is wanted.
+    pub all_extras: bool,
     /// Whether what developers need is wanted.
     pub dev: DevGroups,
 }
@@ -42,8 +44,8 @@ impl Selection {
         match group {
             Group::Main => self.dev != DevGroups::Only,
             Group::Dev => self.dev != DevGroups::Exclude || self.groups.contains("dev"),
-            Group::Named(name) => self.all || self.groups.contains(name),
-            Group::Extra(name) => self.all || self.extras.contains(name),
+            Group::Named(name) => self.all_groups || self.groups.contains(name),
+            Group::Extra(name) => self.all_extras || self.extras.contains(name),
         }
     }
 }
