@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for PageSeed<'_, '_> {
                     self.head.has_files = true;
                 }
                 Some("meta") => {
-                    map.next_value_seed(Fields(|key: &str, value| self.head.set_meta(key, value)))?
+                    map.next_value_seed(Fields(|key: &str, value| self.head.set_meta(key, value)))?;
                 }
                 Some("project-status") => {
                     map.next_value_seed(Fields(|key: &str, value| self.head.set_status(key, value)))?;

@@ -1,6 +1,7 @@
 //! `RECORD`: what an installed project consists of. Invariant: what is printed parses to the same rows.
 //! Sources: PEP 376, 427, 627; the CSV dialect is that of Python's `csv` module.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use wharf_core::{Algorithm, Digest, Explain, Fault};
@@ -68,7 +69,7 @@ impl Record {
                     if path.is_empty() && digest.is_empty() && size.is_empty() {
                         continue;
                     }
-                    rows.push(Row::read(path, &digest, &size).map_err(at)?);
+                    rows.push(Row::read(path.into_owned(), &digest, &size).map_err(at)?);
                 }
             }
         }
@@ -143,13 +144,13 @@ struct Csv<'a> {
     line: usize,
 }
 
-impl Csv<'_> {
+impl<'a> Csv<'a> {
     /// The first three values of the next row; `None` at the end.
-    fn row(&mut self) -> Result<Option<[String; 3]>, &'static str> {
+    fn row(&mut self) -> Result<Option<[Cow<'a, str>; 3]>, &'static str> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let mut values = [String::new(), String::new(), String::new()];
+        let mut values = [Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed("")];
         let mut column = 0;
         loop {
             let value = self.value()?;
@@ -168,12 +169,12 @@ impl Csv<'_> {
         Ok(Some(values))
     }
 
-    fn value(&mut self) -> Result<String, &'static str> {
+    fn value(&mut self) -> Result<Cow<'a, str>, &'static str> {
         if !self.eat("\"") {
-            let end = self.rest.find([',', '\n', '\r']).unwrap_or(self.rest.len());
+            let end = memchr::memchr3(b',', b'\n', b'\r', self.rest.as_bytes()).unwrap_or(self.rest.len());
             let (value, rest) = self.rest.split_at(end);
             self.rest = rest;
-            return Ok(value.to_owned());
+            return Ok(Cow::Borrowed(value));
         }
         let mut value = String::new();
         loop {
@@ -182,7 +183,7 @@ impl Csv<'_> {
             self.rest = &self.rest[end + 1..];
             if !self.eat("\"") {
                 self.line += memchr::memchr_iter(b'\n', value.as_bytes()).count();
-                return Ok(value);
+                return Ok(Cow::Owned(value));
             }
             value.push('"');
         }
@@ -216,19 +217,36 @@ fn encode_base64(bytes: &[u8]) -> String {
     text
 }
 
+/// The value of each digit, [`NO_DIGIT`] for every other byte. A table, because the digits of a digest are random: a branch for
+/// each would be mispredicted most of the time, and a large wheel has tens of thousands of rows.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+const NO_DIGIT: u8 = 0xff;
+
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut window, mut bits) = (0u32, 0);
-    for digit in text.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == digit)?;
-        window = (window << 6 | u32::try_from(value).ok()?) & 0xffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from((window >> bits) & 0xff).ok()?);
+    let mut seen = 0;
+    for group in text.as_bytes().chunks(4) {
+        let mut window = 0u32;
+        for digit in group {
+            let value = VALUES[usize::from(*digit)];
+            seen |= value;
+            window = window << 6 | u32::from(value & 63);
         }
+        window <<= 6 * (4 - group.len());
+        // Two digits hold one byte, three hold two, four hold three; a single one holds none and cannot be.
+        let whole = group.len().checked_sub(1).filter(|whole| *whole > 0)?;
+        bytes.extend_from_slice(&window.to_be_bytes()[1..=whole]);
     }
-    Some(bytes)
+    (seen & 0x80 == 0).then_some(bytes)
 }
 
 #[cfg(test)]
