@@ -23,7 +23,9 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn new(cache_root: &Path) -> Self {
-        Self { root: cache_root.join(FOLDER) }
+        Self {
+            root: cache_root.join(FOLDER),
+        }
     }
 
     /// The parsed page of a project on an index.
@@ -35,7 +37,10 @@ impl Cache {
     /// The metadata of what `key` names.
     pub(crate) fn metadata(&self, key: &str) -> PathBuf {
         let name = file_key(key);
-        self.root.join("metadata").join(&name[..2]).join(format!("{}.bin", &name[2..]))
+        self.root
+            .join("metadata")
+            .join(&name[..2])
+            .join(format!("{}.bin", &name[2..]))
     }
 
     /// The source archive of a digest.
@@ -56,7 +61,9 @@ impl Cache {
 
     /// The bare clone of a repository.
     pub(crate) fn git(&self, url: &WebUrl) -> PathBuf {
-        self.root.join("git").join(short_hash(&url.without_credentials().to_string()))
+        self.root
+            .join("git")
+            .join(short_hash(&url.without_credentials().to_string()))
     }
 
     /// Where logs of failed builds are kept.
@@ -68,7 +75,11 @@ impl Cache {
     pub(crate) fn scratch(&self, label: &str) -> Result<TempDir, IndexError> {
         let folder = self.root.join("scratch");
         std::fs::create_dir_all(&folder).map_err(IndexError::disk("create", &folder))?;
-        let prefix: String = label.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let prefix: String = label
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(20)
+            .collect();
         tempfile::Builder::new()
             .prefix(&format!("{prefix}-"))
             .tempdir_in(&folder)
@@ -127,8 +138,15 @@ mod tests {
     fn keys_cannot_leave_the_folder() {
         let cache = Cache::new(Path::new("/c"));
         let digest = format!("sha256:{}", "a".repeat(64));
-        assert_eq!(cache.metadata(&digest), PathBuf::from(format!("/c/{FOLDER}/metadata/aa/{}.bin", "a".repeat(62))));
-        for key in ["url https://example.org/../../x", "sha256:../../../../etc/passwd", ""] {
+        assert_eq!(
+            cache.metadata(&digest),
+            PathBuf::from(format!("/c/{FOLDER}/metadata/aa/{}.bin", "a".repeat(62)))
+        );
+        for key in [
+            "url https://example.org/../../x",
+            "sha256:../../../../etc/passwd",
+            "",
+        ] {
             let path = cache.metadata(key);
             assert!(!path.to_string_lossy().contains(".."), "{path:?}");
             assert_eq!(path.components().count(), 6);

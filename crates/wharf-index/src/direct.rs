@@ -52,33 +52,58 @@ impl Direct {
     /// # Errors
     /// Where it is a URL of a kind that packages are not fetched from.
     pub fn parse(text: &str, editable: bool) -> Result<Self, IndexError> {
-        let unusable =
-            |reason: String| IndexError::Location { location: redacted(text), reason };
+        let unusable = |reason: String| IndexError::Location {
+            location: redacted(text),
+            reason,
+        };
         let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
         let subdirectory = fragment_value(fragment, "subdirectory");
-        let digests: Vec<Digest> = fragment.split('&').filter_map(|pair| Digest::parse(pair).ok()).collect();
+        let digests: Vec<Digest> = fragment
+            .split('&')
+            .filter_map(|pair| Digest::parse(pair).ok())
+            .collect();
         if let Some(rest) = before.strip_prefix("git+") {
             return git(rest, subdirectory).map_err(unusable);
         }
         for kind in ["hg+", "svn+", "bzr+"] {
             if before.starts_with(kind) {
-                return Err(unusable(format!("`{kind}` repositories are not supported; git is")));
+                return Err(unusable(format!(
+                    "`{kind}` repositories are not supported; git is"
+                )));
             }
         }
         let url = match WebUrl::parse(before) {
             Ok(url) if url.as_url().scheme().len() > 1 => url,
             // A path, with a drive letter where the scheme has one letter.
             Ok(_) | Err(_) => {
-                return Ok(Direct::Path { path: before.to_owned(), editable, digests });
+                return Ok(Direct::Path {
+                    path: before.to_owned(),
+                    editable,
+                    digests,
+                });
             }
         };
         match url.as_url().scheme() {
             "file" => {
-                let path = url.as_url().to_file_path().map_err(|()| unusable("it is no local path".to_owned()))?;
-                let path = path.into_os_string().into_string().map_err(|_| unusable("it is not UTF-8".to_owned()))?;
-                Ok(Direct::Path { path, editable, digests })
+                let path = url
+                    .as_url()
+                    .to_file_path()
+                    .map_err(|()| unusable("it is no local path".to_owned()))?;
+                let path = path
+                    .into_os_string()
+                    .into_string()
+                    .map_err(|_| unusable("it is not UTF-8".to_owned()))?;
+                Ok(Direct::Path {
+                    path,
+                    editable,
+                    digests,
+                })
             }
-            "http" | "https" => Ok(Direct::Url { url, subdirectory, digests }),
+            "http" | "https" => Ok(Direct::Url {
+                url,
+                subdirectory,
+                digests,
+            }),
             scheme => Err(unusable(format!("packages are not fetched by `{scheme}`"))),
         }
     }
@@ -87,18 +112,31 @@ impl Direct {
     pub fn from_source(source: &Source, digests: Vec<Digest>) -> Option<Self> {
         match source {
             Source::Registry { .. } | Source::FindLinks { .. } => None,
-            Source::Url { url, subdirectory } => {
-                Some(Direct::Url { url: url.clone(), subdirectory: subdirectory.clone(), digests })
-            }
-            Source::Git { url, commit, subdirectory, .. } => Some(Direct::Git {
+            Source::Url { url, subdirectory } => Some(Direct::Url {
+                url: url.clone(),
+                subdirectory: subdirectory.clone(),
+                digests,
+            }),
+            Source::Git {
+                url,
+                commit,
+                subdirectory,
+                ..
+            } => Some(Direct::Git {
                 url: url.clone(),
                 reference: Some(commit.clone()),
                 subdirectory: subdirectory.clone(),
             }),
-            Source::File { path } => Some(Direct::Path { path: path.clone(), editable: false, digests }),
-            Source::Directory { path, editable } => {
-                Some(Direct::Path { path: path.clone(), editable: *editable, digests })
-            }
+            Source::File { path } => Some(Direct::Path {
+                path: path.clone(),
+                editable: false,
+                digests,
+            }),
+            Source::Directory { path, editable } => Some(Direct::Path {
+                path: path.clone(),
+                editable: *editable,
+                digests,
+            }),
         }
     }
 }
@@ -106,17 +144,28 @@ impl Direct {
 fn git(rest: &str, subdirectory: Option<String>) -> Result<Direct, String> {
     // The reference stands behind an `@` in the path; one before it belongs to the host.
     let path_start = rest.find("://").map_or(0, |at| at + 3);
-    let path_start = rest[path_start..].find('/').map_or(rest.len(), |at| path_start + at);
+    let path_start = rest[path_start..]
+        .find('/')
+        .map_or(rest.len(), |at| path_start + at);
     let (url, reference) = match rest[path_start..].rfind('@') {
-        Some(at) => (&rest[..path_start + at], Some(rest[path_start + at + 1..].to_owned())),
+        Some(at) => (
+            &rest[..path_start + at],
+            Some(rest[path_start + at + 1..].to_owned()),
+        ),
         None => (rest, None),
     };
     let url = WebUrl::parse(url).map_err(|error| error.to_string())?;
-    Ok(Direct::Git { url, reference: reference.filter(|text| !text.is_empty()), subdirectory })
+    Ok(Direct::Git {
+        url,
+        reference: reference.filter(|text| !text.is_empty()),
+        subdirectory,
+    })
 }
 
 fn fragment_value(fragment: &str, key: &str) -> Option<String> {
-    let value = fragment.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))?;
+    let value = fragment
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))?;
     (!value.is_empty()).then(|| value.to_owned())
 }
 
@@ -144,8 +193,16 @@ impl PypiIndex {
         direct: &Direct,
     ) -> Result<(Dist, Arc<Requirements>), IndexError> {
         let (dist, metadata) = match direct {
-            Direct::Url { url, subdirectory, digests } => self.at_url(name, url, subdirectory, digests).await?,
-            Direct::Git { url, reference, subdirectory } => {
+            Direct::Url {
+                url,
+                subdirectory,
+                digests,
+            } => self.at_url(name, url, subdirectory, digests).await?,
+            Direct::Git {
+                url,
+                reference,
+                subdirectory,
+            } => {
                 let commit = self.commit(url, reference.as_deref()).await?;
                 let what = format!("{url} at {}", &commit[..commit.len().min(12)]);
                 let tree = self.checkout(url, &commit, subdirectory.as_deref()).await?;
@@ -156,15 +213,28 @@ impl PypiIndex {
                     commit,
                     subdirectory: subdirectory.clone(),
                 };
-                (Dist::tree(metadata.name().clone(), metadata.version().clone(), source), metadata)
+                (
+                    Dist::tree(metadata.name().clone(), metadata.version().clone(), source),
+                    metadata,
+                )
             }
-            Direct::Path { path, editable, digests } => {
+            Direct::Path {
+                path,
+                editable,
+                digests,
+            } => {
                 let full = self.shared.locations.root.join(path);
                 if full.is_dir() {
                     let tree = self.directory(path, *editable)?;
                     let metadata = self.tree_metadata(&format!("`{path}`"), &tree).await?;
-                    let source = Source::Directory { path: path.clone(), editable: *editable };
-                    (Dist::tree(metadata.name().clone(), metadata.version().clone(), source), metadata)
+                    let source = Source::Directory {
+                        path: path.clone(),
+                        editable: *editable,
+                    };
+                    (
+                        Dist::tree(metadata.name().clone(), metadata.version().clone(), source),
+                        metadata,
+                    )
                 } else {
                     self.at_path(name, path, &full, digests).await?
                 }
@@ -188,7 +258,10 @@ impl PypiIndex {
         digests: &[Digest],
     ) -> Result<(Dist, Arc<Requirements>), IndexError> {
         let filename = url.filename().unwrap_or_default();
-        let source = Source::Url { url: url.clone(), subdirectory: subdirectory.clone() };
+        let source = Source::Url {
+            url: url.clone(),
+            subdirectory: subdirectory.clone(),
+        };
         let file = |dist: DistName| File {
             filename: filename.clone(),
             url: url.clone(),
@@ -200,9 +273,9 @@ impl PypiIndex {
             metadata: MetadataFile::Unknown,
             dist,
         };
-        let dist_name = archive_name(&filename, name)
-            .ok_or_else(|| not_an_archive(&url.to_string()))?;
-        self.archive_dist(file(dist_name), source, subdirectory.as_deref()).await
+        let dist_name = archive_name(&filename, name).ok_or_else(|| not_an_archive(&url.to_string()))?;
+        self.archive_dist(file(dist_name), source, subdirectory.as_deref())
+            .await
     }
 
     async fn at_path(
@@ -214,10 +287,20 @@ impl PypiIndex {
     ) -> Result<(Dist, Arc<Requirements>), IndexError> {
         let filename = full.file_name().unwrap_or_default().to_string_lossy();
         let dist_name = archive_name(&filename, name).ok_or_else(|| not_an_archive(path))?;
-        let missing = || IndexError::Location { location: path.to_owned(), reason: "there is no such file or directory".to_owned() };
+        let missing = || IndexError::Location {
+            location: path.to_owned(),
+            reason: "there is no such file or directory".to_owned(),
+        };
         let mut file = local_file(full, &filename, dist_name).ok_or_else(missing)?;
         file.digests = digests.to_vec();
-        self.archive_dist(file, Source::File { path: path.to_owned() }, None).await
+        self.archive_dist(
+            file,
+            Source::File {
+                path: path.to_owned(),
+            },
+            None,
+        )
+        .await
     }
 
     /// An archive by itself: it is fetched whole, because its digest is what gets locked.
@@ -228,7 +311,12 @@ impl PypiIndex {
         subdirectory: Option<&str>,
     ) -> Result<(Dist, Arc<Requirements>), IndexError> {
         let (name, version) = (file.dist.name().clone(), file.dist.version().clone());
-        let mut dist = Dist { name, version, source, file: Some(Arc::new(file.clone())) };
+        let mut dist = Dist {
+            name,
+            version,
+            source,
+            file: Some(Arc::new(file.clone())),
+        };
         let archive = self.archive(&dist, &file).await?;
         if !file.digests.contains(&archive.sha256) {
             file.digests.push(archive.sha256);
@@ -274,12 +362,18 @@ fn archive_name(filename: &str, name: Option<&PackageName>) -> Option<DistName> 
         return Some(dist);
     }
     let (stem, format) = SdistFormat::split(filename)?;
-    let guessed = stem.rsplit_once('-').and_then(|(name, _)| PackageName::pypi(name).ok());
+    let guessed = stem
+        .rsplit_once('-')
+        .and_then(|(name, _)| PackageName::pypi(name).ok());
     if let Some(dist) = guessed.and_then(|name| DistName::parse(filename, &name).ok()) {
         return Some(dist);
     }
     let name = name.cloned().or_else(|| PackageName::pypi("unnamed").ok())?;
-    let sdist = wharf_ecosystem::pypi::SdistName { name, version: Version::new([0]), format };
+    let sdist = wharf_ecosystem::pypi::SdistName {
+        name,
+        version: Version::new([0]),
+        format,
+    };
     Some(DistName::Sdist(sdist))
 }
 
@@ -287,8 +381,14 @@ impl std::fmt::Display for Direct {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Direct::Url { url, .. } => write!(f, "{url}"),
-            Direct::Git { url, reference: Some(reference), .. } => write!(f, "git+{url}@{reference}"),
-            Direct::Git { url, reference: None, .. } => write!(f, "git+{url}"),
+            Direct::Git {
+                url,
+                reference: Some(reference),
+                ..
+            } => write!(f, "git+{url}@{reference}"),
+            Direct::Git {
+                url, reference: None, ..
+            } => write!(f, "git+{url}"),
             Direct::Path { path, .. } => write!(f, "`{path}`"),
         }
     }
@@ -313,13 +413,22 @@ mod tests {
             reference: reference.map(str::to_owned),
             subdirectory: subdirectory.map(str::to_owned),
         };
-        check("git+https://example.org/a/b.git", git("https://example.org/a/b.git", None, None));
-        check("git+https://example.org/a/b@v1.0", git("https://example.org/a/b", Some("v1.0"), None));
+        check(
+            "git+https://example.org/a/b.git",
+            git("https://example.org/a/b.git", None, None),
+        );
+        check(
+            "git+https://example.org/a/b@v1.0",
+            git("https://example.org/a/b", Some("v1.0"), None),
+        );
         check(
             "git+https://me:pw@example.org/a/b@feature/x#egg=b&subdirectory=python",
             git("https://me:pw@example.org/a/b", Some("feature/x"), Some("python")),
         );
-        check("git+ssh://git@example.org/a/b.git", git("ssh://git@example.org/a/b.git", None, None));
+        check(
+            "git+ssh://git@example.org/a/b.git",
+            git("ssh://git@example.org/a/b.git", None, None),
+        );
         assert!(Direct::parse("hg+https://example.org/a", false).is_err());
     }
 
@@ -334,10 +443,23 @@ mod tests {
                 digests: vec![Digest::parse(&format!("sha256:{sha}")).unwrap()],
             },
         );
-        for (text, expected) in [("file:///srv/a%20b", "/srv/a b"), ("./libs/a", "./libs/a"), ("/abs", "/abs")] {
-            check(text, Direct::Path { path: expected.to_owned(), editable: false, digests: vec![] });
+        for (text, expected) in [
+            ("file:///srv/a%20b", "/srv/a b"),
+            ("./libs/a", "./libs/a"),
+            ("/abs", "/abs"),
+        ] {
+            check(
+                text,
+                Direct::Path {
+                    path: expected.to_owned(),
+                    editable: false,
+                    digests: vec![],
+                },
+            );
         }
-        let error = Direct::parse("ftp://me:secret@example.org/a.whl", false).unwrap_err().to_string();
+        let error = Direct::parse("ftp://me:secret@example.org/a.whl", false)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("ftp") && !error.contains("secret"), "{error}");
     }
 

@@ -47,17 +47,29 @@ impl Dist {
             metadata: MetadataFile::Unknown,
             dist,
         };
-        Ok(Self { name, version, source, file: Some(Arc::new(file)) })
+        Ok(Self {
+            name,
+            version,
+            source,
+            file: Some(Arc::new(file)),
+        })
     }
 
     /// A source tree: git, or a local directory.
     pub fn tree(name: PackageName, version: Version, source: Source) -> Self {
-        Self { name, version, source, file: None }
+        Self {
+            name,
+            version,
+            source,
+            file: None,
+        }
     }
 
     /// Whether it must be built before it can be installed.
     pub fn needs_build(&self) -> bool {
-        self.file.as_ref().is_none_or(|file| file.dist.as_wheel().is_none())
+        self.file
+            .as_ref()
+            .is_none_or(|file| file.dist.as_wheel().is_none())
     }
 
     /// The digest that it is known by, where it has a strong one.
@@ -69,14 +81,28 @@ impl Dist {
     pub(crate) fn key(&self) -> String {
         if let Some(digest) = self.digest() {
             return match &self.source {
-                Source::Url { subdirectory: Some(folder), .. } => format!("{digest} {folder}"),
+                Source::Url {
+                    subdirectory: Some(folder),
+                    ..
+                } => format!("{digest} {folder}"),
                 _ => digest.to_string(),
             };
         }
         match (&self.file, &self.source) {
             (Some(file), _) => format!("url {}", file.url),
-            (None, Source::Git { url, commit, subdirectory, .. }) => {
-                format!("git {url} {commit} {}", subdirectory.as_deref().unwrap_or_default())
+            (
+                None,
+                Source::Git {
+                    url,
+                    commit,
+                    subdirectory,
+                    ..
+                },
+            ) => {
+                format!(
+                    "git {url} {commit} {}",
+                    subdirectory.as_deref().unwrap_or_default()
+                )
             }
             (None, Source::Directory { path, editable }) => format!("directory {path} {editable}"),
             (None, other) => format!("{other:?} {}", self.version),

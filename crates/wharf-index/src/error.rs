@@ -129,7 +129,11 @@ impl IndexError {
     /// Wraps a disk error.
     pub(crate) fn disk(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |error| IndexError::Disk { action, path, error: Arc::new(error) }
+        move |error| IndexError::Disk {
+            action,
+            path,
+            error: Arc::new(error),
+        }
     }
 
     /// Wraps a network error.
@@ -139,9 +143,14 @@ impl IndexError {
     }
 
     /// Wraps an error of the store.
-    pub(crate) fn unpack<E: Explain + Send + Sync + 'static>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
+    pub(crate) fn unpack<E: Explain + Send + Sync + 'static>(
+        what: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         let what = what.into();
-        move |error| IndexError::Unpack { what, error: Arc::new(error) }
+        move |error| IndexError::Unpack {
+            what,
+            error: Arc::new(error),
+        }
     }
 
     /// Whether every place said that there is no such package.

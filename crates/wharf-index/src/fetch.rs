@@ -42,7 +42,10 @@ impl PypiIndex {
         let key = dist.key();
         match &dist.file {
             Some(file) if file.dist.as_wheel().is_some() => {
-                self.shared.wheels.get_or(&key, || self.fetch_wheel(dist, file)).await
+                self.shared
+                    .wheels
+                    .get_or(&key, || self.fetch_wheel(dist, file))
+                    .await
             }
             Some(_) | None => self.built.trees.get_or(&key, || self.fetch_built(dist)).await,
         }
@@ -87,7 +90,10 @@ impl PypiIndex {
 
     /// Remembers the tree under every strong digest that the file is known by.
     pub(crate) fn record(&self, digests: &[Digest], file: &File, tree: &TreeId) {
-        let strong = file.digests.iter().filter(|digest| digest.algorithm().is_strong());
+        let strong = file
+            .digests
+            .iter()
+            .filter(|digest| digest.algorithm().is_strong());
         for digest in digests.iter().chain(strong) {
             if let Err(error) = self.shared.store.record_package(Ecosystem::Pypi, digest, tree) {
                 tracing::debug!(%error, %digest, "a package in the store is not recorded");
@@ -102,7 +108,10 @@ impl PypiIndex {
         if file.dist.as_wheel().is_some() {
             return self.obtain(dist, file).await;
         }
-        self.shared.archives.get_or(&key, || self.obtain(dist, file)).await
+        self.shared
+            .archives
+            .get_or(&key, || self.obtain(dist, file))
+            .await
     }
 
     async fn obtain(&self, dist: &Dist, file: &File) -> Result<Archive, IndexError> {
@@ -110,7 +119,11 @@ impl PypiIndex {
             return self.local_archive(&path, file).await;
         }
         if !file.digests.iter().any(|digest| digest.algorithm().is_strong()) {
-            let given = if file.digests.is_empty() { "no hash" } else { "only a weak hash" };
+            let given = if file.digests.is_empty() {
+                "no hash"
+            } else {
+                "only a weak hash"
+            };
             self.shared.sinks.emit(Event::warning(
                 "index/unverified",
                 format!("{} comes with {given}: what arrives is locked as it is", file.url),
@@ -129,7 +142,9 @@ impl PypiIndex {
         std::fs::create_dir_all(&folder).map_err(IndexError::disk("create", &folder))?;
         // Beside its place and renamed, so that two commands at once do not write into one file.
         let scratch = self.shared.cache.scratch(dist.name.as_str())?;
-        let archive = self.download(dist, file, scratch.path().join("archive"), None).await?;
+        let archive = self
+            .download(dist, file, scratch.path().join("archive"), None)
+            .await?;
         std::fs::rename(&archive.path, &path).map_err(IndexError::disk("write", &path))?;
         Ok(Archive { path, ..archive })
     }
@@ -142,16 +157,27 @@ impl PypiIndex {
         scratch: Option<Arc<TempDir>>,
     ) -> Result<Archive, IndexError> {
         let label = format!("{} {}", dist.name, dist.version);
-        let done = self.shared.client.download(&file.url, &to, &file.digests, file.size, &label).await;
+        let done = self
+            .shared
+            .client
+            .download(&file.url, &to, &file.digests, file.size, &label)
+            .await;
         let done = done.map_err(IndexError::net(format!("{} could not be fetched", dist.label())))?;
-        Ok(Archive { path: to, sha256: done.sha256, size: done.bytes, _scratch: scratch })
+        Ok(Archive {
+            path: to,
+            sha256: done.sha256,
+            size: done.bytes,
+            _scratch: scratch,
+        })
     }
 
     /// A source archive that an earlier command kept, where it is still what it was.
     async fn kept_archive(&self, path: &Path, file: &File) -> Option<Archive> {
         let expected = identity(&file.digests)?;
         let facts = std::fs::metadata(path).ok()?;
-        let digests = digests_of(path, &[Algorithm::Sha256, expected.algorithm()]).await.ok()?;
+        let digests = digests_of(path, &[Algorithm::Sha256, expected.algorithm()])
+            .await
+            .ok()?;
         digests.contains(&expected).then(|| Archive {
             path: path.to_owned(),
             sha256: digests[0],
@@ -162,7 +188,11 @@ impl PypiIndex {
 
     async fn local_archive(&self, path: &Path, file: &File) -> Result<Archive, IndexError> {
         let facts = std::fs::metadata(path).map_err(IndexError::disk("read", path))?;
-        let strongest = file.digests.iter().max_by_key(|digest| digest.algorithm()).copied();
+        let strongest = file
+            .digests
+            .iter()
+            .max_by_key(|digest| digest.algorithm())
+            .copied();
         let mut wanted = vec![Algorithm::Sha256];
         wanted.extend(strongest.map(|digest| digest.algorithm()));
         let digests = digests_of(path, &wanted).await?;
@@ -175,7 +205,12 @@ impl PypiIndex {
                 actual: actual.to_string(),
             });
         }
-        Ok(Archive { path: path.to_owned(), sha256: digests[0], size: facts.len(), _scratch: None })
+        Ok(Archive {
+            path: path.to_owned(),
+            sha256: digests[0],
+            size: facts.len(),
+            _scratch: None,
+        })
     }
 }
 

@@ -20,7 +20,12 @@ pub(crate) enum Listing {
     /// A folder and the names of the files in it.
     Folder(PathBuf, Arc<[String]>),
     /// A page, and its text in lower case with `_` and `.` as `-`, to see quickly whether it mentions a project.
-    Page { content_type: Option<String>, body: Bytes, base: WebUrl, haystack: Arc<str> },
+    Page {
+        content_type: Option<String>,
+        body: Bytes,
+        base: WebUrl,
+        haystack: Arc<str>,
+    },
     /// Nothing that could be listed.
     Nothing,
 }
@@ -30,7 +35,11 @@ impl PypiIndex {
     pub(crate) async fn found_links(&self, name: &PackageName) -> Vec<(usize, Vec<File>)> {
         let locations = self.shared.locations.find_links.iter().enumerate();
         let each = locations.map(|(number, location)| async move {
-            let listing = self.shared.listings.get_or(location, || self.list_location(location)).await;
+            let listing = self
+                .shared
+                .listings
+                .get_or(location, || self.list_location(location))
+                .await;
             (number, files_of(&listing, name))
         });
         let all = futures::future::join_all(each).await;
@@ -42,7 +51,9 @@ impl PypiIndex {
             Ok(listing) => listing,
             Err(reason) => {
                 let message = format!("the find-links location `{location}` is left out: {reason}");
-                self.shared.sinks.emit(Event::warning("index/find-links", message));
+                self.shared
+                    .sinks
+                    .emit(Event::warning("index/find-links", message));
                 Listing::Nothing
             }
         }
@@ -52,13 +63,26 @@ impl PypiIndex {
         let url = match WebUrl::parse(location) {
             Ok(url) if matches!(url.as_url().scheme(), "http" | "https") => url,
             Ok(url) if url.as_url().scheme() == "file" => {
-                let path = url.as_url().to_file_path().map_err(|()| "it is no local path".to_owned())?;
+                let path = url
+                    .as_url()
+                    .to_file_path()
+                    .map_err(|()| "it is no local path".to_owned())?;
                 return local(&path);
             }
             Ok(_) | Err(_) => return local(&self.shared.locations.root.join(location)),
         };
-        let request = Request { url: &url, accept: ACCEPT, bucket: "links", freshness: Freshness::Default };
-        let answer = self.shared.client.get_cached(request).await.map_err(|error| error.to_string())?;
+        let request = Request {
+            url: &url,
+            accept: ACCEPT,
+            bucket: "links",
+            freshness: Freshness::Default,
+        };
+        let answer = self
+            .shared
+            .client
+            .get_cached(request)
+            .await
+            .map_err(|error| error.to_string())?;
         let body = answer.body.bytes().map_err(|error| error.to_string())?;
         Ok(page(answer.content_type, body, answer.url))
     }
@@ -67,7 +91,8 @@ impl PypiIndex {
 fn local(path: &Path) -> Result<Listing, String> {
     if path.is_file() {
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        let base = WebUrl::from(url::Url::from_file_path(path).map_err(|()| "its path is not absolute".to_owned())?);
+        let base =
+            WebUrl::from(url::Url::from_file_path(path).map_err(|()| "its path is not absolute".to_owned())?);
         return Ok(page(Some("text/html".to_owned()), bytes.into(), base));
     }
     let names = list(path).map_err(|error| error.to_string())?;
@@ -77,7 +102,12 @@ fn local(path: &Path) -> Result<Listing, String> {
 fn page(content_type: Option<String>, body: Bytes, base: WebUrl) -> Listing {
     let text = String::from_utf8_lossy(&body).to_lowercase();
     let haystack = text.replace(['_', '.'], "-").into();
-    Listing::Page { content_type, body, base, haystack }
+    Listing::Page {
+        content_type,
+        body,
+        base,
+        haystack,
+    }
 }
 
 /// The names of the files in a folder, sorted.
@@ -96,7 +126,12 @@ pub(crate) fn page_of(folder: &Path, names: &[String], project: &PackageName) ->
         let dist = DistName::parse(filename, project).ok()?;
         Some(local_file(&folder.join(filename), filename, dist)?)
     });
-    Page { name: project.clone(), files: files.collect(), skipped: Vec::new(), status: None }
+    Page {
+        name: project.clone(),
+        files: files.collect(),
+        skipped: Vec::new(),
+        status: None,
+    }
 }
 
 /// A local archive as an index would describe it. Its digest is computed when it is fetched.
@@ -119,7 +154,12 @@ pub(crate) fn local_file(path: &Path, filename: &str, dist: DistName) -> Option<
 fn files_of(listing: &Listing, name: &PackageName) -> Vec<File> {
     match listing {
         Listing::Folder(folder, names) => page_of(folder, names, name).files,
-        Listing::Page { content_type, body, base, haystack } if haystack.contains(name.as_str()) => {
+        Listing::Page {
+            content_type,
+            body,
+            base,
+            haystack,
+        } if haystack.contains(name.as_str()) => {
             let page = simple::parse(content_type.as_deref(), body, base, name);
             page.map(|page| page.files).unwrap_or_default()
         }

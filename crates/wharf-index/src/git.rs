@@ -22,13 +22,19 @@ impl PypiIndex {
     /// The full commit that a branch, tag or revision is now; with none, that of the default branch.
     pub(crate) async fn commit(&self, url: &WebUrl, reference: Option<&str>) -> Result<String, IndexError> {
         let key = format!("{url} {}", reference.unwrap_or_default());
-        self.shared.repositories.get_or(&key, || self.find_commit(url, reference)).await
+        self.shared
+            .repositories
+            .get_or(&key, || self.find_commit(url, reference))
+            .await
     }
 
     async fn find_commit(&self, url: &WebUrl, reference: Option<&str>) -> Result<String, IndexError> {
         let repository = Repository::new(self, url)?;
         if let Some(reference) = reference {
-            let odd = reference.starts_with('-') || reference.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c));
+            let odd = reference.starts_with('-')
+                || reference
+                    .chars()
+                    .any(|c| c.is_control() || " ~^:?*[\\".contains(c));
             if odd || reference.is_empty() {
                 return Err(repository.failed(format!("`{reference}` names no branch, tag or commit")));
             }
@@ -39,11 +45,16 @@ impl PypiIndex {
         let _lock = repository.lock().await?;
         if self.shared.client.is_offline() {
             let known = repository.parse(reference).await;
-            return known.ok_or_else(|| repository.failed("it is not in the cache, and the network is off".to_owned()));
+            return known.ok_or_else(|| {
+                repository.failed("it is not in the cache, and the network is off".to_owned())
+            });
         }
         repository.fetch(reference).await?;
         let what = reference.unwrap_or("the default branch");
-        repository.parse(reference).await.ok_or_else(|| repository.failed(format!("it has no `{what}`")))
+        repository
+            .parse(reference)
+            .await
+            .ok_or_else(|| repository.failed(format!("it has no `{what}`")))
     }
 
     /// A working tree of a commit.
@@ -64,18 +75,43 @@ impl PypiIndex {
         let _lock = repository.lock().await?;
         let (database, into) = (repository.path.as_os_str(), tree.as_os_str());
         let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--"].map(std::ffi::OsStr::new);
-        repository.git(None, clone.into_iter().chain([database, into])).await?;
+        repository
+            .git(None, clone.into_iter().chain([database, into]))
+            .await?;
         let at = Some(tree.as_path());
-        let own = |arguments: &[&str]| arguments.iter().map(|text| std::ffi::OsString::from(*text)).collect::<Vec<_>>();
+        let own = |arguments: &[&str]| {
+            arguments
+                .iter()
+                .map(|text| std::ffi::OsString::from(*text))
+                .collect::<Vec<_>>()
+        };
         // Relative submodules are relative to where the repository came from.
-        repository.git(at, own(&["remote", "set-url", "origin", &repository.shown])).await?;
-        repository.git(at, own(&["checkout", "--quiet", "--detach", &found])).await?;
+        repository
+            .git(at, own(&["remote", "set-url", "origin", &repository.shown]))
+            .await?;
+        repository
+            .git(at, own(&["checkout", "--quiet", "--detach", &found]))
+            .await?;
         if tree.join(".gitmodules").is_file() {
-            repository.git(at, own(&["submodule", "--quiet", "update", "--init", "--recursive"])).await?;
+            repository
+                .git(
+                    at,
+                    own(&["submodule", "--quiet", "update", "--init", "--recursive"]),
+                )
+                .await?;
         }
         let root = below(&tree, subdirectory, &repository.shown)?;
-        let key = format!("git {} {commit} {}", repository.shown, subdirectory.unwrap_or_default());
-        Ok(SourceTree { root, key, kind: Kind::Wheel, _scratch: Some(scratch) })
+        let key = format!(
+            "git {} {commit} {}",
+            repository.shown,
+            subdirectory.unwrap_or_default()
+        );
+        Ok(SourceTree {
+            root,
+            key,
+            kind: Kind::Wheel,
+            _scratch: Some(scratch),
+        })
     }
 }
 
@@ -124,7 +160,11 @@ impl Repository {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let locked = wharf_sys::run_blocking(move || {
             std::fs::create_dir_all(&folder)?;
-            let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+            let file = std::fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)?;
             file.lock()?;
             Ok(file)
         });
@@ -132,20 +172,37 @@ impl Repository {
     }
 
     async fn has(&self, commit: &str) -> bool {
-        self.path.is_dir() && self.in_database(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).await.is_ok()
+        self.path.is_dir()
+            && self
+                .in_database(&["cat-file", "-e", &format!("{commit}^{{commit}}")])
+                .await
+                .is_ok()
     }
 
     async fn in_database(&self, arguments: &[&str]) -> Result<String, IndexError> {
-        self.git(Some(&self.path), arguments.iter().map(std::ffi::OsString::from)).await
+        self.git(Some(&self.path), arguments.iter().map(std::ffi::OsString::from))
+            .await
     }
 
     async fn fetch(&self, reference: Option<&str>) -> Result<(), IndexError> {
         if !self.path.join("HEAD").is_file() {
             std::fs::create_dir_all(&self.path).map_err(IndexError::disk("create", &self.path))?;
-            self.in_database(&["init", "--quiet", "--bare", "--template="]).await?;
+            self.in_database(&["init", "--quiet", "--bare", "--template="])
+                .await?;
         }
-        let common = ["fetch", "--quiet", "--force", "--no-write-fetch-head", "--tags", "--end-of-options", &self.shown];
-        let all = ["+refs/heads/*:refs/remotes/origin/*", "+HEAD:refs/remotes/origin/HEAD"];
+        let common = [
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-write-fetch-head",
+            "--tags",
+            "--end-of-options",
+            &self.shown,
+        ];
+        let all = [
+            "+refs/heads/*:refs/remotes/origin/*",
+            "+HEAD:refs/remotes/origin/HEAD",
+        ];
         self.in_database(&[&common[..], &all[..]].concat()).await?;
         let Some(reference) = reference else { return Ok(()) };
         if self.parse(Some(reference)).await.is_none() {
@@ -171,8 +228,15 @@ impl Repository {
         }
         for candidate in candidates {
             let revision = format!("{candidate}^{{commit}}");
-            let found = self.in_database(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision]).await;
-            if let Some(commit) = found.ok().as_deref().and_then(|text| text.lines().last()).filter(|text| is_commit(text)) {
+            let found = self
+                .in_database(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])
+                .await;
+            if let Some(commit) = found
+                .ok()
+                .as_deref()
+                .and_then(|text| text.lines().last())
+                .filter(|text| is_commit(text))
+            {
                 return Some(commit.to_owned());
             }
         }
@@ -189,7 +253,12 @@ impl Repository {
             command.arg("-C").arg(at);
         }
         command
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"])
+            .args([
+                "-c",
+                "core.hooksPath=/dev/null",
+                "-c",
+                "advice.detachedHead=false",
+            ])
             .args(arguments)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ALLOW_PROTOCOL", PROTOCOLS.join(":"))
@@ -213,7 +282,9 @@ impl Repository {
             std::io::ErrorKind::NotFound => IndexError::Git {
                 what: self.what.clone(),
                 reason: "the `git` command was not found".to_owned(),
-                hints: vec!["install git (Debian, Ubuntu: `apt install git`; Fedora: `dnf install git`)".to_owned()],
+                hints: vec![
+                    "install git (Debian, Ubuntu: `apt install git`; Fedora: `dnf install git`)".to_owned(),
+                ],
             },
             _ => self.failed(format!("`git` could not be started: {error}")),
         })?;
@@ -229,22 +300,50 @@ impl Repository {
             Some(secret) => said.replace(secret.as_str(), &self.shown),
             None => said,
         };
-        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         let telling = lines.iter().find_map(|line| line.strip_prefix("fatal: "));
-        let reason = telling.or(lines.last().copied()).unwrap_or("git failed without a word").to_owned();
-        IndexError::Git { what: self.what.clone(), hints: vec![hint(&said)], reason }
+        let reason = telling
+            .or(lines.last().copied())
+            .unwrap_or("git failed without a word")
+            .to_owned();
+        IndexError::Git {
+            what: self.what.clone(),
+            hints: vec![hint(&said)],
+            reason,
+        }
     }
 }
 
 fn hint(said: &str) -> String {
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if any(&["Could not resolve host", "Could not resolve hostname", "Connection refused", "Connection timed out", "Failed to connect", "unreachable"]) {
+    if any(&[
+        "Could not resolve host",
+        "Could not resolve hostname",
+        "Connection refused",
+        "Connection timed out",
+        "Failed to connect",
+        "unreachable",
+    ]) {
         "check the network and the proxy; where the host cannot be reached from here, use an archive or a local clone instead (`name = { path = \"…\" }`)".to_owned()
-    } else if any(&["Authentication failed", "could not read Username", "Permission denied", "terminal prompts disabled"]) {
-        "check that `git ls-remote` works with this URL: git's own credential helpers and ssh keys are used".to_owned()
+    } else if any(&[
+        "Authentication failed",
+        "could not read Username",
+        "Permission denied",
+        "terminal prompts disabled",
+    ]) {
+        "check that `git ls-remote` works with this URL: git's own credential helpers and ssh keys are used"
+            .to_owned()
     } else if any(&["certificate", "SSL"]) {
         "point GIT_SSL_CAINFO at the CA bundle of your organisation".to_owned()
-    } else if any(&["does not exist", "not found", "does not appear to be a git repository"]) {
+    } else if any(&[
+        "does not exist",
+        "not found",
+        "does not appear to be a git repository",
+    ]) {
         "check the repository's URL".to_owned()
     } else if any(&["it has no `", "names no branch"]) {
         "check the branch, tag or commit after the `@`".to_owned()

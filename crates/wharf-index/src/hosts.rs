@@ -61,7 +61,8 @@ impl Skill {
     }
 
     fn set(&self, able: bool) {
-        self.known.store(if able { ABLE } else { UNABLE }, Ordering::Release);
+        self.known
+            .store(if able { ABLE } else { UNABLE }, Ordering::Release);
     }
 }
 
@@ -77,12 +78,20 @@ pub(crate) struct Host {
 
 impl Host {
     fn load(path: PathBuf) -> Self {
-        let host = Self { path, metadata: Skill::default(), ranges: Skill::default() };
-        let text = cache::read(&host.path).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let host = Self {
+            path,
+            metadata: Skill::default(),
+            ranges: Skill::default(),
+        };
+        let text = cache::read(&host.path)
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default();
         let now = Timestamp::now().as_second();
         for line in text.lines() {
             let mut words = line.split(' ');
-            let (Some(skill), Some(able), Some(when)) = (words.next(), words.next(), words.next()) else { continue };
+            let (Some(skill), Some(able), Some(when)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
             let Ok(when) = when.parse::<i64>() else { continue };
             if !(0..BELIEVED_FOR).contains(&now.saturating_sub(when)) {
                 continue;
@@ -135,7 +144,10 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(crate) fn new(cache: Cache) -> Self {
-        Self { cache, known: Mutex::default() }
+        Self {
+            cache,
+            known: Mutex::default(),
+        }
     }
 
     /// The host of a URL.
@@ -157,7 +169,9 @@ mod tests {
         let hosts = Hosts::new(Cache::new(folder.path()));
         let url = WebUrl::parse("https://files.example.org/a/b.whl").unwrap();
         let host = hosts.of(&url);
-        let Attempt::Try(guard) = host.metadata.attempt().await else { panic!("nobody knows yet") };
+        let Attempt::Try(guard) = host.metadata.attempt().await else {
+            panic!("nobody knows yet")
+        };
         let waiting = tokio::spawn({
             let host = Arc::clone(&host);
             async move { matches!(host.metadata.attempt().await, Attempt::Skip) }
@@ -177,7 +191,11 @@ mod tests {
         let cache = Cache::new(folder.path());
         let path = cache.host("https://files.example.org");
         let old = Timestamp::now().as_second() - 2 * BELIEVED_FOR;
-        cache::write(&path, format!("metadata no {old}\nranges\n\u{0}\nranges yes soon\n").as_bytes()).unwrap();
+        cache::write(
+            &path,
+            format!("metadata no {old}\nranges\n\u{0}\nranges yes soon\n").as_bytes(),
+        )
+        .unwrap();
         let host = Hosts::new(cache).of(&WebUrl::parse("https://files.example.org/x").unwrap());
         assert_eq!((host.metadata.known(), host.ranges.known()), (None, None));
     }

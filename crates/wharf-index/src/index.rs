@@ -123,14 +123,21 @@ impl PypiIndex {
             archives: OnceMap::default(),
             repositories: OnceMap::default(),
         };
-        Self { shared: Arc::new(shared), built: Arc::default(), ancestors: Arc::from([]) }
+        Self {
+            shared: Arc::new(shared),
+            built: Arc::default(),
+            ancestors: Arc::from([]),
+        }
     }
 
     /// The same index, asking again for pages that are fresh in the cache. To be called before anything is asked.
     #[must_use]
     pub fn with_refresh(self, refresh: Refresh) -> Self {
         match Arc::try_unwrap(self.shared) {
-            Ok(shared) => Self { shared: Arc::new(Shared { refresh, ..shared }), ..self },
+            Ok(shared) => Self {
+                shared: Arc::new(Shared { refresh, ..shared }),
+                ..self
+            },
             Err(shared) => Self { shared, ..self },
         }
     }
@@ -143,7 +150,11 @@ impl PypiIndex {
     /// The handle for the environment in which `label` is built.
     pub(crate) fn nested(&self, label: &str) -> Self {
         let ancestors = self.ancestors.iter().cloned().chain([label.to_owned()]).collect();
-        Self { shared: Arc::clone(&self.shared), built: Arc::default(), ancestors }
+        Self {
+            shared: Arc::clone(&self.shared),
+            built: Arc::default(),
+            ancestors,
+        }
     }
 
     /// Every release of a package that the configured places offer.
@@ -158,9 +169,16 @@ impl PypiIndex {
     ///
     /// # Errors
     /// As [`releases`](Self::releases), and [`IndexError::UnknownIndex`].
-    pub async fn releases_from(&self, name: &PackageName, index: Option<&str>) -> Result<Arc<Releases>, IndexError> {
+    pub async fn releases_from(
+        &self,
+        name: &PackageName,
+        index: Option<&str>,
+    ) -> Result<Arc<Releases>, IndexError> {
         let key = (name.clone(), index.map(str::to_owned));
-        self.shared.releases.get_or(&key, || self.find_releases(name, index)).await
+        self.shared
+            .releases
+            .get_or(&key, || self.find_releases(name, index))
+            .await
     }
 
     /// The releases where they are at hand without the network and without waiting: in memory, or fresh in the cache.
@@ -197,7 +215,11 @@ impl PypiIndex {
 
     /// What a distribution requires where it is at hand without the network and without waiting.
     pub fn cached_requirements(&self, dist: &Dist) -> Option<Arc<Requirements>> {
-        if dist.needs_build() { self.stored_source_metadata(dist) } else { self.stored_wheel_metadata(dist) }
+        if dist.needs_build() {
+            self.stored_source_metadata(dist)
+        } else {
+            self.stored_wheel_metadata(dist)
+        }
     }
 
     /// Everything that a distribution says of itself.
@@ -207,13 +229,22 @@ impl PypiIndex {
     pub async fn metadata(&self, dist: &Dist) -> Result<Arc<CoreMetadata>, IndexError> {
         let requirements = self.requirements(dist).await?;
         let core = requirements.core();
-        core.map(Arc::new)
-            .map_err(|error| IndexError::Metadata { what: dist.label(), reason: error.to_string() })
+        core.map(Arc::new).map_err(|error| IndexError::Metadata {
+            what: dist.label(),
+            reason: error.to_string(),
+        })
     }
 
-    async fn find_releases(&self, name: &PackageName, index: Option<&str>) -> Result<Arc<Releases>, IndexError> {
+    async fn find_releases(
+        &self,
+        name: &PackageName,
+        index: Option<&str>,
+    ) -> Result<Arc<Releases>, IndexError> {
         if let Some(index) = index {
-            let unknown = || IndexError::UnknownIndex { name: name.clone(), index: index.to_owned() };
+            let unknown = || IndexError::UnknownIndex {
+                name: name.clone(),
+                index: index.to_owned(),
+            };
             let location = self.shared.locations.named(index).ok_or_else(unknown)?;
             let page = self.page(location, name).await?;
             return page.ok_or_else(|| self.unknown(name, vec![location]));
@@ -256,10 +287,13 @@ impl PypiIndex {
         let mut skipped: Vec<Skipped> = Vec::new();
         let mut status: Option<ProjectStatus> = None;
         let mut add = |place: Place, file: File| {
-            let number = places.iter().position(|known| *known == place).unwrap_or_else(|| {
-                places.push(place);
-                places.len() - 1
-            });
+            let number = places
+                .iter()
+                .position(|known| *known == place)
+                .unwrap_or_else(|| {
+                    places.push(place);
+                    places.len() - 1
+                });
             // The first place wins a file name: find-links before indexes, earlier ones before later ones.
             if let (Ok(number), true) = (u8::try_from(number), known.insert(file.filename.clone())) {
                 files.push((file, number));
@@ -282,21 +316,28 @@ impl PypiIndex {
     }
 
     fn unknown(&self, name: &PackageName, asked: Vec<&IndexLocation>) -> IndexError {
-        let mut tried: Vec<String> =
-            asked.into_iter().map(|index| format!("{} does not have it", index.label())).collect();
+        let mut tried: Vec<String> = asked
+            .into_iter()
+            .map(|index| format!("{} does not have it", index.label()))
+            .collect();
         let links = self.shared.locations.find_links.iter();
         tried.extend(links.map(|location| format!("`{location}` lists no archive of it")));
         if tried.is_empty() {
             tried.push("no index is configured".to_owned());
         }
-        IndexError::UnknownPackage { name: name.clone(), tried }
+        IndexError::UnknownPackage {
+            name: name.clone(),
+            tried,
+        }
     }
 
     /// Whether an error says that a file is not there, rather than that it could not be had.
     pub(crate) fn is_refusal(error: &NetError) -> bool {
         match error {
             NetError::NotFound { .. } | NetError::Unauthorized { .. } => true,
-            NetError::Status { status, .. } => (400..500).contains(status) && !matches!(status, 408 | 425 | 429),
+            NetError::Status { status, .. } => {
+                (400..500).contains(status) && !matches!(status, 408 | 425 | 429)
+            }
             _ => false,
         }
     }
@@ -304,6 +345,8 @@ impl PypiIndex {
 
 impl std::fmt::Debug for PypiIndex {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PypiIndex").field("locations", &self.shared.locations).finish_non_exhaustive()
+        f.debug_struct("PypiIndex")
+            .field("locations", &self.shared.locations)
+            .finish_non_exhaustive()
     }
 }

@@ -62,7 +62,9 @@ impl Releases {
         let fit = self.fit(suits.tags, suits.python);
         let usable = |position: usize| {
             let release = self.get(position)?;
-            let pick = fit.best(release, |file| file.yanked().is_none() && in_time(file, suits.cutoff));
+            let pick = fit.best(release, |file| {
+                file.yanked().is_none() && in_time(file, suits.cutoff)
+            });
             matches!(pick, Pick::Wheel(_) | Pick::Sdist(_)).then(|| release.version())
         };
         let mut prerelease = None;
@@ -103,11 +105,17 @@ impl PypiIndex {
             VersionInfo {
                 version: release.version().clone(),
                 uploaded: release.files().filter_map(FileRef::upload_time).min(),
-                yanked: if yanked { release.files().find_map(FileRef::yanked).map(str::to_owned) } else { None },
+                yanked: if yanked {
+                    release.files().find_map(FileRef::yanked).map(str::to_owned)
+                } else {
+                    None
+                },
                 usable: matches!(fit.best(release, |_| true), Pick::Wheel(_) | Pick::Sdist(_)),
             }
         };
-        let shown = version.or(latest.as_ref()).and_then(|version| releases.find(version));
+        let shown = version
+            .or(latest.as_ref())
+            .and_then(|version| releases.find(version));
         // A wheel even where it is for another platform: it says the same and needs no build.
         let file = shown.and_then(|release| release.wheels().next().or_else(|| release.sdist()));
         let metadata = match file.and_then(FileRef::dist) {
@@ -120,6 +128,11 @@ impl PypiIndex {
             },
             None => None,
         };
-        Ok(Info { name: name.clone(), versions: releases.iter().map(brief).collect(), latest, metadata })
+        Ok(Info {
+            name: name.clone(),
+            versions: releases.iter().map(brief).collect(),
+            latest,
+            metadata,
+        })
     }
 }

@@ -19,7 +19,9 @@ pub(crate) struct OnceMap<K, V> {
 
 impl<K, V> Default for OnceMap<K, V> {
     fn default() -> Self {
-        Self { cells: Mutex::default() }
+        Self {
+            cells: Mutex::default(),
+        }
     }
 }
 

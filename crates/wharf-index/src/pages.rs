@@ -32,7 +32,10 @@ impl PypiIndex {
         name: &PackageName,
     ) -> Result<Option<Arc<Releases>>, IndexError> {
         let key = (index.url.clone(), name.clone());
-        self.shared.pages.get_or(&key, || self.load_page(index, name)).await
+        self.shared
+            .pages
+            .get_or(&key, || self.load_page(index, name))
+            .await
     }
 
     /// The page where it is at hand and fresh: in memory or in the cache.
@@ -41,9 +44,15 @@ impl PypiIndex {
         if let Some(known) = self.shared.pages.get(&key) {
             return known.ok().flatten();
         }
-        let blob = self.stored_page(index, name).filter(|blob| self.may_use(blob.stamp(), name))?;
+        let blob = self
+            .stored_page(index, name)
+            .filter(|blob| self.may_use(blob.stamp(), name))?;
         let releases = Arc::new(releases(index, name, blob));
-        self.shared.pages.put(&key, Ok(Some(Arc::clone(&releases)))).ok().flatten()
+        self.shared
+            .pages
+            .put(&key, Ok(Some(Arc::clone(&releases))))
+            .ok()
+            .flatten()
     }
 
     fn stored_page(&self, index: &IndexLocation, name: &PackageName) -> Option<Blob> {
@@ -77,8 +86,17 @@ impl PypiIndex {
         if url.as_url().scheme() == "file" {
             return local_page(index, name, &url);
         }
-        let freshness = if self.shared.refresh.covers(name) { Freshness::Revalidate } else { Freshness::Default };
-        let request = Request { url: &url, accept: simple::ACCEPT, bucket: BUCKET, freshness };
+        let freshness = if self.shared.refresh.covers(name) {
+            Freshness::Revalidate
+        } else {
+            Freshness::Default
+        };
+        let request = Request {
+            url: &url,
+            accept: simple::ACCEPT,
+            bucket: BUCKET,
+            freshness,
+        };
         let answer = match self.shared.client.get_cached(request).await {
             Ok(answer) => answer,
             Err(NetError::NotFound { .. }) => return Ok(None),
@@ -101,10 +119,16 @@ impl PypiIndex {
             }
             return Ok(Some(Arc::new(releases(index, name, blob.restamped(stamp)))));
         }
-        let body = answer.body.bytes().map_err(IndexError::net(format!("could not look up `{name}`")))?;
+        let body = answer
+            .body
+            .bytes()
+            .map_err(IndexError::net(format!("could not look up `{name}`")))?;
         let blob = parse(answer.content_type, body, answer.url.clone(), name.clone(), stamp)
             .await
-            .map_err(|error| IndexError::Page { url: answer.url, error })?;
+            .map_err(|error| IndexError::Page {
+                url: answer.url,
+                error,
+            })?;
         keep(&path, &blob);
         Ok(Some(Arc::new(releases(index, name, blob))))
     }
@@ -124,14 +148,23 @@ async fn parse(
     let small = body.len() < LARGE;
     let work = move || {
         let page = simple::parse(content_type.as_deref(), &body, &base, &name)?;
-        let Page { files, skipped, status, .. } = page;
+        let Page {
+            files,
+            skipped,
+            status,
+            ..
+        } = page;
         let files: Vec<_> = files.into_iter().map(|file| (file, 0)).collect();
         let bytes = encode(&files, &skipped, status.as_ref(), stamp);
         // Dropping ten thousand parsed files is work too; it belongs here rather than to an async thread.
         drop(files);
         Ok(Blob::open(bytes).expect("what was just encoded can be opened"))
     };
-    if small { work() } else { wharf_sys::run_compute(work).await }
+    if small {
+        work()
+    } else {
+        wharf_sys::run_compute(work).await
+    }
 }
 
 fn keep(path: &Path, blob: &Blob) {
@@ -141,13 +174,25 @@ fn keep(path: &Path, blob: &Blob) {
 }
 
 /// An index that is a folder: `<root>/<name>/index.html`, or the archives themselves in `<root>/<name>/`.
-fn local_page(index: &IndexLocation, name: &PackageName, url: &WebUrl) -> Result<Option<Arc<Releases>>, IndexError> {
-    let unusable = |reason: &str| IndexError::Location { location: index.url.to_string(), reason: reason.to_owned() };
-    let folder = url.as_url().to_file_path().map_err(|()| unusable("it is no local path"))?;
+fn local_page(
+    index: &IndexLocation,
+    name: &PackageName,
+    url: &WebUrl,
+) -> Result<Option<Arc<Releases>>, IndexError> {
+    let unusable = |reason: &str| IndexError::Location {
+        location: index.url.to_string(),
+        reason: reason.to_owned(),
+    };
+    let folder = url
+        .as_url()
+        .to_file_path()
+        .map_err(|()| unusable("it is no local path"))?;
     let path = folder.join("index.html");
     let page = match std::fs::read(&path) {
-        Ok(bytes) => simple::parse_html(&bytes, url, name)
-            .map_err(|error| IndexError::Page { url: url.clone(), error })?,
+        Ok(bytes) => simple::parse_html(&bytes, url, name).map_err(|error| IndexError::Page {
+            url: url.clone(),
+            error,
+        })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
             let names = crate::find_links::list(&folder).map_err(IndexError::disk("read", &folder))?;
             crate::find_links::page_of(&folder, &names, name)

@@ -74,7 +74,11 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 impl PartialWheel {
     /// A wheel of `total` bytes of which nothing is at hand yet.
     pub fn new(total: u64) -> Self {
-        Self { total, parts: Vec::new(), entry: None }
+        Self {
+            total,
+            parts: Vec::new(),
+            entry: None,
+        }
     }
 
     /// Adds the bytes that start at `at`.
@@ -104,13 +108,17 @@ impl PartialWheel {
             Some(entry) => entry.clone(),
             None => {
                 let tail = self.tail();
-                let Some(bytes) = self.part(tail.clone()) else { return Ok(Step::Need(tail)) };
+                let Some(bytes) = self.part(tail.clone()) else {
+                    return Ok(Step::Need(tail));
+                };
                 let range = match find_directory(bytes, tail.start)? {
                     End::Directory(range) => range,
                     End::Zip64At(at) => {
                         let end = at.checked_add(56).filter(|end| *end <= self.total);
                         let range = at..end.ok_or(ZipError::Malformed("its zip64 end lies outside"))?;
-                        let Some(bytes) = self.part(range.clone()) else { return Ok(Step::Need(range)) };
+                        let Some(bytes) = self.part(range.clone()) else {
+                            return Ok(Step::Need(range));
+                        };
                         zip64_directory(bytes)?
                     }
                 };
@@ -120,7 +128,9 @@ impl PartialWheel {
                 if range.end - range.start > LARGEST {
                     return Err(ZipError::TooLarge("directory"));
                 }
-                let Some(bytes) = self.part(range.clone()) else { return Ok(Step::Need(range)) };
+                let Some(bytes) = self.part(range.clone()) else {
+                    return Ok(Step::Need(range));
+                };
                 let entry = find_metadata(bytes, name, version)?;
                 self.entry = Some(entry.clone());
                 entry
@@ -135,13 +145,23 @@ impl PartialWheel {
         }
         // The local header repeats the name and may have other extra fields; a kilobyte covers both in practice.
         let margin = 30 + 1024 + entry.compressed;
-        let end = entry.header.checked_add(margin).ok_or(ZipError::Malformed("an entry lies outside"))?;
+        let end = entry
+            .header
+            .checked_add(margin)
+            .ok_or(ZipError::Malformed("an entry lies outside"))?;
+        if entry.header.saturating_add(30) > self.total {
+            return Err(ZipError::Malformed("an entry lies outside"));
+        }
         let range = entry.header..end.min(self.total);
-        let Some(bytes) = self.part(range.clone()) else { return Ok(Step::Need(range)) };
+        let Some(bytes) = self.part(range.clone()) else {
+            return Ok(Step::Need(range));
+        };
         if u32_at(bytes, 0) != Some(0x0403_4b50) {
             return Err(ZipError::Malformed("an entry has no local header"));
         }
-        let names = u16_at(bytes, 26).zip(u16_at(bytes, 28)).ok_or(ZipError::Malformed("a local header is cut"))?;
+        let names = u16_at(bytes, 26)
+            .zip(u16_at(bytes, 28))
+            .ok_or(ZipError::Malformed("a local header is cut"))?;
         let start = 30 + u64::from(names.0) + u64::from(names.1);
         let data = entry.header + start..entry.header + start + entry.compressed;
         if data.end > self.total {
@@ -166,7 +186,8 @@ fn find_directory(tail: &[u8], base: u64) -> Result<End, ZipError> {
         .rev()
         .find(|at| {
             let comment = u16_at(tail, at + 20).map(usize::from);
-            u32_at(tail, *at) == Some(0x0605_4b50) && comment.is_some_and(|length| at + 22 + length == tail.len())
+            u32_at(tail, *at) == Some(0x0605_4b50)
+                && comment.is_some_and(|length| at + 22 + length == tail.len())
         })
         .ok_or(malformed)?;
     let cut = ZipError::Malformed("its end record is cut");
@@ -175,7 +196,9 @@ fn find_directory(tail: &[u8], base: u64) -> Result<End, ZipError> {
     let entries = u16_at(tail, at + 10);
     if size == u32::MAX || start == u32::MAX || entries == Some(u16::MAX) {
         // The locator stands right before the end record.
-        let locator = at.checked_sub(20).filter(|at| u32_at(tail, *at) == Some(0x0706_4b50));
+        let locator = at
+            .checked_sub(20)
+            .filter(|at| u32_at(tail, *at) == Some(0x0706_4b50));
         if let Some(locator) = locator {
             let record = u64_at(tail, locator + 8).ok_or(ZipError::Malformed("its zip64 locator is cut"))?;
             return Ok(End::Zip64At(record));
@@ -253,16 +276,23 @@ fn read_entry(record: &[u8], extra: &[u8]) -> Option<Entry> {
 
 /// Whether a path is `{name}-{version}.dist-info/METADATA` for this project, however either is spelled.
 pub(crate) fn is_own_metadata(path: &[u8], name: &PackageName, version: &Version) -> bool {
-    let Some(folder) = path.strip_suffix(b"/METADATA") else { return false };
+    let Some(folder) = path.strip_suffix(b"/METADATA") else {
+        return false;
+    };
     is_own_dist_info(folder, name, version)
 }
 
 /// Whether a folder is `{name}-{version}.dist-info` for this project, however either is spelled.
 pub(crate) fn is_own_dist_info(folder: &[u8], name: &PackageName, version: &Version) -> bool {
-    let Some(stem) = folder.strip_suffix(b".dist-info").and_then(|stem| std::str::from_utf8(stem).ok()) else {
+    let Some(stem) = folder
+        .strip_suffix(b".dist-info")
+        .and_then(|stem| std::str::from_utf8(stem).ok())
+    else {
         return false;
     };
-    let Some((its_name, its_version)) = stem.rsplit_once('-') else { return false };
+    let Some((its_name, its_version)) = stem.rsplit_once('-') else {
+        return false;
+    };
     PackageName::pypi(its_name).is_ok_and(|its_name| its_name == *name)
         && pypi::parse_version(its_version).is_ok_and(|its_version| its_version == *version)
 }
@@ -281,12 +311,16 @@ fn inflate(data: &[u8], entry: &Entry) -> Result<Vec<u8>, ZipError> {
         other => return Err(ZipError::Compression(other)),
     }
     if content.len() as u64 != entry.size {
-        return Err(ZipError::Malformed("its metadata has another size than announced"));
+        return Err(ZipError::Malformed(
+            "its metadata has another size than announced",
+        ));
     }
     let mut crc = flate2::Crc::new();
     crc.update(&content);
     if crc.sum() != entry.crc {
-        return Err(ZipError::Malformed("its metadata has another checksum than announced"));
+        return Err(ZipError::Malformed(
+            "its metadata has another checksum than announced",
+        ));
     }
     Ok(content)
 }
@@ -304,13 +338,19 @@ mod tests {
     }
 
     fn read(bytes: &[u8], name: &str, version: &str) -> Result<(Vec<u8>, usize), ZipError> {
-        let (name, version) = (PackageName::pypi(name).unwrap(), pypi::parse_version(version).unwrap());
+        let (name, version) = (
+            PackageName::pypi(name).unwrap(),
+            pypi::parse_version(version).unwrap(),
+        );
         let mut wheel = PartialWheel::new(bytes.len() as u64);
         for requests in 0..8 {
             match wheel.metadata(&name, &version)? {
                 Step::Done(content) => return Ok((content, requests)),
                 Step::Need(range) => {
-                    assert!(range.end <= bytes.len() as u64 && range.start <= range.end, "{range:?}");
+                    assert!(
+                        range.end <= bytes.len() as u64 && range.start <= range.end,
+                        "{range:?}"
+                    );
                     let part = Bytes::copy_from_slice(&bytes[range.start as usize..range.end as usize]);
                     wheel.add(range.start, part);
                 }
@@ -322,14 +362,22 @@ mod tests {
     #[test]
     fn a_small_wheel_takes_one_request() {
         let (metadata, requests) = read(&wheel(), "some-thing", "1.0.0").unwrap();
-        assert!(String::from_utf8(metadata).unwrap().contains("Requires-Dist: b>=1"));
+        assert!(
+            String::from_utf8(metadata)
+                .unwrap()
+                .contains("Requires-Dist: b>=1")
+        );
         assert_eq!(requests, 1);
     }
 
     #[test]
     fn a_large_one_takes_two() {
-        let noise: String = (0..60_000u64).map(|at| format!("{:x}", at.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
-        let package = Package::new("big", "2").file("big/noise.txt", &noise).file("zzz/noise.txt", &noise);
+        let noise: String = (0..60_000u64)
+            .map(|at| format!("{:x}", at.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            .collect();
+        let package = Package::new("big", "2")
+            .file("big/noise.txt", &noise)
+            .file("zzz/noise.txt", &noise);
         let bytes = package.build().remove(0).1;
         let (metadata, requests) = read(&bytes, "big", "2").unwrap();
         assert!(String::from_utf8(metadata).unwrap().contains("Name: big"));
@@ -339,13 +387,19 @@ mod tests {
     #[test]
     fn another_projects_metadata_is_not_taken() {
         assert_eq!(read(&wheel(), "other", "1.0").unwrap_err(), ZipError::NoMetadata);
-        assert_eq!(read(&wheel(), "some-thing", "1.1").unwrap_err(), ZipError::NoMetadata);
+        assert_eq!(
+            read(&wheel(), "some-thing", "1.1").unwrap_err(),
+            ZipError::NoMetadata
+        );
     }
 
     #[test]
     fn what_is_no_archive_is_said_to_be_none() {
         for bytes in [&b""[..], b"PK", b"<html>no wheel here</html>", &wheel()[..200]] {
-            assert!(matches!(read(bytes, "some-thing", "1.0"), Err(ZipError::Malformed(_))));
+            assert!(matches!(
+                read(bytes, "some-thing", "1.0"),
+                Err(ZipError::Malformed(_))
+            ));
         }
     }
 

@@ -31,7 +31,12 @@ pub struct IndexLocation {
 impl IndexLocation {
     /// An index without a name.
     pub fn new(url: WebUrl) -> Self {
-        Self { name: None, url, explicit: false, default: false }
+        Self {
+            name: None,
+            url,
+            explicit: false,
+            default: false,
+        }
     }
 
     /// What it is called in messages: its name, else its URL.
@@ -77,7 +82,10 @@ impl Locations {
 
     /// The index that is called `name` or has this URL.
     pub(crate) fn named(&self, name: &str) -> Option<&IndexLocation> {
-        let by_name = self.indexes.iter().find(|index| index.name.as_deref() == Some(name));
+        let by_name = self
+            .indexes
+            .iter()
+            .find(|index| index.name.as_deref() == Some(name));
         by_name.or_else(|| {
             let same = |index: &&IndexLocation| {
                 let shown = index.url.to_string();
@@ -99,7 +107,10 @@ mod tests {
     #[test]
     fn pages_have_one_slash_between_and_one_behind() {
         for root in ["https://example.org/simple", "https://example.org/simple/"] {
-            assert_eq!(index(root).page("six").unwrap().expose(), "https://example.org/simple/six/");
+            assert_eq!(
+                index(root).page("six").unwrap().expose(),
+                "https://example.org/simple/six/"
+            );
         }
         let private = index("https://me:pw@example.org/simple").page("six").unwrap();
         assert_eq!(private.expose(), "https://me:pw@example.org/simple/six/");
@@ -109,15 +120,25 @@ mod tests {
     fn the_default_comes_last_and_explicit_ones_not_at_all() {
         let mut locations = Locations {
             indexes: vec![
-                IndexLocation { default: true, ..index("https://a.example.org/") },
-                IndexLocation { explicit: true, name: Some("torch".into()), ..index("https://b.example.org/") },
+                IndexLocation {
+                    default: true,
+                    ..index("https://a.example.org/")
+                },
+                IndexLocation {
+                    explicit: true,
+                    name: Some("torch".into()),
+                    ..index("https://b.example.org/")
+                },
                 index("https://c.example.org/"),
             ],
             ..Locations::default()
         };
         let order: Vec<_> = locations.implicit().map(|index| index.url.to_string()).collect();
         assert_eq!(order, ["https://c.example.org/", "https://a.example.org/"]);
-        assert_eq!(locations.named("torch").unwrap().url.to_string(), "https://b.example.org/");
+        assert_eq!(
+            locations.named("torch").unwrap().url.to_string(),
+            "https://b.example.org/"
+        );
         assert!(locations.named("https://b.example.org").is_some());
         assert!(locations.named("nothing").is_none());
         locations.no_index = true;

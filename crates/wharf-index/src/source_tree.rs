@@ -40,7 +40,10 @@ impl PypiIndex {
     /// The metadata of what has no wheel of its own.
     pub(crate) async fn source_metadata(&self, dist: &Dist) -> Result<Arc<Requirements>, IndexError> {
         let key = dist.key();
-        self.built.metadata.get_or(&key, || self.load_source_metadata(dist)).await
+        self.built
+            .metadata
+            .get_or(&key, || self.load_source_metadata(dist))
+            .await
     }
 
     /// The same where it is at hand: in memory or in the cache. Directories change, so they never are.
@@ -67,7 +70,10 @@ impl PypiIndex {
             return Ok(found);
         }
         Err(IndexError::Mismatch {
-            what: dist.file.as_ref().map_or_else(|| dist.label(), |file| file.filename.clone()),
+            what: dist
+                .file
+                .as_ref()
+                .map_or_else(|| dist.label(), |file| file.filename.clone()),
             expected: dist.label(),
             found: format!("{} {}", found.name(), found.version()),
         })
@@ -98,12 +104,19 @@ impl PypiIndex {
     }
 
     /// The metadata that a build gave; where it gave a whole wheel, that is kept for the installation.
-    async fn made_metadata(&self, what: &str, tree: &SourceTree, made: &Made) -> Result<Requirements, IndexError> {
+    async fn made_metadata(
+        &self,
+        what: &str,
+        tree: &SourceTree,
+        made: &Made,
+    ) -> Result<Requirements, IndexError> {
         match made.what {
             MadeKind::Metadata => {
                 let bytes = std::fs::read(&made.path).map_err(IndexError::disk("read", &made.path))?;
-                Requirements::parse(&bytes)
-                    .map_err(|error| IndexError::Metadata { what: what.to_owned(), reason: error.to_string() })
+                Requirements::parse(&bytes).map_err(|error| IndexError::Metadata {
+                    what: what.to_owned(),
+                    reason: error.to_string(),
+                })
             }
             MadeKind::Wheel => {
                 let dist = dist_of_wheel(what, &made.path)?;
@@ -155,7 +168,12 @@ impl PypiIndex {
     }
 
     fn built_key(&self, key: &str, kind: Kind) -> String {
-        let identity = self.shared.builder.as_ref().map(|builder| builder.identity()).unwrap_or_default();
+        let identity = self
+            .shared
+            .builder
+            .as_ref()
+            .map(|builder| builder.identity())
+            .unwrap_or_default();
         format!("built {kind:?} {identity} {key}")
     }
 
@@ -168,9 +186,15 @@ impl PypiIndex {
                 };
                 self.unpacked(dist, file, subdirectory).await
             }
-            (None, Source::Git { url, commit, subdirectory, .. }) => {
-                self.checkout(url, commit, subdirectory.as_deref()).await
-            }
+            (
+                None,
+                Source::Git {
+                    url,
+                    commit,
+                    subdirectory,
+                    ..
+                },
+            ) => self.checkout(url, commit, subdirectory.as_deref()).await,
             (None, Source::Directory { path, editable }) => self.directory(path, *editable),
             (None, other) => Err(IndexError::Location {
                 location: dist.label(),
@@ -205,13 +229,20 @@ impl PypiIndex {
             drop(permit);
             done
         });
-        unpacked.await.map_err(IndexError::unpack(file.filename.clone()))?;
+        unpacked
+            .await
+            .map_err(IndexError::unpack(file.filename.clone()))?;
         let root = below(&top(&target), subdirectory, &file.filename)?;
         let key = match subdirectory {
             Some(folder) => format!("{} {folder}", archive.sha256),
             None => archive.sha256.to_string(),
         };
-        Ok(SourceTree { root, key, kind: Kind::Wheel, _scratch: Some(scratch) })
+        Ok(SourceTree {
+            root,
+            key,
+            kind: Kind::Wheel,
+            _scratch: Some(scratch),
+        })
     }
 
     /// A local directory as it is now.
@@ -226,7 +257,12 @@ impl PypiIndex {
         }
         let kind = if editable { Kind::Editable } else { Kind::Wheel };
         let key = format!("directory {} {:016x}", root.display(), fingerprint(&root, kind));
-        Ok(SourceTree { root, key, kind, _scratch: None })
+        Ok(SourceTree {
+            root,
+            key,
+            kind,
+            _scratch: None,
+        })
     }
 }
 
@@ -253,7 +289,9 @@ fn is_mutable(source: &Source) -> bool {
 
 /// The one folder in an unpacked archive, or the archive's root where there are several things in it.
 fn top(unpacked: &Path) -> PathBuf {
-    let Ok(entries) = std::fs::read_dir(unpacked) else { return unpacked.to_owned() };
+    let Ok(entries) = std::fs::read_dir(unpacked) else {
+        return unpacked.to_owned();
+    };
     let mut folders = Vec::new();
     for entry in entries.flatten() {
         let path = entry.path();
@@ -266,18 +304,35 @@ fn top(unpacked: &Path) -> PathBuf {
             false => {}
         }
     }
-    if folders.len() == 1 { folders.remove(0) } else { unpacked.to_owned() }
+    if folders.len() == 1 {
+        folders.remove(0)
+    } else {
+        unpacked.to_owned()
+    }
 }
 
 /// A folder of a tree.
 pub(crate) fn below(root: &Path, subdirectory: Option<&str>, what: &str) -> Result<PathBuf, IndexError> {
-    let Some(subdirectory) = subdirectory else { return Ok(root.to_owned()) };
-    let unusable = |reason: String| IndexError::Location { location: format!("{what}#subdirectory={subdirectory}"), reason };
-    let path = wharf_core::SafePath::new(subdirectory).map_err(|error| unusable(error.to_string()))?.below(root);
+    let Some(subdirectory) = subdirectory else {
+        return Ok(root.to_owned());
+    };
+    let unusable = |reason: String| IndexError::Location {
+        location: format!("{what}#subdirectory={subdirectory}"),
+        reason,
+    };
+    let path = wharf_core::SafePath::new(subdirectory)
+        .map_err(|error| unusable(error.to_string()))?
+        .below(root);
     // A link in the archive must not lead elsewhere.
-    let real = path.canonicalize().map_err(|_| unusable("it has no such folder".to_owned()))?;
+    let real = path
+        .canonicalize()
+        .map_err(|_| unusable("it has no such folder".to_owned()))?;
     let inside = root.canonicalize().is_ok_and(|root| real.starts_with(root)) && real.is_dir();
-    if inside { Ok(real) } else { Err(unusable("it has no such folder".to_owned())) }
+    if inside {
+        Ok(real)
+    } else {
+        Err(unusable("it has no such folder".to_owned()))
+    }
 }
 
 /// What a tree says of itself so that no build could change it.
@@ -295,15 +350,29 @@ fn static_metadata(root: &Path) -> Option<Requirements> {
 
 fn dist_of_wheel(what: &str, path: &Path) -> Result<Dist, IndexError> {
     let filename = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = WheelName::parse(&filename)
-        .map_err(|error| IndexError::Metadata { what: what.to_owned(), reason: format!("`{filename}` {error}") })?;
-    let source = Source::File { path: filename.into_owned() };
+    let name = WheelName::parse(&filename).map_err(|error| IndexError::Metadata {
+        what: what.to_owned(),
+        reason: format!("`{filename}` {error}"),
+    })?;
+    let source = Source::File {
+        path: filename.into_owned(),
+    };
     Ok(Dist::tree(name.name, name.version, source))
 }
 
 /// Folders that no build reads.
 const IGNORED: [&str; 12] = [
-    ".git", ".hg", ".svn", ".venv", "venv", ".wharf", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache",
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "venv",
+    ".wharf",
+    "__pycache__",
+    "node_modules",
+    ".tox",
+    ".nox",
+    ".mypy_cache",
     ".pytest_cache",
 ];
 
@@ -322,14 +391,20 @@ fn fingerprint(root: &Path, kind: Kind) -> u64 {
 
 fn walk(root: &Path, folder: &Path, kind: Kind, depth: usize, facts: &mut Vec<String>) {
     let deepest = if kind == Kind::Editable { 3 } else { 40 };
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
-        let Ok(file_type) = entry.file_type() else { continue };
+        let Ok(file_type) = entry.file_type() else {
+            continue;
+        };
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         // What builds leave behind must not make the next build look different.
-        let is_product = name.ends_with(".egg-info") || name.ends_with(".pyc") || (depth == 0 && (name == "build" || name == "dist"));
+        let is_product = name.ends_with(".egg-info")
+            || name.ends_with(".pyc")
+            || (depth == 0 && (name == "build" || name == "dist"));
         if IGNORED.contains(&&*name) || is_product {
             continue;
         }
@@ -341,7 +416,10 @@ fn walk(root: &Path, folder: &Path, kind: Kind, depth: usize, facts: &mut Vec<St
         } else if kind == Kind::Wheel
             && let Ok(meta) = entry.metadata()
         {
-            let changed = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            let changed = meta
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             facts.push(format!("{shown} {} {changed:?}", meta.len()));
         }
     }

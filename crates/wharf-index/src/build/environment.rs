@@ -6,20 +6,69 @@ use std::path::{Path, PathBuf};
 
 /// Variables that pass as they are.
 const PASSED: [&str; 38] = [
-    "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR", "TEMP", "TMP",
-    "CC", "CXX", "CPP", "AR", "AS", "LD", "NM", "RANLIB", "STRIP", "FC", "F77",
-    "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "FFLAGS", "LIBRARY_PATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH",
-    "CPATH", "LD_LIBRARY_PATH", "MAKEFLAGS", "ARCHFLAGS", "MACOSX_DEPLOYMENT_TARGET", "SDKROOT", "RUSTFLAGS",
-    "CARGO_HOME", "RUSTUP_HOME", "JAVA_HOME", "SYSTEMROOT", "COMSPEC",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "CC",
+    "CXX",
+    "CPP",
+    "AR",
+    "AS",
+    "LD",
+    "NM",
+    "RANLIB",
+    "STRIP",
+    "FC",
+    "F77",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CPPFLAGS",
+    "LDFLAGS",
+    "FFLAGS",
+    "LIBRARY_PATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "CPATH",
+    "LD_LIBRARY_PATH",
+    "MAKEFLAGS",
+    "ARCHFLAGS",
+    "MACOSX_DEPLOYMENT_TARGET",
+    "SDKROOT",
+    "RUSTFLAGS",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "JAVA_HOME",
+    "SYSTEMROOT",
+    "COMSPEC",
 ];
 
 /// Variables that pass where they begin so.
-const PREFIXES: [&str; 10] =
-    ["LC_", "PKG_CONFIG", "CMAKE_", "NPY_", "MESON_", "NINJA", "SETUPTOOLS_", "SSL_CERT_", "CUDA_", "CARGO_BUILD_"];
+const PREFIXES: [&str; 10] = [
+    "LC_",
+    "PKG_CONFIG",
+    "CMAKE_",
+    "NPY_",
+    "MESON_",
+    "NINJA",
+    "SETUPTOOLS_",
+    "SSL_CERT_",
+    "CUDA_",
+    "CARGO_BUILD_",
+];
 
 /// Variables for the way to the network, in either case.
-const NETWORK: [&str; 6] =
-    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+const NETWORK: [&str; 6] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+];
 
 /// The variables of a build.
 ///
@@ -57,7 +106,9 @@ pub(crate) fn variables(
     let named = |name: &str| kept.iter().any(|(known, _)| known == name);
     // Rust's toolchain lies in the home directory that the build does not see; its credentials lie in `.cargo`, which
     // is therefore not passed on.
-    let toolchain = own_home.map(|home| home.join(".rustup")).filter(|path| path.is_dir() && !named("RUSTUP_HOME"));
+    let toolchain = own_home
+        .map(|home| home.join(".rustup"))
+        .filter(|path| path.is_dir() && !named("RUSTUP_HOME"));
     let fixed_time = (!named("SOURCE_DATE_EPOCH")).then(|| OsString::from("315532800"));
     kept.extend(toolchain.map(|path| ("RUSTUP_HOME".into(), path.into_os_string())));
     kept.extend(fixed_time.map(|time| ("SOURCE_DATE_EPOCH".into(), time)));
@@ -103,9 +154,13 @@ mod tests {
         assert_eq!(value("LC_ALL").unwrap(), "C.UTF-8");
         assert_eq!(value("https_proxy").unwrap(), "http://127.0.0.1:3128");
         assert_eq!(value("SOURCE_DATE_EPOCH").unwrap(), "315532800");
-        for secret in
-            ["AWS_SECRET_ACCESS_KEY", "WHARF_INDEX_PRIVATE_PASSWORD", "GITHUB_TOKEN", "PYTHONPATH", "CARGO_REGISTRY_TOKEN"]
-        {
+        for secret in [
+            "AWS_SECRET_ACCESS_KEY",
+            "WHARF_INDEX_PRIVATE_PASSWORD",
+            "GITHUB_TOKEN",
+            "PYTHONPATH",
+            "CARGO_REGISTRY_TOKEN",
+        ] {
             assert_eq!(value(secret), None, "{secret}");
         }
     }

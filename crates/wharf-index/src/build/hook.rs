@@ -112,11 +112,17 @@ impl Call<'_> {
         let message = serde_json::to_vec(&message).expect("texts and paths of this process are valid JSON");
         std::fs::write(&request, message).map_err(IndexError::disk("write", &request))?;
         let status = self.process(&[&script, &request], &home, &log).await?;
-        let reply = crate::cache::read(&answer).and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
+        let reply =
+            crate::cache::read(&answer).and_then(|bytes| serde_json::from_slice::<Reply>(&bytes).ok());
         match reply {
-            Some(Reply { error: Some(error), .. }) => Err(self.failure(hook, format!("failed with {error}"), &log)),
+            Some(Reply {
+                error: Some(error), ..
+            }) => Err(self.failure(hook, format!("failed with {error}"), &log)),
             Some(Reply { missing: true, .. }) => Ok(Answer::Missing),
-            Some(Reply { requires: Some(requires), .. }) => Ok(Answer::Requires(requires)),
+            Some(Reply {
+                requires: Some(requires),
+                ..
+            }) => Ok(Answer::Requires(requires)),
             Some(Reply { name: Some(name), .. }) => Ok(Answer::Made(name)),
             Some(_) => Err(self.failure(hook, "answered nothing".to_owned(), &log)),
             None => Err(self.failure(hook, format!("ended without an answer ({status})"), &log)),
@@ -133,7 +139,12 @@ impl Call<'_> {
             .args(arguments)
             .current_dir(self.tree)
             .env_clear()
-            .envs(variables(std::env::vars_os(), home, prefix, &self.environment.path_dirs))
+            .envs(variables(
+                std::env::vars_os(),
+                home,
+                prefix,
+                &self.environment.path_dirs,
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output))
             .stderr(Stdio::from(errors))
@@ -170,7 +181,11 @@ struct Group(Child);
 impl Drop for Group {
     fn drop(&mut self) {
         #[cfg(unix)]
-        if let Some(pid) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        if let Some(pid) = self
+            .0
+            .id()
+            .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        {
             // It may have ended between the question and the signal: then there is nothing to end.
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
         }
@@ -179,8 +194,17 @@ impl Drop for Group {
 
 /// Keeps a log where it outlives the build.
 fn keep(logs: &Path, what: &str, hook: Hook, bytes: &[u8]) -> Option<PathBuf> {
-    let name: String =
-        what.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(100).collect();
+    let name: String = what
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(100)
+        .collect();
     let now = wharf_core::Timestamp::now().as_millisecond();
     let path = logs.join(format!("{name}-{}-{now}.log", hook.as_str()));
     crate::cache::write(&path, bytes).ok().map(|()| path)

@@ -65,7 +65,9 @@ pub struct BuildEnvironment {
 
 impl fmt::Debug for BuildEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BuildEnvironment").field("python", &self.python).finish_non_exhaustive()
+        f.debug_struct("BuildEnvironment")
+            .field("python", &self.python)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,7 +176,10 @@ impl Explain for BuildError {
                 vec!["choose a version of one of them that has a wheel for this platform".to_owned()]
             }
             BuildError::NotBuildable { .. } => {
-                vec!["check that the path is that of a Python project (`pyproject.toml` or `setup.py`)".to_owned()]
+                vec![
+                    "check that the path is that of a Python project (`pyproject.toml` or `setup.py`)"
+                        .to_owned(),
+                ]
             }
         }
     }
@@ -189,12 +194,15 @@ impl Builder for NoBuilds {
         "none".to_owned()
     }
 
-    fn environment<'a>(&'a self, request: EnvironmentRequest) -> BoxFuture<'a, Result<BuildEnvironment, Cause>> {
-        let error = crate::error::IndexError::NoBuilder { what: request.label, reason: self.0.clone() };
+    fn environment<'a>(
+        &'a self,
+        request: EnvironmentRequest,
+    ) -> BoxFuture<'a, Result<BuildEnvironment, Cause>> {
+        let error = crate::error::IndexError::NoBuilder {
+            what: request.label,
+            reason: self.0.clone(),
+        };
         let error: Cause = Arc::new(error);
         Box::pin(async move { Err(error) })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -55,7 +55,10 @@ impl PypiIndex {
     /// Learns a source tree's metadata: by the hook for it, else by building the wheel, which is then the result.
     pub(crate) async fn prepare(&self, what: &str, tree: &Path, kind: Kind) -> Result<Made, IndexError> {
         let session = Session::new(self, what, tree)?;
-        session.told(session.prepare(kind)).await.map(|(path, what)| session.made(path, what))
+        session
+            .told(session.prepare(kind))
+            .await
+            .map(|(path, what)| session.made(path, what))
     }
 
     /// Builds a wheel of a source tree.
@@ -70,7 +73,11 @@ impl<'a> Session<'a> {
     fn new(index: &'a PypiIndex, what: &'a str, tree: &'a Path) -> Result<Self, IndexError> {
         if index.ancestors.iter().any(|ancestor| ancestor == what) {
             let chain = index.ancestors.iter().cloned().chain([what.to_owned()]).collect();
-            return Err(BuildError::Cycle { what: what.to_owned(), chain }.into());
+            return Err(BuildError::Cycle {
+                what: what.to_owned(),
+                chain,
+            }
+            .into());
         }
         let system = build_system(tree).map_err(|reason| not_buildable(what, reason))?;
         let backend_path = system.backend_path.iter().map(|path| match path {
@@ -88,20 +95,30 @@ impl<'a> Session<'a> {
     }
 
     fn made(self, path: PathBuf, what: MadeKind) -> Made {
-        Made { path, what, _scratch: self.scratch }
+        Made {
+            path,
+            what,
+            _scratch: self.scratch,
+        }
     }
 
     /// Announces the build while it runs.
     async fn told<T>(&self, work: impl Future<Output = Result<T, IndexError>>) -> Result<T, IndexError> {
         let id = TaskId::new();
         let sinks = &self.index.shared.sinks;
-        sinks.emit(Event::BuildStarted { id, package: self.what.to_owned() });
+        sinks.emit(Event::BuildStarted {
+            id,
+            package: self.what.to_owned(),
+        });
         sinks.emit(Event::detail(format!(
             "building {} runs its own code, which is isolated from the project but not confined",
             self.what
         )));
         // Ended by the guard, so that a cancelled build ends in the output too.
-        let _ended = Ended { index: self.index, id };
+        let _ended = Ended {
+            index: self.index,
+            id,
+        };
         work.await
     }
 
@@ -137,7 +154,9 @@ impl<'a> Session<'a> {
         match self.call(environment, hook, Some(&folder)).await? {
             Answer::Made(name) if name.ends_with(".whl") => self.inside(&folder, &name),
             Answer::Made(name) => Err(self.misbehaved(&format!("built `{name}`, which is no wheel"))),
-            Answer::Missing if kind == Kind::Editable => Err(self.misbehaved("cannot make editable installs (PEP 660)")),
+            Answer::Missing if kind == Kind::Editable => {
+                Err(self.misbehaved("cannot make editable installs (PEP 660)"))
+            }
             Answer::Missing => Err(self.misbehaved("cannot build wheels (PEP 517)")),
             Answer::Requires(_) => Err(self.misbehaved("answers another hook than it was asked")),
         }
@@ -158,8 +177,12 @@ impl<'a> Session<'a> {
         };
         let mut requires = self.system.requires.clone();
         for text in &further {
-            let requirement = pypi::parse_requirement_lenient(text)
-                .map_err(|error| self.misbehaved(&format!("asks for `{text}`, which is no requirement ({})", error.reason)))?;
+            let requirement = pypi::parse_requirement_lenient(text).map_err(|error| {
+                self.misbehaved(&format!(
+                    "asks for `{text}`, which is no requirement ({})",
+                    error.reason
+                ))
+            })?;
             if !requires.contains(&requirement) {
                 requires.push(requirement);
             }
@@ -183,7 +206,13 @@ impl<'a> Session<'a> {
             label: self.what.to_owned(),
         };
         let environment = builder.environment(request).await;
-        environment.map_err(|error| BuildError::Environment { what: self.what.to_owned(), error }.into())
+        environment.map_err(|error| {
+            BuildError::Environment {
+                what: self.what.to_owned(),
+                error,
+            }
+            .into()
+        })
     }
 
     async fn call(
@@ -215,7 +244,9 @@ impl<'a> Session<'a> {
 
     /// What the backend says it made, which must lie where it was told to put it.
     fn inside(&self, folder: &Path, name: &str) -> Result<PathBuf, IndexError> {
-        let path = wharf_core::SafePath::new(name).ok().filter(|path| path.parent().is_none());
+        let path = wharf_core::SafePath::new(name)
+            .ok()
+            .filter(|path| path.parent().is_none());
         let path = path.map(|path| path.below(folder)).filter(|path| path.exists());
         path.ok_or_else(|| self.misbehaved(&format!("says that it made `{name}`, which is not there")))
     }
@@ -242,7 +273,11 @@ impl Drop for Ended<'_> {
 }
 
 fn not_buildable(what: &str, reason: String) -> IndexError {
-    BuildError::NotBuildable { what: what.to_owned(), reason }.into()
+    BuildError::NotBuildable {
+        what: what.to_owned(),
+        reason,
+    }
+    .into()
 }
 
 /// How a tree is built; a tree that says nothing has to have a `setup.py` or `setup.cfg`.
@@ -250,7 +285,9 @@ fn build_system(tree: &Path) -> Result<BuildSystem, String> {
     match std::fs::read_to_string(tree.join("pyproject.toml")) {
         Ok(text) => BuildSystem::from_pyproject(&text).map_err(|error: BuildSystemError| error.to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let legacy = ["setup.py", "setup.cfg"].iter().any(|name| tree.join(name).is_file());
+            let legacy = ["setup.py", "setup.cfg"]
+                .iter()
+                .any(|name| tree.join(name).is_file());
             if legacy {
                 Ok(BuildSystem::legacy())
             } else {

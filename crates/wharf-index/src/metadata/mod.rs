@@ -14,8 +14,8 @@ use std::sync::OnceLock;
 use wharf_core::PackageName;
 use wharf_ecosystem::pypi::metadata::MetadataError;
 use wharf_ecosystem::pypi::{
-    self, CoreMetadata, ExtraName, ExtraOperator, MarkerExpression, MarkerTree, MarkerValueExtra, Requirement,
-    Version, VersionSpecifiers,
+    self, CoreMetadata, ExtraName, ExtraOperator, MarkerExpression, MarkerTree, MarkerValueExtra,
+    Requirement, Version, VersionSpecifiers,
 };
 
 use crate::codec::{Cursor, checksum, put_text, u64_at};
@@ -69,7 +69,10 @@ impl Requirements {
         self.base.get_or_init(|| {
             let mut cursor = self.cursor(self.base_at);
             let count = cursor.number().unwrap_or_default();
-            (0..count).map_while(|_| cursor.text()).filter_map(parse).collect()
+            (0..count)
+                .map_while(|_| cursor.text())
+                .filter_map(parse)
+                .collect()
         })
     }
 
@@ -118,9 +121,13 @@ impl Requirements {
             "" => None,
             text => Some(pypi::parse_specifiers(text).ok()?),
         };
-        let problem = Some(cursor.text()?).filter(|text| !text.is_empty()).map(str::to_owned);
+        let problem = Some(cursor.text()?)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned);
         let count = cursor.number()?;
-        let extras = (0..count).map(|_| cursor.text()?.parse().ok()).collect::<Option<Vec<_>>>()?;
+        let extras = (0..count)
+            .map(|_| cursor.text()?.parse().ok())
+            .collect::<Option<Vec<_>>>()?;
         let [base_at, conditional_at, headers_at] = [cursor.number()?, cursor.number()?, cursor.number()?];
         let at = |position: u32| HEADER + position as usize;
         Some(Self {
@@ -166,8 +173,21 @@ fn encode(metadata: &CoreMetadata, headers: &[u8]) -> Vec<u8> {
     let mut front = Vec::new();
     put_text(&mut front, metadata.name.as_str());
     put_text(&mut front, &metadata.version.to_string());
-    put_text(&mut front, &metadata.requires_python.as_ref().map(|python| python.to_string()).unwrap_or_default());
-    put_text(&mut front, &metadata.fatal_problem().map(|problem| problem.to_string()).unwrap_or_default());
+    put_text(
+        &mut front,
+        &metadata
+            .requires_python
+            .as_ref()
+            .map(|python| python.to_string())
+            .unwrap_or_default(),
+    );
+    put_text(
+        &mut front,
+        &metadata
+            .fatal_problem()
+            .map(|problem| problem.to_string())
+            .unwrap_or_default(),
+    );
     put_number(&mut front, metadata.provides_extra.len());
     for extra in &metadata.provides_extra {
         put_text(&mut front, extra.as_ref());
@@ -256,7 +276,11 @@ fn extras_of(marker: &MarkerTree) -> Option<Vec<ExtraName>> {
 pub(crate) fn to_headers(metadata: &CoreMetadata) -> String {
     let mut text = format!(
         "Metadata-Version: {}\nName: {}\nVersion: {}\n",
-        if metadata.metadata_version.is_empty() { "2.1" } else { &metadata.metadata_version },
+        if metadata.metadata_version.is_empty() {
+            "2.1"
+        } else {
+            &metadata.metadata_version
+        },
         metadata.name,
         metadata.version
     );

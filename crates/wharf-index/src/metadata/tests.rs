@@ -16,7 +16,10 @@ fn sample() -> Requirements {
 }
 
 fn names(requirements: &[Requirement]) -> Vec<String> {
-    requirements.iter().map(|requirement| requirement.name.to_string()).collect()
+    requirements
+        .iter()
+        .map(|requirement| requirement.name.to_string())
+        .collect()
 }
 
 #[test]
@@ -46,7 +49,10 @@ fn the_whole_metadata_comes_back() {
 fn what_cannot_be_read_is_a_problem_of_this_version() {
     let text = "Metadata-Version: 2.1\nName: a\nVersion: 1\nRequires-Dist: b (>= what)\n";
     let problem = Requirements::parse(text.as_bytes()).unwrap();
-    assert!(problem.problem().unwrap().contains("Requires-Dist"), "{problem:?}");
+    assert!(
+        problem.problem().unwrap().contains("Requires-Dist"),
+        "{problem:?}"
+    );
     assert!(Requirements::parse(b"<html>").is_err());
 }
 

@@ -27,9 +27,16 @@ const MOST_RANGES: usize = 5;
 
 impl PypiIndex {
     /// The metadata of a wheel.
-    pub(crate) async fn wheel_metadata(&self, dist: &Dist, file: &File) -> Result<Arc<Requirements>, IndexError> {
+    pub(crate) async fn wheel_metadata(
+        &self,
+        dist: &Dist,
+        file: &File,
+    ) -> Result<Arc<Requirements>, IndexError> {
         let key = dist.key();
-        self.shared.wheel_metadata.get_or(&key, || self.load_wheel_metadata(dist, file, &key)).await
+        self.shared
+            .wheel_metadata
+            .get_or(&key, || self.load_wheel_metadata(dist, file, &key))
+            .await
     }
 
     /// The metadata of a wheel where it is at hand: in memory or in the cache.
@@ -54,7 +61,12 @@ impl PypiIndex {
         }
     }
 
-    async fn load_wheel_metadata(&self, dist: &Dist, file: &File, key: &str) -> Result<Arc<Requirements>, IndexError> {
+    async fn load_wheel_metadata(
+        &self,
+        dist: &Dist,
+        file: &File,
+        key: &str,
+    ) -> Result<Arc<Requirements>, IndexError> {
         let disk_key = metadata_key(dist);
         if let Some(stored) = self.stored_metadata(dist, &disk_key) {
             return Ok(stored);
@@ -71,7 +83,10 @@ impl PypiIndex {
     }
 
     fn metadata_in_store(&self, dist: &Dist) -> Option<Vec<u8>> {
-        let tree = self.shared.store.lookup_package(Ecosystem::Pypi, &dist.digest()?)?;
+        let tree = self
+            .shared
+            .store
+            .lookup_package(Ecosystem::Pypi, &dist.digest()?)?;
         self.metadata_of_tree(dist, &tree).ok()
     }
 
@@ -81,8 +96,14 @@ impl PypiIndex {
         let manifest = store.tree(tree).map_err(IndexError::unpack(dist.label()))?;
         let own = |path: &str| is_own_metadata(path.as_bytes(), &dist.name, &dist.version);
         let entry = manifest.entries.iter().find(|entry| own(entry.path.as_str()));
-        let Some(Kind::File { object, executable, .. }) = entry.map(|entry| &entry.kind) else {
-            return Err(IndexError::Metadata { what: dist.label(), reason: ZipError::NoMetadata.to_string() });
+        let Some(Kind::File {
+            object, executable, ..
+        }) = entry.map(|entry| &entry.kind)
+        else {
+            return Err(IndexError::Metadata {
+                what: dist.label(),
+                reason: ZipError::NoMetadata.to_string(),
+            });
         };
         let path = store.object_path(object, *executable);
         std::fs::read(&path).map_err(IndexError::disk("read", &path))
@@ -90,10 +111,14 @@ impl PypiIndex {
 
     /// Reads a wheel on this disk.
     fn local_wheel_metadata(&self, dist: &Dist, file: &File) -> Result<Vec<u8>, IndexError> {
-        let path = file.url.as_url().to_file_path().map_err(|()| IndexError::Location {
-            location: file.url.to_string(),
-            reason: "it is no local path".to_owned(),
-        })?;
+        let path = file
+            .url
+            .as_url()
+            .to_file_path()
+            .map_err(|()| IndexError::Location {
+                location: file.url.to_string(),
+                reason: "it is no local path".to_owned(),
+            })?;
         read_wheel(dist, &path)
     }
 
@@ -129,20 +154,29 @@ impl PypiIndex {
         }
     }
 
-    async fn get_beside(&self, dist: &Dist, url: &WebUrl, digest: Option<Digest>) -> Result<Option<Vec<u8>>, IndexError> {
+    async fn get_beside(
+        &self,
+        dist: &Dist,
+        url: &WebUrl,
+        digest: Option<Digest>,
+    ) -> Result<Option<Vec<u8>>, IndexError> {
         let bytes = match self.shared.client.get_bytes(url, LARGEST).await {
             Ok(bytes) => bytes,
             Err(error) if Self::is_refusal(&error) => return Ok(None),
             Err(error @ NetError::Offline { .. }) => return Err(no_metadata(dist)(error)),
             Err(error) => {
-                self.detail(format!("{url} could not be had ({error}); trying the wheel itself"));
+                self.detail(format!(
+                    "{url} could not be had ({error}); trying the wheel itself"
+                ));
                 return Ok(None);
             }
         };
         if let Some(expected) = digest {
             let actual = Hasher::digest(expected.algorithm(), &bytes);
             if actual != expected {
-                self.detail(format!("{url} has the hash {actual} instead of {expected}; reading the wheel itself"));
+                self.detail(format!(
+                    "{url} has the hash {actual} instead of {expected}; reading the wheel itself"
+                ));
                 return Ok(None);
             }
         }
@@ -163,7 +197,11 @@ impl PypiIndex {
             Attempt::Ask => None,
             Attempt::Try(guard) => Some(guard),
         };
-        let first = self.shared.client.range(&file.url, Range::Suffix(crate::remote_zip::TAIL)).await;
+        let first = self
+            .shared
+            .client
+            .range(&file.url, Range::Suffix(crate::remote_zip::TAIL))
+            .await;
         let mut wheel = match first {
             Ok(RangeReply::Partial(bytes, total)) => {
                 host.learned_ranges(true);
@@ -188,7 +226,12 @@ impl PypiIndex {
                     return Ok(None);
                 }
             };
-            match self.shared.client.range(&file.url, Range::Bytes(range.start, range.end)).await {
+            match self
+                .shared
+                .client
+                .range(&file.url, Range::Bytes(range.start, range.end))
+                .await
+            {
                 Ok(RangeReply::Partial(bytes, _)) => wheel.add(range.start, bytes),
                 Ok(RangeReply::Whole(bytes)) => wheel = whole(bytes),
                 Ok(RangeReply::Unsupported) => return Ok(None),
@@ -219,10 +262,16 @@ fn metadata_key(dist: &Dist) -> String {
     if dist.digest().is_some() {
         return key;
     }
-    let path = dist.file.as_ref().and_then(|file| file.url.as_url().to_file_path().ok());
+    let path = dist
+        .file
+        .as_ref()
+        .and_then(|file| file.url.as_url().to_file_path().ok());
     match path.and_then(|path| std::fs::metadata(path).ok()) {
         Some(facts) => {
-            let changed = facts.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            let changed = facts
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             format!("{key} {} {:?}", facts.len(), changed)
         }
         None => key,
@@ -231,13 +280,18 @@ fn metadata_key(dist: &Dist) -> String {
 
 /// Reads metadata that has to be of this distribution.
 pub(crate) fn read(dist: &Dist, bytes: &[u8]) -> Result<Requirements, IndexError> {
-    let metadata = Requirements::parse(bytes)
-        .map_err(|error| IndexError::Metadata { what: dist.label(), reason: error.to_string() })?;
+    let metadata = Requirements::parse(bytes).map_err(|error| IndexError::Metadata {
+        what: dist.label(),
+        reason: error.to_string(),
+    })?;
     if is_of(&metadata, dist) {
         return Ok(metadata);
     }
     Err(IndexError::Mismatch {
-        what: dist.file.as_ref().map_or_else(|| dist.label(), |file| file.filename.clone()),
+        what: dist
+            .file
+            .as_ref()
+            .map_or_else(|| dist.label(), |file| file.filename.clone()),
         expected: dist.label(),
         found: format!("{} {}", metadata.name(), metadata.version()),
     })
@@ -255,7 +309,10 @@ pub(crate) fn read_wheel(dist: &Dist, path: &Path) -> Result<Vec<u8>, IndexError
     let total = file.metadata().map_err(disk)?.len();
     let mut wheel = PartialWheel::new(total);
     for _ in 0..=MOST_RANGES {
-        let unusable = |error: ZipError| IndexError::Metadata { what: dist.label(), reason: error.to_string() };
+        let unusable = |error: ZipError| IndexError::Metadata {
+            what: dist.label(),
+            reason: error.to_string(),
+        };
         match wheel.metadata(&dist.name, &dist.version).map_err(unusable)? {
             Step::Done(bytes) => return Ok(bytes),
             Step::Need(range) => {
@@ -267,5 +324,8 @@ pub(crate) fn read_wheel(dist: &Dist, path: &Path) -> Result<Vec<u8>, IndexError
             }
         }
     }
-    Err(IndexError::Metadata { what: dist.label(), reason: "it changes while it is read".to_owned() })
+    Err(IndexError::Metadata {
+        what: dist.label(),
+        reason: "it changes while it is read".to_owned(),
+    })
 }

@@ -135,7 +135,9 @@ impl Blob {
         Stamp {
             fetched: i64_at(&self.bytes, 8).unwrap_or_default(),
             fresh_until: i64_at(&self.bytes, 16).unwrap_or_default(),
-            page: self.bytes[CHECKED..COUNTS].try_into().expect("the range has 32 bytes"),
+            page: self.bytes[CHECKED..COUNTS]
+                .try_into()
+                .expect("the range has 32 bytes"),
         }
     }
 
@@ -203,10 +205,19 @@ impl Blob {
         let number = |index: usize| Some(word(index)).filter(|value| *value != NONE);
         let [place, flags, metadata, _] = word(10).to_le_bytes();
         FileRow {
-            name: Text { at: word(0), length: word(1) },
+            name: Text {
+                at: word(0),
+                length: word(1),
+            },
             prefix: word(2),
-            rest: Text { at: word(3), length: word(4) },
-            digests: Text { at: word(5), length: word(6) },
+            rest: Text {
+                at: word(3),
+                length: word(4),
+            },
+            digests: Text {
+                at: word(5),
+                length: word(6),
+            },
             requires: number(7),
             yanked: number(8),
             tags: number(9),
@@ -226,17 +237,25 @@ impl Blob {
     fn raw(&self, text: Text) -> &[u8] {
         let heap = &self.bytes[self.sections.heap.clone()];
         let start = text.at as usize;
-        heap.get(start..start.saturating_add(text.length as usize)).unwrap_or_default()
+        heap.get(start..start.saturating_add(text.length as usize))
+            .unwrap_or_default()
     }
 
     fn text_at(&self, at: usize) -> Text {
         let word = |at| u32_at(&self.bytes, at).unwrap_or_default();
-        Text { at: word(at), length: word(at + 4) }
+        Text {
+            at: word(at),
+            length: word(at + 4),
+        }
     }
 
     fn row(&self, section: &Range<usize>, number: u32) -> &str {
         let at = section.start + number as usize * PAIR;
-        if at >= section.end { "" } else { self.text(self.text_at(at)) }
+        if at >= section.end {
+            ""
+        } else {
+            self.text(self.text_at(at))
+        }
     }
 
     /// A tag set.
@@ -287,8 +306,12 @@ impl Blob {
         let mut rest = self.raw(row.digests);
         let mut digests = Vec::new();
         while let Some((code, tail)) = rest.split_first() {
-            let Some(algorithm) = algorithm_of(*code) else { break };
-            let Some((raw, tail)) = tail.split_at_checked(algorithm.length()) else { break };
+            let Some(algorithm) = algorithm_of(*code) else {
+                break;
+            };
+            let Some((raw, tail)) = tail.split_at_checked(algorithm.length()) else {
+                break;
+            };
             digests.extend(Digest::from_bytes(algorithm, raw));
             rest = tail;
         }
@@ -373,7 +396,10 @@ fn sorted(files: &[(File, u8)]) -> Order {
     }
     let mut versions: Vec<&Version> = groups.keys().copied().collect();
     versions.sort_unstable_by_key(|version| Reverse(*version));
-    let mut order = Order { files: Vec::with_capacity(files.len()), releases: Vec::with_capacity(versions.len()) };
+    let mut order = Order {
+        files: Vec::with_capacity(files.len()),
+        releases: Vec::with_capacity(versions.len()),
+    };
     for version in versions {
         let mut group = groups.remove(version).unwrap_or_default();
         // Stable: wheels keep the order of the page; source distributions stand behind, the preferred format last.
@@ -409,7 +435,10 @@ impl Writer {
     fn release(&mut self, version: &Version, range: Range<usize>) {
         let text = version.to_string();
         let at = self.heap.push(text.as_bytes());
-        put(&mut self.releases, &[at, offset(text.len()), offset(range.start), offset(range.len())]);
+        put(
+            &mut self.releases,
+            &[at, offset(text.len()), offset(range.start), offset(range.len())],
+        );
     }
 
     fn file(&mut self, file: &File, place: u8) {
@@ -425,7 +454,10 @@ impl Writer {
         let rest_at = self.heap.push(rest.as_bytes());
         let (digests, metadata) = digest_bytes(file);
         let digests_at = self.heap.push(&digests);
-        let requires = file.requires_python.as_ref().map(|specifiers| specifiers.to_string());
+        let requires = file
+            .requires_python
+            .as_ref()
+            .map(|specifiers| specifiers.to_string());
         let words = [
             name,
             offset(file.filename.len()),
@@ -435,13 +467,18 @@ impl Writer {
             digests_at,
             offset(digests.len()),
             requires.map_or(NONE, |text| self.requires.number(&text, &mut self.heap)),
-            file.yanked.as_ref().map_or(NONE, |reason| self.yanked.number(reason, &mut self.heap)),
-            file.dist.as_wheel().map_or(NONE, |wheel| self.tags.number(wheel.tag_text(), &mut self.heap)),
+            file.yanked
+                .as_ref()
+                .map_or(NONE, |reason| self.yanked.number(reason, &mut self.heap)),
+            file.dist
+                .as_wheel()
+                .map_or(NONE, |wheel| self.tags.number(wheel.tag_text(), &mut self.heap)),
             u32::from_le_bytes([place, u8::from(ends_in_name), metadata, 0]),
             0,
         ];
         put(&mut self.files, &words);
-        self.files.extend_from_slice(&file.size.unwrap_or(u64::MAX).to_le_bytes());
+        self.files
+            .extend_from_slice(&file.size.unwrap_or(u64::MAX).to_le_bytes());
         let uploaded = file.upload_time.map_or(i64::MIN, |time| time.as_microsecond());
         self.files.extend_from_slice(&uploaded.to_le_bytes());
     }
@@ -450,13 +487,22 @@ impl Writer {
         let mut notes = Vec::new();
         for skipped in skipped {
             for text in [&skipped.filename, &skipped.reason] {
-                put(&mut notes, &[self.heap.intern(text.as_bytes()), offset(text.len())]);
+                put(
+                    &mut notes,
+                    &[self.heap.intern(text.as_bytes()), offset(text.len())],
+                );
             }
         }
         let mut states = Vec::new();
         if let Some(status) = status {
-            for text in [Some(&status.status), status.reason.as_ref()].into_iter().flatten() {
-                put(&mut states, &[self.heap.intern(text.as_bytes()), offset(text.len())]);
+            for text in [Some(&status.status), status.reason.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                put(
+                    &mut states,
+                    &[self.heap.intern(text.as_bytes()), offset(text.len())],
+                );
             }
         }
         let heap = self.heap.into_bytes();

@@ -42,9 +42,14 @@ impl Releases {
     /// Judges every distinct tag set and `requires-python` for a target. `python` is the full version.
     pub fn fit(&self, tags: &Tags, python: &Version) -> Fit {
         let tags = (0..self.tag_sets() as u32).map(|set| tag_priority(tags, self.tag_text(set)));
-        let requires = (0..self.requires_sets() as u32)
-            .map(|id| self.requires_set(id).is_none_or(|specifiers| pypi::satisfies(specifiers, python)));
-        Fit { tags: tags.collect(), requires: requires.collect() }
+        let requires = (0..self.requires_sets() as u32).map(|id| {
+            self.requires_set(id)
+                .is_none_or(|specifiers| pypi::satisfies(specifiers, python))
+        });
+        Fit {
+            tags: tags.collect(),
+            requires: requires.collect(),
+        }
     }
 
     /// Why a tag set does not suit a target, in detail; `None` where it does.
@@ -96,7 +101,12 @@ impl Fit {
                     wheel = Some((priority, file));
                 }
             } else if !matches!(unfit, Unfit::Python(_)) {
-                unfit = Unfit::Tags(release.releases.tag_text(file.tag_set().unwrap_or_default()).to_owned());
+                unfit = Unfit::Tags(
+                    release
+                        .releases
+                        .tag_text(file.tag_set().unwrap_or_default())
+                        .to_owned(),
+                );
             }
         }
         match (wheel, sdist) {

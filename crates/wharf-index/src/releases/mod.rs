@@ -33,8 +33,12 @@ impl Place {
     /// The source that lockfiles and messages name.
     pub fn source(&self) -> Source {
         match self {
-            Place::Index(url) => Source::Registry { index: url.without_credentials() },
-            Place::FindLinks(location) => Source::FindLinks { location: location.clone() },
+            Place::Index(url) => Source::Registry {
+                index: url.without_credentials(),
+            },
+            Place::FindLinks(location) => Source::FindLinks {
+                location: location.clone(),
+            },
         }
     }
 }
@@ -89,7 +93,13 @@ impl Releases {
     pub(crate) fn from_blob(name: PackageName, places: Vec<Place>, blob: Blob) -> Self {
         let versions = (0..blob.releases()).map(|_| OnceLock::new()).collect();
         let requires = (0..blob.requires()).map(|_| OnceLock::new()).collect();
-        Self { name, places, blob, versions, requires }
+        Self {
+            name,
+            places,
+            blob,
+            versions,
+            requires,
+        }
     }
 
     /// The project.
@@ -119,12 +129,18 @@ impl Releases {
 
     /// The release at `position`, 0 being the newest.
     pub fn get(&self, position: usize) -> Option<ReleaseRef<'_>> {
-        (position < self.len()).then_some(ReleaseRef { releases: self, position })
+        (position < self.len()).then_some(ReleaseRef {
+            releases: self,
+            position,
+        })
     }
 
     /// All releases, newest first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ReleaseRef<'_>> + DoubleEndedIterator {
-        (0..self.len()).map(|position| ReleaseRef { releases: self, position })
+        (0..self.len()).map(|position| ReleaseRef {
+            releases: self,
+            position,
+        })
     }
 
     /// The release of this version: a binary search, so that few versions are parsed.
@@ -169,7 +185,8 @@ impl Releases {
     /// The specifiers of a `requires-python`, parsed once.
     pub fn requires_set(&self, id: u32) -> Option<&VersionSpecifiers> {
         let cell = self.requires.get(id as usize)?;
-        cell.get_or_init(|| pypi::parse_specifiers_lenient(self.blob.requires_text(id)).ok()).as_ref()
+        cell.get_or_init(|| pypi::parse_specifiers_lenient(self.blob.requires_text(id)).ok())
+            .as_ref()
     }
 
     fn version(&self, position: usize) -> &Version {
@@ -181,8 +198,12 @@ impl Releases {
 
     /// Every file, expanded, with the number of its place: for merging.
     pub(crate) fn expand(&self) -> Vec<(File, Place)> {
-        let files = self.iter().flat_map(|release| release.files().collect::<Vec<_>>());
-        files.filter_map(|file| Some((file.to_file()?, file.place().clone()))).collect()
+        let files = self
+            .iter()
+            .flat_map(|release| release.files().collect::<Vec<_>>());
+        files
+            .filter_map(|file| Some((file.to_file()?, file.place().clone())))
+            .collect()
     }
 
     /// How many bytes the view holds.
@@ -211,7 +232,10 @@ impl<'r> ReleaseRef<'r> {
     pub fn files(self) -> impl ExactSizeIterator<Item = FileRef<'r>> + DoubleEndedIterator {
         let releases = self.releases;
         let range = releases.blob.files_of(self.position);
-        range.map(move |number| FileRef { releases, row: releases.blob.file(number) })
+        range.map(move |number| FileRef {
+            releases,
+            row: releases.blob.file(number),
+        })
     }
 
     /// Its wheels.
@@ -311,7 +335,10 @@ impl<'r> FileRef<'r> {
 
 /// The digest to know a file by: its strongest strong one.
 pub(crate) fn identity(digests: &[Digest]) -> Option<Digest> {
-    let strong = digests.iter().copied().filter(|digest| digest.algorithm().is_strong());
+    let strong = digests
+        .iter()
+        .copied()
+        .filter(|digest| digest.algorithm().is_strong());
     // SHA-256 first: it is the one that the store records, so that files are found again.
     strong.max_by_key(|digest| (digest.algorithm() == Algorithm::Sha256, digest.algorithm()))
 }

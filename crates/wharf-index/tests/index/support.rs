@@ -1,0 +1,181 @@
+//! An index in a scratch folder over one or more loopback registries.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tempfile::TempDir;
+use wharf_core::{Event, PackageName, Sink, Sinks, WebUrl};
+use wharf_ecosystem::pypi;
+use wharf_index::{
+    BuildEnvironment, Builder, Cause, Dist, EnvironmentRequest, IndexLocation, Locations, NoBuilds, PypiIndex,
+};
+use wharf_net::{Client, ProxySettings, Settings};
+use wharf_store::Store;
+use wharf_sys::Governor;
+use wharf_testkit::{Registry, host_python};
+
+/// Remembers events.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Vec<Event>>);
+
+impl Sink for Recorder {
+    fn emit(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+impl Recorder {
+    /// The warnings, as `code: message`.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let events = self.0.lock().unwrap();
+        let text = |event: &Event| match event {
+            Event::Warning { code, message } => Some(format!("{code}: {message}")),
+            _ => None,
+        };
+        events.iter().filter_map(text).collect()
+    }
+}
+
+/// The folders of one user and what is configured.
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) locations: Locations,
+    pub(crate) offline: bool,
+    pub(crate) builder: Option<Arc<dyn Builder>>,
+    pub(crate) events: Arc<Recorder>,
+}
+
+impl World {
+    pub(crate) fn new(registries: &[&Registry]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("project");
+        std::fs::create_dir_all(&root).unwrap();
+        let indexes = registries
+            .iter()
+            .map(|registry| IndexLocation::new(url(&registry.index_url())));
+        Self {
+            locations: Locations {
+                root,
+                indexes: indexes.collect(),
+                ..Locations::default()
+            },
+            folder,
+            offline: false,
+            builder: Some(Arc::new(HostBuilder::default())),
+            events: Arc::default(),
+        }
+    }
+
+    /// A fresh process's view: nothing in memory, the cache as it is.
+    pub(crate) fn index(&self) -> PypiIndex {
+        let settings = Settings {
+            offline: self.offline,
+            proxy: ProxySettings::Direct,
+            backoff: Duration::from_millis(1),
+            max_backoff: Duration::from_millis(20),
+            timeout: Duration::from_secs(5),
+            ..Settings::default()
+        };
+        let governor = Arc::new(Governor::for_machine());
+        let sinks: Sinks = self.events.clone();
+        let client = Client::new(settings, Arc::clone(&governor), self.cache(), Arc::clone(&sinks));
+        let store = Arc::new(Store::open(&self.folder.path().join("store")).unwrap());
+        PypiIndex::new(
+            client,
+            store,
+            governor,
+            self.locations.clone(),
+            self.cache(),
+            self.builder.clone(),
+            sinks,
+        )
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    pub(crate) fn without_builds(mut self) -> Self {
+        self.builder = Some(Arc::new(NoBuilds("the tests forbid it".to_owned())));
+        self
+    }
+}
+
+/// Gives the host's interpreter as a build environment, and notes what was asked for.
+#[derive(Default)]
+pub(crate) struct HostBuilder {
+    pub(crate) asked: Mutex<Vec<Vec<String>>>,
+    /// Resolve and fetch the requirements, as a real builder does.
+    pub(crate) follows: bool,
+}
+
+impl Builder for HostBuilder {
+    fn identity(&self) -> String {
+        "host".to_owned()
+    }
+
+    fn environment<'a>(
+        &'a self,
+        request: EnvironmentRequest,
+    ) -> BoxFuture<'a, Result<BuildEnvironment, Cause>> {
+        let texts = request
+            .requires
+            .iter()
+            .map(|requirement| requirement.to_string())
+            .collect();
+        self.asked.lock().unwrap().push(texts);
+        Box::pin(async move {
+            if self.follows {
+                for requirement in &request.requires {
+                    let name = pypi::package_name(requirement);
+                    let releases = request.index.releases(&name).await.map_err(cause)?;
+                    let release = releases.get(0).unwrap();
+                    let file = release.wheels().next().or(release.sdist()).unwrap();
+                    request.index.fetch(&file.dist().unwrap()).await.map_err(cause)?;
+                }
+            }
+            Ok(BuildEnvironment {
+                python: host_python().to_owned(),
+                path_dirs: Vec::new(),
+                guard: None,
+            })
+        })
+    }
+}
+
+fn cause(error: wharf_index::IndexError) -> Cause {
+    Arc::new(error)
+}
+
+pub(crate) fn url(text: &str) -> WebUrl {
+    WebUrl::parse(text).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> PackageName {
+    PackageName::pypi(text).unwrap()
+}
+
+/// The first wheel of the newest release, else its source distribution.
+pub(crate) async fn newest(index: &PypiIndex, package: &str) -> Dist {
+    let releases = index.releases(&name(package)).await.unwrap();
+    let release = releases.get(0).unwrap();
+    release
+        .wheels()
+        .next()
+        .or(release.sdist())
+        .unwrap()
+        .dist()
+        .unwrap()
+}
+
+/// The names of what a distribution requires without extras.
+pub(crate) async fn requires(index: &PypiIndex, dist: &Dist) -> Vec<String> {
+    let requirements = index.requirements(dist).await.unwrap();
+    requirements
+        .base()
+        .iter()
+        .map(|requirement| requirement.name.to_string())
+        .collect()
+}
