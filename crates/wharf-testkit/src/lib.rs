@@ -3,12 +3,14 @@
 //! * [`Package`] describes a release and builds real wheels and source distributions of it;
 //! * [`Registry`] serves releases on a loopback port, in either index format, with faults on request;
 //! * [`Fixture`] is a project directory in which the real binary runs with nothing of the user's around it;
+//! * [`Crash`] kills the binary at random points and judges what is left;
 //! * [`Scenario`] is a plain-text case for the solver, readable as a table.
 //!
 //! Invariant: nothing here shares code with what it tests (no crate of Wharf is a dependency), so a mistake in a
 //! parser cannot cancel itself out. Nothing here opens a connection to anything but the loopback interface.
 
 mod archive;
+mod crash;
 mod fault;
 mod fixture;
 mod package;
@@ -18,6 +20,7 @@ mod scenario;
 mod server;
 
 pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive, wheel_record_digest};
+pub use crash::{Crash, Tally};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, host_python};
 pub use package::Package;

@@ -404,9 +404,14 @@ impl<'run> Bench<'run> {
         let text = format!("--only-binary :all:\n{pinned}");
         self.write("pinned.txt", &text)?;
         self.write("install/wharf/requirements.txt", &text)?;
-        let python =
-            "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = \"==3.11.*\"\ndependencies = ";
-        let settings = "\n[tool.uv]\npackage = false\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64'\"]\n";
+        // This very interpreter: some wheels ask for a later patch release than the first of its minor version.
+        let version = "import sys; v = sys.version_info; print(f'{v[0]}.{v[1]}.{v[2]},<{v[0]}.{v[1] + 1}')";
+        let version = shell::output(Command::new(wharf_testkit::host_python()).args(["-I", "-c", version]))?;
+        let python = format!(
+            "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = \">={}\"\ndependencies = ",
+            version.trim()
+        );
+        let settings = "\n[tool.uv]\npackage = false\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64' and platform_python_implementation == 'CPython'\"]\n";
         self.write(
             "install/uv/pyproject.toml",
             &format!("{python}{:?}\n{settings}", self.pinned),

@@ -41,7 +41,7 @@ pub(super) fn check(metadata: &Metadata) -> Vec<String> {
             }
             Some(licence) if EXCEPTIONS.contains(&(package.name.as_str(), licence.as_str())) => {}
             Some(licence) if !allows(licence) => {
-                findings.push(format!("{subject}: {licence} is not allowed"))
+                findings.push(format!("{subject}: {licence} is not allowed"));
             }
             Some(_) => {}
         }

@@ -1,0 +1,67 @@
+//! A few kills in every run; `cargo xtask crash` does many.
+
+use std::thread;
+
+use wharf_testkit::{Crash, Fixture, Package, Registry};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_wharf");
+
+#[test]
+fn crash_during_a_sync_leaves_the_old_environment_or_the_new_one() {
+    for warm in [false, true] {
+        let tally = Crash::new(BINARY, 8, warm)
+            .run(6, 3)
+            .unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(tally.old + tally.new + tally.too_late, 6);
+    }
+}
+
+#[test]
+fn two_syncs_at_once_are_both_right() {
+    let registry = Registry::start();
+    for number in 0..12 {
+        Package::new(&format!("part{number}"), "1.0").publish(&registry);
+    }
+    let fixture = Fixture::with_registry(BINARY, &registry);
+    let lines: String = (0..12).map(|number| format!("part{number} = \"*\"\n")).collect();
+    fixture.write(
+        "wharf.toml",
+        &format!("[project]\nname = \"two\"\n\n[pypi]\n{lines}"),
+    );
+    fixture.run(&["lock"]).success();
+    thread::scope(|scope| {
+        let both: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| fixture.run(&["sync", "--frozen"])))
+            .collect();
+        for one in both {
+            one.join().expect("a thread that starts a command ends").success();
+        }
+    });
+    let imports: Vec<_> = (0..12).map(|number| format!("part{number}")).collect();
+    fixture
+        .python(&format!("import {}", imports.join(", ")))
+        .success();
+}
+
+#[test]
+fn a_file_that_somebody_changed_in_the_environment_is_put_right() {
+    let registry = Registry::start();
+    Package::new("a", "1.0").publish(&registry);
+    let fixture = Fixture::with_registry(BINARY, &registry);
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"changed\"\n\n[pypi]\na = \"*\"\n",
+    );
+    fixture.run(&["sync"]).success();
+    let before = fixture.digest(".venv");
+    let python = fixture
+        .python("import a, os; print(os.path.dirname(a.__file__))")
+        .success();
+    let module = python
+        .stdout
+        .trim()
+        .replace("[PROJECT]", &fixture.project().display().to_string());
+    std::fs::remove_dir_all(module).expect("the module is there");
+    fixture.run(&["sync"]).success();
+    assert!(fixture.digest(".venv").differences(&before).is_empty());
+}
