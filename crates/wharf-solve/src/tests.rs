@@ -9,10 +9,13 @@ use crate::{
     sat, solve,
 };
 
+/// What a candidate needs: nodes with the positions that are allowed.
+type Needs = Vec<(u32, Vec<u32>)>;
+
 /// A world: for every node, for every candidate (best first), its dependencies as (node, allowed positions).
 #[derive(Debug, Clone, Default)]
 struct World {
-    nodes: Vec<Vec<Option<Vec<(u32, Vec<u32>)>>>>,
+    nodes: Vec<Vec<Option<Needs>>>,
     mirrors: BTreeMap<u32, u32>,
     sets: RefCell<Vec<(u32, Vec<u32>)>>,
 }

@@ -12,7 +12,8 @@ use wharf_core::PackageName;
 use wharf_ecosystem::pypi::{Version, VersionSpecifiers, satisfies};
 
 use super::offer::{Judge, Offer, Unfit};
-use super::problem::VersionOrder;
+use wharf_project::ResolutionMode;
+
 use super::scope::{Scope, Spec};
 use super::source::{Dist, Needs, PackageSource, Page, SourceError};
 
@@ -249,8 +250,8 @@ impl Fetcher {
             };
             let listing = match page {
                 Ok(page) => Ok(Arc::new(match scope.order_of(&name) {
-                    (VersionOrder::Highest, true) => Listing::in_plain_order(page, false),
-                    (VersionOrder::Highest, false) => Listing::new(page, false),
+                    (ResolutionMode::Highest, true) => Listing::in_plain_order(page, false),
+                    (ResolutionMode::Highest, false) => Listing::new(page, false),
                     (_, true) => Listing::in_plain_order(page, true),
                     (_, false) => Listing::new(page, true),
                 })),

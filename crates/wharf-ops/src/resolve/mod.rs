@@ -9,6 +9,7 @@
 //! | `offer` | which file of a version to use, or why none |
 //! | `encode` | packages and requirements as the solver's numbers |
 //! | `fetch` | facts, fetched ahead |
+//! | `releases` | the index's lazy pages as the resolver's pages |
 //! | [`resolution`] | what was chosen |
 //! | [`explain`] | why nothing could be chosen, and what would help |
 //!
@@ -21,6 +22,7 @@ mod fetch;
 mod offer;
 pub mod problem;
 pub mod resolution;
+mod releases;
 mod scope;
 pub mod source;
 
@@ -40,10 +42,12 @@ pub use error::ResolveError;
 pub use explain::{AtFault, Explanation, Line, Suggestion};
 pub use offer::{FileView, Judge, Offer, Unfit};
 pub use problem::{
-    Asked, Cutoff, NameFilter, Preferences, Prereleases, Problem, TargetEnvironment, Upgrade, VersionOrder,
+    Asked, Cutoff, Preferences, Problem, TargetEnvironment, Upgrade,
 };
 pub use resolution::{Edge, Resolution, ResolvedFile, ResolvedPackage, ResolvedTarget};
 pub use source::{Direct, Dist, Needs, PackageSource, Page, Reference, SourceError};
+
+pub(crate) use releases::IndexPage;
 
 use encode::Encoding;
 use fetch::{Fetcher, Gate, Stop, look_at_references};

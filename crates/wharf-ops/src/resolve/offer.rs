@@ -6,7 +6,9 @@ use wharf_core::{PackageName, Timestamp};
 use wharf_ecosystem::pypi::simple::File;
 use wharf_ecosystem::pypi::{BuildTag, Operator, Version, VersionSpecifiers};
 
-use super::problem::{Prereleases, Problem, TargetEnvironment};
+use wharf_project::Prereleases;
+
+use super::problem::{Problem, TargetEnvironment};
 
 /// The files of a release that matter for one target.
 #[derive(Debug, Clone)]
@@ -229,8 +231,8 @@ impl Judge<'_> {
     }
 
     fn sort<V: FileView>(&self, files: impl IntoIterator<Item = V>) -> Sorted<V> {
-        let wheels_allowed = !self.problem.no_binary.includes(self.name);
-        let source_allowed = !self.problem.only_binary.includes(self.name);
+        let wheels_allowed = !self.problem.no_binary.contains(self.name);
+        let source_allowed = !self.problem.only_binary.contains(self.name);
         let mut sorted = Sorted {
             wheel: None,
             sdist: None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wharf_core::{Origin, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{MarkerEnvironment, Requirement, Tags, Version};
+use wharf_project::{PackageSet, Prereleases, ResolutionMode};
 
 use wharf_project::{RequirementSource, RootRequirement};
 
@@ -29,11 +30,11 @@ pub struct Problem {
     /// How prereleases take part.
     pub prereleases: Prereleases,
     /// Which end of the allowed versions to prefer.
-    pub preference_order: VersionOrder,
+    pub resolution: ResolutionMode,
     /// Packages that must be built from source.
-    pub no_binary: NameFilter,
+    pub no_binary: PackageSet,
     /// Packages that must not be built from source.
-    pub only_binary: NameFilter,
+    pub only_binary: PackageSet,
     /// Give up after this long.
     pub time_limit: Duration,
 }
@@ -131,51 +132,4 @@ pub struct Cutoff {
     pub at: Timestamp,
     /// Whose rule it is, for messages: ``the cooldown of 7d (wharf.toml:20)``, ``--exclude-newer 2026-01-01``.
     pub rule: String,
-}
-
-/// How prereleases take part.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Prereleases {
-    /// Only where no stable version will do, whoever requires it.
-    #[default]
-    IfNecessary,
-    /// Like any other version.
-    Allow,
-    /// Not at all.
-    Disallow,
-}
-
-/// Which end of the allowed versions to prefer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum VersionOrder {
-    /// The newest of everything.
-    #[default]
-    Highest,
-    /// The oldest of everything.
-    Lowest,
-    /// The oldest of what is asked for directly, the newest of the rest.
-    LowestDirect,
-}
-
-/// Packages that a rule applies to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum NameFilter {
-    /// No package.
-    #[default]
-    None,
-    /// Every package.
-    All,
-    /// These.
-    Only(BTreeSet<PackageName>),
-}
-
-impl NameFilter {
-    /// Whether the rule applies to a package.
-    pub fn includes(&self, name: &PackageName) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::Only(names) => names.contains(name),
-        }
-    }
 }

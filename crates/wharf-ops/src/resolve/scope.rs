@@ -10,7 +10,9 @@ use wharf_solve::Pull;
 
 use super::fetch::Listing;
 use super::offer::{Judge, Offer, Unfit};
-use super::problem::{Asked, Prereleases, Problem, TargetEnvironment, VersionOrder};
+use wharf_project::{Prereleases, ResolutionMode};
+
+use super::problem::{Asked, Problem, TargetEnvironment};
 use super::source::{Direct, Dist, Needs, Reference};
 
 /// Which candidates of a package a requirement admits.
@@ -110,10 +112,10 @@ impl Scope {
                 .or_default()
                 .push((reference.clone(), direct.clone()));
         }
-        let lowest = match problem.preference_order {
-            VersionOrder::Highest => Lowest::Nothing,
-            VersionOrder::Lowest => Lowest::Everything,
-            VersionOrder::LowestDirect => {
+        let lowest = match problem.resolution {
+            ResolutionMode::Highest => Lowest::Nothing,
+            ResolutionMode::Lowest => Lowest::Everything,
+            ResolutionMode::LowestDirect => {
                 Lowest::These(problem.roots.iter().map(|asked| package_name(&asked.requirement)).collect())
             }
         };
@@ -144,13 +146,13 @@ impl Scope {
     }
 
     /// Which end comes first, and whether prereleases stand among the rest.
-    pub(crate) fn order_of(&self, name: &PackageName) -> (VersionOrder, bool) {
+    pub(crate) fn order_of(&self, name: &PackageName) -> (ResolutionMode, bool) {
         let lowest = match &self.lowest {
             Lowest::Nothing => false,
             Lowest::Everything => true,
             Lowest::These(names) => names.contains(name),
         };
-        let order = if lowest { VersionOrder::Lowest } else { VersionOrder::Highest };
+        let order = if lowest { ResolutionMode::Lowest } else { ResolutionMode::Highest };
         (order, self.problem.prereleases == Prereleases::Allow)
     }
 

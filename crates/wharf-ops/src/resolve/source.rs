@@ -41,7 +41,7 @@ pub trait PackageSource: Send + Sync + 'static {
 
 /// The releases of one package, newest first.
 pub trait Page: Send + Sync {
-    /// Where a file of it is from.
+    /// Where a file of it is from; a page may gather several places.
     fn source(&self, file: &File) -> Source;
     /// How many there are.
     fn len(&self) -> usize;

@@ -17,9 +17,10 @@ use std::time::Duration;
 use wharf_core::{Explain, NullSink, Origin, PackageName, PythonMinor, Target};
 use wharf_ecosystem::pypi::{Implementation, Tags, Version, marker_environment, parse_requirement};
 
+use wharf_project::{PackageSet, Prereleases, ResolutionMode};
+
 use super::{
-    Asked, Cutoff, NameFilter, PackageSource, Preferences, Prereleases, Problem, Resolution, ResolveError, TargetEnvironment,
-    Upgrade, VersionOrder, resolve,
+    Asked, Cutoff, PackageSource, Preferences, Problem, Resolution, ResolveError, TargetEnvironment, Upgrade, resolve,
 };
 use universe::{Delays, Universe};
 
@@ -63,9 +64,9 @@ impl Scenario {
             upgrade: Upgrade::None,
             cutoff: None,
             prereleases: Prereleases::IfNecessary,
-            preference_order: VersionOrder::Highest,
-            no_binary: NameFilter::None,
-            only_binary: NameFilter::None,
+            resolution: ResolutionMode::Highest,
+            no_binary: PackageSet::None,
+            only_binary: PackageSet::None,
             time_limit: Duration::from_secs(60),
         };
         for rule in &self.rules {
@@ -101,10 +102,10 @@ impl Scenario {
                 "prereleases" => {
                     problem.prereleases = if rest == "allow" { Prereleases::Allow } else { Prereleases::Disallow };
                 }
-                "lowest" => problem.preference_order = VersionOrder::Lowest,
-                "lowest-direct" => problem.preference_order = VersionOrder::LowestDirect,
-                "only-binary" => problem.only_binary = NameFilter::All,
-                "no-binary" => problem.no_binary = NameFilter::All,
+                "lowest" => problem.resolution = ResolutionMode::Lowest,
+                "lowest-direct" => problem.resolution = ResolutionMode::LowestDirect,
+                "only-binary" => problem.only_binary = PackageSet::All { except: Default::default() },
+                "no-binary" => problem.no_binary = PackageSet::All { except: Default::default() },
                 "direct" => {}
                 other => panic!("unknown rule {other}"),
             }

@@ -10,7 +10,9 @@ use wharf_solve::Solution;
 use super::super::encode::{Encoding, RootKind};
 use super::super::fetch::{Fetcher, Gate};
 use super::super::offer::Unfit;
-use super::super::problem::{NameFilter, Prereleases, Problem, TargetEnvironment};
+use wharf_project::{PackageSet, Prereleases};
+
+use super::super::problem::{Problem, TargetEnvironment};
 use super::super::{Search, TargetChoice};
 use super::{Suggestion, asked, written};
 
@@ -113,7 +115,7 @@ impl Trial<'_> {
         }
         if reasons.contains(&Unfit::OnlySource) {
             let mut changed = (**problem).clone();
-            changed.only_binary = NameFilter::None;
+            changed.only_binary = PackageSet::None;
             if self.solve(changed).is_some() {
                 found.push(Suggestion {
                     text: String::from("allow building from source: then it can be solved"),
