@@ -42,7 +42,8 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), 
     if durability == Durability::Power {
         file.as_file().sync_data().map_err(StoreError::io("sync", path))?;
     }
-    file.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
+    file.persist(path)
+        .map_err(|error| StoreError::io("write", path)(error.error))?;
     match durability {
         Durability::Power => fsync_dir(folder),
         Durability::Process => Ok(()),
@@ -111,7 +112,9 @@ pub fn rename_noreplace(from: &Path, to: &Path) -> Result<bool, StoreError> {
             if to.symlink_metadata().is_ok() {
                 return Ok(false);
             }
-            fs::rename(from, to).map(|()| true).map_err(StoreError::io("rename to", to))
+            fs::rename(from, to)
+                .map(|()| true)
+                .map_err(StoreError::io("rename to", to))
         }
         Err(errno) => Err(StoreError::os("rename to", to)(errno)),
     }
@@ -155,7 +158,9 @@ fn interim_name(path: &Path) -> PathBuf {
 /// Best effort: the removal that follows reports what could not be changed.
 fn make_writable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = path.symlink_metadata() else { return };
+    let Ok(metadata) = path.symlink_metadata() else {
+        return;
+    };
     if !metadata.is_dir() {
         return;
     }

@@ -76,7 +76,11 @@ impl StoreError {
     /// The same for calls that go through `rustix`.
     pub(crate) fn os(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(rustix::io::Errno) -> Self {
         let path = path.as_ref().to_path_buf();
-        move |errno| StoreError::Io { action, path, source: errno.into() }
+        move |errno| StoreError::Io {
+            action,
+            path,
+            source: errno.into(),
+        }
     }
 
     /// Whether the disk, a quota or a file-size limit is exhausted.
@@ -118,14 +122,23 @@ impl Explain for StoreError {
     fn hints(&self) -> Vec<String> {
         match self {
             StoreError::Io { path, .. } if self.is_full() => {
-                vec![format!("free some space on the disk that holds {}, then run the command again: nothing was changed", path.display())]
+                vec![format!(
+                    "free some space on the disk that holds {}, then run the command again: nothing was changed",
+                    path.display()
+                )]
             }
             StoreError::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                vec![format!("make {} writable, or choose another store", path.display())]
+                vec![format!(
+                    "make {} writable, or choose another store",
+                    path.display()
+                )]
             }
             StoreError::Io { .. } | StoreError::Misplaced { .. } => Vec::new(),
             StoreError::Format { root, .. } => {
-                vec![format!("move {} away, or use the version of Wharf that made it", root.display())]
+                vec![format!(
+                    "move {} away, or use the version of Wharf that made it",
+                    root.display()
+                )]
             }
             StoreError::MissingTree(_)
             | StoreError::MissingObject(_)

@@ -21,7 +21,12 @@ use crate::import::{open_checked, pump, unpack_files};
 ///
 /// # Errors
 /// Where the archive is refused or the folder cannot be written; it may then hold a part.
-pub fn extract_zip(archive: &Path, folder: &Path, limits: &Limits, expected: &[Digest]) -> Result<(), ArchiveError> {
+pub fn extract_zip(
+    archive: &Path,
+    folder: &Path,
+    limits: &Limits,
+    expected: &[Digest],
+) -> Result<(), ArchiveError> {
     let extract = || -> Result<(), Trouble> {
         let file = open_checked(archive, expected)?;
         let entries = zip::read(&file, limits)?;
@@ -30,14 +35,18 @@ pub fn extract_zip(archive: &Path, folder: &Path, limits: &Limits, expected: &[D
         for entry in &entries {
             match entry.kind {
                 ZipKind::Folder => target.make(entry.path.as_str())?,
-                ZipKind::File { .. } | ZipKind::Link => target.make(entry.path.parent().unwrap_or_default())?,
+                ZipKind::File { .. } | ZipKind::Link => {
+                    target.make(entry.path.parent().unwrap_or_default())?
+                }
             }
         }
         let target = &target;
         let (_, outcome) = unpack_files(&entries, |_, scratch, entry, executable| {
             let mut out = target.create(&entry.path, executable)?;
             let write = StoreErrorAt(entry.path.below(folder));
-            scratch.read_to(&file, entry, &mut |bytes| out.write_all(bytes).map_err(|error| write.trouble(error)))
+            scratch.read_to(&file, entry, &mut |bytes| {
+                out.write_all(bytes).map_err(|error| write.trouble(error))
+            })
         });
         outcome?;
         target.link(&links)
@@ -83,9 +92,16 @@ impl Folder {
         let mut entries = fs::read_dir(root).map_err(StoreError::io("list", root))?;
         if entries.next().is_some() {
             let reason = "the folder to unpack into is not empty";
-            return Err(StoreError::Misplaced { path: root.to_path_buf(), reason }.into());
+            return Err(StoreError::Misplaced {
+                path: root.to_path_buf(),
+                reason,
+            }
+            .into());
         }
-        Ok(Self { root: root.to_path_buf(), made: FxHashSet::default() })
+        Ok(Self {
+            root: root.to_path_buf(),
+            made: FxHashSet::default(),
+        })
     }
 
     fn make(&mut self, folder: &str) -> Result<(), Trouble> {
@@ -101,7 +117,12 @@ impl Folder {
     fn create(&self, path: &SafePath, executable: bool) -> Result<File, Trouble> {
         let place = path.below(&self.root);
         let mode = if executable { 0o777 } else { 0o666 };
-        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&place) {
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&place)
+        {
             Ok(file) => Ok(file),
             // The names were checked: only a file system that holds two of them for one can say this.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -120,11 +141,19 @@ impl Folder {
 }
 
 impl tar::Sink for Folder {
-    fn file(&mut self, path: &SafePath, executable: bool, _: u64, body: &mut dyn Read) -> Result<(), Trouble> {
+    fn file(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        _: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
         self.make(path.parent().unwrap_or_default())?;
         let mut out = self.create(path, executable)?;
         let write = StoreErrorAt(path.below(&self.root));
-        pump(body, path.as_str(), |bytes| out.write_all(bytes).map_err(|error| write.trouble(error)))
+        pump(body, path.as_str(), |bytes| {
+            out.write_all(bytes).map_err(|error| write.trouble(error))
+        })
     }
 
     fn folder(&mut self, path: &SafePath) -> Result<(), Trouble> {

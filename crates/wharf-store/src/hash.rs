@@ -54,7 +54,8 @@ impl Hasher {
     /// The digest of all that was taken.
     pub fn finish(self) -> Digest {
         let digest = |algorithm, bytes: &[u8]| {
-            Digest::from_bytes(algorithm, bytes).expect("a hash function gives as many bytes as its name says")
+            Digest::from_bytes(algorithm, bytes)
+                .expect("a hash function gives as many bytes as its name says")
         };
         match self.0 {
             State::Md5(state) => digest(Algorithm::Md5, &state.finalize()),
@@ -118,7 +119,7 @@ mod tests {
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             "sha384:cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
             "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
-            "blake2b:ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbc4925ab92386edd4009923",
+            "blake2b:ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
             "blake3:6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
         ] {
             let digest = Digest::parse(expected).unwrap();
@@ -135,7 +136,10 @@ mod tests {
         assert_eq!(digests[1], Hasher::digest(Algorithm::Md5, b"abc"));
         assert_eq!(mismatch(&path, &digests).unwrap(), None);
         let wrong = Hasher::digest(Algorithm::Sha256, b"abd");
-        assert_eq!(mismatch(&path, &[digests[1], wrong]).unwrap(), Some((wrong, digests[0])));
+        assert_eq!(
+            mismatch(&path, &[digests[1], wrong]).unwrap(),
+            Some((wrong, digests[0]))
+        );
         assert_eq!(mismatch(&path, &[]).unwrap(), None);
     }
 }

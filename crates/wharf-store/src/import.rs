@@ -28,7 +28,12 @@ impl Store {
     ///
     /// # Errors
     /// Where the archive is refused, or the store cannot take it; nothing of it is then in the store.
-    pub fn import_zip(&self, archive: &Path, limits: &Limits, expected: &[Digest]) -> Result<TreeId, ArchiveError> {
+    pub fn import_zip(
+        &self,
+        archive: &Path,
+        limits: &Limits,
+        expected: &[Digest],
+    ) -> Result<TreeId, ArchiveError> {
         let import = || {
             let file = open_checked(archive, expected)?;
             self.unpack_zip(&file, limits)
@@ -48,7 +53,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::import_zip`].
-    pub fn import_zip_bytes(&self, bytes: &[u8], name: &Path, limits: &Limits) -> Result<TreeId, ArchiveError> {
+    pub fn import_zip_bytes(
+        &self,
+        bytes: &[u8],
+        name: &Path,
+        limits: &Limits,
+    ) -> Result<TreeId, ArchiveError> {
         self.unpack_zip(bytes, limits).map_err(|trouble| trouble.of(name))
     }
 
@@ -82,9 +92,15 @@ impl Store {
             walk(folder, &mut String::new(), &mut |path, file| {
                 let kind = match file {
                     Walked::Link(target) => Kind::Link(target),
-                    Walked::File { mut file, size, executable } => {
+                    Walked::File {
+                        mut file,
+                        size,
+                        executable,
+                    } => {
                         if size > limits.max_file_bytes {
-                            return Err(Trouble::entry(path.as_str())(Refusal::TooLarge { limit: limits.max_file_bytes }));
+                            return Err(Trouble::entry(path.as_str())(Refusal::TooLarge {
+                                limit: limits.max_file_bytes,
+                            }));
                         }
                         file_kind(batch.stream(executable, size, path.as_str(), &mut file)?)
                     }
@@ -104,23 +120,42 @@ impl Store {
         let (staged, outcome) = unpack_files(&entries, |worker, scratch, entry, executable| {
             stage_entry(workbench, worker, scratch, source, entry, executable)
         });
-        let mut batch = Batch { workbench, staged: Vec::with_capacity(staged.len()), copies: FxHashMap::default() };
+        let mut batch = Batch {
+            workbench,
+            staged: Vec::with_capacity(staged.len()),
+            copies: FxHashMap::default(),
+        };
         let mut tree = Vec::with_capacity(entries.len());
         for (index, one) in staged {
             let path = entries[index].path.clone();
-            tree.push(Entry { path, kind: file_kind((one.object, one.size, one.executable)) });
+            tree.push(Entry {
+                path,
+                kind: file_kind((one.object, one.size, one.executable)),
+            });
             batch.staged.push(one);
         }
         outcome?;
         tree.extend(entries.iter().filter_map(|entry| {
             let target = links.remove(&entry.path)?;
-            Some(Entry { path: entry.path.clone(), kind: Kind::Link(target) })
+            Some(Entry {
+                path: entry.path.clone(),
+                kind: Kind::Link(target),
+            })
         }));
         self.publish(batch, Tree::new(tree))
     }
 
-    fn unpack_tar(&self, archive: impl Read, packed: u64, compression: Compression, limits: &Limits) -> Result<TreeId, Trouble> {
-        let mut sink = TreeSink { batch: Batch::new(self.workbench()?), entries: Vec::new() };
+    fn unpack_tar(
+        &self,
+        archive: impl Read,
+        packed: u64,
+        compression: Compression,
+        limits: &Limits,
+    ) -> Result<TreeId, Trouble> {
+        let mut sink = TreeSink {
+            batch: Batch::new(self.workbench()?),
+            entries: Vec::new(),
+        };
         tar::read(archive, packed, compression, limits, &mut sink)?;
         self.publish(sink.batch, Tree::new(sink.entries))
     }
@@ -129,7 +164,10 @@ impl Store {
     fn publish(&self, mut batch: Batch<'_>, tree: Tree) -> Result<TreeId, Trouble> {
         self.about_to_publish()?;
         let workbench = batch.workbench;
-        batch.staged.par_iter().try_for_each(|staged| workbench.publish(staged))?;
+        batch
+            .staged
+            .par_iter()
+            .try_for_each(|staged| workbench.publish(staged))?;
         batch.staged.clear();
         Ok(self.write_tree(&tree)?)
     }
@@ -145,7 +183,13 @@ pub(crate) fn unpack_files<T: Send>(
     let is_file = |index: &usize| matches!(entries[*index].kind, ZipKind::File { .. });
     let mut order: Vec<usize> = (0..entries.len()).filter(is_file).collect();
     // Stable: the small ones stay in the archive's order, which the disk reads ahead.
-    order.sort_by_key(|index| std::cmp::Reverse(if entries[*index].size < LARGE { 0 } else { entries[*index].size }));
+    order.sort_by_key(|index| {
+        std::cmp::Reverse(if entries[*index].size < LARGE {
+            0
+        } else {
+            entries[*index].size
+        })
+    });
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = |worker: usize| {
         let (mut scratch, mut made) = (Scratch::default(), Vec::new());
@@ -185,7 +229,9 @@ fn stage_entry<S: zip::Source + ?Sized>(
         return Ok(workbench.write(worker, scratch.whole(source, entry)?, executable)?);
     }
     let mut draft = workbench.draft(worker, executable)?;
-    match scratch.read_to(source, entry, &mut |bytes| Ok(workbench.append(&mut draft, bytes)?)) {
+    match scratch.read_to(source, entry, &mut |bytes| {
+        Ok(workbench.append(&mut draft, bytes)?)
+    }) {
         Ok(()) => Ok(workbench.complete(draft)),
         Err(trouble) => {
             workbench.abandon(draft);
@@ -197,13 +243,21 @@ fn stage_entry<S: zip::Source + ?Sized>(
 /// Opens an archive whose digest is right.
 pub(crate) fn open_checked(archive: &Path, expected: &[Digest]) -> Result<File, Trouble> {
     if let Some((expected, actual)) = hash::mismatch(archive, expected)? {
-        return Err(Refusal::WrongDigest { expected, actual }.into());
+        return Err(Refusal::WrongDigest {
+            expected: Box::new(expected),
+            actual: Box::new(actual),
+        }
+        .into());
     }
     Ok(File::open(archive)?)
 }
 
 fn file_kind((object, size, executable): (ObjectId, u64, bool)) -> Kind {
-    Kind::File { object, size, executable }
+    Kind::File {
+        object,
+        size,
+        executable,
+    }
 }
 
 /// What an import has staged. Dropping it unpublished removes it.
@@ -216,18 +270,31 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(workbench: &'a Workbench) -> Self {
-        Self { workbench, staged: Vec::new(), copies: FxHashMap::default() }
+        Self {
+            workbench,
+            staged: Vec::new(),
+            copies: FxHashMap::default(),
+        }
     }
 
-    fn stream(&mut self, executable: bool, size: u64, name: &str, body: &mut dyn Read) -> Result<(ObjectId, u64, bool), Trouble> {
+    fn stream(
+        &mut self,
+        executable: bool,
+        size: u64,
+        name: &str,
+        body: &mut dyn Read,
+    ) -> Result<(ObjectId, u64, bool), Trouble> {
         const SMALL: u64 = 1 << 20;
         let staged = if size <= SMALL {
             let mut bytes = Vec::with_capacity(size as usize);
-            body.read_to_end(&mut bytes).map_err(|error| Trouble::decoding(name, error))?;
+            body.read_to_end(&mut bytes)
+                .map_err(|error| Trouble::decoding(name, error))?;
             self.workbench.write(0, &bytes, executable)?
         } else {
             let mut draft = self.workbench.draft(0, executable)?;
-            match pump(body, name, |bytes| Ok(self.workbench.append(&mut draft, bytes)?)) {
+            match pump(body, name, |bytes| {
+                Ok(self.workbench.append(&mut draft, bytes)?)
+            }) {
                 Ok(()) => self.workbench.complete(draft),
                 Err(trouble) => {
                     self.workbench.abandon(draft);
@@ -272,10 +339,19 @@ struct TreeSink<'a> {
 }
 
 impl tar::Sink for TreeSink<'_> {
-    fn file(&mut self, path: &SafePath, executable: bool, size: u64, body: &mut dyn Read) -> Result<(), Trouble> {
+    fn file(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
         let made = self.batch.stream(executable, size, path.as_str(), body)?;
         self.batch.copies.insert(path.clone(), made);
-        self.entries.push(Entry { path: path.clone(), kind: file_kind(made) });
+        self.entries.push(Entry {
+            path: path.clone(),
+            kind: file_kind(made),
+        });
         Ok(())
     }
 
@@ -286,12 +362,18 @@ impl tar::Sink for TreeSink<'_> {
     fn hard_link(&mut self, path: &SafePath, target: &SafePath) -> Result<(), Trouble> {
         let made = self.batch.copies[target];
         self.batch.copies.insert(path.clone(), made);
-        self.entries.push(Entry { path: path.clone(), kind: file_kind(made) });
+        self.entries.push(Entry {
+            path: path.clone(),
+            kind: file_kind(made),
+        });
         Ok(())
     }
 
     fn links(&mut self, links: BTreeMap<SafePath, String>) -> Result<(), Trouble> {
-        self.entries.extend(links.into_iter().map(|(path, target)| Entry { path, kind: Kind::Link(target) }));
+        self.entries.extend(links.into_iter().map(|(path, target)| Entry {
+            path,
+            kind: Kind::Link(target),
+        }));
         Ok(())
     }
 }
@@ -324,12 +406,22 @@ fn walk(
             let path = SafePath::new(prefix).map_err(|error| refuse(error.into()))?;
             if kind.is_symlink() {
                 let target = std::fs::read_link(entry.path())?;
-                visit(path, Walked::Link(target.to_str().ok_or_else(not_text)?.to_owned()))?;
+                visit(
+                    path,
+                    Walked::Link(target.to_str().ok_or_else(not_text)?.to_owned()),
+                )?;
             } else if kind.is_file() {
                 let file = File::open(entry.path())?;
                 let metadata = file.metadata()?;
                 let executable = metadata.permissions().mode() & 0o111 != 0;
-                visit(path, Walked::File { file, size: metadata.len(), executable })?;
+                visit(
+                    path,
+                    Walked::File {
+                        file,
+                        size: metadata.len(),
+                        executable,
+                    },
+                )?;
             } else {
                 return Err(refuse(Refusal::Special("a device, pipe or socket")));
             }

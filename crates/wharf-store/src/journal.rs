@@ -86,8 +86,18 @@ impl Journal {
     pub fn begin(dir: &Path, tx: &str, data: Value) -> Result<Self, StoreError> {
         let path = dir.join(format!("{tx}.jsonl"));
         fs::create_dir_all(dir).map_err(StoreError::io("make", dir))?;
-        let file = OpenOptions::new().append(true).create_new(true).open(&path).map_err(StoreError::io("make", &path))?;
-        let mut journal = Self { file, path, tx: tx.to_owned(), seq: 0, sum: String::new() };
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(StoreError::io("make", &path))?;
+        let mut journal = Self {
+            file,
+            path,
+            tx: tx.to_owned(),
+            seq: 0,
+            sum: String::new(),
+        };
         journal.step(Op::Begin, &data)?;
         durable::fsync_dir(dir)?;
         Ok(journal)
@@ -124,7 +134,13 @@ impl Journal {
     }
 
     fn step(&mut self, op: Op, data: &Value) -> Result<(), StoreError> {
-        let step = Step { seq: self.seq, tx: &self.tx, op, data, prev: &self.sum };
+        let step = Step {
+            seq: self.seq,
+            tx: &self.tx,
+            op,
+            data,
+            prev: &self.sum,
+        };
         let (line, sum) = print(&step);
         self.file
             .write_all(line.as_bytes())
@@ -143,7 +159,9 @@ impl Outcome {
     /// Where its journal cannot be removed.
     pub fn close(self) -> Result<(), StoreError> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", self.path)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io("remove", self.path)(error))
+            }
             _ => Ok(()),
         }
     }
@@ -169,11 +187,18 @@ pub fn recover(dir: &Path) -> Result<Vec<Outcome>, StoreError> {
 ///
 /// Takes bytes from a disk that may have failed: never panics, and its answer only depends on the sound steps.
 pub fn judge(tx: &str, bytes: &[u8]) -> Judgement {
-    let mut found = Judgement { state: State::Begun, data: Value::Null, sound: 0, damaged: false };
+    let mut found = Judgement {
+        state: State::Begun,
+        data: Value::Null,
+        sound: 0,
+        damaged: false,
+    };
     let mut sum = String::new();
     for seq in 0.. {
         let rest = &bytes[found.sound..];
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else { break };
+        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
+            break;
+        };
         let Some((step, next_sum)) = parse(&rest[..length]) else {
             found.damaged = rest.len() > length + 1;
             break;
@@ -212,10 +237,24 @@ pub struct Judgement {
 }
 
 fn recover_one(dir: &Path, path: PathBuf) -> Result<Outcome, StoreError> {
-    let tx = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let tx = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-    let Judgement { state, data, sound, damaged } = judge(&tx, &bytes);
-    let mut outcome = Outcome { tx, state, data, quarantined: None, path };
+    let Judgement {
+        state,
+        data,
+        sound,
+        damaged,
+    } = judge(&tx, &bytes);
+    let mut outcome = Outcome {
+        tx,
+        state,
+        data,
+        quarantined: None,
+        path,
+    };
     if damaged {
         let mut folder = dir.as_os_str().to_owned();
         folder.push(".quarantine");
@@ -226,7 +265,10 @@ fn recover_one(dir: &Path, path: PathBuf) -> Result<Outcome, StoreError> {
         fs::copy(&outcome.path, &to).map_err(StoreError::io("write", &to))?;
         outcome.quarantined = Some(to);
     } else if sound < bytes.len() {
-        let file = OpenOptions::new().write(true).open(&outcome.path).map_err(StoreError::io("open", &outcome.path))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .open(&outcome.path)
+            .map_err(StoreError::io("open", &outcome.path))?;
         file.set_len(sound as u64)
             .and_then(|()| file.sync_data())
             .map_err(StoreError::io("cut", &outcome.path))?;
@@ -270,7 +312,13 @@ mod tests {
         let data = json!({"generation": 7, "note": "line\nbreak"});
         for (seq, op) in [Op::Begin, Op::Prepared, Op::Commit].into_iter().enumerate() {
             let data = if seq == 0 { &data } else { &Value::Null };
-            let (line, next) = print(&Step { seq: seq as u64, tx: "t", op, data, prev: &sum });
+            let (line, next) = print(&Step {
+                seq: seq as u64,
+                tx: "t",
+                op,
+                data,
+                prev: &sum,
+            });
             bytes.extend_from_slice(line.as_bytes());
             (sum, ends[seq]) = (next, bytes.len());
         }
@@ -341,14 +389,23 @@ mod tests {
         let place = dir.path().join("journal");
         assert!(recover(&place).unwrap().is_empty());
         let mut journal = Journal::begin(&place, "t1", json!({"generation": 1})).unwrap();
-        assert!(Journal::begin(&place, "t1", Value::Null).is_err(), "a name is used once");
+        assert!(
+            Journal::begin(&place, "t1", Value::Null).is_err(),
+            "a name is used once"
+        );
         assert_eq!(recover(&place).unwrap()[0].state, State::Begun);
         journal.prepared().unwrap();
         let found = recover(&place).unwrap().remove(0);
-        assert_eq!((found.state, found.data["generation"].as_u64()), (State::Prepared, Some(1)));
+        assert_eq!(
+            (found.state, found.data["generation"].as_u64()),
+            (State::Prepared, Some(1))
+        );
         journal.commit().unwrap();
         assert!(recover(&place).unwrap().is_empty());
-        Journal::begin(&place, "t2", Value::Null).unwrap().abort().unwrap();
+        Journal::begin(&place, "t2", Value::Null)
+            .unwrap()
+            .abort()
+            .unwrap();
         assert!(recover(&place).unwrap().is_empty());
     }
 

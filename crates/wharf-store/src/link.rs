@@ -113,7 +113,12 @@ impl Store {
     ///
     /// # Errors
     /// Where a path is unsafe or taken, an object is missing, or the file system refuses.
-    pub fn materialise(&self, plan: &[Placed], root: &Path, mode: LinkMode) -> Result<LinkReport, StoreError> {
+    pub fn materialise(
+        &self,
+        plan: &[Placed],
+        root: &Path,
+        mode: LinkMode,
+    ) -> Result<LinkReport, StoreError> {
         let folders = Folders::of(plan)?;
         std::fs::create_dir_all(root).map_err(StoreError::io("make", root))?;
         let linker = Linker {
@@ -137,13 +142,35 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::materialise`].
-    pub fn link(&self, object: &ObjectId, executable: bool, to: &Path, mode: LinkMode) -> Result<(), StoreError> {
-        let misplaced = || StoreError::Misplaced { path: to.to_path_buf(), reason: "it names no file" };
+    pub fn link(
+        &self,
+        object: &ObjectId,
+        executable: bool,
+        to: &Path,
+        mode: LinkMode,
+    ) -> Result<(), StoreError> {
+        let misplaced = || StoreError::Misplaced {
+            path: to.to_path_buf(),
+            reason: "it names no file",
+        };
         let name = to.file_name().ok_or_else(misplaced)?;
-        let size = std::fs::metadata(self.object_path(object, executable)).map_or(0, |metadata| metadata.len());
-        let content = Content::Object { object: *object, size, executable };
+        let size =
+            std::fs::metadata(self.object_path(object, executable)).map_or(0, |metadata| metadata.len());
+        let content = Content::Object {
+            object: *object,
+            size,
+            executable,
+        };
         let folder = crate::durable::folder_of(to);
-        self.materialise(&[Placed { path: name.into(), content }], folder, mode).map(drop)
+        self.materialise(
+            &[Placed {
+                path: name.into(),
+                content,
+            }],
+            folder,
+            mode,
+        )
+        .map(drop)
     }
 }
 
@@ -175,7 +202,8 @@ impl<'a> Folders<'a> {
             if last.0 != folder {
                 last = (folder, folders.find(folder, &mut known));
             }
-            let index = u32::try_from(index).expect("a plan of four thousand million files does not fit in memory");
+            let index =
+                u32::try_from(index).expect("a plan of four thousand million files does not fit in memory");
             folders.0[last.1].files.push((name, index));
         }
         Ok(folders)
@@ -191,7 +219,11 @@ impl<'a> Folders<'a> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let above = self.find(above, known);
         let index = self.0.len();
-        self.0.push(Folder { name, path, ..Folder::default() });
+        self.0.push(Folder {
+            name,
+            path,
+            ..Folder::default()
+        });
         self.0[above].children.push(index);
         known.insert(path, index);
         index
@@ -199,7 +231,10 @@ impl<'a> Folders<'a> {
 }
 
 fn checked(path: &Path) -> Result<&str, StoreError> {
-    let refuse = |reason| StoreError::Misplaced { path: path.to_path_buf(), reason };
+    let refuse = |reason| StoreError::Misplaced {
+        path: path.to_path_buf(),
+        reason,
+    };
     let text = path.to_str().ok_or_else(|| refuse("its path is not UTF-8"))?;
     if text.split('/').any(|part| matches!(part, "" | "." | "..")) || text.contains('\0') {
         return Err(refuse("its path is not a plain relative one"));
@@ -231,11 +266,16 @@ struct Counts {
 
 impl Counts {
     fn report(&self) -> LinkReport {
-        let [reflink, hardlink, copy] = [REFLINK, HARDLINK, COPY].map(|way| self.by[usize::from(way)].load(Ordering::Relaxed));
+        let [reflink, hardlink, copy] =
+            [REFLINK, HARDLINK, COPY].map(|way| self.by[usize::from(way)].load(Ordering::Relaxed));
         LinkReport {
             files: reflink + hardlink + copy,
             bytes: self.bytes.load(Ordering::Relaxed),
-            by: LinkedBy { reflink, hardlink, copy },
+            by: LinkedBy {
+                reflink,
+                hardlink,
+                copy,
+            },
         }
     }
 }
@@ -248,14 +288,20 @@ impl Linker<'_> {
         for (name, place) in &folder.files {
             match &self.plan[*place as usize].content {
                 Content::Directory => {}
-                Content::Object { object, size, executable } => {
+                Content::Object {
+                    object,
+                    size,
+                    executable,
+                } => {
                     let way = self.place(object, *executable, fd.as_fd(), name, folder)?;
                     by[usize::from(way)] += 1;
                     bytes += size;
                 }
                 Content::Bytes { bytes, executable } => {
-                    let mut file = create(fd.as_fd(), name, *executable).map_err(|errno| self.error(folder, name, errno))?;
-                    file.write_all(bytes).map_err(StoreError::io("write", self.path(folder, name)))?;
+                    let mut file = create(fd.as_fd(), name, *executable)
+                        .map_err(|errno| self.error(folder, name, errno))?;
+                    file.write_all(bytes)
+                        .map_err(StoreError::io("write", self.path(folder, name)))?;
                 }
                 Content::Link(target) => rustix::fs::symlinkat(target.as_str(), &fd, *name)
                     .map_err(|errno| self.error(folder, name, errno))?,
@@ -272,7 +318,10 @@ impl Linker<'_> {
                 Ok(()) | Err(Errno::EXIST) => rustix::fs::openat(&fd, below.name, flags, Mode::empty()),
                 Err(errno) => Err(errno),
             };
-            self.fill(*child, made.map_err(|errno| self.error(folder, below.name, errno))?)
+            self.fill(
+                *child,
+                made.map_err(|errno| self.error(folder, below.name, errno))?,
+            )
         })
     }
 
@@ -297,16 +346,30 @@ impl Linker<'_> {
                     Ok(()) => return Ok(REFLINK),
                     Err(errno) => errno,
                 },
-                HARDLINK => match rustix::fs::linkat(&self.store.objects, &*from, fd, name, AtFlags::empty()) {
+                HARDLINK => match rustix::fs::linkat(&self.store.objects, &*from, fd, name, AtFlags::empty())
+                {
                     Ok(()) => return Ok(HARDLINK),
                     // This one file has as many links as it can have (the empty file, most likely).
-                    Err(Errno::MLINK) => return self.copy(&from, executable, fd, name).map(|()| COPY).map_err(fail),
+                    Err(Errno::MLINK) => {
+                        return self
+                            .copy(&from, executable, fd, name)
+                            .map(|()| COPY)
+                            .map_err(fail);
+                    }
                     Err(errno) => errno,
                 },
-                _ => return self.copy(&from, executable, fd, name).map(|()| COPY).map_err(fail),
+                _ => {
+                    return self
+                        .copy(&from, executable, fd, name)
+                        .map(|()| COPY)
+                        .map_err(fail);
+                }
             };
             let next = match (method, errno) {
-                (REFLINK, Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV | Errno::NOSYS | Errno::PERM) => self.otherwise,
+                (
+                    REFLINK,
+                    Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV | Errno::NOSYS | Errno::PERM,
+                ) => self.otherwise,
                 (HARDLINK, Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => COPY,
                 _ => return Err(fail(errno)),
             };
@@ -332,19 +395,27 @@ impl Linker<'_> {
         let mut source = File::from(self.open_object(from)?);
         let mut target = create(fd, name, executable)?;
         // Copies inside the kernel where that is possible.
-        io::copy(&mut source, &mut target).map(drop).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        io::copy(&mut source, &mut target)
+            .map(drop)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     fn open_object(&self, name: &str) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(&self.store.objects, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        rustix::fs::openat(
+            &self.store.objects,
+            name,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
     }
 
     fn error(&self, folder: &Folder<'_>, name: &str, errno: Errno) -> StoreError {
         let path = self.path(folder, name);
         match errno {
-            Errno::EXIST | Errno::NOTDIR | Errno::LOOP => {
-                StoreError::Misplaced { path, reason: "something else is in its place" }
-            }
+            Errno::EXIST | Errno::NOTDIR | Errno::LOOP => StoreError::Misplaced {
+                path,
+                reason: "something else is in its place",
+            },
             errno => StoreError::os("place", path)(errno),
         }
     }

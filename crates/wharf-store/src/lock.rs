@@ -38,7 +38,12 @@ impl Lock {
         let file = open(path)?;
         loop {
             match flock(&file, access.blocking()) {
-                Ok(()) => return Ok(Self { file, path: path.to_path_buf() }),
+                Ok(()) => {
+                    return Ok(Self {
+                        file,
+                        path: path.to_path_buf(),
+                    });
+                }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(StoreError::os("lock", path)(errno)),
             }
@@ -52,7 +57,10 @@ impl Lock {
     pub fn attempt(path: &Path, access: Access) -> Result<Option<Self>, StoreError> {
         let file = open(path)?;
         match flock(&file, access.immediate()) {
-            Ok(()) => Ok(Some(Self { file, path: path.to_path_buf() })),
+            Ok(()) => Ok(Some(Self {
+                file,
+                path: path.to_path_buf(),
+            })),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(StoreError::os("lock", path)(errno)),
         }

@@ -71,33 +71,63 @@ impl Workbench {
     pub(crate) fn write(&self, worker: usize, bytes: &[u8], executable: bool) -> Result<Staged, StoreError> {
         let (object, size) = (ObjectId::of(bytes), bytes.len() as u64);
         if self.has(&object, size, executable) {
-            return Ok(Staged { object, size, executable, place: None });
+            return Ok(Staged {
+                object,
+                size,
+                executable,
+                place: None,
+            });
         }
         let (mut file, place) = self.create(worker, executable)?;
         if let Err(error) = file.write_all(bytes) {
             self.remove(place);
             return Err(StoreError::io("write", self.path(place))(error));
         }
-        Ok(Staged { object, size, executable, place: Some(place) })
+        Ok(Staged {
+            object,
+            size,
+            executable,
+            place: Some(place),
+        })
     }
 
     /// Begins an object whose bytes come in pieces.
     pub(crate) fn draft(&self, worker: usize, executable: bool) -> Result<Draft, StoreError> {
         let (file, place) = self.create(worker, executable)?;
-        Ok(Draft { file, hasher: blake3::Hasher::new(), size: 0, executable, place })
+        Ok(Draft {
+            file,
+            hasher: blake3::Hasher::new(),
+            size: 0,
+            executable,
+            place,
+        })
     }
 
     /// Takes a piece. After an error the draft must be [discarded](Workbench::abandon).
     pub(crate) fn append(&self, draft: &mut Draft, bytes: &[u8]) -> Result<(), StoreError> {
         draft.hasher.update(bytes);
         draft.size += bytes.len() as u64;
-        draft.file.write_all(bytes).map_err(StoreError::io("write", self.path(draft.place)))
+        draft
+            .file
+            .write_all(bytes)
+            .map_err(StoreError::io("write", self.path(draft.place)))
     }
 
     pub(crate) fn complete(&self, draft: Draft) -> Staged {
-        let Draft { hasher, size, executable, place, .. } = draft;
+        let Draft {
+            hasher,
+            size,
+            executable,
+            place,
+            ..
+        } = draft;
         let object = ObjectId::from_bytes(*hasher.finalize().as_bytes());
-        Staged { object, size, executable, place: Some(place) }
+        Staged {
+            object,
+            size,
+            executable,
+            place: Some(place),
+        }
     }
 
     pub(crate) fn abandon(&self, draft: Draft) {
@@ -106,7 +136,9 @@ impl Workbench {
 
     /// Gives a staged object its name. A name that is taken by a file of another size is damaged, and is replaced.
     pub(crate) fn publish(&self, staged: &Staged) -> Result<(), StoreError> {
-        let Some((lane, number)) = staged.place else { return Ok(()) };
+        let Some((lane, number)) = staged.place else {
+            return Ok(());
+        };
         let (from, to) = (number.to_string(), object_name(&staged.object, staged.executable));
         let rename = |flags| rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
         let result = match rename(RenameFlags::NOREPLACE) {
@@ -114,7 +146,9 @@ impl Workbench {
                 self.remove((lane, number));
                 Ok(())
             }
-            Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename(RenameFlags::empty()),
+            Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                rename(RenameFlags::empty())
+            }
             other => other,
         };
         result.map_err(StoreError::os("publish the object", self.objects_path.join(&*to)))
@@ -129,8 +163,12 @@ impl Workbench {
 
     /// Whether the store has this object, as far as its size tells.
     fn has(&self, object: &ObjectId, size: u64, executable: bool) -> bool {
-        rustix::fs::statat(&self.objects, &*object_name(object, executable), AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| stat.st_size as u64 == size)
+        rustix::fs::statat(
+            &self.objects,
+            &*object_name(object, executable),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .is_ok_and(|stat| stat.st_size as u64 == size)
     }
 
     fn create(&self, worker: usize, executable: bool) -> Result<(File, (usize, u64)), StoreError> {
@@ -160,7 +198,10 @@ pub(crate) fn object_name(object: &ObjectId, executable: bool) -> ObjectName {
     bytes[2] = b'/';
     bytes[3..67].copy_from_slice(&digits);
     bytes[67..].copy_from_slice(b".x");
-    ObjectName { bytes, length: if executable { 69 } else { 67 } }
+    ObjectName {
+        bytes,
+        length: if executable { 69 } else { 67 },
+    }
 }
 
 pub(crate) struct ObjectName {
@@ -178,5 +219,6 @@ impl std::ops::Deref for ObjectName {
 
 pub(crate) fn open_folder(path: &Path) -> Result<OwnedFd, StoreError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| StoreError::io("open", path)(io::Error::from(errno)))
+    rustix::fs::open(path, flags, Mode::empty())
+        .map_err(|errno| StoreError::io("open", path)(io::Error::from(errno)))
 }

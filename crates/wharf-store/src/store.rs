@@ -95,7 +95,11 @@ impl Store {
             Ok(found) if found.trim_end() == FORMAT => {}
             Ok(found) => {
                 let found = found.trim_end().chars().take(40).collect();
-                return Err(StoreError::Format { root, found, known: FORMAT });
+                return Err(StoreError::Format {
+                    root,
+                    found,
+                    known: FORMAT,
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(&root)?,
             Err(error) => return Err(StoreError::io("read", format)(error)),
@@ -154,13 +158,17 @@ impl Store {
         let workbench = self.workbench()?;
         let staged = workbench.write(0, bytes, executable)?;
         self.about_to_publish()?;
-        workbench.publish(&staged).inspect_err(|_| workbench.discard(&staged))?;
+        workbench
+            .publish(&staged)
+            .inspect_err(|_| workbench.discard(&staged))?;
         Ok(staged.object)
     }
 
     /// Where an object lies.
     pub fn object_path(&self, object: &ObjectId, executable: bool) -> PathBuf {
-        self.root.join("store/obj").join(&*object_name(object, executable))
+        self.root
+            .join("store/obj")
+            .join(&*object_name(object, executable))
     }
 
     /// Puts a tree into the store. Its objects should be there already.
@@ -187,11 +195,16 @@ impl Store {
         let path = self.tree_path(id);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::MissingTree(*id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::MissingTree(*id));
+            }
             Err(error) => return Err(StoreError::io("read", path)(error)),
         };
         if TreeId::of(&bytes) != *id {
-            return Err(StoreError::Damaged { path, reason: "its content has another digest".to_owned() });
+            return Err(StoreError::Damaged {
+                path,
+                reason: "its content has another digest".to_owned(),
+            });
         }
         Tree::parse(&bytes).map_err(|source| StoreError::DamagedTree { id: *id, source })
     }
@@ -213,8 +226,16 @@ impl Store {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn record_package(&self, ecosystem: Ecosystem, upstream: &Digest, tree: &TreeId) -> Result<(), StoreError> {
-        self.put(&self.package_path(ecosystem, upstream), format!("{tree}\n").as_bytes())
+    pub fn record_package(
+        &self,
+        ecosystem: Ecosystem,
+        upstream: &Digest,
+        tree: &TreeId,
+    ) -> Result<(), StoreError> {
+        self.put(
+            &self.package_path(ecosystem, upstream),
+            format!("{tree}\n").as_bytes(),
+        )
     }
 
     /// Brings what this process wrote to disk. Call it before a commit names what it wrote.
@@ -264,7 +285,12 @@ impl Store {
 
     fn package_path(&self, ecosystem: Ecosystem, upstream: &Digest) -> PathBuf {
         let hex = upstream.hex();
-        let name = format!("{}/{}/{}-{hex}", ecosystem.as_str(), &hex[..2], upstream.algorithm());
+        let name = format!(
+            "{}/{}/{}-{hex}",
+            ecosystem.as_str(),
+            &hex[..2],
+            upstream.algorithm()
+        );
         self.root.join("store/pkg").join(name)
     }
 
@@ -275,7 +301,9 @@ impl Store {
         let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if self.process.get().is_none() {
             let process = self.make_process_stage()?;
-            self.process.set(process).expect("only the holder of `making` sets it");
+            self.process
+                .set(process)
+                .expect("only the holder of `making` sets it");
         }
         Ok(self.process.get().expect("it was just set"))
     }
@@ -291,7 +319,11 @@ impl Store {
             .keep();
         let lock = Lock::acquire(&folder.join("lock"), Access::Exclusive, |_| {})?;
         let workbench = Workbench::new(&folder, &self.root.join("store/obj"))?;
-        Ok(ProcessStage { folder, workbench, _lock: lock })
+        Ok(ProcessStage {
+            folder,
+            workbench,
+            _lock: lock,
+        })
     }
 
     /// Removes the stage folders of processes that are gone.
@@ -307,7 +339,9 @@ impl Store {
             return Ok(());
         }
         // Someone else clears, or makes a folder: the next command will look again.
-        let Some(_clearing) = Lock::attempt(&stage.join(".lock"), Access::Exclusive)? else { return Ok(()) };
+        let Some(_clearing) = Lock::attempt(&stage.join(".lock"), Access::Exclusive)? else {
+            return Ok(());
+        };
         for folder in left {
             if !folder.is_dir() {
                 remove_if_there(&folder)?;
@@ -322,7 +356,9 @@ impl Store {
     /// Makes sure of the objects that a process named and did not sync.
     fn settle_unsynced(&self, folder: &Path) -> Result<(), StoreError> {
         let note = folder.join(UNSYNCED);
-        let Ok(metadata) = fs::metadata(&note) else { return Ok(()) };
+        let Ok(metadata) = fs::metadata(&note) else {
+            return Ok(());
+        };
         if fs::read_to_string(&note).is_ok_and(|text| !text.is_empty() && text == boot()) {
             // Only the process died: the kernel still has every byte.
             return durable::sync_filesystem(&self.root);
@@ -332,12 +368,17 @@ impl Store {
     }
 
     fn sync_recent_files(&self) -> Result<(), StoreError> {
-        let Some(process) = self.process.get() else { return Ok(()) };
-        let Ok(since) = fs::metadata(process.folder.join(UNSYNCED)).and_then(|metadata| metadata.modified()) else {
+        let Some(process) = self.process.get() else {
+            return Ok(());
+        };
+        let Ok(since) = fs::metadata(process.folder.join(UNSYNCED)).and_then(|metadata| metadata.modified())
+        else {
             return Ok(());
         };
         crate::verify::for_each_recent(self, since, |path| {
-            File::open(path).and_then(|file| file.sync_data()).map_err(StoreError::io("sync", path))
+            File::open(path)
+                .and_then(|file| file.sync_data())
+                .map_err(StoreError::io("sync", path))
         })
     }
 }

@@ -59,7 +59,10 @@ impl Tree {
     /// A tree of these entries, which it sorts. The paths must differ.
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        debug_assert!(entries.windows(2).all(|pair| pair[0].path != pair[1].path), "each path once");
+        debug_assert!(
+            entries.windows(2).all(|pair| pair[0].path != pair[1].path),
+            "each path once"
+        );
         Self { entries }
     }
 
@@ -70,7 +73,10 @@ impl Tree {
 
     /// The entry at this path.
     pub fn get(&self, path: &str) -> Option<&Entry> {
-        let found = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
+        let found = self
+            .entries
+            .binary_search_by(|entry| entry.path.as_str().cmp(path))
+            .ok()?;
         Some(&self.entries[found])
     }
 
@@ -80,7 +86,11 @@ impl Tree {
         out.extend_from_slice(HEADER);
         for entry in &self.entries {
             match &entry.kind {
-                Kind::File { object, size, executable } => {
+                Kind::File {
+                    object,
+                    size,
+                    executable,
+                } => {
                     out.push(if *executable { b'x' } else { b'f' });
                     out.extend_from_slice(object.as_bytes());
                     put_number(&mut out, *size);
@@ -102,14 +112,20 @@ impl Tree {
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidTree> {
         let mut reader = Reader { bytes, offset: 0 };
         if reader.take(HEADER.len())? != HEADER {
-            return Err(InvalidTree { offset: 0, reason: "another header" });
+            return Err(InvalidTree {
+                offset: 0,
+                reason: "another header",
+            });
         }
         let mut entries: Vec<Entry> = Vec::with_capacity(bytes.len() / 64);
         while reader.offset < bytes.len() {
             let start = reader.offset;
             let entry = reader.entry()?;
             if entries.last().is_some_and(|last| last.path >= entry.path) {
-                return Err(InvalidTree { offset: start, reason: "paths out of order" });
+                return Err(InvalidTree {
+                    offset: start,
+                    reason: "paths out of order",
+                });
             }
             entries.push(entry);
         }
@@ -198,7 +214,10 @@ impl<'a> Reader<'a> {
     }
 
     fn refuse(&self, reason: &'static str) -> InvalidTree {
-        InvalidTree { offset: self.offset, reason }
+        InvalidTree {
+            offset: self.offset,
+            reason,
+        }
     }
 }
 
@@ -219,13 +238,20 @@ mod tests {
     }
 
     fn trees() -> impl Strategy<Value = Tree> {
-        proptest::collection::btree_map("[a-zA-Zü \n.]{1,9}(/[a-z0-9_]{1,8}){0,3}", kinds(), 0..20).prop_map(|map| {
-            let entry = |(path, kind): (String, Kind)| Some(Entry { path: SafePath::new(&path).ok()?, kind });
-            let mut entries: Vec<_> = map.into_iter().filter_map(entry).collect();
-            entries.sort_by(|one, other| one.path.cmp(&other.path));
-            entries.dedup_by(|one, other| one.path == other.path);
-            Tree::new(entries)
-        })
+        proptest::collection::btree_map("[a-zA-Zü \n.]{1,9}(/[a-z0-9_]{1,8}){0,3}", kinds(), 0..20).prop_map(
+            |map| {
+                let entry = |(path, kind): (String, Kind)| {
+                    Some(Entry {
+                        path: SafePath::new(&path).ok()?,
+                        kind,
+                    })
+                };
+                let mut entries: Vec<_> = map.into_iter().filter_map(entry).collect();
+                entries.sort_by(|one, other| one.path.cmp(&other.path));
+                entries.dedup_by(|one, other| one.path == other.path);
+                Tree::new(entries)
+            },
+        )
     }
 
     proptest! {
@@ -264,10 +290,16 @@ mod tests {
             (manifest(&[link("a"), link("a")]), "paths out of order"),
             (manifest(&[link("../a")]), "an unsafe path"),
             (manifest(&[link("./a")]), "a path in another form"),
-            (manifest(&[b"l\x81\x00t\x01a".to_vec()]), "a number in another form"),
+            (
+                manifest(&[b"l\x81\x00t\x01a".to_vec()]),
+                "a number in another form",
+            ),
             (manifest(&[b"q".to_vec()]), "an unknown kind"),
             (b"wharf-tree 2\n".to_vec(), "another header"),
-            (manifest(&[b"l\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec()]), "an early end"),
+            (
+                manifest(&[b"l\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec()]),
+                "an early end",
+            ),
         ] {
             assert_eq!(Tree::parse(&bad).unwrap_err().reason, reason);
         }

@@ -83,7 +83,13 @@ impl Store {
     /// Where a folder cannot be read.
     pub fn size(&self) -> Result<StoreSize, StoreError> {
         let objects = files(&self.root().join("store/obj"))?;
-        let bytes = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.symlink_metadata().ok()).map(|data| data.len()).sum();
+        let bytes = |paths: &[PathBuf]| {
+            paths
+                .iter()
+                .filter_map(|path| path.symlink_metadata().ok())
+                .map(|data| data.len())
+                .sum()
+        };
         Ok(StoreSize {
             objects: objects.len() as u64,
             object_bytes: bytes(&objects),
@@ -112,11 +118,20 @@ impl Store {
                 (path, wrong)
             })
             .collect();
-        let sound: FxHashSet<(ObjectId, bool)> =
-            judged.iter().filter(|(_, wrong)| wrong.is_none()).filter_map(|(path, _)| parse_object(path)).collect();
+        let sound: FxHashSet<(ObjectId, bool)> = judged
+            .iter()
+            .filter(|(_, wrong)| wrong.is_none())
+            .filter_map(|(path, _)| parse_object(path))
+            .collect();
 
-        let mut report = VerifyReport { checked: (judged.len() + trees.len()) as u64, damage: Vec::new() };
-        let mut bad: Vec<(PathBuf, String)> = judged.into_iter().filter_map(|(path, wrong)| Some((path, wrong?))).collect();
+        let mut report = VerifyReport {
+            checked: (judged.len() + trees.len()) as u64,
+            damage: Vec::new(),
+        };
+        let mut bad: Vec<(PathBuf, String)> = judged
+            .into_iter()
+            .filter_map(|(path, wrong)| Some((path, wrong?)))
+            .collect();
         let mut sound_trees = FxHashSet::default();
         for (path, tree) in trees {
             match tree.and_then(|tree| complete(&tree, &sound).map(|()| tree.id())) {
@@ -136,7 +151,10 @@ impl Store {
             if repair == Repair::Quarantine {
                 quarantine(self, &path)?;
             }
-            let path = path.strip_prefix(self.root()).map(Path::to_path_buf).unwrap_or(path);
+            let path = path
+                .strip_prefix(self.root())
+                .map(Path::to_path_buf)
+                .unwrap_or(path);
             report.damage.push(Damage { path, reason });
         }
         report.damage.sort();
@@ -177,10 +195,16 @@ pub(crate) fn for_each_recent(
     mut visit: impl FnMut(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     // Clocks of file systems are coarse.
-    let since = since.checked_sub(Duration::from_secs(2)).unwrap_or(SystemTime::UNIX_EPOCH);
-    let since = since.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs()) as i64;
+    let since = since
+        .checked_sub(Duration::from_secs(2))
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = since
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs()) as i64;
     for path in files(&store.root().join("store"))? {
-        let metadata = path.symlink_metadata().map_err(StoreError::io("look at", &path))?;
+        let metadata = path
+            .symlink_metadata()
+            .map_err(StoreError::io("look at", &path))?;
         if metadata.ctime().max(metadata.mtime()) >= since {
             visit(&path)?;
         }
@@ -189,7 +213,10 @@ pub(crate) fn for_each_recent(
 }
 
 fn read_trees(paths: &[PathBuf]) -> Vec<(PathBuf, Result<Tree, String>)> {
-    paths.par_iter().map(|path| (path.clone(), read_tree(path))).collect()
+    paths
+        .par_iter()
+        .map(|path| (path.clone(), read_tree(path)))
+        .collect()
 }
 
 fn read_tree(path: &Path) -> Result<Tree, String> {
@@ -203,7 +230,11 @@ fn read_tree(path: &Path) -> Result<Tree, String> {
 
 fn objects_of(tree: &Tree) -> impl Iterator<Item = ((ObjectId, bool), u64)> + '_ {
     tree.entries.iter().filter_map(|entry| match &entry.kind {
-        Kind::File { object, size, executable } => Some(((*object, *executable), *size)),
+        Kind::File {
+            object,
+            size,
+            executable,
+        } => Some(((*object, *executable), *size)),
         Kind::Link(_) => None,
     })
 }
@@ -217,7 +248,11 @@ fn complete(tree: &Tree, sound: &FxHashSet<(ObjectId, bool)>) -> Result<(), Stri
 
 fn judge_record(path: &Path, trees: &FxHashSet<TreeId>) -> Result<(), String> {
     let tree = judge_text(path)?;
-    if trees.contains(&tree) { Ok(()) } else { Err(format!("its tree {tree} is missing or damaged")) }
+    if trees.contains(&tree) {
+        Ok(())
+    } else {
+        Err(format!("its tree {tree} is missing or damaged"))
+    }
 }
 
 fn judge_text(path: &Path) -> Result<TreeId, &'static str> {
@@ -227,7 +262,9 @@ fn judge_text(path: &Path) -> Result<TreeId, &'static str> {
 
 fn parse_object(path: &Path) -> Option<(ObjectId, bool)> {
     let name = path.file_name()?.to_str()?;
-    let (digits, executable) = name.strip_suffix(".x").map_or((name, false), |digits| (digits, true));
+    let (digits, executable) = name
+        .strip_suffix(".x")
+        .map_or((name, false), |digits| (digits, true));
     Some((digits.parse().ok()?, executable))
 }
 
@@ -244,7 +281,10 @@ fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u
     }
     let wanted = if key.1 { 0o555 } else { 0o444 };
     if metadata.mode() & 0o222 != 0 || metadata.mode() & 0o111 != wanted & 0o111 {
-        return Err(format!("its mode is {:o} instead of {wanted:o}", metadata.mode() & 0o7777));
+        return Err(format!(
+            "its mode is {:o} instead of {wanted:o}",
+            metadata.mode() & 0o7777
+        ));
     }
     let touched = match (metadata.created(), metadata.modified()) {
         (Ok(born), Ok(modified)) => modified.duration_since(born).is_ok_and(|later| later > WRITING),

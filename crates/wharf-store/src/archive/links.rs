@@ -12,14 +12,18 @@ const MAX_HOPS: usize = 40;
 
 /// Refuses links that leave the archive or never end. `links` has every link with its target.
 pub(crate) fn check(links: &BTreeMap<SafePath, String>) -> Result<(), Trouble> {
-    links.iter().try_for_each(|(link, target)| {
-        follow(links, link, target).map_err(Trouble::entry(link.as_str()))
-    })
+    links
+        .iter()
+        .try_for_each(|(link, target)| follow(links, link, target).map_err(Trouble::entry(link.as_str())))
 }
 
 fn follow(links: &BTreeMap<SafePath, String>, link: &SafePath, target: &str) -> Result<(), Refusal> {
-    let escaping = || Refusal::EscapingLink { target: target.to_owned() };
-    let mut place: Vec<&str> = link.parent().map_or_else(Vec::new, |folder| folder.split('/').collect());
+    let escaping = || Refusal::EscapingLink {
+        target: target.to_owned(),
+    };
+    let mut place: Vec<&str> = link
+        .parent()
+        .map_or_else(Vec::new, |folder| folder.split('/').collect());
     let mut pending: Vec<&str> = target.split('/').rev().collect();
     let mut hops = 0;
     if unfit(target) {
@@ -38,7 +42,9 @@ fn follow(links: &BTreeMap<SafePath, String>, link: &SafePath, target: &str) -> 
         if let Some(next) = links.get(&here) {
             hops += 1;
             if hops > MAX_HOPS {
-                return Err(Refusal::EndlessLink { target: target.to_owned() });
+                return Err(Refusal::EndlessLink {
+                    target: target.to_owned(),
+                });
             }
             if unfit(next) {
                 return Err(escaping());
@@ -64,7 +70,10 @@ mod tests {
     use super::*;
 
     fn judge(links: &[(&str, &str)]) -> Result<(), String> {
-        let map = links.iter().map(|(link, target)| (SafePath::new(link).unwrap(), (*target).to_owned())).collect();
+        let map = links
+            .iter()
+            .map(|(link, target)| (SafePath::new(link).unwrap(), (*target).to_owned()))
+            .collect();
         check(&map).map_err(|trouble| match trouble {
             Trouble::Refused { reason, .. } => reason.to_string(),
             other => panic!("{other:?}"),
@@ -74,7 +83,13 @@ mod tests {
     #[test]
     fn links_inside_pass() {
         judge(&[("a", "b")]).unwrap();
-        judge(&[("lib/a.so", "a.so.1"), ("lib/x", "../b"), ("lib64", "lib"), ("y", "lib64/../lib/./a.so")]).unwrap();
+        judge(&[
+            ("lib/a.so", "a.so.1"),
+            ("lib/x", "../b"),
+            ("lib64", "lib"),
+            ("y", "lib64/../lib/./a.so"),
+        ])
+        .unwrap();
         judge(&[("d/e/f", "../..")]).unwrap();
     }
 
@@ -91,7 +106,10 @@ mod tests {
             // Lexically `d/up/../..` stays inside; followed, it leaves.
             &[("d/e/up", "../.."), ("x", "d/e/up/../y")],
         ] {
-            assert!(judge(links).unwrap_err().contains("outside the archive"), "{links:?}");
+            assert!(
+                judge(links).unwrap_err().contains("outside the archive"),
+                "{links:?}"
+            );
         }
     }
 

@@ -24,8 +24,10 @@ pub struct Limits {
     pub max_file_bytes: u64,
     /// Bytes of all unpacked files.
     pub max_total_bytes: u64,
-    /// Unpacked bytes for each packed one, over the whole archive, once it has unpacked more than 256 MiB.
+    /// Unpacked bytes for each packed one, over the whole archive.
     pub max_ratio: u64,
+    /// Up to this many unpacked bytes the ratio does not matter: small archives of zeros are harmless.
+    pub ratio_matters_from: u64,
     /// Bytes of one path.
     pub max_path: usize,
 }
@@ -37,22 +39,24 @@ impl Default for Limits {
             max_file_bytes: 16 << 30,
             max_total_bytes: 64 << 30,
             max_ratio: 200,
+            ratio_matters_from: 256 << 20,
             max_path: 1024,
         }
     }
 }
 
-/// Below this many unpacked bytes the ratio does not matter: small archives of zeros are harmless.
-const RATIO_MATTERS_FROM: u64 = 256 << 20;
-
 impl Limits {
     /// Refuses a total that the packed size does not justify.
     pub(crate) fn check_total(&self, unpacked: u64, packed: u64) -> Result<(), Refusal> {
         if unpacked > self.max_total_bytes {
-            return Err(Refusal::TooMuch { limit: self.max_total_bytes });
+            return Err(Refusal::TooMuch {
+                limit: self.max_total_bytes,
+            });
         }
-        if unpacked > RATIO_MATTERS_FROM && unpacked / packed.max(1) > self.max_ratio {
-            return Err(Refusal::Ratio { limit: self.max_ratio });
+        if unpacked > self.ratio_matters_from && unpacked / packed.max(1) > self.max_ratio {
+            return Err(Refusal::Ratio {
+                limit: self.max_ratio,
+            });
         }
         Ok(())
     }
@@ -204,9 +208,9 @@ pub enum Refusal {
     #[error("its digest is {actual}, and {expected} was expected")]
     WrongDigest {
         /// From the index or the lockfile.
-        expected: wharf_core::Digest,
+        expected: Box<wharf_core::Digest>,
         /// The file's own.
-        actual: wharf_core::Digest,
+        actual: Box<wharf_core::Digest>,
     },
 }
 
@@ -289,11 +293,17 @@ impl Explain for ArchiveError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            ArchiveError::Refused { reason: Refusal::WrongDigest { .. }, .. } => {
+            ArchiveError::Refused {
+                reason: Refusal::WrongDigest { .. },
+                ..
+            } => {
                 vec!["if the file was replaced on purpose, run `wharf lock --upgrade-package` for it; otherwise report it".to_owned()]
             }
             ArchiveError::Refused { .. } => {
-                vec!["nothing of it was kept; choose another version of the package, and tell its authors".to_owned()]
+                vec![
+                    "nothing of it was kept; choose another version of the package, and tell its authors"
+                        .to_owned(),
+                ]
             }
             ArchiveError::Unreadable { .. } => Vec::new(),
             ArchiveError::Store { source, .. } => source.hints(),
@@ -311,7 +321,10 @@ pub(crate) enum Trouble {
 
 impl Trouble {
     pub(crate) fn entry(name: &str) -> impl Fn(Refusal) -> Self {
-        move |reason| Trouble::Refused { entry: Some(name.chars().take(300).collect()), reason }
+        move |reason| Trouble::Refused {
+            entry: Some(name.chars().take(300).collect()),
+            reason,
+        }
     }
 
     /// Errors of decoders: data at fault unless the operating system says otherwise.
@@ -321,13 +334,21 @@ impl Trouble {
             io::ErrorKind::UnexpectedEof => Refusal::Truncated,
             _ => Refusal::Damaged(error.to_string()),
         };
-        if entry.is_empty() { reason.into() } else { Self::entry(entry)(reason) }
+        if entry.is_empty() {
+            reason.into()
+        } else {
+            Self::entry(entry)(reason)
+        }
     }
 
     pub(crate) fn of(self, archive: &std::path::Path) -> ArchiveError {
         let archive = archive.to_path_buf();
         match self {
-            Trouble::Refused { entry, reason } => ArchiveError::Refused { archive, entry, reason },
+            Trouble::Refused { entry, reason } => ArchiveError::Refused {
+                archive,
+                entry,
+                reason,
+            },
             Trouble::Unreadable(source) => ArchiveError::Unreadable { archive, source },
             Trouble::Store(source) => ArchiveError::Store { archive, source },
         }

@@ -28,7 +28,10 @@ impl Names {
     pub(crate) fn file(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
         self.count(path, limits)?;
         self.folders(path.parent())?;
-        match self.seen.insert(fold(path.as_str()).into(), Seen::Leaf(path.clone())) {
+        match self
+            .seen
+            .insert(fold(path.as_str()).into(), Seen::Leaf(path.clone()))
+        {
             None => Ok(()),
             Some(Seen::Folder) => Err(Refusal::FileAndFolder(path.to_string())),
             Some(Seen::Leaf(other)) if other == *path => Err(Refusal::Duplicate),
@@ -45,10 +48,14 @@ impl Names {
     fn count(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
         self.count += 1;
         if self.count > limits.max_entries {
-            return Err(Refusal::TooMany { limit: limits.max_entries });
+            return Err(Refusal::TooMany {
+                limit: limits.max_entries,
+            });
         }
         if path.as_str().len() > limits.max_path {
-            return Err(Refusal::PathTooLong { limit: limits.max_path });
+            return Err(Refusal::PathTooLong {
+                limit: limits.max_path,
+            });
         }
         Ok(())
     }
@@ -68,7 +75,10 @@ impl Names {
 }
 
 fn fold(path: &str) -> Cow<'_, str> {
-    if path.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+    if path
+        .bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    {
         Cow::Borrowed(path)
     } else {
         Cow::Owned(path.to_lowercase())
@@ -101,7 +111,10 @@ mod tests {
         for (paths, reason) in [
             (&["a", "a"][..], "it appears twice"),
             (&["a", "./a"], "it appears twice"),
-            (&["a/README", "a/readme"], "it differs from `a/README` only in case"),
+            (
+                &["a/README", "a/readme"],
+                "it differs from `a/README` only in case",
+            ),
             (&["Ä", "ä"], "it differs from `Ä` only in case"),
             (&["a", "a/b"], "`a` is both a file and a folder"),
             (&["a/b", "a"], "`a` is both a file and a folder"),
@@ -116,9 +129,19 @@ mod tests {
     #[test]
     fn limits_hold() {
         let mut names = Names::default();
-        let limits = Limits { max_entries: 1, max_path: 3, ..Limits::default() };
+        let limits = Limits {
+            max_entries: 1,
+            max_path: 3,
+            ..Limits::default()
+        };
         let path = |text| SafePath::new(text).unwrap();
-        assert!(matches!(names.file(&path("abcd"), &limits), Err(Refusal::PathTooLong { limit: 3 })));
-        assert!(matches!(names.file(&path("abc"), &limits), Err(Refusal::TooMany { limit: 1 })));
+        assert!(matches!(
+            names.file(&path("abcd"), &limits),
+            Err(Refusal::PathTooLong { limit: 3 })
+        ));
+        assert!(matches!(
+            names.file(&path("abc"), &limits),
+            Err(Refusal::TooMany { limit: 1 })
+        ));
     }
 }

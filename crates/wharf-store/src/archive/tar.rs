@@ -3,10 +3,10 @@
 //! Invariant: the stream is read to its end, so that the compression's own checksum counts, and never further than
 //! the limits allow. Sources: POSIX.1-2001 pax, GNU tar's long names (both through the `tar` crate).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::cell::Cell;
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
@@ -18,7 +18,13 @@ use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, sniff};
 
 /// Takes what a tar holds, in the tar's order.
 pub(crate) trait Sink {
-    fn file(&mut self, path: &SafePath, executable: bool, size: u64, body: &mut dyn Read) -> Result<(), Trouble>;
+    fn file(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble>;
     fn folder(&mut self, path: &SafePath) -> Result<(), Trouble>;
     /// `target` came before, as a file.
     fn hard_link(&mut self, path: &SafePath, target: &SafePath) -> Result<(), Trouble>;
@@ -36,7 +42,11 @@ const MAX_HEADERS: u64 = 1 << 20;
 ///
 /// # Errors
 /// Where the archive is refused.
-pub fn inspect(bytes: &[u8], compression: Compression, limits: &Limits) -> Result<Vec<(SafePath, u64)>, ArchiveError> {
+pub fn inspect(
+    bytes: &[u8],
+    compression: Compression,
+    limits: &Limits,
+) -> Result<Vec<(SafePath, u64)>, ArchiveError> {
     let mut listing = Listing::default();
     read(bytes, bytes.len() as u64, compression, limits, &mut listing)
         .map(|()| listing.0)
@@ -54,10 +64,20 @@ pub(crate) fn read(
     let mut archive = BufReader::with_capacity(128 * 1024, archive);
     check_label(archive.fill_buf()?, compression)?;
     let progress = Rc::new(Progress::default());
-    let decoded = Metered { inner: decoder(archive, compression)?, packed, limits, progress: Rc::clone(&progress) };
+    let decoded = Metered {
+        inner: decoder(archive, compression)?,
+        packed,
+        limits,
+        progress: Rc::clone(&progress),
+    };
     let mut tar = tar::Archive::new(decoded);
     tar.set_ignore_zeros(false);
-    let explain = |entry: &str, error| progress.refusal.take().map_or_else(|| Trouble::decoding(entry, error), Trouble::from);
+    let explain = |entry: &str, error| {
+        progress
+            .refusal
+            .take()
+            .map_or_else(|| Trouble::decoding(entry, error), Trouble::from)
+    };
 
     let (mut names, mut files, mut found) = (Names::default(), FxHashSet::default(), BTreeMap::new());
     let mut content_end = 0;
@@ -70,12 +90,15 @@ pub(crate) fn read(
         if kind == EntryType::XGlobalHeader {
             continue;
         }
-        content_end = entry.raw_file_position() + entry.size();
+        content_end = (entry.raw_file_position() + entry.size()).next_multiple_of(512);
         let raw = entry.path_bytes().into_owned();
         let lossy = String::from_utf8_lossy(&raw).into_owned();
         let refuse = Trouble::entry(&lossy);
         let text = String::from_utf8(raw).map_err(|_| refuse(Refusal::NotText))?;
-        if kind == EntryType::Directory && text.split('/').all(|part| part.is_empty() || part == ".") && !text.starts_with('/') {
+        if kind == EntryType::Directory
+            && text.split('/').all(|part| part.is_empty() || part == ".")
+            && !text.starts_with('/')
+        {
             continue; // the root itself
         }
         let path = SafePath::new(&text).map_err(|error| refuse(error.into()))?;
@@ -88,14 +111,21 @@ pub(crate) fn read(
                 names.file(&path, limits).map_err(&refuse)?;
                 let size = entry.size();
                 if size > limits.max_file_bytes {
-                    return Err(refuse(Refusal::TooLarge { limit: limits.max_file_bytes }));
+                    return Err(refuse(Refusal::TooLarge {
+                        limit: limits.max_file_bytes,
+                    }));
                 }
                 let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
                 progress.headers.set(None);
-                let mut body = Exact { inner: &mut entry, missing: size };
-                sink.file(&path, executable, size, &mut body).map_err(|trouble| match progress.refusal.take() {
-                    Some(refusal) => refusal.into(),
-                    None => trouble,
+                let mut body = Exact {
+                    inner: &mut entry,
+                    missing: size,
+                };
+                sink.file(&path, executable, size, &mut body).map_err(|trouble| {
+                    match progress.refusal.take() {
+                        Some(refusal) => refusal.into(),
+                        None => trouble,
+                    }
                 })?;
                 files.insert(path);
             }
@@ -130,8 +160,13 @@ pub(crate) fn read(
     sink.links(found)
 }
 
-fn link_target<R: Read>(entry: &tar::Entry<'_, R>, refuse: &impl Fn(Refusal) -> Trouble) -> Result<String, Trouble> {
-    let raw = entry.link_name_bytes().ok_or_else(|| refuse(Refusal::Malformed("it is a link without a target")))?;
+fn link_target<R: Read>(
+    entry: &tar::Entry<'_, R>,
+    refuse: &impl Fn(Refusal) -> Trouble,
+) -> Result<String, Trouble> {
+    let raw = entry
+        .link_name_bytes()
+        .ok_or_else(|| refuse(Refusal::Malformed("it is a link without a target")))?;
     String::from_utf8(raw.into_owned()).map_err(|_| refuse(Refusal::NotText))
 }
 
@@ -157,7 +192,11 @@ fn check_label(head: &[u8], compression: Compression) -> Result<(), Trouble> {
         Some(actual) if actual == expected => Ok(()),
         Some(actual) => Err(Refusal::Mislabelled { expected, actual }.into()),
         None if compression == Compression::None => Ok(()), // old tars have no magic
-        None => Err(Refusal::Mislabelled { expected, actual: "something else" }.into()),
+        None => Err(Refusal::Mislabelled {
+            expected,
+            actual: "something else",
+        }
+        .into()),
     }
 }
 
@@ -167,8 +206,9 @@ fn decoder<'a>(archive: impl BufRead + 'a, compression: Compression) -> Result<B
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(archive)),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(archive)),
         Compression::Xz => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(DECODER_MEMORY, liblzma::stream::CONCATENATED)
-                .map_err(io::Error::from)?;
+            let stream =
+                liblzma::stream::Stream::new_stream_decoder(DECODER_MEMORY, liblzma::stream::CONCATENATED)
+                    .map_err(io::Error::from)?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(archive, stream))
         }
         Compression::Zstd => {
@@ -201,7 +241,12 @@ impl Read for Metered<'_> {
         let count = self.inner.read(buffer)?;
         let read = self.progress.read.get() + count as u64;
         self.progress.read.set(read);
-        let headers = match self.progress.headers.get().map(|left| left.checked_sub(count as u64)) {
+        let headers = match self
+            .progress
+            .headers
+            .get()
+            .map(|left| left.checked_sub(count as u64))
+        {
             Some(None) => Err(Refusal::Malformed("its headers are too long")),
             Some(left) => Ok(self.progress.headers.set(left)),
             None => Ok(()),
@@ -238,7 +283,8 @@ struct Listing(Vec<(SafePath, u64)>);
 
 impl Sink for Listing {
     fn file(&mut self, path: &SafePath, _: bool, _: u64, body: &mut dyn Read) -> Result<(), Trouble> {
-        let size = io::copy(body, &mut io::sink()).map_err(|error| Trouble::decoding(path.as_str(), error))?;
+        let size =
+            io::copy(body, &mut io::sink()).map_err(|error| Trouble::decoding(path.as_str(), error))?;
         self.0.push((path.clone(), size));
         Ok(())
     }

@@ -106,7 +106,10 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Vec<(SafePath, u64)>, Ar
             scratch.read_to(bytes, entry, &mut |_| Ok(()))?;
         }
         check_links(bytes, &entries)?;
-        Ok(entries.into_iter().map(|entry| (entry.path, entry.size)).collect())
+        Ok(entries
+            .into_iter()
+            .map(|entry| (entry.path, entry.size))
+            .collect())
     };
     check().map_err(|trouble| trouble.of(Path::new("(memory)")))
 }
@@ -115,17 +118,25 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Vec<(SafePath, u64)>, Ar
 pub(crate) fn read<S: Source + ?Sized>(source: &S, limits: &Limits) -> Result<Vec<ZipEntry>, Trouble> {
     let end = find_end(source)?;
     if end.count > limits.max_entries {
-        return Err(Refusal::TooMany { limit: limits.max_entries }.into());
+        return Err(Refusal::TooMany {
+            limit: limits.max_entries,
+        }
+        .into());
     }
     let length = usize::try_from(end.length).map_err(|_| Refusal::Malformed("its directory is too long"))?;
     let mut directory = vec![0; length];
     source.read_at(&mut directory, end.start)?;
-    let mut cursor = Cursor { bytes: &directory, at: 0 };
+    let mut cursor = Cursor {
+        bytes: &directory,
+        at: 0,
+    };
     let (mut entries, mut names, mut total) = (Vec::new(), Names::default(), 0u64);
     for _ in 0..end.count {
         let entry = read_entry(&mut cursor)?;
         match entry.kind {
-            _ if entry.size > limits.max_file_bytes => Err(Refusal::TooLarge { limit: limits.max_file_bytes }),
+            _ if entry.size > limits.max_file_bytes => Err(Refusal::TooLarge {
+                limit: limits.max_file_bytes,
+            }),
             ZipKind::File { .. } | ZipKind::Link => names.file(&entry.path, limits),
             ZipKind::Folder => names.folder(&entry.path, limits),
         }
@@ -153,7 +164,8 @@ pub(crate) fn check_links<S: Source + ?Sized>(
             target.extend_from_slice(bytes);
             Ok(())
         })?;
-        let target = String::from_utf8(target).map_err(|_| Trouble::entry(entry.path.as_str())(Refusal::NotText))?;
+        let target =
+            String::from_utf8(target).map_err(|_| Trouble::entry(entry.path.as_str())(Refusal::NotText))?;
         found.insert(entry.path.clone(), target);
     }
     links::check(&found)?;
@@ -173,7 +185,11 @@ fn find_end<S: Source + ?Sized>(source: &S) -> Result<End, Trouble> {
     source.read_at(&mut head[..head_length], 0)?;
     let actual = sniff(&head[..head_length]);
     if let Some(actual) = actual.filter(|actual| *actual != "a zip") {
-        return Err(Refusal::Mislabelled { expected: "a zip", actual }.into());
+        return Err(Refusal::Mislabelled {
+            expected: "a zip",
+            actual,
+        }
+        .into());
     }
     let no_end = || match actual {
         Some(_) => Refusal::Truncated,
@@ -187,7 +203,10 @@ fn find_end<S: Source + ?Sized>(source: &S) -> Result<End, Trouble> {
         .rev()
         .find(|at| ends_here(&tail[*at..]))
         .ok_or_else(no_end)?;
-    let mut cursor = Cursor { bytes: &tail, at: at + 4 };
+    let mut cursor = Cursor {
+        bytes: &tail,
+        at: at + 4,
+    };
     let disks = (cursor.u16()?, cursor.u16()?);
     let counts = (cursor.u16()?, cursor.u16()?);
     let (length, start) = (cursor.u32()?, cursor.u32()?);
@@ -195,7 +214,11 @@ fn find_end<S: Source + ?Sized>(source: &S) -> Result<End, Trouble> {
         return Err(Refusal::Malformed("it is one part of several").into());
     }
     let end_at = size - tail_length as u64 + at as u64;
-    let plain = End { count: counts.0.into(), start: start.into(), length: length.into() };
+    let plain = End {
+        count: counts.0.into(),
+        start: start.into(),
+        length: length.into(),
+    };
     let (end, follows) = match end_at.checked_sub(LOCATOR_SIZE) {
         Some(locator) => read_end_64(source, locator, &plain)?.unwrap_or((plain, end_at)),
         None => (plain, end_at),
@@ -213,7 +236,11 @@ fn ends_here(bytes: &[u8]) -> bool {
 }
 
 /// The zip64 end record, and where it begins, if its locator is there.
-fn read_end_64<S: Source + ?Sized>(source: &S, locator: u64, plain: &End) -> Result<Option<(End, u64)>, Trouble> {
+fn read_end_64<S: Source + ?Sized>(
+    source: &S,
+    locator: u64,
+    plain: &End,
+) -> Result<Option<(End, u64)>, Trouble> {
     let mut bytes = [0; LOCATOR_SIZE as usize];
     source.read_at(&mut bytes, locator)?;
     let mut cursor = Cursor { bytes: &bytes, at: 0 };
@@ -231,7 +258,11 @@ fn read_end_64<S: Source + ?Sized>(source: &S, locator: u64, plain: &End) -> Res
     cursor.take(4)?; // versions
     let disks = (cursor.u32()?, cursor.u32()?);
     let counts = (cursor.u64()?, cursor.u64()?);
-    let end = End { count: counts.0, length: cursor.u64()?, start: cursor.u64()? };
+    let end = End {
+        count: counts.0,
+        length: cursor.u64()?,
+        start: cursor.u64()?,
+    };
     let agree = |small: u64, large: u64, saturated: u64| small == saturated || small == large;
     if magic != END_64
         || length != END_64_SIZE - 12
@@ -291,7 +322,18 @@ fn read_entry(cursor: &mut Cursor<'_>) -> Result<ZipEntry, Trouble> {
     if method == Method::Stored && packed != size {
         return Err(refuse(Refusal::Size));
     }
-    Ok(ZipEntry { path, kind, size, method, raw_name: raw_name.into(), flags, checksum, packed, offset, end: 0 })
+    Ok(ZipEntry {
+        path,
+        kind,
+        size,
+        method,
+        raw_name: raw_name.into(),
+        flags,
+        checksum,
+        packed,
+        offset,
+        end: 0,
+    })
 }
 
 /// Takes sizes and offset from the zip64 field where the plain ones are saturated, in that order.
@@ -302,7 +344,9 @@ fn widen(extra: &[u8], size: u32, packed: u32, offset: u32, name: &str) -> Resul
     while rest.len() >= 4 {
         let tag = u16::from_le_bytes([rest[0], rest[1]]);
         let length = usize::from(u16::from_le_bytes([rest[2], rest[3]]));
-        let field = rest.get(4..4 + length).ok_or(Refusal::Malformed("its extra field is damaged"))?;
+        let field = rest
+            .get(4..4 + length)
+            .ok_or(Refusal::Malformed("its extra field is damaged"))?;
         match tag {
             1 if wide.is_some() => return Err(Refusal::Malformed("it has two zip64 fields")),
             1 => wide = Some(field),
@@ -319,7 +363,9 @@ fn widen(extra: &[u8], size: u32, packed: u32, offset: u32, name: &str) -> Resul
         if value != u32::MAX || wide.is_none() {
             return Ok(u64::from(value));
         }
-        let (number, rest) = field.split_first_chunk().ok_or(Refusal::Malformed("its zip64 field is too short"))?;
+        let (number, rest) = field
+            .split_first_chunk()
+            .ok_or(Refusal::Malformed("its zip64 field is too short"))?;
         field = rest;
         Ok(u64::from_le_bytes(*number))
     };
@@ -346,7 +392,9 @@ fn kind(made_by: u16, attributes: u32, name: &str) -> Result<ZipKind, Refusal> {
         (Some(ZipKind::Link), true) => Err(Refusal::Malformed("it is a link with the name of a folder")),
         (Some(ZipKind::Folder), false) => Err(Refusal::Malformed("it is a folder with the name of a file")),
         (Some(ZipKind::Link), false) => Ok(ZipKind::Link),
-        (None | Some(ZipKind::File { .. }), _) => Ok(ZipKind::File { executable: is_unix && mode & 0o111 != 0 }),
+        (None | Some(ZipKind::File { .. }), _) => Ok(ZipKind::File {
+            executable: is_unix && mode & 0o111 != 0,
+        }),
     }
 }
 
@@ -359,9 +407,13 @@ fn fence(entries: &mut [ZipEntry], directory: u64) -> Result<(), Trouble> {
         let entry = &mut entries[index];
         entry.end = end;
         let least = 30 + entry.raw_name.len() as u64;
-        let room = end.checked_sub(entry.offset).and_then(|room| room.checked_sub(least));
+        let room = end
+            .checked_sub(entry.offset)
+            .and_then(|room| room.checked_sub(least));
         if room.is_none_or(|room| room < entry.packed) {
-            return Err(Trouble::entry(entry.path.as_str())(Refusal::Malformed("it overlaps another entry")));
+            return Err(Trouble::entry(entry.path.as_str())(Refusal::Malformed(
+                "it overlaps another entry",
+            )));
         }
         end = entry.offset;
     }
@@ -376,13 +428,19 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], Refusal> {
-        let taken = self.bytes.get(self.at..self.at + count).ok_or(Refusal::Malformed("its directory is damaged"))?;
+        let taken = self
+            .bytes
+            .get(self.at..self.at + count)
+            .ok_or(Refusal::Malformed("its directory is damaged"))?;
         self.at += count;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        Ok(self.take(N)?.try_into().expect("as many bytes as asked for were taken"))
+        Ok(self
+            .take(N)?
+            .try_into()
+            .expect("as many bytes as asked for were taken"))
     }
 
     fn u16(&mut self) -> Result<u16, Refusal> {

@@ -20,7 +20,11 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     /// All of an entry no larger than [`WHOLE`].
-    pub(crate) fn whole<S: Source + ?Sized>(&mut self, source: &S, entry: &ZipEntry) -> Result<&[u8], Trouble> {
+    pub(crate) fn whole<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        entry: &ZipEntry,
+    ) -> Result<&[u8], Trouble> {
         let refuse = Trouble::entry(entry.path.as_str());
         debug_assert!(is_whole(entry), "the caller chooses by size");
         let packed = self.packed(source, entry)?;
@@ -29,7 +33,11 @@ impl Scratch {
         let bytes: &[u8] = match entry.method {
             Method::Stored => &self.packed[range],
             Method::Deflate => {
-                let Self { packed, unpacked, inflater } = self;
+                let Self {
+                    packed,
+                    unpacked,
+                    inflater,
+                } = self;
                 reserve(unpacked, size);
                 let inflater = inflater.get_or_insert_with(libdeflater::Decompressor::new);
                 let count = inflater
@@ -48,7 +56,13 @@ impl Scratch {
                     .read_exact(&mut unpacked[..size])
                     .and_then(|()| reader.read(&mut [0]))
                     .map_err(|error| Trouble::decoding(entry.path.as_str(), error))
-                    .and_then(|more| if more == 0 { Ok(()) } else { Err(refuse(Refusal::Size)) })?;
+                    .and_then(|more| {
+                        if more == 0 {
+                            Ok(())
+                        } else {
+                            Err(refuse(Refusal::Size))
+                        }
+                    })?;
                 &unpacked[..size]
             }
         };
@@ -70,7 +84,11 @@ impl Scratch {
         }
         let refuse = Trouble::entry(entry.path.as_str());
         let start = entry.offset + self.header(source, entry)?;
-        let section = Section { source, at: start, end: start + entry.packed };
+        let section = Section {
+            source,
+            at: start,
+            end: start + entry.packed,
+        };
         let mut reader = decoder(entry.method, io::BufReader::with_capacity(128 * 1024, section))?;
         reserve(&mut self.unpacked, 256 * 1024);
         let (mut checksum, mut size) = (libdeflater::Crc::new(), 0u64);
@@ -102,7 +120,9 @@ impl Scratch {
         let length = entry.packed as usize;
         let guess = (30 + entry.raw_name.len() + 64 + length).min((entry.end - entry.offset) as usize);
         reserve(&mut self.packed, guess);
-        source.read_at(&mut self.packed[..guess], entry.offset).map_err(cut(entry))?;
+        source
+            .read_at(&mut self.packed[..guess], entry.offset)
+            .map_err(cut(entry))?;
         let start = check_header(&self.packed[..guess], entry)?;
         if start + length > guess {
             let missing = start + length;
@@ -110,7 +130,9 @@ impl Scratch {
                 return Err(overlap(entry));
             }
             reserve(&mut self.packed, missing);
-            source.read_at(&mut self.packed[..missing], entry.offset).map_err(cut(entry))?;
+            source
+                .read_at(&mut self.packed[..missing], entry.offset)
+                .map_err(cut(entry))?;
         }
         Ok(Packed { start, length })
     }
@@ -119,7 +141,9 @@ impl Scratch {
     fn header<S: Source + ?Sized>(&mut self, source: &S, entry: &ZipEntry) -> Result<u64, Trouble> {
         let length = 30 + entry.raw_name.len();
         reserve(&mut self.packed, length);
-        source.read_at(&mut self.packed[..length], entry.offset).map_err(cut(entry))?;
+        source
+            .read_at(&mut self.packed[..length], entry.offset)
+            .map_err(cut(entry))?;
         let start = check_header(&self.packed[..length], entry)? as u64;
         if start + entry.packed > entry.end - entry.offset {
             return Err(overlap(entry));
@@ -180,7 +204,11 @@ fn check_header(bytes: &[u8], entry: &ZipEntry) -> Result<usize, Trouble> {
             Method::Bzip2 => method == 12,
             Method::Zstd => method == 93,
         };
-        if magic != LOCAL || !same_method || *name != *entry.raw_name || (flags ^ entry.flags) & (ENCRYPTED | UTF8) != 0 {
+        if magic != LOCAL
+            || !same_method
+            || *name != *entry.raw_name
+            || (flags ^ entry.flags) & (ENCRYPTED | UTF8) != 0
+        {
             return Err(differs());
         }
         // Saturated sizes are in a zip64 field; with a descriptor they come after the data, and zeros stand here.
@@ -214,7 +242,9 @@ struct Section<'a, S: Source + ?Sized> {
 
 impl<S: Source + ?Sized> Read for Section<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = buffer.len().min(usize::try_from(self.end - self.at).unwrap_or(usize::MAX));
+        let count = buffer
+            .len()
+            .min(usize::try_from(self.end - self.at).unwrap_or(usize::MAX));
         self.source.read_at(&mut buffer[..count], self.at)?;
         self.at += count as u64;
         Ok(count)
