@@ -18,7 +18,9 @@ use std::time::Duration;
 use wharf_core::{Origin, WebUrl};
 
 use crate::error::ProjectError;
-use crate::index::{Declared, FindLinks, FindLinksLocation, IndexSettings, IndexSpec, IndexStrategy, NetworkSettings};
+use crate::index::{
+    Declared, FindLinks, FindLinksLocation, IndexSettings, IndexSpec, IndexStrategy, NetworkSettings,
+};
 use crate::ini;
 use crate::project::{Options, Warning};
 use crate::requirements::find_links_location;
@@ -42,7 +44,10 @@ pub(crate) fn configure(
         find_links: stated.find_links.clone(),
         no_index: stated.no_index,
         strategy: stated.strategy,
-        network: NetworkSettings { trusted_hosts: stated.trusted_hosts.clone(), ..NetworkSettings::default() },
+        network: NetworkSettings {
+            trusted_hosts: stated.trusted_hosts.clone(),
+            ..NetworkSettings::default()
+        },
         root: root.to_owned(),
     };
     layers.variables(&options.environment)?;
@@ -59,7 +64,10 @@ pub(crate) fn configure(
     layers.defaults()?;
     let mut indexes = layers.settings();
     check_find_links(&mut indexes, &mut stated.warnings);
-    Ok(Configured { indexes, network: layers.network })
+    Ok(Configured {
+        indexes,
+        network: layers.network,
+    })
 }
 
 /// A folder of archives that is not there is odd, and no reason to stop.
@@ -68,8 +76,16 @@ fn check_find_links(settings: &mut IndexSettings, warnings: &mut Vec<Warning>) {
         if let FindLinksLocation::Path(path) = &links.location
             && !path.exists()
         {
-            let message = format!("the find-links folder `{}` ({}) does not exist", path.display(), links.origin);
-            warnings.push(Warning { code: "config/missing-find-links", message, origin: Some(links.origin.clone()) });
+            let message = format!(
+                "the find-links folder `{}` ({}) does not exist",
+                path.display(),
+                links.origin
+            );
+            warnings.push(Warning {
+                code: "config/missing-find-links",
+                message,
+                origin: Some(links.origin.clone()),
+            });
         }
     }
 }
@@ -93,7 +109,11 @@ struct Setting<'a> {
 impl Setting<'_> {
     fn wrong(&self, reason: impl Into<String>) -> ProjectError {
         ProjectError::Setting {
-            name: if self.origin.file.is_some() { format!("`{}` in {}", self.name, self.origin) } else { self.name.to_owned() },
+            name: if self.origin.file.is_some() {
+                format!("`{}` in {}", self.name, self.origin)
+            } else {
+                self.name.to_owned()
+            },
             value: hide_credentials(self.value),
             reason: reason.into(),
         }
@@ -142,7 +162,11 @@ impl Layers {
         ];
         for (name, key) in VARIABLES {
             if let Some(value) = variables.get(*name).filter(|value| !value.trim().is_empty()) {
-                let setting = Setting { name, value, origin: Origin::label(name) };
+                let setting = Setting {
+                    name,
+                    value,
+                    origin: Origin::label(name),
+                };
                 let folder = self.root.clone();
                 self.apply(key, &setting, &folder)?;
             }
@@ -156,9 +180,17 @@ impl Layers {
         // `[install]` speaks for the command, `[global]` for all of them.
         for section in ["install", "global"] {
             for entry in entries.iter().filter(|entry| entry.section == section) {
-                let key = if entry.key == "default-timeout" { "timeout" } else { entry.key.as_str() };
+                let key = if entry.key == "default-timeout" {
+                    "timeout"
+                } else {
+                    entry.key.as_str()
+                };
                 let origin = Origin::file(path, entry.line, 1);
-                let setting = Setting { name: &entry.key, value: &entry.value, origin };
+                let setting = Setting {
+                    name: &entry.key,
+                    value: &entry.value,
+                    origin,
+                };
                 self.apply(key, &setting, folder)?;
             }
         }
@@ -175,7 +207,10 @@ impl Layers {
                 }
             }
             "find-links" => words().for_each(|word| self.links(setting, word, folder)),
-            "find-links-commas" => setting.value.split(',').for_each(|word| self.links(setting, word.trim(), folder)),
+            "find-links-commas" => setting
+                .value
+                .split(',')
+                .for_each(|word| self.links(setting, word.trim(), folder)),
             "no-index" => self.no_index |= boolean(setting)?,
             "index-strategy" => {
                 let strategy = match setting.value.trim() {
@@ -201,13 +236,23 @@ impl Layers {
             "client-cert" => set_path(&mut self.network.client_cert, setting, folder),
             "proxy" => {
                 let text = setting.value.trim();
-                let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+                let full = if text.contains("://") {
+                    text.to_owned()
+                } else {
+                    format!("http://{text}")
+                };
                 let proxy = WebUrl::parse(&full).map_err(|error| setting.wrong(error.reason))?;
                 self.network.proxy.get_or_insert(proxy);
             }
             "trusted-host" => {
-                for word in words().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-                    let host = word.trim_start_matches("https://").trim_end_matches('/').to_owned();
+                for word in words()
+                    .flat_map(|word| word.split(','))
+                    .filter(|word| !word.is_empty())
+                {
+                    let host = word
+                        .trim_start_matches("https://")
+                        .trim_end_matches('/')
+                        .to_owned();
                     if !self.network.trusted_hosts.contains(&host) {
                         self.network.trusted_hosts.push(host);
                     }
@@ -225,19 +270,33 @@ impl Layers {
     /// Adds an index; `name=URL` gives it a name. The first default stands.
     fn index(&mut self, setting: &Setting<'_>, text: &str, default: bool) -> Result<(), ProjectError> {
         let named = text.split_once('=').filter(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         });
         let (name, address) = match named {
             Some((name, address)) => (Some(name.to_owned()), address),
             None => (None, text),
         };
-        let url = WebUrl::parse(address).map_err(|error| setting.wrong(format!("it is not a URL: {}", error.reason)))?;
-        let known = self.indexes.iter().any(|index| index.url == url && !index.explicit);
+        let url = WebUrl::parse(address)
+            .map_err(|error| setting.wrong(format!("it is not a URL: {}", error.reason)))?;
+        let known = self
+            .indexes
+            .iter()
+            .any(|index| index.url == url && !index.explicit);
         if known || default && self.indexes.iter().any(|index| index.default) {
             return Ok(());
         }
         let (declared, origin) = (Declared::Machine, setting.origin.clone());
-        self.indexes.push(IndexSpec { name, url, explicit: false, default, declared, origin });
+        self.indexes.push(IndexSpec {
+            name,
+            url,
+            explicit: false,
+            default,
+            declared,
+            origin,
+        });
         Ok(())
     }
 
@@ -245,7 +304,11 @@ impl Layers {
         let location = find_links_location(word, folder);
         if !word.is_empty() && !self.find_links.iter().any(|links| links.location == location) {
             let (declared, origin) = (Declared::Machine, setting.origin.clone());
-            self.find_links.push(FindLinks { location, declared, origin });
+            self.find_links.push(FindLinks {
+                location,
+                declared,
+                origin,
+            });
         }
     }
 
@@ -255,17 +318,26 @@ impl Layers {
             return Ok(());
         }
         let table: toml::Table = toml::from_str(DEFAULTS).expect("the built-in defaults are valid TOML");
-        let text = |key: &str| table["pypi"][key].as_str().expect("the built-in defaults are strings");
+        let text = |key: &str| {
+            table["pypi"][key]
+                .as_str()
+                .expect("the built-in defaults are strings")
+        };
         let (name, value) = (text("name"), text("index"));
-        let setting = Setting { name, value, origin: Origin::label("the built-in default") };
+        let setting = Setting {
+            name,
+            value,
+            origin: Origin::label("the built-in default"),
+        };
         let named = format!("{name}={value}");
         self.index(&setting, &named, true)
     }
 
     /// The default index is asked last: what a project or a machine adds comes before the public.
     fn settings(&mut self) -> IndexSettings {
-        let (last, mut indexes): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.indexes).into_iter().partition(|index| index.default);
+        let (last, mut indexes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.indexes)
+            .into_iter()
+            .partition(|index| index.default);
         indexes.extend(last);
         if self.no_index {
             indexes.clear();
@@ -315,7 +387,9 @@ fn pip_files(options: &Options) -> Vec<(PathBuf, Place)> {
         usual(site.join("pip.conf"));
     }
     let home = variable("HOME").map(PathBuf::from);
-    let config = variable("XDG_CONFIG_HOME").map(PathBuf::from).or(home.as_ref().map(|home| home.join(".config")));
+    let config = variable("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or(home.as_ref().map(|home| home.join(".config")));
     if let Some(config) = config {
         usual(config.join("pip/pip.conf"));
     }
@@ -325,8 +399,16 @@ fn pip_files(options: &Options) -> Vec<(PathBuf, Place)> {
     if let Some(roaming) = variable("APPDATA") {
         usual(Path::new(roaming).join("pip/pip.ini"));
     }
-    for folder in variable("XDG_CONFIG_DIRS").map_or("/etc/xdg", String::as_str).split(':') {
-        usual(options.system_root.join(folder.trim_start_matches('/')).join("pip/pip.conf"));
+    for folder in variable("XDG_CONFIG_DIRS")
+        .map_or("/etc/xdg", String::as_str)
+        .split(':')
+    {
+        usual(
+            options
+                .system_root
+                .join(folder.trim_start_matches('/'))
+                .join("pip/pip.conf"),
+        );
     }
     usual(options.system_root.join("etc/pip.conf"));
     files

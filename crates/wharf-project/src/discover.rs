@@ -32,6 +32,16 @@ impl Project {
         Err(ProjectError::NoProject { start })
     }
 
+    /// A project that asks for nothing: what the machine's configuration alone says, for looking at an index.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be used.
+    pub fn machine(folder: &Path, options: &Options) -> Result<Self, ProjectError> {
+        let folder = normalize(&std::path::absolute(folder).map_err(ProjectError::reading(folder))?);
+        let manifest = folder.join("wharf.toml");
+        assemble(folder, ManifestKind::Wharf, manifest, options, Stated::default())
+    }
+
     /// Reads the project in exactly this folder; `None` where it has no manifest.
     ///
     /// # Errors
@@ -66,18 +76,28 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<(ManifestKind, PathBuf)> {
 
 /// The requirements files of a folder with their groups, the main one first.
 fn requirements_files(folder: &Path) -> Vec<(PathBuf, Group)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let entries = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut files: Vec<(Group, String)> =
-        names.filter_map(|name| group_of(&name).map(|group| (group, name))).collect();
+    let mut files: Vec<(Group, String)> = names
+        .filter_map(|name| group_of(&name).map(|group| (group, name)))
+        .collect();
     files.sort();
-    files.into_iter().map(|(group, name)| (folder.join(name), group)).collect()
+    files
+        .into_iter()
+        .map(|(group, name)| (folder.join(name), group))
+        .collect()
 }
 
 /// `requirements.txt` is what the project needs, `requirements-dev.txt` what its developers need, others have names.
 fn group_of(file: &str) -> Option<Group> {
     let stem = file.strip_suffix(".txt")?;
-    let (before, after) = (stem.strip_suffix("requirements"), stem.strip_prefix("requirements"));
+    let (before, after) = (
+        stem.strip_suffix("requirements"),
+        stem.strip_prefix("requirements"),
+    );
     let name = match (before, after) {
         (Some(""), _) => return Some(Group::Main),
         (Some(name), _) => name.strip_suffix(['-', '_', '.'])?,
@@ -92,7 +112,10 @@ fn group_of(file: &str) -> Option<Group> {
 
 fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Result<Project, ProjectError> {
     let root = normalize(root);
-    let context = Context { root: &root, variables: &options.environment };
+    let context = Context {
+        root: &root,
+        variables: &options.environment,
+    };
     let mut stated = Stated::default();
     match kind {
         ManifestKind::Wharf => manifest::read(&path, &context, &mut stated)?,
@@ -109,9 +132,16 @@ fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Re
 /// Exactly these requirements files.
 fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> {
     let root = normalize(start);
-    let context = Context { root: &root, variables: &options.environment };
+    let context = Context {
+        root: &root,
+        variables: &options.environment,
+    };
     let mut stated = Stated::default();
-    let paths: Vec<PathBuf> = options.files.iter().map(|file| normalize(&root.join(file))).collect();
+    let paths: Vec<PathBuf> = options
+        .files
+        .iter()
+        .map(|file| normalize(&root.join(file)))
+        .collect();
     for path in &paths {
         if path.extension().is_some_and(|ending| ending == "toml") {
             pyproject::read(path, &context, &mut stated)?;
@@ -119,7 +149,10 @@ fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> 
             requirements::read(path, &Role::Requirements(Group::Main), &context, &mut stated)?;
         }
     }
-    let first = paths.into_iter().next().expect("the caller checked that there is a file");
+    let first = paths
+        .into_iter()
+        .next()
+        .expect("the caller checked that there is a file");
     assemble(root, ManifestKind::Requirements, first, options, stated)
 }
 
@@ -133,7 +166,11 @@ fn assemble(
     let no_index_declared = stated.no_index;
     let configured = config::configure(&root, options, &mut stated)?;
     let (requires_python, requires_python_origin) = stated.requires_python.unzip();
-    let require_hashes = stated.require_hashes || stated.roots.iter().any(|root| !root.hashes.is_empty() && root.source.is_none());
+    let require_hashes = stated.require_hashes
+        || stated
+            .roots
+            .iter()
+            .any(|root| !root.hashes.is_empty() && root.source.is_none());
     Ok(Project {
         root,
         manifest,

@@ -30,7 +30,12 @@ impl Invalid {
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self { code, message: message.into(), place: source.excerpt(span), hints: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            place: source.excerpt(span),
+            hints: Vec::new(),
+        }
     }
 
     /// The same with one more next step.
@@ -164,7 +169,11 @@ impl Explain for ProjectError {
             }
             ProjectError::Read { .. } => Vec::new(),
             ProjectError::MissingInclude { place, .. } => {
-                vec![format!("create the file, or remove line {} of `{}`", place.line, place.file.display())]
+                vec![format!(
+                    "create the file, or remove line {} of `{}`",
+                    place.line,
+                    place.file.display()
+                )]
             }
             ProjectError::NoProject { .. } => vec!["run `wharf init` to start a project here".to_owned()],
             ProjectError::Setting { name, .. } => vec![format!("change or unset {name}")],

@@ -92,7 +92,9 @@ pub struct IndexSettings {
 impl IndexSettings {
     /// The index of this name.
     pub fn named(&self, name: &str) -> Option<&IndexSpec> {
-        self.indexes.iter().find(|index| index.name.as_deref() == Some(name))
+        self.indexes
+            .iter()
+            .find(|index| index.name.as_deref() == Some(name))
     }
 }
 
@@ -184,7 +186,9 @@ impl PackageSet {
 
     /// Everything.
     pub(crate) fn all() -> Self {
-        PackageSet::All { except: BTreeSet::new() }
+        PackageSet::All {
+            except: BTreeSet::new(),
+        }
     }
 }
 

@@ -46,7 +46,12 @@ pub(crate) fn parse(text: &str) -> Vec<Entry> {
             let key = trimmed[..at].trim().to_ascii_lowercase().replace('_', "-");
             let value = trimmed[at + 1..].trim().to_owned();
             let line = u32::try_from(number + 1).unwrap_or(u32::MAX);
-            entries.push(Entry { section: section.clone(), key, value, line });
+            entries.push(Entry {
+                section: section.clone(),
+                key,
+                value,
+                line,
+            });
             open = true;
         }
     }
@@ -60,15 +65,22 @@ mod tests {
     #[test]
     fn values_continue_and_comments_vanish() {
         let text = "[global]\nindex_url = https://example.org/simple # not a comment\n; x\nfind-links =\n  a\n  # y\n  b\nbroken\n[install]\nno-index: true\n";
-        let read: Vec<_> =
-            parse(text).into_iter().map(|e| (e.section, e.key, e.value, e.line)).collect();
+        let read: Vec<_> = parse(text)
+            .into_iter()
+            .map(|e| (e.section, e.key, e.value, e.line))
+            .collect();
         let entry = |section: &str, key: &str, value: &str, line| {
             (section.to_owned(), key.to_owned(), value.to_owned(), line)
         };
         assert_eq!(
             read,
             [
-                entry("global", "index-url", "https://example.org/simple # not a comment", 2),
+                entry(
+                    "global",
+                    "index-url",
+                    "https://example.org/simple # not a comment",
+                    2
+                ),
                 entry("global", "find-links", "a\nb", 4),
                 entry("install", "no-index", "true", 10),
             ]

@@ -40,8 +40,14 @@ pub fn manifest_text(name: &str, python: Option<&str>) -> String {
 
 /// The folder's name as a package name.
 fn project_name(folder: &Path) -> String {
-    let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let tidy: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = folder
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
+    let tidy: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
     match PackageName::pypi(tidy.trim_matches('-')) {
         Ok(name) => name.as_str().to_owned(),
         Err(_) => "project".to_owned(),

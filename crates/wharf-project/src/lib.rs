@@ -26,6 +26,8 @@ pub mod text;
 
 mod config;
 mod discover;
+#[cfg(test)]
+mod discover_tests;
 mod ini;
 mod manifest;
 mod pyproject;
@@ -36,12 +38,12 @@ mod table;
 
 pub use error::{Invalid, ProjectError};
 pub use index::{
-    Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy, NetworkSettings,
-    PackageSet, Prereleases, ResolutionMode,
+    Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,
+    NetworkSettings, PackageSet, Prereleases, ResolutionMode,
 };
 pub use lock::{
-    DevGroups, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget,
-    Selection, Stale,
+    DevGroups, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot,
+    LockedTarget, Selection, Stale,
 };
 pub use manifest::settings::parse_instant;
 pub use preferences::{Preferences, preferences};

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use pep440_rs::{Operator, Version};
 use pep508_rs::VersionOrUrl;
 use wharf_core::PackageName;
+use wharf_ecosystem::pypi::parse_version;
 
 use crate::project::{Project, Warning};
 
@@ -25,7 +25,7 @@ pub struct Preferences {
 
 impl Preferences {
     fn add(&mut self, name: &str, version: &str) {
-        if let (Ok(name), Ok(version)) = (PackageName::pypi(name), Version::from_str(version)) {
+        if let (Ok(name), Ok(version)) = (PackageName::pypi(name), parse_version(version)) {
             let versions = self.versions.entry(name).or_default();
             if !versions.contains(&version) {
                 versions.push(version);
@@ -39,7 +39,9 @@ impl Preferences {
 pub fn preferences(project: &Project) -> Preferences {
     let mut found = Preferences::default();
     for file in ["uv.lock", "pylock.toml", "poetry.lock"] {
-        let Ok(text) = std::fs::read_to_string(project.root.join(file)) else { continue };
+        let Ok(text) = std::fs::read_to_string(project.root.join(file)) else {
+            continue;
+        };
         match parse_peer_lock(&text) {
             Ok(pins) => {
                 pins.iter().for_each(|(name, version)| found.add(name, version));
@@ -63,7 +65,10 @@ pub fn preferences(project: &Project) -> Preferences {
 /// Where it is not TOML, in words.
 pub fn parse_peer_lock(text: &str) -> Result<Vec<(String, String)>, String> {
     let document: toml::Table = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    let packages = ["package", "packages"].into_iter().filter_map(|key| document.get(key)?.as_array()).flatten();
+    let packages = ["package", "packages"]
+        .into_iter()
+        .filter_map(|key| document.get(key)?.as_array())
+        .flatten();
     let pin = |package: &toml::Value| {
         let text = |key: &str| Some(package.get(key)?.as_str()?.to_owned());
         Some((text("name")?, text("version")?))
@@ -72,13 +77,18 @@ pub fn parse_peer_lock(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 fn requirement_pins(root: &Path, found: &mut Preferences) {
-    for file in ["requirements.txt", "requirements.lock", "requirements-dev.txt", "dev-requirements.txt"] {
-        let Ok(text) = std::fs::read_to_string(root.join(file)) else { continue };
+    for file in [
+        "requirements.txt",
+        "requirements.lock",
+        "requirements-dev.txt",
+        "dev-requirements.txt",
+    ] {
+        let Ok(text) = std::fs::read_to_string(root.join(file)) else {
+            continue;
+        };
         let before = found.versions.len();
         for (name, version) in parse_pins(&text) {
-            if !found.versions.contains_key(&name) {
-                found.versions.insert(name, vec![version]);
-            }
+            found.versions.entry(name).or_insert_with(|| vec![version]);
         }
         if found.versions.len() > before {
             found.files.push(file.into());
@@ -91,14 +101,23 @@ pub fn parse_pins(text: &str) -> Vec<(PackageName, Version)> {
     let lines = crate::requirements::lines::logical_lines(text, &BTreeMap::new());
     let pin = |line: &str| {
         let (text, _) = crate::requirements::options::split_requirement(line);
-        let base = crate::requirement::Base { root: Path::new("/"), folder: Path::new("/") };
+        let base = crate::requirement::Base {
+            root: Path::new("/"),
+            folder: Path::new("/"),
+        };
         let parsed = crate::requirement::parse_requirement(text, base).ok()?;
-        let Some(VersionOrUrl::VersionSpecifier(specifiers)) = parsed.requirement.version_or_url else { return None };
+        let Some(VersionOrUrl::VersionSpecifier(specifiers)) = parsed.requirement.version_or_url else {
+            return None;
+        };
         let mut exact = specifiers
             .iter()
             .filter(|specifier| matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual));
         let version = exact.next()?.version().clone();
         Some((PackageName::pypi(parsed.requirement.name.as_ref()).ok()?, version))
     };
-    lines.iter().filter(|line| !line.text.starts_with('-')).filter_map(|line| pin(&line.text)).collect()
+    lines
+        .iter()
+        .filter(|line| !line.text.starts_with('-'))
+        .filter_map(|line| pin(&line.text))
+        .collect()
 }

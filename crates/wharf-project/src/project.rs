@@ -71,7 +71,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { files: Vec::new(), environment: BTreeMap::new(), system_root: PathBuf::from("/"), site: None }
+        Self {
+            files: Vec::new(),
+            environment: BTreeMap::new(),
+            system_root: PathBuf::from("/"),
+            site: None,
+        }
     }
 }
 
@@ -125,7 +130,13 @@ pub struct Project {
 impl Project {
     /// A path as messages and lockfiles show it: relative to the project's root where it lies inside.
     pub fn shown_path(&self, path: &Path) -> String {
-        project_path(&path.to_string_lossy(), Base { root: &self.root, folder: &self.root })
+        project_path(
+            &path.to_string_lossy(),
+            Base {
+                root: &self.root,
+                folder: &self.root,
+            },
+        )
     }
 
     /// The lockfile's path.

@@ -17,7 +17,8 @@ use crate::manifest::entry::{at_value, same_name, specifiers};
 use crate::manifest::settings;
 use crate::project::SelfPackage;
 use crate::requirement::{
-    Base, Group, PathKind, RequirementSource, RootRequirement, parse_marker, parse_reference, parse_requirement,
+    Base, Group, PathKind, RequirementSource, RootRequirement, parse_marker, parse_reference,
+    parse_requirement,
 };
 use crate::requirements::{Context, apply_formats, find_links_location, unnamed};
 use crate::stated::Stated;
@@ -32,7 +33,9 @@ pub(crate) fn states_requirements(text: &str) -> bool {
         return true;
     };
     let table = table.get_ref();
-    let poetry = table.get("tool").and_then(|tool| tool.get_ref().as_table()?.get("poetry"));
+    let poetry = table
+        .get("tool")
+        .and_then(|tool| tool.get_ref().as_table()?.get("poetry"));
     table.contains_key("project") || table.contains_key("dependency-groups") || poetry.is_some()
 }
 
@@ -42,14 +45,24 @@ pub(crate) fn read(path: &Path, context: &Context<'_>, stated: &mut Stated) -> R
     stated.note_input(path.to_owned());
     let source = SourceText::new(&context.shown(path), &text);
     let folder = path.parent().unwrap_or(context.root);
-    parse(&source, Base { root: context.root, folder }, stated)?;
+    parse(
+        &source,
+        Base {
+            root: context.root,
+            folder,
+        },
+        stated,
+    )?;
     Ok(())
 }
 
 /// Reads the text of a `pyproject.toml`.
 pub(crate) fn parse(source: &SourceText, base: Base<'_>, stated: &mut Stated) -> Result<(), Invalid> {
     let document = table::parse(source)?;
-    let reader = Reader { source, code: "pyproject/invalid" };
+    let reader = Reader {
+        source,
+        code: "pyproject/invalid",
+    };
     let tool = match document.get("tool") {
         Some(value) => Some(reader.table(value, "`tool`")?),
         None => None,
@@ -64,7 +77,10 @@ fn section<'v, 'i>(
     table: Option<&'v DeTable<'i>>,
     key: &str,
 ) -> Result<Option<&'v DeTable<'i>>, Invalid> {
-    table.and_then(|table| table.get(key)).map(|value| reader.table(value, &format!("`{key}`"))).transpose()
+    table
+        .and_then(|table| table.get(key))
+        .map(|value| reader.table(value, &format!("`{key}`")))
+        .transpose()
 }
 
 struct File<'s, 'v, 'i> {
@@ -74,7 +90,12 @@ struct File<'s, 'v, 'i> {
 }
 
 impl File<'_, '_, '_> {
-    fn read(&self, document: &DeTable<'_>, tool: Option<&DeTable<'_>>, stated: &mut Stated) -> Result<(), Invalid> {
+    fn read(
+        &self,
+        document: &DeTable<'_>,
+        tool: Option<&DeTable<'_>>,
+        stated: &mut Stated,
+    ) -> Result<(), Invalid> {
         let project = section(&self.reader, Some(document), "project")?;
         self.refuse_poetry(project, tool)?;
         if let Some(project) = project {
@@ -83,7 +104,8 @@ impl File<'_, '_, '_> {
         self.groups(document, stated)?;
         self.uv_settings(stated)?;
         if let Some(own) = section(&self.reader, tool, "wharf")? {
-            self.reader.known_keys(own, "[tool.wharf]", &["targets", "policy", "options", "index"])?;
+            self.reader
+                .known_keys(own, "[tool.wharf]", &["targets", "policy", "options", "index"])?;
             settings::targets(&self.reader, own.get("targets"), stated)?;
             settings::indexes(&self.reader, own.get("index"), stated)?;
             settings::policy(&self.reader, own.get("policy"), stated)?;
@@ -92,7 +114,11 @@ impl File<'_, '_, '_> {
         self.self_package(document, project, stated)
     }
 
-    fn refuse_poetry(&self, project: Option<&DeTable<'_>>, tool: Option<&DeTable<'_>>) -> Result<(), Invalid> {
+    fn refuse_poetry(
+        &self,
+        project: Option<&DeTable<'_>>,
+        tool: Option<&DeTable<'_>>,
+    ) -> Result<(), Invalid> {
         let poetry = section(&self.reader, tool, "poetry")?;
         let stated = poetry.and_then(|table| table.get_key_value("dependencies"));
         match (project, stated) {
@@ -123,10 +149,16 @@ impl File<'_, '_, '_> {
         }
         if let Some(value) = project.get("optional-dependencies") {
             for (name, value) in reader.table(value, "`optional-dependencies`")? {
-                let extra = PackageName::pypi(name.get_ref())
-                    .map_err(|_| reader.error(name.span(), format!("`{}` is no name for an extra", name.get_ref())))?;
+                let extra = PackageName::pypi(name.get_ref()).map_err(|_| {
+                    reader.error(
+                        name.span(),
+                        format!("`{}` is no name for an extra", name.get_ref()),
+                    )
+                })?;
                 let group = Group::Extra(extra.as_str().to_owned());
-                stated.roots.extend(self.list(value, &format!("optional-dependencies.{extra}"), &group)?);
+                stated
+                    .roots
+                    .extend(self.list(value, &format!("optional-dependencies.{extra}"), &group)?);
             }
         }
         Ok(())
@@ -150,18 +182,30 @@ impl File<'_, '_, '_> {
 
     /// PEP 735, with `include-group`.
     fn groups(&self, document: &DeTable<'_>, stated: &mut Stated) -> Result<(), Invalid> {
-        let Some(value) = document.get("dependency-groups") else { return Ok(()) };
+        let Some(value) = document.get("dependency-groups") else {
+            return Ok(());
+        };
         let table = self.reader.table(value, "`dependency-groups`")?;
         let mut groups: BTreeMap<String, &Value<'_>> = BTreeMap::new();
         for (name, value) in table {
-            let normal = PackageName::pypi(name.get_ref())
-                .map_err(|_| self.reader.error(name.span(), format!("`{}` is no name for a group", name.get_ref())))?;
+            let normal = PackageName::pypi(name.get_ref()).map_err(|_| {
+                self.reader.error(
+                    name.span(),
+                    format!("`{}` is no name for a group", name.get_ref()),
+                )
+            })?;
             if groups.insert(normal.as_str().to_owned(), value).is_some() {
-                return Err(self.reader.error(name.span(), format!("the group `{normal}` is there twice")));
+                return Err(self
+                    .reader
+                    .error(name.span(), format!("the group `{normal}` is there twice")));
             }
         }
         for name in groups.keys() {
-            let group = if name == "dev" { Group::Dev } else { Group::Named(name.clone()) };
+            let group = if name == "dev" {
+                Group::Dev
+            } else {
+                Group::Named(name.clone())
+            };
             self.expand(name, &groups, &group, &mut Vec::new(), stated)?;
         }
         Ok(())
@@ -184,12 +228,19 @@ impl File<'_, '_, '_> {
             };
             self.reader.known_keys(table, "this entry", &["include-group"])?;
             let included = table.get("include-group").ok_or_else(|| {
-                self.reader.error(item.span(), "an entry is a requirement or `{ include-group = \"…\" }`")
+                self.reader.error(
+                    item.span(),
+                    "an entry is a requirement or `{ include-group = \"…\" }`",
+                )
             })?;
             let text = self.reader.string(included, "`include-group`")?;
-            let normal = PackageName::pypi(text).map(|name| name.as_str().to_owned()).unwrap_or_default();
+            let normal = PackageName::pypi(text)
+                .map(|name| name.as_str().to_owned())
+                .unwrap_or_default();
             if !groups.contains_key(&normal) {
-                let error = self.reader.error(included.span(), format!("there is no group `{text}`"));
+                let error = self
+                    .reader
+                    .error(included.span(), format!("there is no group `{text}`"));
                 return Err(match nearest(text, groups.keys().map(String::as_str)) {
                     Some(word) => error.hint(format!("did you mean `{word}`?")),
                     None => error,
@@ -215,14 +266,20 @@ impl File<'_, '_, '_> {
             }
         }
         if let Some(value) = uv.get("constraint-dependencies") {
-            stated.constraints.extend(self.list(value, "constraint-dependencies", &Group::Main)?);
+            stated
+                .constraints
+                .extend(self.list(value, "constraint-dependencies", &Group::Main)?);
         }
         if let Some(value) = uv.get("override-dependencies") {
-            stated.overrides.extend(self.list(value, "override-dependencies", &Group::Main)?);
+            stated
+                .overrides
+                .extend(self.list(value, "override-dependencies", &Group::Main)?);
         }
         if let Some(value) = uv.get("index") {
             for item in reader.array(value, "`index`")? {
-                stated.indexes.push(settings::index(reader, item, reader.table(item, "`index`")?)?);
+                stated
+                    .indexes
+                    .push(settings::index(reader, item, reader.table(item, "`index`")?)?);
             }
         }
         for (key, default) in [("index-url", true), ("extra-index-url", false)] {
@@ -240,26 +297,42 @@ impl File<'_, '_, '_> {
             for (text, span) in reader.strings(value, "`find-links`")? {
                 let location = find_links_location(text, self.base.folder);
                 let origin = reader.source.origin(span.start);
-                stated.find_links.push(FindLinks { location, declared: Declared::Project, origin });
+                stated.find_links.push(FindLinks {
+                    location,
+                    declared: Declared::Project,
+                    origin,
+                });
             }
         }
         let word = |key: &str| uv.get(key).and_then(|value| value.get_ref().as_str());
-        stated.no_index |= uv.get("no-index").and_then(|value| value.get_ref().as_bool()).unwrap_or(false);
-        stated.prereleases = stated.prereleases.or(word("prerelease").and_then(|word| match word {
-            "allow" => Some(Prereleases::Allow),
-            "disallow" => Some(Prereleases::Disallow),
-            _ => None,
-        }));
-        stated.resolution = stated.resolution.or(word("resolution").and_then(ResolutionMode::from_word));
-        stated.strategy = stated.strategy.or(word("index-strategy").and_then(|word| match word {
-            "first-index" | "unsafe-first-match" => Some(IndexStrategy::FirstMatch),
-            "unsafe-best-match" => Some(IndexStrategy::BestMatch),
-            _ => None,
-        }));
+        stated.no_index |= uv
+            .get("no-index")
+            .and_then(|value| value.get_ref().as_bool())
+            .unwrap_or(false);
+        stated.prereleases = stated
+            .prereleases
+            .or(word("prerelease").and_then(|word| match word {
+                "allow" => Some(Prereleases::Allow),
+                "disallow" => Some(Prereleases::Disallow),
+                _ => None,
+            }));
+        stated.resolution = stated
+            .resolution
+            .or(word("resolution").and_then(ResolutionMode::from_word));
+        stated.strategy = stated
+            .strategy
+            .or(word("index-strategy").and_then(|word| match word {
+                "first-index" | "unsafe-first-match" => Some(IndexStrategy::FirstMatch),
+                "unsafe-best-match" => Some(IndexStrategy::BestMatch),
+                _ => None,
+            }));
         if let Some(text) = word("exclude-newer") {
             stated.policy.exclude_newer = settings::parse_instant(text).ok();
         }
-        let Formats { no_binary, only_binary } = &mut stated.formats;
+        let Formats {
+            no_binary,
+            only_binary,
+        } = &mut stated.formats;
         for key in ["no-binary-package", "no-build-package"] {
             let Some(value) = uv.get(key) else { continue };
             for (text, span) in reader.strings(value, key)? {
@@ -277,15 +350,27 @@ impl File<'_, '_, '_> {
         let url = wharf_core::WebUrl::parse(text)
             .map_err(|error| self.reader.error(span.clone(), error.to_string()))?;
         let origin = self.reader.source.origin(span.start);
-        Ok(IndexSpec { name: None, url, explicit: false, default, declared: Declared::Project, origin })
+        Ok(IndexSpec {
+            name: None,
+            url,
+            explicit: false,
+            default,
+            declared: Declared::Project,
+            origin,
+        })
     }
 
     /// `[tool.uv.sources]`: where a requirement comes from.
     fn apply_source(&self, root: &mut RootRequirement) -> Result<(), Invalid> {
-        let Some(sources) = self.uv.and_then(|uv| uv.get("sources")) else { return Ok(()) };
+        let Some(sources) = self.uv.and_then(|uv| uv.get("sources")) else {
+            return Ok(());
+        };
         let sources = self.reader.table(sources, "`sources`")?;
         let name = root.name();
-        let Some((_, value)) = sources.iter().find(|(key, _)| same_name(key.get_ref(), name.as_str())) else {
+        let Some((_, value)) = sources
+            .iter()
+            .find(|(key, _)| same_name(key.get_ref(), name.as_str()))
+        else {
             return Ok(());
         };
         if root.source.is_some() {
@@ -304,18 +389,34 @@ impl File<'_, '_, '_> {
         self.source_table(root, value, table)
     }
 
-    fn source_table(&self, root: &mut RootRequirement, value: &Value<'_>, table: &DeTable<'_>) -> Result<(), Invalid> {
-        let text = |key: &str| table.get(key).map(|value| self.reader.string(value, key)).transpose();
+    fn source_table(
+        &self,
+        root: &mut RootRequirement,
+        value: &Value<'_>,
+        table: &DeTable<'_>,
+    ) -> Result<(), Invalid> {
+        let text = |key: &str| {
+            table
+                .get(key)
+                .map(|value| self.reader.string(value, key))
+                .transpose()
+        };
         if let Some(marker) = text("marker")? {
             // A source for some machines only means an index for the others; that takes two requirements.
             parse_marker(marker).map_err(|problem| self.reader.error(value.span(), problem.reason))?;
-            return Err(self.reader.error(value.span(), "sources with a marker are not read yet"));
+            return Err(self
+                .reader
+                .error(value.span(), "sources with a marker are not read yet"));
         }
         if let Some(index) = text("index")? {
-            root.source = Some(RequirementSource::Index { name: index.to_owned() });
+            root.source = Some(RequirementSource::Index {
+                name: index.to_owned(),
+            });
             return Ok(());
         }
-        let subdirectory = text("subdirectory")?.map(|folder| format!("#subdirectory={folder}")).unwrap_or_default();
+        let subdirectory = text("subdirectory")?
+            .map(|folder| format!("#subdirectory={folder}"))
+            .unwrap_or_default();
         let address = if let Some(git) = text("git")? {
             let reference = text("rev")?.or(text("tag")?).or(text("branch")?);
             let at = reference.map(|name| format!("@{name}")).unwrap_or_default();
@@ -326,14 +427,29 @@ impl File<'_, '_, '_> {
         } else if let Some(path) = text("path")? {
             path.to_owned()
         } else {
-            let what = if table.contains_key("workspace") { "workspace sources are" } else { "this source is" };
-            let error = self.reader.error(value.span(), format!("{what} not read by Wharf"));
+            let what = if table.contains_key("workspace") {
+                "workspace sources are"
+            } else {
+                "this source is"
+            };
+            let error = self
+                .reader
+                .error(value.span(), format!("{what} not read by Wharf"));
             return Err(error.hint("give the package's folder: `{ path = \"…\", editable = true }`"));
         };
         let reference = parse_reference(&address, self.base)
             .map_err(|problem| self.reader.error(value.span(), problem.reason))?;
-        let is_tree = matches!(&reference.source, RequirementSource::Path { kind: PathKind::Directory, .. });
-        root.editable = is_tree && table.get("editable").is_some_and(|value| value.get_ref().as_bool() == Some(true));
+        let is_tree = matches!(
+            &reference.source,
+            RequirementSource::Path {
+                kind: PathKind::Directory,
+                ..
+            }
+        );
+        root.editable = is_tree
+            && table
+                .get("editable")
+                .is_some_and(|value| value.get_ref().as_bool() == Some(true));
         root.requirement.version_or_url = Some(VersionOrUrl::Url(reference.url));
         root.source = Some(reference.source);
         root.hashes.extend(reference.hashes);
@@ -347,8 +463,13 @@ impl File<'_, '_, '_> {
         project: Option<&DeTable<'_>>,
         stated: &mut Stated,
     ) -> Result<(), Invalid> {
-        let Some((key, _)) = document.get_key_value("build-system") else { return Ok(()) };
-        let opted_out = self.uv.and_then(|uv| uv.get("package")).and_then(|value| value.get_ref().as_bool());
+        let Some((key, _)) = document.get_key_value("build-system") else {
+            return Ok(());
+        };
+        let opted_out = self
+            .uv
+            .and_then(|uv| uv.get("package"))
+            .and_then(|value| value.get_ref().as_bool());
         if opted_out == Some(false) {
             return Ok(());
         }
@@ -359,16 +480,26 @@ impl File<'_, '_, '_> {
         let Some(name) = name else { return Ok(()) };
         let text = |key: &str| project.and_then(|table| table.get(key)?.get_ref().as_str());
         let extras = project.and_then(|table| table.get("optional-dependencies")?.get_ref().as_table());
-        let extras = extras.into_iter().flat_map(|table| table.keys()).filter_map(|key| PackageName::pypi(key.get_ref()).ok());
+        let extras = extras
+            .into_iter()
+            .flat_map(|table| table.keys())
+            .filter_map(|key| PackageName::pypi(key.get_ref()).ok());
         stated.self_package = Some(SelfPackage {
             name: name.clone(),
             version: text("version").map(str::to_owned),
             extras: extras.map(|name| name.as_str().to_owned()).collect(),
         });
-        let origin: Origin = self.reader.source.origin(key.span().start).with_label("[build-system]");
+        let origin: Origin = self
+            .reader
+            .source
+            .origin(key.span().start)
+            .with_label("[build-system]");
         let folder = self.base.folder.to_string_lossy().into_owned();
         let mut root = parse_requirement(&format!("{name} @ ."), self.base)
-            .map_err(|problem| self.reader.error(key.span(), format!("{folder}: {}", problem.reason)))?
+            .map_err(|problem| {
+                self.reader
+                    .error(key.span(), format!("{folder}: {}", problem.reason))
+            })?
             .into_root(Group::Main, origin);
         root.editable = true;
         stated.roots.push(root);

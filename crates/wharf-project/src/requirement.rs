@@ -11,6 +11,7 @@ use pep508_rs::{MarkerTree, Requirement, VerbatimUrl, VersionOrUrl};
 use serde::{Serialize, Serializer};
 use url::Url;
 use wharf_core::{Digest, Origin, PackageName, WebUrl};
+use wharf_ecosystem::pypi::RequirementError;
 
 use crate::text::hide_credentials;
 
@@ -47,7 +48,9 @@ impl FromStr for Group {
             ("dev", _) => Ok(Group::Dev),
             (_, Some(("group", name))) if !name.is_empty() => Ok(Group::Named(name.to_owned())),
             (_, Some(("extra", name))) if !name.is_empty() => Ok(Group::Extra(name.to_owned())),
-            _ => Err(format!("`{text}` is none of `main`, `dev`, `group:NAME` and `extra:NAME`")),
+            _ => Err(format!(
+                "`{text}` is none of `main`, `dev`, `group:NAME` and `extra:NAME`"
+            )),
         }
     }
 }
@@ -111,8 +114,15 @@ impl fmt::Display for RequirementSource {
         match self {
             RequirementSource::Index { name } => write!(f, "index:{name}"),
             RequirementSource::Url { url, subdirectory } => write!(f, "{url}{}", fragment(subdirectory)),
-            RequirementSource::Git { url, reference, subdirectory } => {
-                let at = reference.as_ref().map(|name| format!("@{name}")).unwrap_or_default();
+            RequirementSource::Git {
+                url,
+                reference,
+                subdirectory,
+            } => {
+                let at = reference
+                    .as_ref()
+                    .map(|name| format!("@{name}"))
+                    .unwrap_or_default();
                 write!(f, "git+{url}{at}{}", fragment(subdirectory))
             }
             RequirementSource::Path { path, .. } => write!(f, "path:{path}"),
@@ -154,9 +164,11 @@ impl RootRequirement {
     /// The version specifiers as text, empty for any version or a direct reference.
     pub fn specifiers(&self) -> String {
         match &self.requirement.version_or_url {
-            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-                specifiers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-            }
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(","),
             Some(VersionOrUrl::Url(_)) | None => String::new(),
         }
     }
@@ -235,7 +247,11 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(reason: impl Into<String>, span: Range<usize>) -> Self {
-        Self { reason: reason.into(), span, hints: Vec::new() }
+        Self {
+            reason: reason.into(),
+            span,
+            hints: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -251,28 +267,39 @@ impl Problem {
 /// Where the text is malformed, with the bytes at fault.
 pub fn parse_requirement(text: &str, base: Base<'_>) -> Result<Parsed, Problem> {
     let Some((head, at)) = direct_reference(text) else {
-        let requirement = parse_pep508(text, 0)?;
-        return Ok(Parsed { requirement, source: None, hashes: Vec::new() });
+        let requirement = parse_pep508(text)?;
+        return Ok(Parsed {
+            requirement,
+            source: None,
+            hashes: Vec::new(),
+        });
     };
     let rest = &text[at + 1..];
     let start = at + 1 + (rest.len() - rest.trim_start().len());
-    let target = text[start..].split(char::is_whitespace).next().unwrap_or_default();
+    let target = text[start..]
+        .split(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
     let after = start + target.len();
     if target.is_empty() {
         return Err(Problem::new("a URL or a path must follow the `@`", at..at + 1));
     }
     let tail = text[after..].trim_start();
-    if let Some((url, _)) = target.split_once(';') {
-        let _ = url;
-        return Err(Problem::new("a marker after a URL needs a space before its `;`", start..after)
-            .hint("write ` ; ` with spaces around the semicolon"));
+    if target.contains(';') {
+        return Err(
+            Problem::new("a marker after a URL needs a space before its `;`", start..after)
+                .hint("write ` ; ` with spaces around the semicolon"),
+        );
     }
     if !tail.is_empty() && !tail.starts_with(';') {
         let from = text.len() - tail.len();
-        return Err(Problem::new("only a marker (`; …`) may follow a URL", from..text.len()));
+        return Err(Problem::new(
+            "only a marker (`; …`) may follow a URL",
+            from..text.len(),
+        ));
     }
     let plain = format!("{head} {tail}");
-    let mut requirement = parse_pep508(&plain, 0).map_err(|mut problem| {
+    let mut requirement = parse_pep508(&plain).map_err(|mut problem| {
         if problem.span.start > head.len() {
             let shift = (text.len() - tail.len()) - (head.len() + 1);
             problem.span = problem.span.start + shift..problem.span.end + shift;
@@ -284,7 +311,11 @@ pub fn parse_requirement(text: &str, base: Base<'_>) -> Result<Parsed, Problem> 
         problem
     })?;
     requirement.version_or_url = Some(VersionOrUrl::Url(reference.url.with_given(target)));
-    Ok(Parsed { requirement, source: Some(reference.source), hashes: reference.hashes })
+    Ok(Parsed {
+        requirement,
+        source: Some(reference.source),
+        hashes: reference.hashes,
+    })
 }
 
 /// Reads a PEP 508 marker such as `python_version < "3.11"`.
@@ -292,7 +323,7 @@ pub fn parse_requirement(text: &str, base: Base<'_>) -> Result<Parsed, Problem> 
 /// # Errors
 /// Where it is malformed.
 pub fn parse_marker(text: &str) -> Result<MarkerTree, Problem> {
-    MarkerTree::from_str(text).map_err(|error| pep508_problem(text, &error, 0))
+    wharf_ecosystem::pypi::parse_marker(text).map_err(|error| pep508_problem(text, &error))
 }
 
 /// Splits `name[extras] @ rest` and gives the part before and the place of the `@`.
@@ -303,31 +334,30 @@ fn direct_reference(text: &str) -> Option<(&str, usize)> {
     (head.chars().all(is_head) && !head.trim().is_empty()).then_some((head.trim_end(), at))
 }
 
-fn parse_pep508(text: &str, offset: usize) -> Result<Requirement<VerbatimUrl>, Problem> {
-    // A `$` could make the parser read the process's environment, and it is valid nowhere in a plain requirement.
-    if let Some(at) = text.find('$').filter(|at| text[*at..].starts_with("${")) {
-        return Err(Problem::new("`${` cannot stand in a requirement", at + offset..at + offset + 2)
-            .hint("variables are expanded only in requirements files"));
-    }
+fn parse_pep508(text: &str) -> Result<Requirement<VerbatimUrl>, Problem> {
     let requirement =
-        Requirement::from_str(text).map_err(|error| pep508_problem(text, &error, offset))?;
+        wharf_ecosystem::pypi::parse_requirement(text).map_err(|error| pep508_problem(text, &error))?;
     match requirement.version_or_url {
-        Some(VersionOrUrl::Url(_)) => {
-            Err(Problem::new("a direct reference is written `name @ URL`", offset..offset + text.len()))
-        }
+        Some(VersionOrUrl::Url(_)) => Err(Problem::new(
+            "a direct reference is written `name @ URL`",
+            0..text.len(),
+        )),
         Some(VersionOrUrl::VersionSpecifier(_)) | None => Ok(requirement),
     }
 }
 
-fn pep508_problem(text: &str, error: &pep508_rs::Pep508Error, offset: usize) -> Problem {
-    // `Display` of this error slices its input by an index that need not be a boundary, so only its message is used.
-    let message = error.message.to_string();
-    let reason = message.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
-    let start = error.start.min(text.len());
-    let end = start.saturating_add(error.len.max(1)).min(text.len()).max(start);
-    let problem = Problem::new(reason, start + offset..end + offset);
-    let bare = text.trim().split_once(char::is_whitespace);
-    match bare {
+/// The word at which reading stopped, and a better way to write what was probably meant.
+fn pep508_problem(text: &str, error: &RequirementError) -> Problem {
+    let span = match error.position.filter(|at| text.is_char_boundary(*at)) {
+        Some(at) => {
+            at..text[at..]
+                .find(char::is_whitespace)
+                .map_or(text.len(), |length| at + length.max(1))
+        }
+        None => 0..text.len(),
+    };
+    let problem = Problem::new(error.reason.trim_end_matches('.'), span);
+    match text.trim().split_once(char::is_whitespace) {
         Some((name, version)) if version.trim_start().starts_with(|c: char| c.is_ascii_digit()) => {
             problem.hint(format!("write `{name}=={}`", version.trim()))
         }
@@ -349,7 +379,11 @@ pub(crate) fn parse_reference(text: &str, base: Base<'_>) -> Result<Reference, P
     let whole = 0..text.len();
     let fail = |reason: String| Problem::new(reason, whole.clone());
     let scheme = scheme_of(text);
-    if let Some(vcs) = scheme.as_deref().and_then(|scheme| scheme.split_once('+')).map(|(vcs, _)| vcs) {
+    if let Some(vcs) = scheme
+        .as_deref()
+        .and_then(|scheme| scheme.split_once('+'))
+        .map(|(vcs, _)| vcs)
+    {
         if vcs != "git" {
             return Err(fail(format!("`{vcs}` repositories are not supported"))
                 .hint("use a git repository, or the URL of an archive"));
@@ -365,11 +399,15 @@ pub(crate) fn parse_reference(text: &str, base: Base<'_>) -> Result<Reference, P
                 subdirectory: fragment.subdirectory,
             };
             let verbatim = VerbatimUrl::from_url(url.as_url().clone());
-            Ok(Reference { url: verbatim, source, hashes: fragment.hashes, egg: fragment.egg })
+            Ok(Reference {
+                url: verbatim,
+                source,
+                hashes: fragment.hashes,
+                egg: fragment.egg,
+            })
         }
-        Some("ssh" | "git") => {
-            Err(fail("this looks like a git repository".to_owned()).hint(format!("write `git+{}`", hide_credentials(text))))
-        }
+        Some("ssh" | "git") => Err(fail("this looks like a git repository".to_owned())
+            .hint(format!("write `git+{}`", hide_credentials(text)))),
         Some("file") => path_reference(&file_url_path(text).map_err(fail)?, text, base),
         Some(other) if other.len() > 1 => Err(fail(format!("URLs of the kind `{other}:` are not supported"))
             .hint("use https, a git repository (`git+https://…`) or a path")),
@@ -381,7 +419,9 @@ pub(crate) fn parse_reference(text: &str, base: Base<'_>) -> Result<Reference, P
 fn scheme_of(text: &str) -> Option<String> {
     let (scheme, _) = text.split_once(':')?;
     let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     valid.then(|| scheme.to_ascii_lowercase())
 }
 
@@ -389,39 +429,65 @@ fn file_url_path(text: &str) -> Result<String, String> {
     let rest = text.split_once(':').map_or(text, |(_, rest)| rest);
     let rest = rest.split('#').next().unwrap_or(rest);
     let path = match rest.strip_prefix("//") {
-        Some(after) => after.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(after),
+        Some(after) => after
+            .strip_prefix("localhost")
+            .filter(|path| path.starts_with('/'))
+            .unwrap_or(after),
         None => rest,
     };
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
-    decoded.map(|path| path.into_owned()).map_err(|_| format!("`{text}` does not name a UTF-8 path"))
+    decoded
+        .map(|path| path.into_owned())
+        .map_err(|_| format!("`{text}` does not name a UTF-8 path"))
 }
 
 fn path_reference(path: &str, text: &str, base: Base<'_>) -> Result<Reference, Problem> {
     let whole = 0..text.len();
     let fragment = Fragment::read(text.split_once('#').map(|(_, fragment)| fragment))?;
     let shown = project_path(path, base);
-    let kind = if is_archive(path) { PathKind::Archive } else { PathKind::Directory };
+    let kind = if is_archive(path) {
+        PathKind::Archive
+    } else {
+        PathKind::Directory
+    };
     let absolute = normalize(&base.root.join(&shown));
     let url = Url::from_file_path(&absolute)
         .map_err(|()| Problem::new(format!("`{path}` is not a path that a URL can hold"), whole))?;
     let source = RequirementSource::Path { path: shown, kind };
-    Ok(Reference { url: VerbatimUrl::from_url(url), source, hashes: fragment.hashes, egg: fragment.egg })
+    Ok(Reference {
+        url: VerbatimUrl::from_url(url),
+        source,
+        hashes: fragment.hashes,
+        egg: fragment.egg,
+    })
 }
 
 fn git_reference(text: &str, base: Base<'_>) -> Result<Reference, Problem> {
     let whole = 0..text.len();
-    let full = Url::parse(text)
-        .map_err(|error| Problem::new(format!("`{}` is not a URL: {error}", hide_credentials(text)), whole.clone()))?;
+    let full = Url::parse(text).map_err(|error| {
+        Problem::new(
+            format!("`{}` is not a URL: {error}", hide_credentials(text)),
+            whole.clone(),
+        )
+    })?;
     let fragment = Fragment::read(full.fragment())?;
     let bare = text["git+".len()..].split('#').next().unwrap_or_default();
     let path_start = bare.find("://").map_or(0, |at| at + 3);
-    let path_start = bare[path_start..].find('/').map_or(bare.len(), |at| path_start + at);
+    let path_start = bare[path_start..]
+        .find('/')
+        .map_or(bare.len(), |at| path_start + at);
     let (address, reference) = match bare[path_start..].rfind('@') {
-        Some(at) => (&bare[..path_start + at], Some(bare[path_start + at + 1..].to_owned())),
+        Some(at) => (
+            &bare[..path_start + at],
+            Some(bare[path_start + at + 1..].to_owned()),
+        ),
         None => (bare, None),
     };
     if reference.as_deref() == Some("") {
-        return Err(Problem::new("a branch, tag or commit must follow the last `@`", whole));
+        return Err(Problem::new(
+            "a branch, tag or commit must follow the last `@`",
+            whole,
+        ));
     }
     let url = match address.strip_prefix("file://") {
         Some(path) if !path.starts_with('/') => {
@@ -431,8 +497,17 @@ fn git_reference(text: &str, base: Base<'_>) -> Result<Reference, Problem> {
         Some(_) | None => WebUrl::parse(address).ok(),
     }
     .ok_or_else(|| Problem::new(format!("`{}` is not a URL", hide_credentials(address)), whole))?;
-    let source = RequirementSource::Git { url, reference, subdirectory: fragment.subdirectory };
-    Ok(Reference { url: VerbatimUrl::from_url(full), source, hashes: fragment.hashes, egg: fragment.egg })
+    let source = RequirementSource::Git {
+        url,
+        reference,
+        subdirectory: fragment.subdirectory,
+    };
+    Ok(Reference {
+        url: VerbatimUrl::from_url(full),
+        source,
+        hashes: fragment.hashes,
+        egg: fragment.egg,
+    })
 }
 
 /// What may stand after the `#` of a direct reference.
@@ -468,8 +543,9 @@ impl Fragment {
 
 /// Whether a path names an archive rather than a source tree.
 pub(crate) fn is_archive(path: &str) -> bool {
-    const ENDINGS: [&str; 9] =
-        [".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar"];
+    const ENDINGS: [&str; 9] = [
+        ".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar",
+    ];
     let lower = path.to_ascii_lowercase();
     ENDINGS.iter().any(|ending| lower.ends_with(ending)) || lower.ends_with(".tar.zst")
 }
@@ -485,7 +561,11 @@ pub(crate) fn project_path(path: &str, base: Base<'_>) -> String {
     if Path::new(path).is_absolute() {
         return slashes(&absolute);
     }
-    let shared = root.components().zip(absolute.components()).take_while(|(a, b)| a == b).count();
+    let shared = root
+        .components()
+        .zip(absolute.components())
+        .take_while(|(a, b)| a == b)
+        .count();
     let ups = root.components().count() - shared;
     let climb: PathBuf = std::iter::repeat_n("..", ups).collect();
     slashes(&climb.join(absolute.components().skip(shared).collect::<PathBuf>()))

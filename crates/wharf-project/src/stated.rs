@@ -37,7 +37,11 @@ pub(crate) struct Stated {
 
 impl Stated {
     pub(crate) fn warn(&mut self, code: &'static str, message: String, origin: Origin) {
-        self.warnings.push(Warning { code, message, origin: Some(origin) });
+        self.warnings.push(Warning {
+            code,
+            message,
+            origin: Some(origin),
+        });
     }
 
     /// Notes a file that was read or looked for, once.
@@ -49,6 +53,9 @@ impl Stated {
 
     /// The names of the indexes that requirements may ask for.
     pub(crate) fn index_names(&self) -> BTreeSet<&str> {
-        self.indexes.iter().filter_map(|index| index.name.as_deref()).collect()
+        self.indexes
+            .iter()
+            .filter_map(|index| index.name.as_deref())
+            .collect()
     }
 }

@@ -31,7 +31,10 @@ fn distance(left: &str, right: &str) -> usize {
 
 /// `Requires_Python` and `requires-python` are the same word to a hand.
 fn fold(word: &str) -> Vec<char> {
-    word.chars().take(80).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect()
+    word.chars()
+        .take(80)
+        .map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() })
+        .collect()
 }
 
 #[cfg(test)]

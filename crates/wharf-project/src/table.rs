@@ -17,10 +17,17 @@ pub(crate) type Key<'i> = Spanned<Cow<'i, str>>;
 
 /// Reads one TOML document.
 pub(crate) fn parse(source: &SourceText) -> Result<DeTable<'_>, Invalid> {
-    DeTable::parse(source.text()).map(Spanned::into_inner).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        Invalid::new(source, span, "toml/syntax", format!("this is not valid TOML: {}", error.message()))
-    })
+    DeTable::parse(source.text())
+        .map(Spanned::into_inner)
+        .map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            Invalid::new(
+                source,
+                span,
+                "toml/syntax",
+                format!("this is not valid TOML: {}", error.message()),
+            )
+        })
 }
 
 /// Reads the values of one document.
@@ -38,15 +45,24 @@ impl<'s> Reader<'s> {
 
     fn wrong_type(&self, value: &Value<'_>, what: &str, wanted: &str) -> Invalid {
         let found = value.get_ref().type_str();
-        self.error(value.span(), format!("{what} must be {wanted}, and this is {}", article(found)))
+        self.error(
+            value.span(),
+            format!("{what} must be {wanted}, and this is {}", article(found)),
+        )
     }
 
     pub(crate) fn string<'v>(&self, value: &'v Value<'_>, what: &str) -> Result<&'v str, Invalid> {
-        value.get_ref().as_str().ok_or_else(|| self.wrong_type(value, what, "a string"))
+        value
+            .get_ref()
+            .as_str()
+            .ok_or_else(|| self.wrong_type(value, what, "a string"))
     }
 
     pub(crate) fn boolean(&self, value: &Value<'_>, what: &str) -> Result<bool, Invalid> {
-        value.get_ref().as_bool().ok_or_else(|| self.wrong_type(value, what, "true or false"))
+        value
+            .get_ref()
+            .as_bool()
+            .ok_or_else(|| self.wrong_type(value, what, "true or false"))
     }
 
     pub(crate) fn integer(&self, value: &Value<'_>, what: &str) -> Result<u64, Invalid> {
@@ -57,11 +73,17 @@ impl<'s> Reader<'s> {
     }
 
     pub(crate) fn table<'v, 'i>(&self, value: &'v Value<'i>, what: &str) -> Result<&'v DeTable<'i>, Invalid> {
-        value.get_ref().as_table().ok_or_else(|| self.wrong_type(value, what, "a table"))
+        value
+            .get_ref()
+            .as_table()
+            .ok_or_else(|| self.wrong_type(value, what, "a table"))
     }
 
     pub(crate) fn array<'v, 'i>(&self, value: &'v Value<'i>, what: &str) -> Result<&'v DeArray<'i>, Invalid> {
-        value.get_ref().as_array().ok_or_else(|| self.wrong_type(value, what, "an array"))
+        value
+            .get_ref()
+            .as_array()
+            .ok_or_else(|| self.wrong_type(value, what, "an array"))
     }
 
     /// The strings of an array, each with its place.

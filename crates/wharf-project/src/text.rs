@@ -21,7 +21,11 @@ impl SourceText {
     pub fn new(path: &Path, text: &str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { path: path.into(), text: text.into(), line_starts }
+        Self {
+            path: path.into(),
+            text: text.into(),
+            line_starts,
+        }
     }
 
     /// The path that messages show.
@@ -45,7 +49,12 @@ impl SourceText {
     /// The place of a byte offset, as requirements carry it.
     pub fn origin(&self, offset: usize) -> Origin {
         let (line, column) = self.position(offset);
-        Origin { file: Some(Arc::clone(&self.path)), line: Some(line), column: Some(column), label: "".into() }
+        Origin {
+            file: Some(Arc::clone(&self.path)),
+            line: Some(line),
+            column: Some(column),
+            label: "".into(),
+        }
     }
 
     /// The line that holds the start of `span`, for a message.
@@ -55,8 +64,14 @@ impl SourceText {
         let begin = self.line_starts[line as usize - 1];
         let rest = &self.text[begin..];
         let line_text = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        let end = self.floor(span.end.max(start)).min(begin + line_text.len()).max(start);
-        let length = self.text.get(start..end).map_or(0, |marked| marked.chars().count());
+        let end = self
+            .floor(span.end.max(start))
+            .min(begin + line_text.len())
+            .max(start);
+        let length = self
+            .text
+            .get(start..end)
+            .map_or(0, |marked| marked.chars().count());
         Excerpt {
             file: Arc::clone(&self.path),
             line,
@@ -109,12 +124,27 @@ impl fmt::Display for Excerpt {
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         let column = self.column as usize - 1;
-        let skip = if self.text.chars().count() > WIDTH { column.saturating_sub(40) } else { 0 };
-        let shown: String =
-            self.text.chars().skip(skip).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let skip = if self.text.chars().count() > WIDTH {
+            column.saturating_sub(40)
+        } else {
+            0
+        };
+        let shown: String = self
+            .text
+            .chars()
+            .skip(skip)
+            .take(WIDTH)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let indent = " ".repeat(column - skip);
         let marks = "^".repeat(self.length.min(WIDTH.saturating_sub(column - skip)).max(1));
-        writeln!(f, "{gutter}--> {}:{}:{}", self.file.display(), self.line, self.column)?;
+        writeln!(
+            f,
+            "{gutter}--> {}:{}:{}",
+            self.file.display(),
+            self.line,
+            self.column
+        )?;
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{number} | {shown}")?;
         write!(f, "{gutter} | {indent}{marks}")
@@ -128,7 +158,9 @@ pub(crate) fn hide_credentials(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        let end = after.find(['/', '?', '#', ' ', '"', '\'', '\t']).unwrap_or(after.len());
+        let end = after
+            .find(['/', '?', '#', ' ', '"', '\'', '\t'])
+            .unwrap_or(after.len());
         match after[..end].rfind('@') {
             Some(cut) => {
                 shown.extend(std::iter::repeat_n('*', after[..cut].chars().count()));
@@ -148,9 +180,15 @@ mod tests {
     #[test]
     fn positions_count_characters_from_one() {
         let source = SourceText::new(Path::new("f"), "añb\nc\r\n\nd");
-        for (offset, expected) in
-            [(0, (1, 1)), (2, (1, 2)), (3, (1, 3)), (5, (2, 1)), (8, (3, 1)), (9, (4, 1)), (99, (4, 2))]
-        {
+        for (offset, expected) in [
+            (0, (1, 1)),
+            (2, (1, 2)),
+            (3, (1, 3)),
+            (5, (2, 1)),
+            (8, (3, 1)),
+            (9, (4, 1)),
+            (99, (4, 2)),
+        ] {
             assert_eq!(source.position(offset), expected, "offset {offset}");
         }
     }
@@ -168,7 +206,12 @@ mod tests {
     #[test]
     fn long_lines_are_cut_around_the_mark() {
         let text = format!("{}!{}", "x".repeat(500), "y".repeat(500));
-        let shown = SourceText::new(Path::new("f"), &text).excerpt(500..501).to_string();
-        assert!(shown.lines().all(|line| line.len() < 130) && shown.contains("x!y"), "{shown}");
+        let shown = SourceText::new(Path::new("f"), &text)
+            .excerpt(500..501)
+            .to_string();
+        assert!(
+            shown.lines().all(|line| line.len() < 130) && shown.contains("x!y"),
+            "{shown}"
+        );
     }
 }

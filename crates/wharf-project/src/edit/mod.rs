@@ -59,7 +59,11 @@ pub fn file_for(project: &Project, group: &Group) -> PathBuf {
         (ManifestKind::Requirements, Group::Main) => project.manifest_path.clone(),
         (ManifestKind::Requirements, Group::Dev) => {
             let other = project.root.join("dev-requirements.txt");
-            if other.is_file() { other } else { project.root.join("requirements-dev.txt") }
+            if other.is_file() {
+                other
+            } else {
+                project.root.join("requirements-dev.txt")
+            }
         }
         (ManifestKind::Requirements, Group::Named(name) | Group::Extra(name)) => {
             project.root.join(format!("requirements-{name}.txt"))
@@ -86,7 +90,10 @@ pub fn add(manifest: Manifest<'_>, additions: &[Addition]) -> Result<String, Pro
             reason: problem.reason,
             hints: problem.hints,
         })?;
-        let now = Manifest { text: &text, ..manifest };
+        let now = Manifest {
+            text: &text,
+            ..manifest
+        };
         text = match manifest.kind {
             ManifestKind::Wharf => wharf::add(now, addition, &parsed)?,
             ManifestKind::Pyproject => pyproject::add(now, addition, &parsed)?,
@@ -114,8 +121,16 @@ pub fn remove(
 
 impl Manifest<'_> {
     fn cannot(&self, reason: impl Into<String>, hint: &str) -> ProjectError {
-        let hints = if hint.is_empty() { Vec::new() } else { vec![hint.to_owned()] };
-        ProjectError::Edit { path: self.path.to_owned(), reason: reason.into(), hints }
+        let hints = if hint.is_empty() {
+            Vec::new()
+        } else {
+            vec![hint.to_owned()]
+        };
+        ProjectError::Edit {
+            path: self.path.to_owned(),
+            reason: reason.into(),
+            hints,
+        }
     }
 
     fn document(&self) -> Result<toml_edit::DocumentMut, ProjectError> {
@@ -150,9 +165,11 @@ fn pep508_text(parsed: &Parsed) -> String {
 
 fn specifiers_text(parsed: &Parsed) -> String {
     match &parsed.requirement.version_or_url {
-        Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) => {
-            specifiers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-        }
+        Some(pep508_rs::VersionOrUrl::VersionSpecifier(specifiers)) => specifiers
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(","),
         Some(pep508_rs::VersionOrUrl::Url(_)) | None => String::new(),
     }
 }

@@ -9,16 +9,31 @@ use super::{Addition, Manifest, Removed, pep508_text};
 use crate::error::ProjectError;
 use crate::requirement::{Base, Group, Parsed, parse_requirement};
 
-pub(super) fn add(manifest: Manifest<'_>, addition: &Addition, parsed: &Parsed) -> Result<String, ProjectError> {
+pub(super) fn add(
+    manifest: Manifest<'_>,
+    addition: &Addition,
+    parsed: &Parsed,
+) -> Result<String, ProjectError> {
     if addition.editable || addition.index.is_some() {
-        let what = if addition.editable { "an editable requirement" } else { "the index of a requirement" };
+        let what = if addition.editable {
+            "an editable requirement"
+        } else {
+            "the index of a requirement"
+        };
         let hint = "state it in [tool.uv.sources], or use a wharf.toml";
         return Err(manifest.cannot(format!("[project] has no form for {what}"), hint));
     }
     let mut document = manifest.document()?;
     if addition.group == Group::Main || matches!(addition.group, Group::Extra(_)) {
-        let dynamic = document.get("project").and_then(|project| project.get("dynamic")).and_then(Item::as_array);
-        let key = if addition.group == Group::Main { "dependencies" } else { "optional-dependencies" };
+        let dynamic = document
+            .get("project")
+            .and_then(|project| project.get("dynamic"))
+            .and_then(Item::as_array);
+        let key = if addition.group == Group::Main {
+            "dependencies"
+        } else {
+            "optional-dependencies"
+        };
         if dynamic.is_some_and(|list| list.iter().any(|item| item.as_str() == Some(key))) {
             let hint = "add the requirement where the build backend reads it from";
             return Err(manifest.cannot(format!("`{key}` is dynamic in this project"), hint));
@@ -52,11 +67,16 @@ pub(super) fn remove(
             continue;
         }
         let (table, key) = list_place(&candidate);
-        let Some(array) = list(&mut document, table, &key) else { continue };
+        let Some(array) = list(&mut document, table, &key) else {
+            continue;
+        };
         for name in names {
             while let Some(at) = position(array, name.as_str()) {
                 take(array, at);
-                removed.push(Removed { name: name.clone(), group: candidate.clone() });
+                removed.push(Removed {
+                    name: name.clone(),
+                    group: candidate.clone(),
+                });
             }
         }
     }
@@ -77,12 +97,26 @@ fn groups(document: &DocumentMut) -> Vec<Group> {
     let extras = project.and_then(|table| table.get("optional-dependencies")?.as_table_like());
     let named = document.get("dependency-groups").and_then(Item::as_table_like);
     let mut groups = Vec::new();
-    groups.extend(project.filter(|table| table.contains_key("dependencies")).map(|_| Group::Main));
+    groups.extend(
+        project
+            .filter(|table| table.contains_key("dependencies"))
+            .map(|_| Group::Main),
+    );
     let names = |table: Option<&dyn TableLike>| -> Vec<String> {
-        table.into_iter().flat_map(TableLike::iter).map(|(key, _)| key.to_owned()).collect()
+        table
+            .into_iter()
+            .flat_map(TableLike::iter)
+            .map(|(key, _)| key.to_owned())
+            .collect()
     };
     groups.extend(names(extras).into_iter().map(Group::Extra));
-    groups.extend(names(named).into_iter().map(|name| if name == "dev" { Group::Dev } else { Group::Named(name) }));
+    groups.extend(names(named).into_iter().map(|name| {
+        if name == "dev" {
+            Group::Dev
+        } else {
+            Group::Named(name)
+        }
+    }));
     groups
 }
 
@@ -96,7 +130,9 @@ fn list<'d>(document: &'d mut DocumentMut, path: &[&str], key: &str) -> Option<&
         table = table.get_mut(part)?.as_table_like_mut()?;
     }
     let existing = table.iter().map(|(name, _)| name.to_owned());
-    let written = existing.into_iter().find(|name| crate::manifest::entry::same_name(name, key));
+    let written = existing
+        .into_iter()
+        .find(|name| crate::manifest::entry::same_name(name, key));
     let written = written.unwrap_or_else(|| key.to_owned());
     if !table.contains_key(&written) {
         table.insert(&written, Item::Value(Value::Array(Array::new())));
@@ -149,7 +185,9 @@ fn push(array: &mut Array, text: &str) {
         }
         suffix
     };
-    value.decor_mut().set_prefix(format!("{}{indent}", comment.trim_end()));
+    value
+        .decor_mut()
+        .set_prefix(format!("{}{indent}", comment.trim_end()));
     array.push_formatted(value);
     array.set_trailing_comma(true);
     array.set_trailing("\n");
@@ -174,7 +212,11 @@ fn take(array: &mut Array, at: usize) {
         Some(_) => {}
         None if is_multiline => {
             let text = raw(Some(array.trailing()));
-            let trailing = if text.contains('\n') { after_first_line(&text) } else { format!("{kept}\n") };
+            let trailing = if text.contains('\n') {
+                after_first_line(&text)
+            } else {
+                format!("{kept}\n")
+            };
             array.set_trailing(trailing);
         }
         None => {}

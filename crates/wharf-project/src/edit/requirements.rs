@@ -13,7 +13,11 @@ use crate::requirements::lines::{Logical, logical_lines};
 use crate::requirements::options::{Switch, split_options, split_requirement};
 use crate::requirements::unnamed;
 
-pub(super) fn add(manifest: Manifest<'_>, addition: &Addition, parsed: &Parsed) -> Result<String, ProjectError> {
+pub(super) fn add(
+    manifest: Manifest<'_>,
+    addition: &Addition,
+    parsed: &Parsed,
+) -> Result<String, ProjectError> {
     if addition.index.is_some() {
         let reason = "requirements files cannot say which index a requirement comes from";
         return Err(manifest.cannot(reason, "run `wharf init --form wharf.toml` to use a wharf.toml"));
@@ -21,9 +25,17 @@ pub(super) fn add(manifest: Manifest<'_>, addition: &Addition, parsed: &Parsed) 
     let name = PackageName::pypi(parsed.requirement.name.as_ref()).expect("a PEP 508 name is a PyPI name");
     let line = match (&parsed.source, addition.editable) {
         (Some(RequirementSource::Path { path, .. }), true) => {
-            let relative = if path.starts_with(['/', '.']) { path.clone() } else { format!("./{path}") };
+            let relative = if path.starts_with(['/', '.']) {
+                path.clone()
+            } else {
+                format!("./{path}")
+            };
             let extras: Vec<&str> = parsed.requirement.extras.iter().map(AsRef::as_ref).collect();
-            let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+            let extras = if extras.is_empty() {
+                String::new()
+            } else {
+                format!("[{}]", extras.join(","))
+            };
             format!("-e {relative}{extras}")
         }
         _ => pep508_text(parsed),
@@ -31,13 +43,29 @@ pub(super) fn add(manifest: Manifest<'_>, addition: &Addition, parsed: &Parsed) 
     let text = manifest.text;
     if let Some(found) = lines_of(manifest, &name).into_iter().next() {
         let old = &text[found.physical.clone()];
-        let comment = old.split_once(" #").map(|(_, comment)| format!("  #{}", comment.trim_end()));
-        let end = if old.ends_with("\r\n") { "\r\n" } else if old.ends_with('\n') { "\n" } else { "" };
+        let comment = old
+            .split_once(" #")
+            .map(|(_, comment)| format!("  #{}", comment.trim_end()));
+        let end = if old.ends_with("\r\n") {
+            "\r\n"
+        } else if old.ends_with('\n') {
+            "\n"
+        } else {
+            ""
+        };
         let new = format!("{line}{}{end}", comment.unwrap_or_default());
-        return Ok(format!("{}{new}{}", &text[..found.physical.start], &text[found.physical.end..]));
+        return Ok(format!(
+            "{}{new}{}",
+            &text[..found.physical.start],
+            &text[found.physical.end..]
+        ));
     }
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+    let gap = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        end
+    };
     Ok(format!("{text}{gap}{line}{end}"))
 }
 
@@ -47,7 +75,10 @@ pub(super) fn remove(manifest: Manifest<'_>, names: &[PackageName]) -> (String, 
     for name in names {
         for line in lines_of(manifest, name) {
             cuts.push(line.physical);
-            removed.push(Removed { name: name.clone(), group: manifest.group.clone() });
+            removed.push(Removed {
+                name: name.clone(),
+                group: manifest.group.clone(),
+            });
         }
     }
     cuts.sort_by_key(|cut| cut.start);
@@ -64,13 +95,18 @@ fn lines_of(manifest: Manifest<'_>, name: &PackageName) -> Vec<Logical> {
     let base = Base { root: folder, folder };
     // Variables stay unexpanded: their values must not be written into the file.
     let lines = logical_lines(manifest.text, &BTreeMap::new()).into_iter();
-    lines.filter(|line| required(line, base).is_some_and(|found| found == *name)).collect()
+    lines
+        .filter(|line| required(line, base).is_some_and(|found| found == *name))
+        .collect()
 }
 
 fn required(line: &Logical, base: Base<'_>) -> Option<PackageName> {
     let text = if line.text.starts_with('-') {
         let options = split_options(&line.text, 0..line.text.len()).ok()?;
-        options.into_iter().find(|option| option.switch == Switch::Editable)?.value
+        options
+            .into_iter()
+            .find(|option| option.switch == Switch::Editable)?
+            .value
     } else {
         split_requirement(&line.text).0.to_owned()
     };

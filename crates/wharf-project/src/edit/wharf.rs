@@ -8,14 +8,21 @@ use crate::error::ProjectError;
 use crate::manifest::entry::same_name;
 use crate::requirement::{Group, Parsed, RequirementSource};
 
-pub(super) fn add(manifest: Manifest<'_>, addition: &Addition, parsed: &Parsed) -> Result<String, ProjectError> {
+pub(super) fn add(
+    manifest: Manifest<'_>,
+    addition: &Addition,
+    parsed: &Parsed,
+) -> Result<String, ProjectError> {
     let mut document = manifest.document()?;
     let path = table_path(&addition.group);
     let table = descend(document.as_table_mut(), &path)
         .ok_or_else(|| manifest.cannot(format!("`{}` is not a table", path.join(".")), ""))?;
     let name = parsed.requirement.name.to_string();
     let value = value(addition, parsed);
-    let existing = table.iter().map(|(key, _)| key.to_owned()).find(|key| same_name(key, &name));
+    let existing = table
+        .iter()
+        .map(|(key, _)| key.to_owned())
+        .find(|key| same_name(key, &name));
     match existing.and_then(|key| table.get_mut(&key)) {
         Some(item) => replace(item, value),
         None => {
@@ -49,13 +56,21 @@ pub(super) fn remove(
         if group.is_some_and(|wanted| *wanted != candidate) {
             continue;
         }
-        let Some(table) = descend(document.as_table_mut(), &table_path(&candidate)) else { continue };
+        let Some(table) = descend(document.as_table_mut(), &table_path(&candidate)) else {
+            continue;
+        };
         for name in names {
-            let found: Vec<String> =
-                table.iter().map(|(key, _)| key.to_owned()).filter(|key| same_name(key, name.as_str())).collect();
+            let found: Vec<String> = table
+                .iter()
+                .map(|(key, _)| key.to_owned())
+                .filter(|key| same_name(key, name.as_str()))
+                .collect();
             for key in found {
                 table.remove(&key);
-                removed.push(Removed { name: name.clone(), group: candidate.clone() });
+                removed.push(Removed {
+                    name: name.clone(),
+                    group: candidate.clone(),
+                });
             }
         }
     }
@@ -72,7 +87,10 @@ fn groups(document: &Table) -> Vec<Group> {
     if has(document.get("dev")) {
         groups.push(Group::Dev);
     }
-    for (key, group) in [("groups", Group::Named as fn(String) -> Group), ("extras", Group::Extra)] {
+    for (key, group) in [
+        ("groups", Group::Named as fn(String) -> Group),
+        ("extras", Group::Extra),
+    ] {
         let names = document.get(key).and_then(Item::as_table_like);
         for (name, item) in names.into_iter().flat_map(TableLike::iter) {
             if has(Some(item)) {
@@ -95,7 +113,9 @@ fn table_path(group: &Group) -> Vec<String> {
 
 /// The table at a path; missing ones are made, outer ones without a header of their own.
 fn descend<'t>(table: &'t mut dyn TableLike, path: &[String]) -> Option<&'t mut dyn TableLike> {
-    let Some((first, rest)) = path.split_first() else { return Some(table) };
+    let Some((first, rest)) = path.split_first() else {
+        return Some(table);
+    };
     if !table.contains_key(first) {
         let mut made = Table::new();
         made.set_implicit(!rest.is_empty());
@@ -119,11 +139,21 @@ fn value(addition: &Addition, parsed: &Parsed) -> Value {
     match &parsed.source {
         None | Some(RequirementSource::Index { .. }) => _ = table.insert("version", version.into()),
         Some(RequirementSource::Url { url, subdirectory }) => {
-            let hash = parsed.hashes.first().map(|hash| format!("#{}={}", hash.algorithm(), hash.hex()));
-            table.insert("url", format!("{}{}", url.expose(), hash.unwrap_or_default()).into());
+            let hash = parsed
+                .hashes
+                .first()
+                .map(|hash| format!("#{}={}", hash.algorithm(), hash.hex()));
+            table.insert(
+                "url",
+                format!("{}{}", url.expose(), hash.unwrap_or_default()).into(),
+            );
             optional(&mut table, "subdirectory", subdirectory.as_deref());
         }
-        Some(RequirementSource::Git { url, reference, subdirectory }) => {
+        Some(RequirementSource::Git {
+            url,
+            reference,
+            subdirectory,
+        }) => {
             table.insert("git", url.expose().into());
             optional(&mut table, "rev", reference.as_deref());
             optional(&mut table, "subdirectory", subdirectory.as_deref());

@@ -35,16 +35,22 @@ pub enum Hashes {
     Omit,
 }
 
+/// A package as each exported target that has it installs it, and the numbers of those targets.
+type Gathered<'l> = (Vec<InstallItem<'l>>, Vec<usize>);
+
 /// The packages of all exported targets, each with the targets that install it.
 fn gather<'l>(
     lock: &'l Lock,
     selection: &Selection,
     targets: &[ExportTarget],
-) -> Result<Vec<(Vec<InstallItem<'l>>, Vec<usize>)>, LockError> {
-    let mut found: BTreeMap<usize, (Vec<InstallItem<'l>>, Vec<usize>)> = BTreeMap::new();
+) -> Result<Vec<Gathered<'l>>, LockError> {
+    let mut found: BTreeMap<usize, Gathered<'l>> = BTreeMap::new();
     for (number, export) in targets.iter().enumerate() {
         for item in lock.install_set(&export.target, selection, &export.markers)? {
-            let position = lock.packages.iter().position(|package| std::ptr::eq(package, item.package));
+            let position = lock
+                .packages
+                .iter()
+                .position(|package| std::ptr::eq(package, item.package));
             let entry = found.entry(position.unwrap_or_default()).or_default();
             entry.0.push(item);
             entry.1.push(number);
@@ -74,8 +80,10 @@ fn marker_for(members: &[usize], targets: &[ExportTarget]) -> Option<String> {
         .iter()
         .map(|number| {
             let facts = facts(*number);
-            let parts: Vec<String> =
-                telling.iter().map(|fact| format!("{} == '{}'", facts[*fact].0, facts[*fact].1)).collect();
+            let parts: Vec<String> = telling
+                .iter()
+                .map(|fact| format!("{} == '{}'", facts[*fact].0, facts[*fact].1))
+                .collect();
             parts.join(" and ")
         })
         .filter(|clause| !clause.is_empty())
@@ -84,6 +92,12 @@ fn marker_for(members: &[usize], targets: &[ExportTarget]) -> Option<String> {
     match clauses.len() {
         0 => None,
         1 => clauses.pop(),
-        _ => Some(clauses.iter().map(|clause| format!("({clause})")).collect::<Vec<_>>().join(" or ")),
+        _ => Some(
+            clauses
+                .iter()
+                .map(|clause| format!("({clause})"))
+                .collect::<Vec<_>>()
+                .join(" or "),
+        ),
     }
 }

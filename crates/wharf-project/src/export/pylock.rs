@@ -73,9 +73,19 @@ fn package(text: &mut String, items: &[InstallItem<'_>], marker: Option<String>)
             archive(text, &location, files.first().copied(), subdirectory.as_deref());
         }
         Source::File { path } => {
-            archive(text, &format!("path = {}", quoted(path)), files.first().copied(), None);
+            archive(
+                text,
+                &format!("path = {}", quoted(path)),
+                files.first().copied(),
+                None,
+            );
         }
-        Source::Git { url, reference, commit, subdirectory } => {
+        Source::Git {
+            url,
+            reference,
+            commit,
+            subdirectory,
+        } => {
             text.push_str("\n[packages.vcs]\ntype = \"git\"\n");
             line(text, &format!("url = {}", quoted(&url.to_string())));
             if let Some(reference) = reference {
@@ -109,8 +119,10 @@ fn archive(text: &mut String, location: &str, file: Option<&LockedFile>, subdire
 }
 
 fn distributions(text: &mut String, files: &[&LockedFile]) {
-    let (wheels, sdists): (Vec<&LockedFile>, Vec<&LockedFile>) =
-        files.iter().copied().partition(|file| file.filename.ends_with(".whl"));
+    let (wheels, sdists): (Vec<&LockedFile>, Vec<&LockedFile>) = files
+        .iter()
+        .copied()
+        .partition(|file| file.filename.ends_with(".whl"));
     if !wheels.is_empty() {
         text.push_str("wheels = [\n");
         for file in wheels {

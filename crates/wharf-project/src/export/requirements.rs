@@ -21,7 +21,9 @@ pub fn requirements_txt(
     hashes: Hashes,
 ) -> Result<String, LockError> {
     let found = gather(lock, selection, targets)?;
-    let all_hashed = found.iter().all(|(items, _)| items.iter().all(|item| digest(item).is_some()));
+    let all_hashed = found
+        .iter()
+        .all(|(items, _)| items.iter().all(|item| digest(item).is_some()));
     let with_hashes = hashes == Hashes::Include && all_hashed;
     let mut text = String::from("# Written by `wharf export`. Do not edit.\n");
     for (items, members) in &found {
@@ -44,11 +46,18 @@ pub fn requirements_txt(
 }
 
 fn digest(item: &InstallItem<'_>) -> Option<String> {
-    item.file.and_then(|file| file.digest).map(|digest| digest.to_string())
+    item.file
+        .and_then(|file| file.digest)
+        .map(|digest| digest.to_string())
 }
 
 fn requirement(package: &LockedPackage) -> String {
-    let LockedPackage { name, version, source, .. } = package;
+    let LockedPackage {
+        name,
+        version,
+        source,
+        ..
+    } = package;
     let fragment = |subdirectory: &Option<String>| match subdirectory {
         Some(folder) => format!("#subdirectory={folder}"),
         None => String::new(),
@@ -56,16 +65,28 @@ fn requirement(package: &LockedPackage) -> String {
     match source {
         Source::Registry { .. } | Source::FindLinks { .. } => format!("{name}=={version}"),
         Source::Url { url, subdirectory } => format!("{name} @ {url}{}", fragment(subdirectory)),
-        Source::Git { url, commit, subdirectory, .. } => {
+        Source::Git {
+            url,
+            commit,
+            subdirectory,
+            ..
+        } => {
             format!("{name} @ git+{url}@{commit}{}", fragment(subdirectory))
         }
         Source::File { path } => dotted(path),
         Source::Directory { path, editable: true } => format!("-e {}", dotted(path)),
-        Source::Directory { path, editable: false } => dotted(path),
+        Source::Directory {
+            path,
+            editable: false,
+        } => dotted(path),
     }
 }
 
 /// A path that cannot be taken for a name.
 fn dotted(path: &str) -> String {
-    if path.starts_with(['.', '/']) { path.to_owned() } else { format!("./{path}") }
+    if path.starts_with(['.', '/']) {
+        path.to_owned()
+    } else {
+        format!("./{path}")
+    }
 }

@@ -15,15 +15,15 @@ mod select;
 mod stale;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use wharf_core::{Digest, Explain, Fault, PackageName, Source, Span, Target, Timestamp};
 
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
-pub use select::{DevGroups, InstallItem, Selection};
 pub(crate) use print::quoted;
+pub use select::{DevGroups, InstallItem, Selection};
 pub use stale::Stale;
 
 /// The version of the format that this program reads and writes.
@@ -177,9 +177,15 @@ impl Lock {
                 edge.extras.sort();
                 edge.extras.dedup();
             }
-            package.dependencies.sort_by(|a, b| (&a.when_extra, a).cmp(&(&b.when_extra, b)));
+            package
+                .dependencies
+                .sort_by(|a, b| (&a.when_extra, a).cmp(&(&b.when_extra, b)));
             package.dependencies.dedup();
-            package.files.sort_by(|a, b| a.filename.cmp(&b.filename).then_with(|| a.targets.cmp(&b.targets)));
+            package.files.sort_by(|a, b| {
+                a.filename
+                    .cmp(&b.filename)
+                    .then_with(|| a.targets.cmp(&b.targets))
+            });
             for file in &mut package.files {
                 file.targets.sort();
             }
@@ -256,7 +262,11 @@ fn list_targets(targets: &[Target]) -> String {
     if targets.is_empty() {
         return "none".to_owned();
     }
-    targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    targets
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Explain for LockError {

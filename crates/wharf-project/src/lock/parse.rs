@@ -6,9 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 use wharf_core::{Digest, Ecosystem, PackageName, Source, Span, Target, Timestamp, WebUrl};
 
-use super::{
-    FORMAT, Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget,
-};
+use super::{FORMAT, Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget};
 use crate::error::Invalid;
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
@@ -37,9 +35,16 @@ impl Lock {
 
 fn read(source: &SourceText) -> Parsed<Lock> {
     let table = table::parse(source)?;
-    let reader = LockReader(Reader { source, code: "lock/malformed" });
+    let reader = LockReader(Reader {
+        source,
+        code: "lock/malformed",
+    });
     let version = reader.version(&table)?;
-    reader.keys(&table, "the lockfile", &["version", "requires-python", "inputs", "target", "package"])?;
+    reader.keys(
+        &table,
+        "the lockfile",
+        &["version", "requires-python", "inputs", "target", "package"],
+    )?;
     let mut lock = Lock {
         version,
         requires_python: reader.optional_text(&table, "requires-python")?,
@@ -58,13 +63,18 @@ struct LockReader<'s>(Reader<'s>);
 
 impl LockReader<'_> {
     fn version(&self, table: &DeTable<'_>) -> Parsed<u32> {
-        let value = table.get("version").ok_or_else(|| self.0.error(0..0, "the lockfile has no `version`"))?;
+        let value = table
+            .get("version")
+            .ok_or_else(|| self.0.error(0..0, "the lockfile has no `version`"))?;
         let number = self.0.integer(value, "`version`")?;
         match u32::try_from(number) {
             Ok(FORMAT) => Ok(FORMAT),
             _ => Err(self
                 .0
-                .error(value.span(), format!("this lockfile has format {number}, and this Wharf reads {FORMAT}"))
+                .error(
+                    value.span(),
+                    format!("this lockfile has format {number}, and this Wharf reads {FORMAT}"),
+                )
                 .hint("use the version of Wharf that wrote it")),
         }
     }
@@ -77,11 +87,15 @@ impl LockReader<'_> {
     }
 
     fn optional_text(&self, table: &DeTable<'_>, key: &str) -> Parsed<Option<String>> {
-        table.get(key).map(|value| self.0.string(value, key).map(str::to_owned)).transpose()
+        table
+            .get(key)
+            .map(|value| self.0.string(value, key).map(str::to_owned))
+            .transpose()
     }
 
     fn text(&self, table: &DeTable<'_>, key: &str, place: &Value<'_>) -> Parsed<String> {
-        self.optional_text(table, key)?.ok_or_else(|| self.missing(key, place))
+        self.optional_text(table, key)?
+            .ok_or_else(|| self.missing(key, place))
     }
 
     fn missing(&self, key: &str, place: &Value<'_>) -> Invalid {
@@ -89,7 +103,9 @@ impl LockReader<'_> {
     }
 
     fn flag(&self, table: &DeTable<'_>, key: &str) -> Parsed<bool> {
-        table.get(key).map_or(Ok(false), |value| self.0.boolean(value, key))
+        table
+            .get(key)
+            .map_or(Ok(false), |value| self.0.boolean(value, key))
     }
 
     /// Reads a text that must have a certain form.
@@ -108,19 +124,28 @@ impl LockReader<'_> {
         key: &str,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Parsed<Option<T>> {
-        table.get(key).map(|value| self.formed(value, key, read)).transpose()
+        table
+            .get(key)
+            .map(|value| self.formed(value, key, read))
+            .transpose()
     }
 
     fn texts(&self, table: &DeTable<'_>, key: &str) -> Parsed<Vec<String>> {
-        self.each(table, key, |reader, value| reader.0.string(value, key).map(str::to_owned))
+        self.each(table, key, |reader, value| {
+            reader.0.string(value, key).map(str::to_owned)
+        })
     }
 
     fn targets(&self, table: &DeTable<'_>) -> Parsed<Vec<Target>> {
-        self.each(table, "targets", |reader, value| reader.formed(value, "targets", str::parse))
+        self.each(table, "targets", |reader, value| {
+            reader.formed(value, "targets", str::parse)
+        })
     }
 
     fn digests(&self, table: &DeTable<'_>, key: &str) -> Parsed<Vec<Digest>> {
-        self.each(table, key, |reader, value| reader.formed(value, key, Digest::parse))
+        self.each(table, key, |reader, value| {
+            reader.formed(value, key, Digest::parse)
+        })
     }
 
     fn each<T>(
@@ -130,7 +155,12 @@ impl LockReader<'_> {
         read: impl Fn(&Self, &Value<'_>) -> Parsed<T>,
     ) -> Parsed<Vec<T>> {
         match table.get(key) {
-            Some(value) => self.0.array(value, key)?.iter().map(|item| read(self, item)).collect(),
+            Some(value) => self
+                .0
+                .array(value, key)?
+                .iter()
+                .map(|item| read(self, item))
+                .collect(),
             None => Ok(Vec::new()),
         }
     }
@@ -159,7 +189,9 @@ impl LockReader<'_> {
             constraints: roots("constraints")?,
             overrides: roots("overrides")?,
             targets: self.targets(table)?,
-            cooldown: self.optional_formed(table, "cooldown", str::parse)?.unwrap_or(Span::ZERO),
+            cooldown: self
+                .optional_formed(table, "cooldown", str::parse)?
+                .unwrap_or(Span::ZERO),
             exclude_newer: self.optional_formed(table, "exclude-newer", str::parse::<Timestamp>)?,
             indexes: self.texts(table, "indexes")?,
             find_links: self.texts(table, "find-links")?,
@@ -184,12 +216,15 @@ impl LockReader<'_> {
 
     fn root(&self, value: &Value<'_>) -> Parsed<LockedRoot> {
         let table = self.0.table(value, "a requirement")?;
-        const KEYS: &[&str] =
-            &["name", "extras", "version", "source", "editable", "marker", "group", "hashes"];
+        const KEYS: &[&str] = &[
+            "name", "extras", "version", "source", "editable", "marker", "group", "hashes",
+        ];
         self.keys(table, "a requirement", KEYS)?;
         Ok(LockedRoot {
             name: self.name(table, value, None)?,
-            group: self.optional_formed(table, "group", str::parse)?.unwrap_or(Group::Main),
+            group: self
+                .optional_formed(table, "group", str::parse)?
+                .unwrap_or(Group::Main),
             extras: self.texts(table, "extras")?,
             specifiers: self.optional_text(table, "version")?.unwrap_or_default(),
             source: self.optional_text(table, "source")?,
@@ -203,7 +238,9 @@ impl LockReader<'_> {
         let value = table.get("name").ok_or_else(|| self.missing("name", place))?;
         self.formed(value, "name", |text| match (text.split_once(':'), home) {
             (Some((ecosystem, name)), _) => {
-                let ecosystem = ecosystem.parse::<Ecosystem>().map_err(|error| error.to_string())?;
+                let ecosystem = ecosystem
+                    .parse::<Ecosystem>()
+                    .map_err(|error| error.to_string())?;
                 PackageName::new(ecosystem, name).map_err(|error| error.to_string())
             }
             (None, Some(home)) => PackageName::new(home, text).map_err(|error| error.to_string()),
@@ -223,8 +260,15 @@ impl LockReader<'_> {
 
     fn package(&self, value: &Value<'_>) -> Parsed<LockedPackage> {
         let table = self.0.table(value, "`package`")?;
-        const KEYS: &[&str] =
-            &["name", "version", "source", "requires-python", "targets", "dependencies", "files"];
+        const KEYS: &[&str] = &[
+            "name",
+            "version",
+            "source",
+            "requires-python",
+            "targets",
+            "dependencies",
+            "files",
+        ];
         self.keys(table, "`[[package]]`", KEYS)?;
         let name = self.name(table, value, None)?;
         let ecosystem = name.ecosystem();
@@ -243,9 +287,19 @@ impl LockReader<'_> {
     fn source(&self, value: &Value<'_>) -> Parsed<Source> {
         let table = self.0.table(value, "`source`")?;
         let (keys, source): (&[&str], Source) = if let Some(index) = table.get("registry") {
-            (&["registry"], Source::Registry { index: self.formed(index, "registry", WebUrl::parse)? })
+            (
+                &["registry"],
+                Source::Registry {
+                    index: self.formed(index, "registry", WebUrl::parse)?,
+                },
+            )
         } else if let Some(location) = table.get("find-links") {
-            (&["find-links"], Source::FindLinks { location: self.0.string(location, "find-links")?.to_owned() })
+            (
+                &["find-links"],
+                Source::FindLinks {
+                    location: self.0.string(location, "find-links")?.to_owned(),
+                },
+            )
         } else if let Some(url) = table.get("url") {
             let url = self.formed(url, "url", WebUrl::parse)?;
             let subdirectory = self.optional_text(table, "subdirectory")?;
@@ -259,12 +313,24 @@ impl LockReader<'_> {
             };
             (&["git", "reference", "commit", "subdirectory"], source)
         } else if let Some(path) = table.get("file") {
-            (&["file"], Source::File { path: self.0.string(path, "file")?.to_owned() })
+            (
+                &["file"],
+                Source::File {
+                    path: self.0.string(path, "file")?.to_owned(),
+                },
+            )
         } else if let Some(path) = table.get("directory") {
             let path = self.0.string(path, "directory")?.to_owned();
-            (&["directory", "editable"], Source::Directory { path, editable: self.flag(table, "editable")? })
+            (
+                &["directory", "editable"],
+                Source::Directory {
+                    path,
+                    editable: self.flag(table, "editable")?,
+                },
+            )
         } else {
-            let message = "this source is none of `registry`, `find-links`, `url`, `git`, `file`, `directory`";
+            let message =
+                "this source is none of `registry`, `find-links`, `url`, `git`, `file`, `directory`";
             return Err(self.0.error(value.span(), message));
         };
         self.keys(table, "this source", keys)?;
@@ -273,7 +339,11 @@ impl LockReader<'_> {
 
     fn file(&self, value: &Value<'_>) -> Parsed<LockedFile> {
         let table = self.0.table(value, "a file")?;
-        self.keys(table, "a file", &["name", "url", "hash", "size", "uploaded", "targets"])?;
+        self.keys(
+            table,
+            "a file",
+            &["name", "url", "hash", "size", "uploaded", "targets"],
+        )?;
         let size = table.get("size");
         Ok(LockedFile {
             filename: self.text(table, "name", value)?,
@@ -287,7 +357,11 @@ impl LockReader<'_> {
 
     fn edge(&self, value: &Value<'_>, home: Ecosystem) -> Parsed<LockedEdge> {
         let table = self.0.table(value, "a dependency")?;
-        self.keys(table, "a dependency", &["name", "version", "extras", "when-extra", "marker"])?;
+        self.keys(
+            table,
+            "a dependency",
+            &["name", "version", "extras", "when-extra", "marker"],
+        )?;
         Ok(LockedEdge {
             name: self.name(table, value, Some(home))?,
             version: self.optional_text(table, "version")?,

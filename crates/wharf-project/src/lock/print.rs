@@ -8,7 +8,8 @@ use super::{Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot}
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
-const HEAD: &str = "# Written by Wharf. Change the manifest and run `wharf lock` rather than editing this file.\n";
+const HEAD: &str =
+    "# Written by Wharf. Change the manifest and run `wharf lock` rather than editing this file.\n";
 
 impl Lock {
     /// The text of `wharf.lock`.
@@ -89,7 +90,15 @@ fn inputs(text: &mut String, inputs: &LockInputs) {
 }
 
 fn package(text: &mut String, package: &LockedPackage) {
-    let LockedPackage { name, version, source, files, dependencies, targets, requires_python } = package;
+    let LockedPackage {
+        name,
+        version,
+        source,
+        files,
+        dependencies,
+        targets,
+        requires_python,
+    } = package;
     text.push_str("\n[[package]]\n");
     line(text, "name", &quoted(&format!("{}:{name}", name.ecosystem())));
     line(text, "version", &quoted(version));
@@ -105,7 +114,16 @@ fn package(text: &mut String, package: &LockedPackage) {
 }
 
 fn root(root: &LockedRoot) -> String {
-    let LockedRoot { name, group, extras, specifiers, source, editable, marker, hashes } = root;
+    let LockedRoot {
+        name,
+        group,
+        extras,
+        specifiers,
+        source,
+        editable,
+        marker,
+        hashes,
+    } = root;
     let mut table = Inline::new();
     table.text("name", &format!("{}:{name}", name.ecosystem()));
     if !extras.is_empty() {
@@ -130,7 +148,13 @@ fn root(root: &LockedRoot) -> String {
 }
 
 fn edge_table(edge: &LockedEdge, parent: &PackageName) -> String {
-    let LockedEdge { name, version, extras, when_extra, marker } = edge;
+    let LockedEdge {
+        name,
+        version,
+        extras,
+        when_extra,
+        marker,
+    } = edge;
     let mut table = Inline::new();
     // Within one ecosystem the bare name reads better; across ecosystems the prefix says which.
     if name.ecosystem() == parent.ecosystem() {
@@ -148,7 +172,14 @@ fn edge_table(edge: &LockedEdge, parent: &PackageName) -> String {
 }
 
 fn file(file: &LockedFile) -> String {
-    let LockedFile { filename, url, digest, size, upload_time, targets } = file;
+    let LockedFile {
+        filename,
+        url,
+        digest,
+        size,
+        upload_time,
+        targets,
+    } = file;
     let mut table = Inline::new();
     table.text("name", filename);
     table.optional("url", url.as_deref());
@@ -156,7 +187,10 @@ fn file(file: &LockedFile) -> String {
     if let Some(size) = size {
         table.raw("size", &size.to_string());
     }
-    table.optional("uploaded", upload_time.as_ref().map(ToString::to_string).as_deref());
+    table.optional(
+        "uploaded",
+        upload_time.as_ref().map(ToString::to_string).as_deref(),
+    );
     if !targets.is_empty() {
         table.raw("targets", &target_list(targets));
     }
@@ -172,7 +206,12 @@ fn source_table(source: &Source) -> String {
             table.text("url", &url.to_string());
             table.optional("subdirectory", subdirectory.as_deref());
         }
-        Source::Git { url, reference, commit, subdirectory } => {
+        Source::Git {
+            url,
+            reference,
+            commit,
+            subdirectory,
+        } => {
             table.text("git", &url.to_string());
             table.optional("reference", reference.as_deref());
             table.text("commit", commit);

@@ -2,11 +2,11 @@
 //! Invariant: the walk decides by the lock alone; nothing is solved again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
-use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree};
+use pep508_rs::{ExtraName, MarkerEnvironment};
 use rustc_hash::FxHashMap;
 use wharf_core::{PackageName, Target};
+use wharf_ecosystem::pypi::parse_marker;
 
 use super::{Lock, LockError, LockedFile, LockedPackage, LockedTarget};
 use crate::requirement::Group;
@@ -91,7 +91,12 @@ impl Lock {
     ) -> Result<Vec<InstallItem<'_>>, LockError> {
         self.check_selection(selection)?;
         let mut walk = Walk::new(self, target, markers);
-        for root in self.inputs.roots.iter().filter(|root| selection.wants(&root.group)) {
+        for root in self
+            .inputs
+            .roots
+            .iter()
+            .filter(|root| selection.wants(&root.group))
+        {
             if walk.holds(root.marker.as_deref(), None)? {
                 let package = walk.find(&root.name, None, "the project")?;
                 walk.found.entry(package).or_default().requested = true;
@@ -111,9 +116,10 @@ impl Lock {
                 Group::Extra(name) => _ = extras.insert(name.clone()),
             }
         }
-        for (what, asked, known) in
-            [("group", &selection.groups, groups), ("extra", &selection.extras, extras)]
-        {
+        for (what, asked, known) in [
+            ("group", &selection.groups, groups),
+            ("extra", &selection.extras, extras),
+        ] {
             if let Some(name) = asked.iter().find(|name| !known.contains(*name)) {
                 let (name, known) = (name.clone(), known.into_iter().collect());
                 return Err(LockError::UnknownGroup { what, name, known });
@@ -150,7 +156,15 @@ impl<'l, 'm> Walk<'l, 'm> {
             }
         }
         let (evaluated, found) = (FxHashMap::default(), BTreeMap::new());
-        Self { lock, target, markers, by_name, evaluated, found, queue: Vec::new() }
+        Self {
+            lock,
+            target,
+            markers,
+            by_name,
+            evaluated,
+            found,
+            queue: Vec::new(),
+        }
     }
 
     fn visit(&mut self, package: usize, extras: &'l [String]) {
@@ -164,10 +178,15 @@ impl<'l, 'm> Walk<'l, 'm> {
 
     fn run(&mut self) -> Result<(), LockError> {
         let starts: Vec<usize> = self.found.keys().copied().collect();
-        self.queue.extend(starts.into_iter().map(|package| (package, None)));
+        self.queue
+            .extend(starts.into_iter().map(|package| (package, None)));
         while let Some((number, extra)) = self.queue.pop() {
             let package = &self.lock.packages[number];
-            for edge in package.dependencies.iter().filter(|edge| edge.when_extra.as_deref() == extra) {
+            for edge in package
+                .dependencies
+                .iter()
+                .filter(|edge| edge.when_extra.as_deref() == extra)
+            {
                 if !self.holds(edge.marker.as_deref(), extra)? {
                     continue;
                 }
@@ -191,8 +210,16 @@ impl<'l, 'm> Walk<'l, 'm> {
         let (needed_by, target) = (needed_by.to_owned(), Box::new(*self.target));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Ok(*only),
-            (None, _) => Err(LockError::MissingPackage { needed_by, name: name.clone(), target }),
-            (Some(_), Some(_)) => Err(LockError::AmbiguousPackage { needed_by, name: name.clone(), target }),
+            (None, _) => Err(LockError::MissingPackage {
+                needed_by,
+                name: name.clone(),
+                target,
+            }),
+            (Some(_), Some(_)) => Err(LockError::AmbiguousPackage {
+                needed_by,
+                name: name.clone(),
+                target,
+            }),
         }
     }
 
@@ -201,9 +228,9 @@ impl<'l, 'm> Walk<'l, 'm> {
         if let Some(known) = self.evaluated.get(&(text, extra)) {
             return Ok(*known);
         }
-        let tree = MarkerTree::from_str(text).map_err(|error| LockError::BadMarker {
+        let tree = parse_marker(text).map_err(|error| LockError::BadMarker {
             marker: text.to_owned(),
-            reason: error.message.to_string(),
+            reason: error.reason,
         })?;
         let extras: Vec<ExtraName> = extra.and_then(|name| name.parse().ok()).into_iter().collect();
         let holds = tree.evaluate(self.markers, &extras);
@@ -219,9 +246,18 @@ impl<'l, 'm> Walk<'l, 'm> {
             let file = package.files.iter().find(fits);
             if file.is_none() && package.source.is_indexed() {
                 let (name, version) = (package.name.clone(), package.version.clone());
-                return Err(LockError::NoFile { name, version, target: Box::new(*target) });
+                return Err(LockError::NoFile {
+                    name,
+                    version,
+                    target: Box::new(*target),
+                });
             }
-            Ok(InstallItem { package, file, extras: found.extras, requested: found.requested })
+            Ok(InstallItem {
+                package,
+                file,
+                extras: found.extras,
+                requested: found.requested,
+            })
         };
         self.found.into_iter().map(item).collect()
     }

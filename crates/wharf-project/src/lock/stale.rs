@@ -59,7 +59,11 @@ impl fmt::Display for LockedRoot {
         if let Some(marker) = &self.marker {
             write!(f, " ; {marker}")?;
         }
-        if self.group == crate::Group::Main { Ok(()) } else { write!(f, " ({})", self.group) }
+        if self.group == crate::Group::Main {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.group)
+        }
     }
 }
 
@@ -72,8 +76,16 @@ impl LockInputs {
             locked.dedup();
             locked
         };
-        let own_links = project.indexes.find_links.iter().filter(|links| links.declared == Declared::Project);
-        let own_indexes = project.indexes.indexes.iter().filter(|index| index.declared == Declared::Project);
+        let own_links = project
+            .indexes
+            .find_links
+            .iter()
+            .filter(|links| links.declared == Declared::Project);
+        let own_indexes = project
+            .indexes
+            .indexes
+            .iter()
+            .filter(|index| index.declared == Declared::Project);
         let location = |location: &crate::FindLinksLocation| match location {
             crate::FindLinksLocation::Url(url) => url.to_string(),
             crate::FindLinksLocation::Path(path) => project.shown_path(path),
@@ -121,7 +133,11 @@ impl Lock {
         let mut reasons = Vec::new();
         let then = &self.inputs;
         if self.requires_python.as_deref() != requires_python {
-            reasons.push(changed("the Python versions", self.requires_python.as_deref(), requires_python));
+            reasons.push(changed(
+                "the Python versions",
+                self.requires_python.as_deref(),
+                requires_python,
+            ));
         }
         differences(&mut reasons, "requirement", &then.roots, &now.roots);
         differences(&mut reasons, "constraint", &then.constraints, &now.constraints);
@@ -155,21 +171,46 @@ impl Lock {
 }
 
 fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
-    let words = |list: &[String]| if list.is_empty() { None } else { Some(list.join(", ")) };
-    let targets = |inputs: &LockInputs| {
-        words(&inputs.targets.iter().map(ToString::to_string).collect::<Vec<_>>())
+    let words = |list: &[String]| {
+        if list.is_empty() {
+            None
+        } else {
+            Some(list.join(", "))
+        }
     };
+    let targets =
+        |inputs: &LockInputs| words(&inputs.targets.iter().map(ToString::to_string).collect::<Vec<_>>());
     let instant = |inputs: &LockInputs| inputs.exclude_newer.map(|instant| instant.to_string());
     for (what, then, now) in [
         ("the targets", targets(then), targets(now)),
-        ("the cooldown", Some(then.cooldown.to_string()), Some(now.cooldown.to_string())),
+        (
+            "the cooldown",
+            Some(then.cooldown.to_string()),
+            Some(now.cooldown.to_string()),
+        ),
         ("`exclude-newer`", instant(then), instant(now)),
         ("the indexes", words(&then.indexes), words(&now.indexes)),
         ("the find-links", words(&then.find_links), words(&now.find_links)),
-        ("`no-index`", Some(then.no_index.to_string()), Some(now.no_index.to_string())),
-        ("the index strategy", word(then.index_strategy.as_str()), word(now.index_strategy.as_str())),
-        ("the prerelease mode", word(then.prereleases.as_str()), word(now.prereleases.as_str())),
-        ("the resolution mode", word(then.resolution.as_str()), word(now.resolution.as_str())),
+        (
+            "`no-index`",
+            Some(then.no_index.to_string()),
+            Some(now.no_index.to_string()),
+        ),
+        (
+            "the index strategy",
+            word(then.index_strategy.as_str()),
+            word(now.index_strategy.as_str()),
+        ),
+        (
+            "the prerelease mode",
+            word(then.prereleases.as_str()),
+            word(now.prereleases.as_str()),
+        ),
+        (
+            "the resolution mode",
+            word(then.resolution.as_str()),
+            word(now.resolution.as_str()),
+        ),
         ("`no-binary`", words(&then.no_binary), words(&now.no_binary)),
         ("`only-binary`", words(&then.only_binary), words(&now.only_binary)),
     ] {
@@ -190,7 +231,9 @@ fn changed(what: &str, then: Option<&str>, now: Option<&str>) -> String {
 
 fn differences(reasons: &mut Vec<String>, what: &str, then: &[LockedRoot], now: &[LockedRoot]) {
     for added in now.iter().filter(|root| !then.contains(root)) {
-        let before = then.iter().find(|root| (&root.name, &root.group) == (&added.name, &added.group));
+        let before = then
+            .iter()
+            .find(|root| (&root.name, &root.group) == (&added.name, &added.group));
         reasons.push(match before.filter(|root| !now.contains(root)) {
             Some(before) => format!("the {what} `{before}` became `{added}`"),
             None => format!("the {what} `{added}` is new"),
@@ -198,7 +241,10 @@ fn differences(reasons: &mut Vec<String>, what: &str, then: &[LockedRoot], now: 
     }
     for removed in then.iter().filter(|root| !now.contains(root)) {
         let key = (&removed.name, &removed.group);
-        if !now.iter().any(|root| (&root.name, &root.group) == key && !then.contains(root)) {
+        if !now
+            .iter()
+            .any(|root| (&root.name, &root.group) == key && !then.contains(root))
+        {
             reasons.push(format!("the {what} `{removed}` is gone"));
         }
     }

@@ -51,14 +51,22 @@ fn file(filename: &str) -> LockedFile {
 }
 
 fn edge(text: &str) -> LockedEdge {
-    LockedEdge { name: name(text), version: None, extras: Vec::new(), when_extra: None, marker: None }
+    LockedEdge {
+        name: name(text),
+        version: None,
+        extras: Vec::new(),
+        when_extra: None,
+        marker: None,
+    }
 }
 
 fn package(text: &str, version: &str, dependencies: Vec<LockedEdge>) -> LockedPackage {
     LockedPackage {
         name: name(text),
         version: version.to_owned(),
-        source: Source::Registry { index: WebUrl::parse("https://index.example.org/simple/").unwrap() },
+        source: Source::Registry {
+            index: WebUrl::parse("https://index.example.org/simple/").unwrap(),
+        },
         files: vec![file(&format!("{text}-{version}-py3-none-any.whl"))],
         dependencies,
         targets: Vec::new(),
@@ -97,8 +105,13 @@ pub(crate) fn sample() -> Lock {
             ],
             ..LockInputs::default()
         },
-        targets: vec![LockedTarget { target: target("linux-x86_64-py3.12"), python: "3.12.4".to_owned() }],
-        packages: ["crypto", "fast", "never", "pytest", "docs"].map(|name| package(name, "3.0", Vec::new())).into(),
+        targets: vec![LockedTarget {
+            target: target("linux-x86_64-py3.12"),
+            python: "3.12.4".to_owned(),
+        }],
+        packages: ["crypto", "fast", "never", "pytest", "docs"]
+            .map(|name| package(name, "3.0", Vec::new()))
+            .into(),
     };
     lock.packages.extend([app, lib]);
     lock.normalize();
@@ -106,34 +119,64 @@ pub(crate) fn sample() -> Lock {
 }
 
 fn installed(lock: &Lock, selection: &Selection) -> Vec<String> {
-    let items = lock.install_set(&lock.targets[0].target, selection, &linux("3.12.4")).unwrap();
+    let items = lock
+        .install_set(&lock.targets[0].target, selection, &linux("3.12.4"))
+        .unwrap();
     items.iter().map(|item| item.package.name.to_string()).collect()
 }
 
 #[test]
 fn the_walk_follows_extras_markers_and_groups() {
     let lock = sample();
-    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
-    let selection = |dev, groups: &[&str]| Selection { dev, groups: set(groups), ..Selection::default() };
+    let set = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<String>>()
+    };
+    let selection = |dev, groups: &[&str]| Selection {
+        dev,
+        groups: set(groups),
+        ..Selection::default()
+    };
     for (selection, expected) in [
-        (selection(DevGroups::Include, &[]), vec!["app", "crypto", "lib", "pytest"]),
+        (
+            selection(DevGroups::Include, &[]),
+            vec!["app", "crypto", "lib", "pytest"],
+        ),
         (selection(DevGroups::Exclude, &[]), vec!["app", "crypto", "lib"]),
         (selection(DevGroups::Only, &[]), vec!["pytest"]),
-        (selection(DevGroups::Exclude, &["docs"]), vec!["app", "crypto", "docs", "lib"]),
+        (
+            selection(DevGroups::Exclude, &["docs"]),
+            vec!["app", "crypto", "docs", "lib"],
+        ),
     ] {
         assert_eq!(installed(&lock, &selection), expected, "{selection:?}");
     }
-    let items = lock.install_set(&lock.targets[0].target, &Selection::default(), &linux("3.12.4")).unwrap();
-    let requested: Vec<_> = items.iter().filter(|item| item.requested).map(|item| item.package.name.as_str()).collect();
+    let items = lock
+        .install_set(&lock.targets[0].target, &Selection::default(), &linux("3.12.4"))
+        .unwrap();
+    let requested: Vec<_> = items
+        .iter()
+        .filter(|item| item.requested)
+        .map(|item| item.package.name.as_str())
+        .collect();
     assert_eq!(requested, ["app", "pytest"]);
-    let lib = items.iter().find(|item| item.package.name.as_str() == "lib").unwrap();
+    let lib = items
+        .iter()
+        .find(|item| item.package.name.as_str() == "lib")
+        .unwrap();
     assert_eq!(lib.extras, BTreeSet::from(["tls"]));
 }
 
 #[test]
 fn cycles_between_packages_end() {
     let mut lock = sample();
-    lock.packages.iter_mut().find(|package| package.name.as_str() == "crypto").unwrap().dependencies = vec![edge("app")];
+    lock.packages
+        .iter_mut()
+        .find(|package| package.name.as_str() == "crypto")
+        .unwrap()
+        .dependencies = vec![edge("app")];
     assert_eq!(installed(&lock, &Selection::default()).len(), 4);
 }
 
@@ -144,12 +187,31 @@ fn several_versions_are_told_apart_by_target_and_by_edge() {
     older.targets = vec![target("linux-x86_64-py3.9")];
     lock.packages.push(older.clone());
     lock.normalize();
-    assert_eq!(installed(&lock, &Selection::default()).len(), 4, "the other target's version does not count");
-    lock.packages.iter_mut().find(|package| package.version == "2.0" && package.name == older.name).unwrap().targets.clear();
-    let error = lock.install_set(&lock.targets[0].target, &Selection::default(), &linux("3.12.4")).unwrap_err();
+    assert_eq!(
+        installed(&lock, &Selection::default()).len(),
+        4,
+        "the other target's version does not count"
+    );
+    lock.packages
+        .iter_mut()
+        .find(|package| package.version == "2.0" && package.name == older.name)
+        .unwrap()
+        .targets
+        .clear();
+    let error = lock
+        .install_set(&lock.targets[0].target, &Selection::default(), &linux("3.12.4"))
+        .unwrap_err();
     assert_eq!(error.code(), "lock/ambiguous-package");
-    let lib = lock.packages.iter_mut().find(|package| package.name.as_str() == "lib").unwrap();
-    lib.dependencies.iter_mut().find(|edge| edge.name == older.name).unwrap().version = Some("2.0".to_owned());
+    let lib = lock
+        .packages
+        .iter_mut()
+        .find(|package| package.name.as_str() == "lib")
+        .unwrap();
+    lib.dependencies
+        .iter_mut()
+        .find(|edge| edge.name == older.name)
+        .unwrap()
+        .version = Some("2.0".to_owned());
     assert_eq!(installed(&lock, &Selection::default()).len(), 4);
 }
 
@@ -158,7 +220,13 @@ fn broken_locks_are_named() {
     let walk = |change: &dyn Fn(&mut Lock)| {
         let mut lock = sample();
         change(&mut lock);
-        lock.install_set(&target("linux-x86_64-py3.12"), &Selection::default(), &linux("3.12.4")).unwrap_err().to_string()
+        lock.install_set(
+            &target("linux-x86_64-py3.12"),
+            &Selection::default(),
+            &linux("3.12.4"),
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         walk(&|lock| lock.packages.retain(|package| package.name.as_str() != "crypto")),
@@ -168,28 +236,54 @@ fn broken_locks_are_named() {
         walk(&|lock| lock.packages.iter_mut().for_each(|package| package.files.clear())),
         "the lock has no file of app 1.0 for linux-x86_64-py3.12"
     );
-    assert!(walk(&|lock| lock.inputs.roots[0].marker = Some("os_name ==".to_owned())).starts_with("`os_name ==` in the lock is not a marker"));
+    assert!(
+        walk(&|lock| lock.inputs.roots[0].marker = Some("os_name ==".to_owned()))
+            .starts_with("`os_name ==` in the lock is not a marker")
+    );
     let lock = sample();
-    let selection = Selection { groups: BTreeSet::from(["dosc".to_owned()]), ..Selection::default() };
-    let error = lock.install_set(&lock.targets[0].target, &selection, &linux("3.12.4")).unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.hints()), ("the project has no group `dosc`", vec!["did you mean `docs`?".to_owned()]));
+    let selection = Selection {
+        groups: BTreeSet::from(["dosc".to_owned()]),
+        ..Selection::default()
+    };
+    let error = lock
+        .install_set(&lock.targets[0].target, &selection, &linux("3.12.4"))
+        .unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), error.hints()),
+        (
+            "the project has no group `dosc`",
+            vec!["did you mean `docs`?".to_owned()]
+        )
+    );
 }
 
 #[test]
 fn the_most_specific_target_fits() {
     let mut lock = sample();
-    lock.targets.push(LockedTarget { target: target("linux-x86_64-glibc2.34-py3.12"), python: "3.12.4".to_owned() });
+    lock.targets.push(LockedTarget {
+        target: target("linux-x86_64-glibc2.34-py3.12"),
+        python: "3.12.4".to_owned(),
+    });
     for (host, expected) in [
-        ("linux-x86_64-glibc2.36-py3.12", Some("linux-x86_64-glibc2.34-py3.12")),
+        (
+            "linux-x86_64-glibc2.36-py3.12",
+            Some("linux-x86_64-glibc2.34-py3.12"),
+        ),
         ("linux-x86_64-glibc2.31-py3.12", Some("linux-x86_64-py3.12")),
         ("linux-x86_64-glibc2.36-py3.11", None),
         ("macos-arm64-py3.12", None),
     ] {
-        let found = lock.target_for(&target(host)).ok().map(|locked| locked.target.to_string());
+        let found = lock
+            .target_for(&target(host))
+            .ok()
+            .map(|locked| locked.target.to_string());
         assert_eq!(found.as_deref(), expected, "{host}");
     }
     let error = lock.target_for(&target("macos-arm64-py3.12")).unwrap_err();
-    assert_eq!(error.hints(), ["add \"macos-arm64\" to `targets` in wharf.toml and run `wharf lock`"]);
+    assert_eq!(
+        error.hints(),
+        ["add \"macos-arm64\" to `targets` in wharf.toml and run `wharf lock`"]
+    );
 }
 
 #[test]
@@ -237,16 +331,46 @@ files = [
 fn malformed_locks_show_the_place() {
     let good = sample().print();
     for (from, to, place, message) in [
-        ("version = 1\n", "version = 2\n", "2:11", "this lockfile has format 2, and this Wharf reads 1"),
+        (
+            "version = 1\n",
+            "version = 2\n",
+            "2:11",
+            "this lockfile has format 2, and this Wharf reads 1",
+        ),
         ("version = 1\n", "", "1:1", "the lockfile has no `version`"),
         ("sha256:ab", "sha256:zz", "", "is not a sha256 digest"),
-        ("size = 1234", "size = \"1\"", "", "`size` must be a whole number, and this is a string"),
-        ("size = 1234", "sizes = 1", "", "there is no key `sizes` in a file"),
-        ("[[package]]\nname = \"pypi:app\"\n", "[[package]]\n", "", "`name` is missing here"),
-        ("\"pypi:app\"\nversion", "\"app\"\nversion", "", "`app` does not say which ecosystem it is from"),
+        (
+            "size = 1234",
+            "size = \"1\"",
+            "",
+            "`size` must be a whole number, and this is a string",
+        ),
+        (
+            "size = 1234",
+            "sizes = 1",
+            "",
+            "there is no key `sizes` in a file",
+        ),
+        (
+            "[[package]]\nname = \"pypi:app\"\n",
+            "[[package]]\n",
+            "",
+            "`name` is missing here",
+        ),
+        (
+            "\"pypi:app\"\nversion",
+            "\"app\"\nversion",
+            "",
+            "`app` does not say which ecosystem it is from",
+        ),
         ("linux-x86_64-py3.12\"", "plan9\"", "", "`plan9` is not a target"),
         ("registry = ", "rgistry = ", "", "this source is none of"),
-        ("\n[[target]]", "\n<<<<<<< HEAD\n[[target]]", "", "this is not valid TOML"),
+        (
+            "\n[[target]]",
+            "\n<<<<<<< HEAD\n[[target]]",
+            "",
+            "this is not valid TOML",
+        ),
     ] {
         assert!(good.contains(from), "{from}");
         let error = Lock::parse(&good.replacen(from, to, 1)).unwrap_err();
@@ -265,23 +389,52 @@ fn stale_locks_say_why() {
     let reasons = |change: &dyn Fn(&mut LockInputs)| {
         let mut now = lock.inputs.clone();
         change(&mut now);
-        lock.stale_against(&now, requires).map(|stale| stale.to_string()).unwrap_or_default()
+        lock.stale_against(&now, requires)
+            .map(|stale| stale.to_string())
+            .unwrap_or_default()
     };
     for (shown, expected) in [
-        (reasons(&|now| now.roots[0].specifiers = ">=2".to_owned()), "the requirement `app>=1` became `app>=2`"),
-        (reasons(&|now| now.roots.push(root("new", Group::Main))), "the requirement `new>=1` is new"),
-        (reasons(&|now| _ = now.roots.remove(1)), "the requirement `pytest>=1 (dev)` is gone"),
-        (reasons(&|now| now.constraints.push(root("x", Group::Main))), "the constraint `x>=1` is new"),
-        (reasons(&|now| now.cooldown = Span::from_seconds(86_400)), "the cooldown changed from `0d` to `1d`"),
-        (reasons(&|now| now.targets.push(target("windows-x86_64"))), "the targets changed from nothing to `windows-x86_64`"),
+        (
+            reasons(&|now| now.roots[0].specifiers = ">=2".to_owned()),
+            "the requirement `app>=1` became `app>=2`",
+        ),
+        (
+            reasons(&|now| now.roots.push(root("new", Group::Main))),
+            "the requirement `new>=1` is new",
+        ),
+        (
+            reasons(&|now| _ = now.roots.remove(1)),
+            "the requirement `pytest>=1 (dev)` is gone",
+        ),
+        (
+            reasons(&|now| now.constraints.push(root("x", Group::Main))),
+            "the constraint `x>=1` is new",
+        ),
+        (
+            reasons(&|now| now.cooldown = Span::from_seconds(86_400)),
+            "the cooldown changed from `0d` to `1d`",
+        ),
+        (
+            reasons(&|now| now.targets.push(target("windows-x86_64"))),
+            "the targets changed from nothing to `windows-x86_64`",
+        ),
     ] {
         assert_eq!(shown, expected);
     }
     let stale = lock.stale_against(&lock.inputs, Some(">=3.10")).unwrap();
-    assert_eq!(stale.to_string(), "the Python versions changed from `>=3.9` to `>=3.10`");
+    assert_eq!(
+        stale.to_string(),
+        "the Python versions changed from `>=3.9` to `>=3.10`"
+    );
     let mut merged = lock.clone();
     merged.packages.clear();
-    assert!(merged.stale_against(&lock.inputs, requires).unwrap().to_string().contains("`app>=1` has no package in the lock"));
+    assert!(
+        merged
+            .stale_against(&lock.inputs, requires)
+            .unwrap()
+            .to_string()
+            .contains("`app>=1` has no package in the lock")
+    );
 }
 
 fn words() -> impl Strategy<Value = String> {
@@ -290,11 +443,18 @@ fn words() -> impl Strategy<Value = String> {
 }
 
 fn names() -> impl Strategy<Value = PackageName> {
-    proptest::string::string_regex("[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?").unwrap().prop_map(|text| name(&text))
+    proptest::string::string_regex("[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?")
+        .unwrap()
+        .prop_map(|text| name(&text))
 }
 
 fn targets() -> impl Strategy<Value = Vec<Target>> {
-    let all = ["linux-x86_64-py3.12", "linux-aarch64-musl1.2-py3.9", "macos-arm64", "windows-x86_64-py3.13"];
+    let all = [
+        "linux-x86_64-py3.12",
+        "linux-aarch64-musl1.2-py3.9",
+        "macos-arm64",
+        "windows-x86_64-py3.13",
+    ];
     proptest::sample::subsequence(all.map(target).to_vec(), 0..=4)
 }
 
@@ -303,7 +463,10 @@ fn sources() -> impl Strategy<Value = Source> {
     prop_oneof![
         Just(Source::Registry { index: url() }),
         words().prop_map(|location| Source::FindLinks { location }),
-        proptest::option::of(words()).prop_map(move |subdirectory| Source::Url { url: url(), subdirectory }),
+        proptest::option::of(words()).prop_map(move |subdirectory| Source::Url {
+            url: url(),
+            subdirectory
+        }),
         (proptest::option::of(words()), words()).prop_map(move |(reference, commit)| Source::Git {
             url: url(),
             subdirectory: reference.clone(),
@@ -334,27 +497,53 @@ fn digests() -> impl Strategy<Value = Digest> {
 
 fn roots() -> impl Strategy<Value = Vec<LockedRoot>> {
     let option = || proptest::option::of(words());
-    let one = (names(), groups(), texts(), words(), option(), any::<bool>(), option(), proptest::collection::vec(digests(), 0..2))
-        .prop_map(|(name, group, extras, specifiers, source, editable, marker, hashes)| LockedRoot {
-            name,
-            group,
-            extras,
-            specifiers,
-            source,
-            editable,
-            marker,
-            hashes,
-        });
+    let one = (
+        names(),
+        groups(),
+        texts(),
+        words(),
+        option(),
+        any::<bool>(),
+        option(),
+        proptest::collection::vec(digests(), 0..2),
+    )
+        .prop_map(
+            |(name, group, extras, specifiers, source, editable, marker, hashes)| LockedRoot {
+                name,
+                group,
+                extras,
+                specifiers,
+                source,
+                editable,
+                marker,
+                hashes,
+            },
+        );
     proptest::collection::vec(one, 0..4)
 }
 
 fn packages() -> impl Strategy<Value = LockedPackage> {
     let option = || proptest::option::of(words());
     let edges = (names(), option(), texts(), option(), option()).prop_map(
-        |(name, version, extras, when_extra, marker)| LockedEdge { name, version, extras, when_extra, marker },
+        |(name, version, extras, when_extra, marker)| LockedEdge {
+            name,
+            version,
+            extras,
+            when_extra,
+            marker,
+        },
     );
-    let times = proptest::option::of((0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap()));
-    let files = (words(), option(), proptest::option::of(digests()), proptest::option::of(any::<u64>().prop_map(|n| n >> 1)), times, targets())
+    let times = proptest::option::of(
+        (0i64..4_000_000_000).prop_map(|second| Timestamp::from_second(second).unwrap()),
+    );
+    let files = (
+        words(),
+        option(),
+        proptest::option::of(digests()),
+        proptest::option::of(any::<u64>().prop_map(|n| n >> 1)),
+        times,
+        targets(),
+    )
         .prop_map(|(filename, url, digest, size, upload_time, targets)| LockedFile {
             filename,
             url,
@@ -363,7 +552,10 @@ fn packages() -> impl Strategy<Value = LockedPackage> {
             upload_time,
             targets,
         });
-    let many = (proptest::collection::vec(files, 0..3), proptest::collection::vec(edges, 0..4));
+    let many = (
+        proptest::collection::vec(files, 0..3),
+        proptest::collection::vec(edges, 0..4),
+    );
     (names(), words(), sources(), many, targets(), option()).prop_map(
         |(name, version, source, (files, dependencies), targets, requires_python)| LockedPackage {
             name,

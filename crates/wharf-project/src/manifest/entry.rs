@@ -3,10 +3,11 @@
 
 use std::str::FromStr;
 
-use pep440_rs::{VersionSpecifiers, Version};
+use pep440_rs::VersionSpecifiers;
 use pep508_rs::{ExtraName, MarkerTree, Requirement, VersionOrUrl};
 use toml::de::{DeTable, DeValue};
 use wharf_core::PackageName;
+use wharf_ecosystem::pypi::{parse_specifiers, parse_version};
 
 use crate::error::Invalid;
 use crate::requirement::{
@@ -45,11 +46,26 @@ pub(crate) fn requirements(
     entries.sort_by_key(|(key, _)| key.span().start);
     let mut roots: Vec<RootRequirement> = Vec::new();
     for (key, value) in entries {
-        let entry = Entry { reader, base, key, group, place };
+        let entry = Entry {
+            reader,
+            base,
+            key,
+            group,
+            place,
+        };
         let read = entry.read(value)?;
-        if let Some(twin) = roots.iter().find(|root| root.requirement.name == read[0].requirement.name) {
-            let message = format!("`{}` and `{}` are the same package", key.get_ref(), twin.requirement.name);
-            return Err(reader.error(key.span(), message).hint(format!("remove one of them ({})", twin.origin)));
+        if let Some(twin) = roots
+            .iter()
+            .find(|root| root.requirement.name == read[0].requirement.name)
+        {
+            let message = format!(
+                "`{}` and `{}` are the same package",
+                key.get_ref(),
+                twin.requirement.name
+            );
+            return Err(reader
+                .error(key.span(), message)
+                .hint(format!("remove one of them ({})", twin.origin)));
         }
         roots.extend(read);
     }
@@ -57,20 +73,35 @@ pub(crate) fn requirements(
 }
 
 /// Refuses requirements on an index that nothing declares.
-pub(crate) fn check_indexes(reader: &Reader<'_>, document: &DeTable<'_>, stated: &Stated) -> Result<(), Invalid> {
+pub(crate) fn check_indexes(
+    reader: &Reader<'_>,
+    document: &DeTable<'_>,
+    stated: &Stated,
+) -> Result<(), Invalid> {
     let names = stated.index_names();
-    let wrong = stated.roots.iter().chain(&stated.overrides).chain(&stated.constraints).find_map(|root| {
-        match &root.source {
+    let wrong = stated
+        .roots
+        .iter()
+        .chain(&stated.overrides)
+        .chain(&stated.constraints)
+        .find_map(|root| match &root.source {
             Some(RequirementSource::Index { name }) if !names.contains(name.as_str()) => Some((root, name)),
             _ => None,
-        }
-    });
+        });
     let Some((root, name)) = wrong else { return Ok(()) };
     let span = index_span(document, name).unwrap_or(0..0);
-    let error = reader.error(span, format!("`{}` comes from the index `{name}`, which is not declared", root.name()));
+    let error = reader.error(
+        span,
+        format!(
+            "`{}` comes from the index `{name}`, which is not declared",
+            root.name()
+        ),
+    );
     Err(match nearest(name, names.iter().copied()) {
         Some(word) => error.hint(format!("did you mean `{word}`?")),
-        None => error.hint(format!("add an `[[index]]` table with `name = \"{name}\"` and its `url`")),
+        None => error.hint(format!(
+            "add an `[[index]]` table with `name = \"{name}\"` and its `url`"
+        )),
     })
 }
 
@@ -79,7 +110,9 @@ fn index_span(table: &DeTable<'_>, name: &str) -> Option<std::ops::Range<usize>>
     table.iter().find_map(|(key, value)| match value.get_ref() {
         DeValue::String(text) if key.get_ref() == "index" && text == name => Some(value.span()),
         DeValue::Table(inner) => index_span(inner, name),
-        DeValue::Array(items) => items.iter().find_map(|item| index_span(item.get_ref().as_table()?, name)),
+        DeValue::Array(items) => items
+            .iter()
+            .find_map(|item| index_span(item.get_ref().as_table()?, name)),
         _ => None,
     })
 }
@@ -121,14 +154,24 @@ impl Entry<'_, '_, '_> {
         let name = self.key.get_ref();
         let parsed = pep508_rs::PackageName::from_str(name);
         let name = parsed.map_err(|_| {
-            let error = self.reader.error(self.key.span(), format!("`{name}` is not the name of a package"));
+            let error = self
+                .reader
+                .error(self.key.span(), format!("`{name}` is not the name of a package"));
             match name.split_once('[') {
-                Some((bare, _)) => error.hint(format!("write `{bare} = {{ version = \"*\", extras = [\"…\"] }}`")),
+                Some((bare, _)) => error.hint(format!(
+                    "write `{bare} = {{ version = \"*\", extras = [\"…\"] }}`"
+                )),
                 None => error,
             }
         })?;
         let (extras, version_or_url) = (Vec::new(), None);
-        Ok(Requirement { name, extras, version_or_url, marker: MarkerTree::TRUE, origin: None })
+        Ok(Requirement {
+            name,
+            extras,
+            version_or_url,
+            marker: MarkerTree::TRUE,
+            origin: None,
+        })
     }
 
     fn root(
@@ -137,9 +180,20 @@ impl Entry<'_, '_, '_> {
         source: Option<RequirementSource>,
         editable: bool,
     ) -> RootRequirement {
-        let origin = self.reader.source.origin(self.key.span().start).with_label(self.place);
+        let origin = self
+            .reader
+            .source
+            .origin(self.key.span().start)
+            .with_label(self.place);
         let group = self.group.clone();
-        RootRequirement { requirement, source, editable, group, origin, hashes: Vec::new() }
+        RootRequirement {
+            requirement,
+            source,
+            editable,
+            group,
+            origin,
+            hashes: Vec::new(),
+        }
     }
 
     fn version(&self, value: &Value<'_>, text: &str) -> Result<Option<VersionOrUrl>, Invalid> {
@@ -149,7 +203,8 @@ impl Entry<'_, '_, '_> {
 
     fn table(&self, table: &DeTable<'_>) -> Result<RootRequirement, Invalid> {
         let name = self.key.get_ref();
-        self.reader.known_keys(table, &format!("the requirement `{name}`"), KEYS)?;
+        self.reader
+            .known_keys(table, &format!("the requirement `{name}`"), KEYS)?;
         let mut requirement = self.requirement()?;
         if let Some(extras) = table.get("extras") {
             requirement.extras = self.extras(extras)?;
@@ -157,8 +212,8 @@ impl Entry<'_, '_, '_> {
         for key in ["marker", "markers"] {
             if let Some(value) = table.get(key) {
                 let text = self.reader.string(value, &format!("`{key}`"))?;
-                requirement.marker = parse_marker(text)
-                    .map_err(|problem| at_value(self.reader, value, text, problem))?;
+                requirement.marker =
+                    parse_marker(text).map_err(|problem| at_value(self.reader, value, text, problem))?;
             }
         }
         if let Some(value) = table.get("version") {
@@ -169,8 +224,13 @@ impl Entry<'_, '_, '_> {
         let editable = match table.get("editable") {
             Some(value) => {
                 let wanted = self.reader.boolean(value, "`editable`")?;
-                let is_tree =
-                    matches!(&source, Some(RequirementSource::Path { kind: PathKind::Directory, .. }));
+                let is_tree = matches!(
+                    &source,
+                    Some(RequirementSource::Path {
+                        kind: PathKind::Directory,
+                        ..
+                    })
+                );
                 if wanted && !is_tree {
                     let message = "only a source tree given by `path` can be editable";
                     return Err(self.reader.error(value.span(), message));
@@ -186,10 +246,16 @@ impl Entry<'_, '_, '_> {
 
     fn extras(&self, value: &Value<'_>) -> Result<Vec<ExtraName>, Invalid> {
         let read = |(text, span): (&str, std::ops::Range<usize>)| {
-            ExtraName::from_str(text)
-                .map_err(|_| self.reader.error(span, format!("`{text}` is not the name of an extra")))
+            ExtraName::from_str(text).map_err(|_| {
+                self.reader
+                    .error(span, format!("`{text}` is not the name of an extra"))
+            })
         };
-        self.reader.strings(value, "`extras`")?.into_iter().map(read).collect()
+        self.reader
+            .strings(value, "`extras`")?
+            .into_iter()
+            .map(read)
+            .collect()
     }
 
     /// The one source of a table, checked against keys that belong to another.
@@ -199,12 +265,24 @@ impl Entry<'_, '_, '_> {
         requirement: &mut Requirement,
         hashes: &mut Vec<wharf_core::Digest>,
     ) -> Result<Option<RequirementSource>, Invalid> {
-        let mut kinds = ["path", "git", "url", "index"].into_iter().filter_map(|kind| table.get_key_value(kind));
+        let mut kinds = ["path", "git", "url", "index"]
+            .into_iter()
+            .filter_map(|kind| table.get_key_value(kind));
         let Some((kind, value)) = kinds.next() else {
-            return self.refuse(table, &["rev", "tag", "branch", "subdirectory"], "needs `git` or `url`").map(|()| None);
+            return self
+                .refuse(
+                    table,
+                    &["rev", "tag", "branch", "subdirectory"],
+                    "needs `git` or `url`",
+                )
+                .map(|()| None);
         };
         if let Some((other, _)) = kinds.next() {
-            let message = format!("`{}` and `{}` exclude each other", kind.get_ref(), other.get_ref());
+            let message = format!(
+                "`{}` and `{}` exclude each other",
+                kind.get_ref(),
+                other.get_ref()
+            );
             return Err(self.reader.error(other.span(), message).hint("keep one of them"));
         }
         let text = self.reader.string(value, &format!("`{}`", kind.get_ref()))?;
@@ -219,11 +297,21 @@ impl Entry<'_, '_, '_> {
         };
         let address = match kind.get_ref().as_ref() {
             "index" => {
-                self.refuse(table, &["rev", "tag", "branch", "subdirectory"], "cannot go with `index`")?;
-                return Ok(Some(RequirementSource::Index { name: text.to_owned() }));
+                self.refuse(
+                    table,
+                    &["rev", "tag", "branch", "subdirectory"],
+                    "cannot go with `index`",
+                )?;
+                return Ok(Some(RequirementSource::Index {
+                    name: text.to_owned(),
+                }));
             }
             "path" => {
-                self.refuse(table, &["rev", "tag", "branch", "subdirectory"], "cannot go with `path`")?;
+                self.refuse(
+                    table,
+                    &["rev", "tag", "branch", "subdirectory"],
+                    "cannot go with `path`",
+                )?;
                 text.to_owned()
             }
             "git" => self.git_address(table, text)?,
@@ -234,7 +322,9 @@ impl Entry<'_, '_, '_> {
         };
         if requirement.version_or_url.is_some() {
             let message = format!("`version` has no meaning beside `{}`", kind.get_ref());
-            return Err(self.reader.error(table.get("version").map_or(value.span(), Value::span), message));
+            return Err(self
+                .reader
+                .error(table.get("version").map_or(value.span(), Value::span), message));
         }
         let full = match &subdirectory {
             Some(folder) => format!("{address}#subdirectory={folder}"),
@@ -251,7 +341,9 @@ impl Entry<'_, '_, '_> {
             _ => false,
         };
         if !fits {
-            return Err(self.reader.error(value.span(), format!("this is no value for `{}`", kind.get_ref())));
+            return Err(self
+                .reader
+                .error(value.span(), format!("this is no value for `{}`", kind.get_ref())));
         }
         hashes.extend(reference.hashes);
         requirement.version_or_url = Some(VersionOrUrl::Url(reference.url.with_given(address)));
@@ -259,10 +351,13 @@ impl Entry<'_, '_, '_> {
     }
 
     fn git_address(&self, table: &DeTable<'_>, text: &str) -> Result<String, Invalid> {
-        let mut references =
-            ["rev", "tag", "branch"].into_iter().filter_map(|key| table.get_key_value(key));
+        let mut references = ["rev", "tag", "branch"]
+            .into_iter()
+            .filter_map(|key| table.get_key_value(key));
         let scheme = if text.starts_with("git+") { "" } else { "git+" };
-        let Some((key, value)) = references.next() else { return Ok(format!("{scheme}{text}")) };
+        let Some((key, value)) = references.next() else {
+            return Ok(format!("{scheme}{text}"));
+        };
         if let Some((other, _)) = references.next() {
             let message = format!("`{}` and `{}` exclude each other", key.get_ref(), other.get_ref());
             return Err(self.reader.error(other.span(), message).hint("keep one of them"));
@@ -273,7 +368,9 @@ impl Entry<'_, '_, '_> {
 
     fn refuse(&self, table: &DeTable<'_>, keys: &[&str], why: &str) -> Result<(), Invalid> {
         match keys.iter().find_map(|key| table.get_key_value(*key)) {
-            Some((key, _)) => Err(self.reader.error(key.span(), format!("`{}` {why}", key.get_ref()))),
+            Some((key, _)) => Err(self
+                .reader
+                .error(key.span(), format!("`{}` {why}", key.get_ref()))),
             None => Ok(()),
         }
     }
@@ -302,16 +399,22 @@ pub(crate) fn specifiers(text: &str) -> Result<VersionSpecifiers, Problem> {
     if trimmed.is_empty() || trimmed == "*" {
         return Ok(VersionSpecifiers::empty());
     }
-    VersionSpecifiers::from_str(trimmed).map_err(|error| specifier_problem(text, &error.to_string()))
+    parse_specifiers(trimmed).map_err(|error| specifier_problem(text, &error.reason))
 }
 
 fn specifier_problem(text: &str, message: &str) -> Problem {
     let trimmed = text.trim();
     let whole = 0..text.len();
-    let release = |text: &str| Version::from_str(text.trim()).ok();
+    let release = |text: &str| parse_version(text.trim()).ok();
     if release(trimmed.trim_end_matches(".*")).is_some() {
-        return Problem::new(format!("`{trimmed}` is a version, not a version specifier"), whole)
-            .hint(format!("write `=={trimmed}` for exactly it, or `>={}` for it and later", trimmed.trim_end_matches(".*")));
+        return Problem::new(
+            format!("`{trimmed}` is a version, not a version specifier"),
+            whole,
+        )
+        .hint(format!(
+            "write `=={trimmed}` for exactly it, or `>={}` for it and later",
+            trimmed.trim_end_matches(".*")
+        ));
     }
     if let Some(version) = trimmed.strip_prefix('^').and_then(release) {
         let upper = match version.release() {
@@ -322,11 +425,19 @@ fn specifier_problem(text: &str, message: &str) -> Problem {
         return Problem::new("`^` is not an operator of Python's version specifiers", whole)
             .hint(format!("write `>={version},<{upper}`"));
     }
-    if let Some(version) = trimmed.strip_prefix('~').filter(|rest| !rest.starts_with('=')).and_then(release) {
+    if let Some(version) = trimmed
+        .strip_prefix('~')
+        .filter(|rest| !rest.starts_with('='))
+        .and_then(release)
+    {
         return Problem::new("`~` is not an operator of Python's version specifiers", whole)
             .hint(format!("write `~={version}`"));
     }
-    if let Some(version) = trimmed.strip_prefix('=').filter(|rest| !rest.starts_with('=')).and_then(release) {
+    if let Some(version) = trimmed
+        .strip_prefix('=')
+        .filter(|rest| !rest.starts_with('='))
+        .and_then(release)
+    {
         return Problem::new("`=` is not an operator of Python's version specifiers", whole)
             .hint(format!("write `=={version}`"));
     }

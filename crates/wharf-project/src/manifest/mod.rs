@@ -25,8 +25,14 @@ use crate::text::SourceText;
 use entry::requirements;
 
 /// The tables of the ecosystems that this version of Wharf does not handle yet.
-const LATER: &[Ecosystem] =
-    &[Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Deb, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Alpm];
+const LATER: &[Ecosystem] = &[
+    Ecosystem::Npm,
+    Ecosystem::Cargo,
+    Ecosystem::Deb,
+    Ecosystem::Apk,
+    Ecosystem::Rpm,
+    Ecosystem::Alpm,
+];
 
 const TABLES: &[&str] = &[
     "project",
@@ -47,7 +53,10 @@ pub(crate) fn read(path: &Path, context: &Context<'_>, stated: &mut Stated) -> R
     let text = std::fs::read_to_string(path).map_err(ProjectError::reading(path))?;
     stated.note_input(path.to_owned());
     let source = SourceText::new(&context.shown(path), &text);
-    let base = Base { root: context.root, folder: path.parent().unwrap_or(context.root) };
+    let base = Base {
+        root: context.root,
+        folder: path.parent().unwrap_or(context.root),
+    };
     parse(&source, base, stated)?;
     Ok(())
 }
@@ -55,7 +64,14 @@ pub(crate) fn read(path: &Path, context: &Context<'_>, stated: &mut Stated) -> R
 /// Reads the text of a `wharf.toml`.
 pub(crate) fn parse(source: &SourceText, base: Base<'_>, stated: &mut Stated) -> Result<(), Invalid> {
     let document = table::parse(source)?;
-    Manifest { reader: Reader { source, code: "manifest/invalid" }, base }.read(&document, stated)
+    Manifest {
+        reader: Reader {
+            source,
+            code: "manifest/invalid",
+        },
+        base,
+    }
+    .read(&document, stated)
 }
 
 struct Manifest<'s> {
@@ -84,7 +100,10 @@ impl Manifest<'_> {
         roots.extend(self.named(document, "groups", Group::Named)?);
         roots.extend(self.named(document, "extras", Group::Extra)?);
         stated.roots.extend(roots);
-        for (key, into) in [("overrides", &mut stated.overrides), ("constraints", &mut stated.constraints)] {
+        for (key, into) in [
+            ("overrides", &mut stated.overrides),
+            ("constraints", &mut stated.constraints),
+        ] {
             if let Some(value) = document.get(key) {
                 into.extend(self.ecosystems(value, Group::Main, &format!("[{key}]"))?);
             }
@@ -109,7 +128,9 @@ impl Manifest<'_> {
                 let message = format!("this version of Wharf does not handle {ecosystem} packages yet");
                 let mut error = self.reader.error(key.span(), message);
                 error.code = "manifest/later-ecosystem";
-                Err(error.hint(format!("take the `{ecosystem}` table out; only `pypi` is handled")))
+                Err(error.hint(format!(
+                    "take the `{ecosystem}` table out; only `pypi` is handled"
+                )))
             }
             None => Ok(()),
         }
@@ -117,12 +138,16 @@ impl Manifest<'_> {
 
     fn project(&self, value: &Value<'_>, stated: &mut Stated) -> Result<(), Invalid> {
         let table = self.reader.table(value, "`project`")?;
-        self.reader.known_keys(table, "[project]", &["name", "version", "description", "targets"])?;
+        self.reader
+            .known_keys(table, "[project]", &["name", "version", "description", "targets"])?;
         if let Some(name) = table.get("name") {
             stated.name = Some(self.reader.string(name, "`name`")?.to_owned());
         }
         for key in ["version", "description"] {
-            table.get(key).map(|value| self.reader.string(value, &format!("`{key}`"))).transpose()?;
+            table
+                .get(key)
+                .map(|value| self.reader.string(value, &format!("`{key}`")))
+                .transpose()?;
         }
         settings::targets(&self.reader, table.get("targets"), stated)
     }
@@ -173,10 +198,15 @@ impl Manifest<'_> {
         group: impl Fn(String) -> Group,
     ) -> Result<Vec<RootRequirement>, Invalid> {
         let mut roots = Vec::new();
-        let Some(value) = document.get(key) else { return Ok(roots) };
+        let Some(value) = document.get(key) else {
+            return Ok(roots);
+        };
         for (name, value) in self.reader.table(value, &format!("`{key}`"))? {
             let normal = wharf_core::PackageName::pypi(name.get_ref()).map_err(|_| {
-                self.reader.error(name.span(), format!("`{}` is not a name for a group or an extra", name.get_ref()))
+                self.reader.error(
+                    name.span(),
+                    format!("`{}` is not a name for a group or an extra", name.get_ref()),
+                )
             })?;
             let place = format!("[{key}.{normal}]");
             let group = group(normal.as_str().to_owned());

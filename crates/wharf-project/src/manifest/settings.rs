@@ -8,7 +8,9 @@ use toml::de::DeTable;
 use wharf_core::{Span, Timestamp, WebUrl};
 
 use crate::error::Invalid;
-use crate::index::{Declared, FindLinks, Formats, IndexSpec, IndexStrategy, PackageSet, Prereleases, ResolutionMode};
+use crate::index::{
+    Declared, FindLinks, Formats, IndexSpec, IndexStrategy, PackageSet, Prereleases, ResolutionMode,
+};
 use crate::requirements::{apply_formats, find_links_location};
 use crate::stated::Stated;
 use crate::suggest::nearest;
@@ -22,7 +24,9 @@ pub(crate) fn targets(
 ) -> Result<(), Invalid> {
     let Some(value) = value else { return Ok(()) };
     for (text, span) in reader.strings(value, "`targets`")? {
-        let target = text.parse().map_err(|error: wharf_core::InvalidTarget| reader.error(span.clone(), error.to_string()))?;
+        let target = text
+            .parse()
+            .map_err(|error: wharf_core::InvalidTarget| reader.error(span.clone(), error.to_string()))?;
         if stated.targets.contains(&target) {
             return Err(reader.error(span, format!("the target `{text}` is named twice")));
         }
@@ -42,8 +46,9 @@ pub(crate) fn policy(
     reader.known_keys(table, "[policy]", &["cooldown", "exclude-newer", "scripts"])?;
     if let Some(value) = table.get("cooldown") {
         let text = reader.string(value, "`cooldown`")?;
-        stated.policy.cooldown =
-            text.parse::<Span>().map_err(|error| reader.error(value.span(), error.to_string()))?;
+        stated.policy.cooldown = text
+            .parse::<Span>()
+            .map_err(|error| reader.error(value.span(), error.to_string()))?;
     }
     if let Some(value) = table.get("exclude-newer") {
         let text = match value.get_ref().as_datetime() {
@@ -68,7 +73,10 @@ pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
-    let date = text.parse::<Date>().ok().filter(|_| text.len() == "2026-01-01".len());
+    let date = text
+        .parse::<Date>()
+        .ok()
+        .filter(|_| text.len() == "2026-01-01".len());
     let next = date.and_then(|date| date.tomorrow().ok());
     let midnight = next.and_then(|date| format!("{date}T00:00:00Z").parse().ok());
     midnight.ok_or_else(|| {
@@ -95,26 +103,51 @@ pub(crate) fn options(
     let Some(value) = value else { return Ok(()) };
     let table = reader.table(value, "`options`")?;
     reader.known_keys(table, "[options]", KEYS)?;
-    if let Some(mode) = word(reader, table, "prereleases", Prereleases::WORDS, Prereleases::from_word)? {
+    if let Some(mode) = word(
+        reader,
+        table,
+        "prereleases",
+        Prereleases::WORDS,
+        Prereleases::from_word,
+    )? {
         stated.prereleases = Some(mode);
     }
-    if let Some(mode) = word(reader, table, "resolution", ResolutionMode::WORDS, ResolutionMode::from_word)? {
+    if let Some(mode) = word(
+        reader,
+        table,
+        "resolution",
+        ResolutionMode::WORDS,
+        ResolutionMode::from_word,
+    )? {
         stated.resolution = Some(mode);
     }
-    if let Some(mode) = word(reader, table, "index-strategy", IndexStrategy::WORDS, IndexStrategy::from_word)? {
+    if let Some(mode) = word(
+        reader,
+        table,
+        "index-strategy",
+        IndexStrategy::WORDS,
+        IndexStrategy::from_word,
+    )? {
         stated.strategy = Some(mode);
     }
     if let Some(value) = table.get("find-links") {
         for (text, span) in reader.strings(value, "`find-links`")? {
             let location = find_links_location(text, folder);
             let origin = reader.source.origin(span.start);
-            stated.find_links.push(FindLinks { location, declared: Declared::Project, origin });
+            stated.find_links.push(FindLinks {
+                location,
+                declared: Declared::Project,
+                origin,
+            });
         }
     }
     if let Some(value) = table.get("no-index") {
         stated.no_index |= reader.boolean(value, "`no-index`")?;
     }
-    let Formats { no_binary, only_binary } = &mut stated.formats;
+    let Formats {
+        no_binary,
+        only_binary,
+    } = &mut stated.formats;
     formats(reader, table, "no-binary", no_binary, only_binary)?;
     formats(reader, table, "only-binary", only_binary, no_binary)
 }
@@ -126,7 +159,9 @@ fn formats(
     set: &mut PackageSet,
     other: &mut PackageSet,
 ) -> Result<(), Invalid> {
-    let Some(value) = table.get(key) else { return Ok(()) };
+    let Some(value) = table.get(key) else {
+        return Ok(());
+    };
     for (text, span) in reader.strings(value, &format!("`{key}`"))? {
         apply_formats(text, set, other).map_err(|reason| reader.error(span, reason))?;
     }
@@ -140,7 +175,9 @@ fn word<T>(
     words: &[&str],
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, Invalid> {
-    let Some(value) = table.get(key) else { return Ok(None) };
+    let Some(value) = table.get(key) else {
+        return Ok(None);
+    };
     let text = reader.string(value, &format!("`{key}`"))?;
     match read(text) {
         Some(mode) => Ok(Some(mode)),
@@ -169,13 +206,18 @@ pub(crate) fn indexes(
         let table = reader.table(item, "`index`")?;
         reader.known_keys(table, "[[index]]", &["name", "url", "explicit", "default"])?;
         let spec = index(reader, item, table)?;
-        let twin = stated.indexes.iter().any(|other| other.name.is_some() && other.name == spec.name);
+        let twin = stated
+            .indexes
+            .iter()
+            .any(|other| other.name.is_some() && other.name == spec.name);
         if twin {
             let name = spec.name.unwrap_or_default();
             return Err(reader.error(item.span(), format!("two indexes are called `{name}`")));
         }
         if spec.default && stated.indexes.iter().any(|other| other.default) {
-            return Err(reader.error(item.span(), "two indexes are the default").hint("keep one `default = true`"));
+            return Err(reader
+                .error(item.span(), "two indexes are the default")
+                .hint("keep one `default = true`"));
         }
         stated.indexes.push(spec);
     }
@@ -183,19 +225,34 @@ pub(crate) fn indexes(
 }
 
 /// Reads one index table, which may have keys beyond ours.
-pub(crate) fn index(reader: &Reader<'_>, item: &Value<'_>, table: &DeTable<'_>) -> Result<IndexSpec, Invalid> {
-    let url = table.get("url").ok_or_else(|| reader.error(item.span(), "this index has no `url`"))?;
+pub(crate) fn index(
+    reader: &Reader<'_>,
+    item: &Value<'_>,
+    table: &DeTable<'_>,
+) -> Result<IndexSpec, Invalid> {
+    let url = table
+        .get("url")
+        .ok_or_else(|| reader.error(item.span(), "this index has no `url`"))?;
     let text = reader.string(url, "`url`")?;
     let parsed = WebUrl::parse(text).map_err(|error| reader.error(url.span(), error.to_string()))?;
     if !matches!(parsed.as_url().scheme(), "http" | "https" | "file") {
         return Err(reader.error(url.span(), "an index is reached by http, https or file"));
     }
-    let flag = |key: &str| table.get(key).map_or(Ok(false), |value| reader.boolean(value, &format!("`{key}`")));
-    let name = table.get("name").map(|value| reader.string(value, "`name`")).transpose()?;
+    let flag = |key: &str| {
+        table
+            .get(key)
+            .map_or(Ok(false), |value| reader.boolean(value, &format!("`{key}`")))
+    };
+    let name = table
+        .get("name")
+        .map(|value| reader.string(value, "`name`"))
+        .transpose()?;
     let (explicit, default) = (flag("explicit")?, flag("default")?);
     if explicit && name.is_none() {
-        return Err(reader
-            .error(item.span(), "an explicit index needs a `name`, or no requirement can ask for it"));
+        return Err(reader.error(
+            item.span(),
+            "an explicit index needs a `name`, or no requirement can ask for it",
+        ));
     }
     Ok(IndexSpec {
         name: name.map(str::to_owned),

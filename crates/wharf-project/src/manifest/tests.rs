@@ -10,7 +10,10 @@ use crate::text::SourceText;
 
 fn read(text: &str) -> Result<Stated, String> {
     let mut stated = Stated::default();
-    let base = Base { root: Path::new("/work/app"), folder: Path::new("/work/app") };
+    let base = Base {
+        root: Path::new("/work/app"),
+        folder: Path::new("/work/app"),
+    };
     match super::parse(&SourceText::new(Path::new("wharf.toml"), text), base, &mut stated) {
         Ok(()) => Ok(stated),
         Err(error) => {
@@ -63,8 +66,11 @@ explicit = true
 "#,
     )
     .unwrap();
-    let shown: Vec<String> =
-        stated.roots.iter().map(|root| format!("{}: {root} [{}]", root.group, root.origin)).collect();
+    let shown: Vec<String> = stated
+        .roots
+        .iter()
+        .map(|root| format!("{}: {root} [{}]", root.group, root.origin))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -85,7 +91,10 @@ explicit = true
     );
     assert!(stated.roots[3].editable && stated.overrides.len() == 1 && stated.constraints.len() == 1);
     assert_eq!(stated.policy.cooldown.seconds(), 604_800);
-    assert_eq!(stated.policy.exclude_newer.unwrap().to_string(), "2026-02-01T00:00:00Z");
+    assert_eq!(
+        stated.policy.exclude_newer.unwrap().to_string(),
+        "2026-02-01T00:00:00Z"
+    );
     assert_eq!(stated.targets.len(), 2);
 }
 
@@ -114,34 +123,91 @@ fn errors_point_and_advise() {
         ("[dev.cargo]\nserde = \"1\"", "does not handle cargo packages yet"),
         ("[pyp]\n", "there is no key `pyp` in wharf.toml"),
         ("[dev]\npytest = \"*\"", "there is no key `pytest` in [dev]"),
-        ("[dev]\npytest = \"*\"", "hint: requirements stand in `[dev.pypi]`"),
-        ("[pypi]\na = 1", "`a` must be a version string or a table, and this is of type integer"),
+        (
+            "[dev]\npytest = \"*\"",
+            "hint: requirements stand in `[dev.pypi]`",
+        ),
+        (
+            "[pypi]\na = 1",
+            "`a` must be a version string or a table, and this is of type integer",
+        ),
         ("[pypi]\n\"a b\" = \"*\"", "`a b` is not the name of a package"),
-        ("[pypi]\n\"a[x]\" = \"*\"", "hint: write `a = { version = \"*\", extras = [\"…\"] }`"),
-        ("[pypi]\nA-b = \"*\"\na_b = \"*\"", "`a_b` and `a-b` are the same package"),
-        ("[pypi]\na = { version = \"*\", marker = \"os_nam == 'x'\" }", " --> wharf.toml:2:32"),
-        ("[pypi]\na = { path = \"x\", git = \"y\" }", "`path` and `git` exclude each other"),
-        ("[pypi]\na = { git = \"https://example.org/a\", tag = \"1\", rev = \"2\" }", "`rev` and `tag` exclude each other"),
-        ("[pypi]\na = { version = \"*\", tag = \"x\" }", "`tag` needs `git` or `url`"),
-        ("[pypi]\na = { version = \"*\", editable = true }", "only a source tree given by `path` can be editable"),
-        ("[pypi]\na = { version = \">=1\", path = \"x\" }", "`version` has no meaning beside `path`"),
+        (
+            "[pypi]\n\"a[x]\" = \"*\"",
+            "hint: write `a = { version = \"*\", extras = [\"…\"] }`",
+        ),
+        (
+            "[pypi]\nA-b = \"*\"\na_b = \"*\"",
+            "`a_b` and `a-b` are the same package",
+        ),
+        (
+            "[pypi]\na = { version = \"*\", marker = \"os_nam == 'x'\" }",
+            " --> wharf.toml:2:32",
+        ),
+        (
+            "[pypi]\na = { path = \"x\", git = \"y\" }",
+            "`path` and `git` exclude each other",
+        ),
+        (
+            "[pypi]\na = { git = \"https://example.org/a\", tag = \"1\", rev = \"2\" }",
+            "`rev` and `tag` exclude each other",
+        ),
+        (
+            "[pypi]\na = { version = \"*\", tag = \"x\" }",
+            "`tag` needs `git` or `url`",
+        ),
+        (
+            "[pypi]\na = { version = \"*\", editable = true }",
+            "only a source tree given by `path` can be editable",
+        ),
+        (
+            "[pypi]\na = { version = \">=1\", path = \"x\" }",
+            "`version` has no meaning beside `path`",
+        ),
         ("[pypi]\na = { url = \"../x\" }", "this is no value for `url`"),
-        ("[pypi]\na = { version = \"*\", index = \"copr\" }\n[[index]]\nname = \"corp\"\nurl = \"https://example.org/\"", "hint: did you mean `corp`?"),
-        ("[index]\nurl = \"https://example.org/\"", "hint: write `[[index]]` with double brackets"),
+        (
+            "[pypi]\na = { version = \"*\", index = \"copr\" }\n[[index]]\nname = \"corp\"\nurl = \"https://example.org/\"",
+            "hint: did you mean `corp`?",
+        ),
+        (
+            "[index]\nurl = \"https://example.org/\"",
+            "hint: write `[[index]]` with double brackets",
+        ),
         ("[[index]]\nurl = \"example.org\"", "`example.org` is not a URL"),
-        ("[[index]]\nurl = \"https://u:secret@example.org/\"\nurll = 1", "there is no key `urll` in [[index]]"),
+        (
+            "[[index]]\nurl = \"https://u:secret@example.org/\"\nurll = 1",
+            "there is no key `urll` in [[index]]",
+        ),
         ("[policy]\ncooldown = \"7\"", "`7` is not a span of time"),
-        ("[policy]\nexclude-newer = \"yesterday\"", "`yesterday` is neither a date"),
+        (
+            "[policy]\nexclude-newer = \"yesterday\"",
+            "`yesterday` is neither a date",
+        ),
         ("[project]\ntargets = [\"linux\"]", "`linux` is not a target"),
-        ("[project]\ntargets = \"linux-x86_64\"", "`targets` must be an array, and this is a string"),
-        ("[python]\nversion = \"3.12\"", "hint: write `==3.12` for exactly it, or `>=3.12` for it and later"),
+        (
+            "[project]\ntargets = \"linux-x86_64\"",
+            "`targets` must be an array, and this is a string",
+        ),
+        (
+            "[python]\nversion = \"3.12\"",
+            "hint: write `==3.12` for exactly it, or `>=3.12` for it and later",
+        ),
         ("[options]\nprereleases = \"alow\"", "hint: did you mean `allow`?"),
         ("[pypi\n", "this is not valid TOML"),
-        ("[pypi]\na = \"*\"\na = \"*\"", "this is not valid TOML: duplicate key"),
+        (
+            "[pypi]\na = \"*\"\na = \"*\"",
+            "this is not valid TOML: duplicate key",
+        ),
     ] {
         let shown = read(text).map(|_| ()).unwrap_err();
-        assert!(shown.contains(expected), "{text}\n--- shown\n{shown}\n--- expected\n{expected}");
-        assert!(shown.contains("--> wharf.toml:") && !shown.contains("secret"), "{shown}");
+        assert!(
+            shown.contains(expected),
+            "{text}\n--- shown\n{shown}\n--- expected\n{expected}"
+        );
+        assert!(
+            shown.contains("--> wharf.toml:") && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 }
 

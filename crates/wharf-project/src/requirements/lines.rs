@@ -53,7 +53,11 @@ pub(crate) fn logical_lines(text: &str, variables: &BTreeMap<String, String>) ->
     let (mut offset, mut begun) = (0, 0);
     for physical in text.split_inclusive('\n') {
         let content = physical.trim_end_matches(['\n', '\r']);
-        let begin = if offset == 0 && content.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let begin = if offset == 0 && content.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            0
+        };
         let (start, content) = (offset + begin, &content[begin..]);
         offset += physical.len();
         // A comment ends a continuation even where it ends in a backslash itself.
@@ -125,11 +129,15 @@ fn expand(line: &Logical, variables: &BTreeMap<String, String>) -> Logical {
     let mut done = 0;
     while let Some(found) = line.text[done..].find("${") {
         let start = done + found;
-        let Some(length) = line.text[start..].find('}') else { break };
+        let Some(length) = line.text[start..].find('}') else {
+            break;
+        };
         let end = start + length + 1;
         let name = &line.text[start + 2..end - 1];
         let valid = !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         copy_range(line, done..start, &mut out);
         match variables.get(name).filter(|_| valid) {
             Some(value) => out.push(value, line.locate(start..start).start, Copy::Expanded),
@@ -146,8 +154,14 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        let variables = BTreeMap::from([("TOKEN".to_owned(), "s3".to_owned()), ("lower".to_owned(), "x".to_owned())]);
-        logical_lines(text, &variables).into_iter().map(|line| line.text).collect()
+        let variables = BTreeMap::from([
+            ("TOKEN".to_owned(), "s3".to_owned()),
+            ("lower".to_owned(), "x".to_owned()),
+        ]);
+        logical_lines(text, &variables)
+            .into_iter()
+            .map(|line| line.text)
+            .collect()
     }
 
     #[test]
@@ -159,7 +173,10 @@ mod tests {
             ("# c \\\nb", vec!["b"]),
             ("a#b #c", vec!["a#b"]),
             ("\u{feff}a", vec!["a"]),
-            ("u/${TOKEN}/${lower}/${UNSET}/$TOKEN", vec!["u/s3/${lower}/${UNSET}/$TOKEN"]),
+            (
+                "u/${TOKEN}/${lower}/${UNSET}/$TOKEN",
+                vec!["u/s3/${lower}/${UNSET}/$TOKEN"],
+            ),
             ("a \\", vec!["a"]),
             ("${TOKEN", vec!["${TOKEN"]),
         ] {

@@ -64,7 +64,14 @@ pub(crate) fn read(
     let text = std::fs::read_to_string(path).map_err(ProjectError::reading(path))?;
     stated.note_input(path.to_owned());
     let source = SourceText::new(&context.shown(path), &text);
-    File { path, source, role, context, parents: &[] }.read(stated)
+    File {
+        path,
+        source,
+        role,
+        context,
+        parents: &[],
+    }
+    .read(stated)
 }
 
 struct File<'a> {
@@ -88,7 +95,10 @@ impl File<'_> {
     }
 
     fn base(&self) -> Base<'_> {
-        Base { root: self.context.root, folder: self.path.parent().unwrap_or(self.context.root) }
+        Base {
+            root: self.context.root,
+            folder: self.path.parent().unwrap_or(self.context.root),
+        }
     }
 
     fn invalid(&self, line: &Logical, span: Range<usize>, message: impl Into<String>) -> Invalid {
@@ -153,7 +163,9 @@ impl File<'_> {
         } else {
             parse_requirement(text, self.base())
         };
-        Ok(parsed.map_err(|problem| self.problem(line, offset, problem))?.into_root(group, origin))
+        Ok(parsed
+            .map_err(|problem| self.problem(line, offset, problem))?
+            .into_root(group, origin))
     }
 
     fn options(&self, line: &Logical, span: Range<usize>) -> Result<Vec<Opt>, Invalid> {
@@ -195,15 +207,36 @@ impl File<'_> {
                     stated.indexes.retain(|index| !index.default);
                 }
                 let declared = Declared::Project;
-                stated.indexes.push(IndexSpec { name: None, url, explicit: false, default, declared, origin });
+                stated.indexes.push(IndexSpec {
+                    name: None,
+                    url,
+                    explicit: false,
+                    default,
+                    declared,
+                    origin,
+                });
             }
             Switch::FindLinks => {
                 let location = find_links_location(&option.value, self.base().folder);
-                stated.find_links.push(FindLinks { location, declared: Declared::Project, origin });
+                stated.find_links.push(FindLinks {
+                    location,
+                    declared: Declared::Project,
+                    origin,
+                });
             }
             Switch::NoIndex => stated.no_index = true,
-            Switch::NoBinary => self.formats(line, &option, &mut stated.formats.no_binary, &mut stated.formats.only_binary)?,
-            Switch::OnlyBinary => self.formats(line, &option, &mut stated.formats.only_binary, &mut stated.formats.no_binary)?,
+            Switch::NoBinary => self.formats(
+                line,
+                &option,
+                &mut stated.formats.no_binary,
+                &mut stated.formats.only_binary,
+            )?,
+            Switch::OnlyBinary => self.formats(
+                line,
+                &option,
+                &mut stated.formats.only_binary,
+                &mut stated.formats.no_binary,
+            )?,
             Switch::Pre => stated.prereleases = Some(Prereleases::Allow),
             Switch::RequireHashes => stated.require_hashes = true,
             Switch::TrustedHost => stated.trusted_hosts.push(option.value),
@@ -223,12 +256,16 @@ impl File<'_> {
         set: &mut PackageSet,
         other: &mut PackageSet,
     ) -> Result<(), Invalid> {
-        apply_formats(&option.value, set, other).map_err(|reason| self.invalid(line, option.span.clone(), reason))
+        apply_formats(&option.value, set, other)
+            .map_err(|reason| self.invalid(line, option.span.clone(), reason))
     }
 
     fn ignored(&self, line: &Logical, option: &Opt, stated: &mut Stated) {
         let origin = self.source.origin(line.locate(option.span.clone()).start);
-        let message = format!("{origin}: `{}` has no effect in Wharf and is passed over", option.name);
+        let message = format!(
+            "{origin}: `{}` has no effect in Wharf and is passed over",
+            option.name
+        );
         stated.warn("requirements/ignored-option", message, origin);
     }
 
@@ -250,17 +287,28 @@ impl File<'_> {
         if parents.contains(&path.as_path()) {
             let shown = self.context.shown(&path);
             let message = format!("`{}` includes itself", shown.display());
-            return Err(self.invalid(line, option.span.clone(), message).hint("remove this line").into());
+            return Err(self
+                .invalid(line, option.span.clone(), message)
+                .hint("remove this line")
+                .into());
         }
         stated.note_input(path.clone());
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                ProjectError::MissingInclude { path: self.context.shown(&path), place: Box::new(place) }
-            }
+            std::io::ErrorKind::NotFound => ProjectError::MissingInclude {
+                path: self.context.shown(&path),
+                place: Box::new(place),
+            },
             _ => ProjectError::reading(&path)(error),
         })?;
         let source = SourceText::new(&self.context.shown(&path), &text);
-        File { path: &path, source, role, context: self.context, parents: &parents }.read(stated)
+        File {
+            path: &path,
+            source,
+            role,
+            context: self.context,
+            parents: &parents,
+        }
+        .read(stated)
     }
 }
 

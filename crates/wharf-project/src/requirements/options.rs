@@ -84,12 +84,16 @@ pub(crate) fn split_options(line: &str, part: Range<usize>) -> Result<Vec<Opt>, 
     while let Some(word) = words.next() {
         let (name, attached) = split_word(&word);
         let known = OPTIONS.iter().find(|(long, short, ..)| {
-            name == *long || short.is_some_and(|letter| name.strip_prefix('-') == Some(letter.encode_utf8(&mut [0; 4])))
+            name == *long
+                || short.is_some_and(|letter| name.strip_prefix('-') == Some(letter.encode_utf8(&mut [0; 4])))
         });
         let name_span = word.span.start..(word.span.start + name.len()).min(word.span.end);
         let Some((_, _, switch, takes)) = known else {
             return Err(if name.starts_with('-') {
-                Problem::new(format!("there is no option `{name}` in requirements files"), name_span)
+                Problem::new(
+                    format!("there is no option `{name}` in requirements files"),
+                    name_span,
+                )
             } else {
                 Problem::new(format!("`{name}` cannot follow an option"), word.span.clone())
             });
@@ -111,7 +115,12 @@ pub(crate) fn split_options(line: &str, part: Range<usize>) -> Result<Vec<Opt>, 
         if *takes == Takes::Value && value.is_empty() {
             return Err(Problem::new(format!("`{name}` needs a value"), name_span));
         }
-        options.push(Opt { switch: *switch, name, value, span });
+        options.push(Opt {
+            switch: *switch,
+            name,
+            value,
+            span,
+        });
     }
     Ok(options)
 }
@@ -128,7 +137,10 @@ fn split_word(word: &Word) -> (String, Option<String>) {
     match text.char_indices().nth(2).filter(|_| text.starts_with('-')) {
         Some((at, _)) => {
             let value = &text[at..];
-            (text[..at].to_owned(), Some(value.strip_prefix('=').unwrap_or(value).to_owned()))
+            (
+                text[..at].to_owned(),
+                Some(value.strip_prefix('=').unwrap_or(value).to_owned()),
+            )
         }
         None => (text.clone(), None),
     }
@@ -144,24 +156,32 @@ fn words(line: &str, part: Range<usize>) -> Result<Vec<Word>, Problem> {
     let mut words: Vec<Word> = Vec::new();
     let mut current: Option<Word> = None;
     let mut quote: Option<(char, usize)> = None;
-    let mut characters = line[part.clone()].char_indices().map(|(at, c)| (at + part.start, c)).peekable();
+    let mut characters = line[part.clone()]
+        .char_indices()
+        .map(|(at, c)| (at + part.start, c))
+        .peekable();
     while let Some((at, c)) = characters.next() {
         let end = at + c.len_utf8();
         match quote {
             None if c.is_whitespace() => words.extend(current.take()),
             _ => {
-                let word = current.get_or_insert_with(|| Word { text: String::new(), span: at..end });
+                let word = current.get_or_insert_with(|| Word {
+                    text: String::new(),
+                    span: at..end,
+                });
                 word.span.end = end;
                 match (quote, c) {
                     (Some((open, _)), _) if open == c => quote = None,
                     (None, '"' | '\'') => quote = Some((c, at)),
-                    (None | Some(('"', _)), '\\') => match characters.next_if(|(_, next)| "\\\"' \t".contains(*next)) {
-                        Some((next_at, next)) => {
-                            word.text.push(next);
-                            word.span.end = next_at + next.len_utf8();
+                    (None | Some(('"', _)), '\\') => {
+                        match characters.next_if(|(_, next)| "\\\"' \t".contains(*next)) {
+                            Some((next_at, next)) => {
+                                word.text.push(next);
+                                word.span.end = next_at + next.len_utf8();
+                            }
+                            None => word.text.push(c),
                         }
-                        None => word.text.push(c),
-                    },
+                    }
                     _ => word.text.push(c),
                 }
             }

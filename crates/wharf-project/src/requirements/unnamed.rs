@@ -16,20 +16,31 @@ pub(crate) fn is_unnamed(text: &str) -> bool {
     if target.starts_with(['.', '/', '\\']) || target.starts_with("file:") {
         return true;
     }
-    let head = target.split(['[', '@', '<', '>', '=', '!', '~', ';', '#']).next().unwrap_or_default();
+    let head = target
+        .split(['[', '@', '<', '>', '=', '!', '~', ';', '#'])
+        .next()
+        .unwrap_or_default();
     let is_windows = target.as_bytes().get(1) == Some(&b':') && target.len() > 2;
     head.contains("://") || head.contains('/') || is_archive(head) || is_windows
 }
 
 /// Everything before the marker.
 fn target_of(text: &str) -> &str {
-    text.split(" ;").next().unwrap_or(text).split("; ").next().unwrap_or(text).trim()
+    text.split(" ;")
+        .next()
+        .unwrap_or(text)
+        .split("; ")
+        .next()
+        .unwrap_or(text)
+        .trim()
 }
 
 /// Reads a path or URL, finds its name, and gives the requirement.
 pub(crate) fn parse(text: &str, base: Base<'_>) -> Result<Parsed, Problem> {
+    let lead = text.len() - text.trim_start().len();
+    let text = text.trim();
     let target = target_of(text);
-    let span = 0..target.len();
+    let span = lead..lead + target.len();
     let marker = text[target.len()..].trim_start_matches([' ', '\t', ';']).trim();
     let (address, extras) = split_extras(target);
     let reference = parse_reference(address, base).map_err(|mut problem| {
@@ -43,16 +54,24 @@ pub(crate) fn parse(text: &str, base: Base<'_>) -> Result<Parsed, Problem> {
     .map_err(|reason| {
         Problem::new(reason, span.clone()).hint(format!("name the package: `NAME{extras} @ {address}`"))
     })?;
-    let tail = if marker.is_empty() { String::new() } else { format!(" ; {marker}") };
+    let tail = if marker.is_empty() {
+        String::new()
+    } else {
+        format!(" ; {marker}")
+    };
     let named = format!("{name}{extras}{tail}");
     let mut requirement: Requirement<_> = parse_requirement(&named, base)
         .map_err(|mut problem| {
-            problem.span = 0..text.len();
+            problem.span = lead..lead + text.len();
             problem
         })?
         .requirement;
     requirement.version_or_url = Some(VersionOrUrl::Url(reference.url.with_given(address)));
-    Ok(Parsed { requirement, source: Some(reference.source), hashes: reference.hashes })
+    Ok(Parsed {
+        requirement,
+        source: Some(reference.source),
+        hashes: reference.hashes,
+    })
 }
 
 /// Splits `path[extra,other]`.
@@ -70,19 +89,26 @@ fn find_name(source: &RequirementSource, base: Base<'_>) -> Result<PackageName, 
             .filename()
             .and_then(|file| archive_name(&file))
             .ok_or_else(|| format!("`{url}` does not tell the package's name")),
-        RequirementSource::Git { url, .. } => {
-            Err(format!("the repository `{url}` does not tell the package's name without cloning it"))
-        }
-        RequirementSource::Path { path, kind: PathKind::Archive } => {
+        RequirementSource::Git { url, .. } => Err(format!(
+            "the repository `{url}` does not tell the package's name without cloning it"
+        )),
+        RequirementSource::Path {
+            path,
+            kind: PathKind::Archive,
+        } => {
             let file = path.rsplit('/').next().unwrap_or(path);
             archive_name(file).ok_or_else(|| format!("`{file}` does not tell the package's name"))
         }
-        RequirementSource::Path { path, kind: PathKind::Directory } => {
+        RequirementSource::Path {
+            path,
+            kind: PathKind::Directory,
+        } => {
             let folder = base.root.join(path);
             if !folder.is_dir() {
                 return Err(format!("there is no folder `{path}`"));
             }
-            directory_name(&folder).ok_or_else(|| format!("`{path}` has no static package name in its metadata"))
+            directory_name(&folder)
+                .ok_or_else(|| format!("`{path}` has no static package name in its metadata"))
         }
     }
 }
@@ -91,16 +117,21 @@ fn find_name(source: &RequirementSource, base: Base<'_>) -> Result<PackageName, 
 pub(crate) fn archive_name(file: &str) -> Option<PackageName> {
     if let Some(stem) = file.strip_suffix(".whl") {
         let parts: Vec<&str> = stem.split('-').collect();
-        return matches!(parts.len(), 5 | 6).then(|| PackageName::pypi(parts[0]).ok()).flatten();
+        return matches!(parts.len(), 5 | 6)
+            .then(|| PackageName::pypi(parts[0]).ok())
+            .flatten();
     }
     let lower = file.to_ascii_lowercase();
-    let ending = [".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tar"]
-        .into_iter()
-        .find(|ending| lower.ends_with(ending))?;
+    let ending = [
+        ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tar",
+    ]
+    .into_iter()
+    .find(|ending| lower.ends_with(ending))?;
     let stem = &file[..file.len() - ending.len()];
-    let (name, _) = stem.rmatch_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..])).find(
-        |(name, version)| !name.is_empty() && version.parse::<pep440_rs::Version>().is_ok(),
-    )?;
+    let (name, _) = stem
+        .rmatch_indices('-')
+        .map(|(at, _)| (&stem[..at], &stem[at + 1..]))
+        .find(|(name, version)| !name.is_empty() && wharf_ecosystem::pypi::parse_version(version).is_ok())?;
     PackageName::pypi(name).ok()
 }
 
@@ -120,7 +151,10 @@ pub(crate) fn directory_name(folder: &Path) -> Option<PackageName> {
     });
     let from_cfg = || {
         let text = read("setup.cfg")?;
-        crate::ini::parse(&text).into_iter().find(|entry| entry.is("metadata", "name")).map(|entry| entry.value)
+        crate::ini::parse(&text)
+            .into_iter()
+            .find(|entry| entry.is("metadata", "name"))
+            .map(|entry| entry.value)
     };
     let from_setup = || literal_name(&read("setup.py")?);
     let name = from_pyproject.or_else(from_cfg).or_else(from_setup)?;
