@@ -1,3 +1,38 @@
-//! The use cases, one module each, emitting events. Invariant: nothing here prints or exits.
-/// From requirements to a resolution.
+//! The use cases, one module each, emitting events.
+//!
+//! | module | use case |
+//! |---|---|
+//! | [`init`], [`edit`] | a new manifest; requirements added and removed |
+//! | [`lock`] | from the manifest to `wharf.lock` |
+//! | [`sync`], [`run`] | from `wharf.lock` to the environment; a command inside it |
+//! | [`describe`], [`export`] | looking at the lock and at the index; the lock in other formats |
+//! | [`store`], [`python`] | the store; the interpreters |
+//! | [`resolve`] | what an ecosystem's requirements mean to the solver |
+//! | [`session`] | what all of them work with |
+//! | [`request`], [`report`] | what they are asked and what they answer |
+//!
+//! Invariant: nothing here prints or exits.
+
+pub mod cancel;
+pub mod describe;
+pub mod edit;
+pub mod error;
+pub mod export;
+pub mod init;
+pub mod lock;
+pub mod names;
+pub mod python;
+pub mod report;
+pub mod request;
 pub mod resolve;
+pub mod run;
+pub mod session;
+pub mod store;
+pub mod sync;
+
+mod build;
+mod fetch;
+mod index_source;
+mod select;
+
+pub use error::OpsError;

@@ -347,11 +347,17 @@ impl Provider for Encoding {
         let wanted = self.scope.wanted_by(&*needs, node.extra.as_ref());
         for wanted in &wanted {
             if let Spec::Direct(reference) = &wanted.spec
-                && !self.scope.directs(&wanted.name).iter().any(|(known, _)| known == reference)
+                && !self
+                    .scope
+                    .directs(&wanted.name)
+                    .iter()
+                    .any(|(known, _)| known == reference)
             {
-                return Ok(Dependencies::Unusable(self.intern_reason(Unfit::ForeignReference {
-                    requirement: format!("{} @ {reference}", wanted.name),
-                })));
+                return Ok(Dependencies::Unusable(self.intern_reason(
+                    Unfit::ForeignReference {
+                        requirement: format!("{} @ {reference}", wanted.name),
+                    },
+                )));
             }
             self.fetcher.want(&self.scope, &wanted.name, &wanted.spec);
         }
@@ -382,9 +388,9 @@ impl Provider for Encoding {
                 Spec::Any => Bits::full(count),
                 Spec::Only(candidate) => Bits::from_fn(count, |index| index == *candidate),
                 Spec::Direct(_) => Bits::empty(count),
-                Spec::Versions(specifiers) => {
-                    Bits::from_fn(count, |index| satisfies(specifiers, &listing.versions[index as usize]))
-                }
+                Spec::Versions(specifiers) => Bits::from_fn(count, |index| {
+                    satisfies(specifiers, &listing.versions[index as usize])
+                }),
             }
         } else {
             Bits::from_fn(directs.len() as u32, |index| {

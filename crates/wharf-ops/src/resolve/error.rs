@@ -54,10 +54,12 @@ impl Explain for ResolveError {
         match self {
             Self::Unsatisfiable(explanation) => explanation.hints(),
             Self::Source(SourceError::Failed(error)) => error.hints(),
-            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_)) | Self::Cancelled => Vec::new(),
-            Self::OutOfTime { .. } => vec![
-                String::from("exact or lower bounds on the packages that were tried most make the search shorter"),
-            ],
+            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_)) | Self::Cancelled => {
+                Vec::new()
+            }
+            Self::OutOfTime { .. } => vec![String::from(
+                "exact or lower bounds on the packages that were tried most make the search shorter",
+            )],
         }
     }
 }

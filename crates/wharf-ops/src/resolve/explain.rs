@@ -59,7 +59,10 @@ pub struct Suggestion {
 impl Explanation {
     /// The suggestions as hints.
     pub fn hints(&self) -> Vec<String> {
-        self.suggestions.iter().map(|suggestion| suggestion.text.clone()).collect()
+        self.suggestions
+            .iter()
+            .map(|suggestion| suggestion.text.clone())
+            .collect()
     }
 }
 
@@ -67,13 +70,31 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.at_fault[..] {
             [_] => write!(f, "nothing satisfies this requirement on {}:", self.target)?,
-            [_, _] => write!(f, "these two requirements contradict each other on {}:", self.target)?,
-            all => write!(f, "these {} requirements contradict each other on {}:", all.len(), self.target)?,
+            [_, _] => write!(
+                f,
+                "these two requirements contradict each other on {}:",
+                self.target
+            )?,
+            all => write!(
+                f,
+                "these {} requirements contradict each other on {}:",
+                all.len(),
+                self.target
+            )?,
         }
-        let width = self.at_fault.iter().map(|at_fault| at_fault.requirement.chars().count()).max().unwrap_or(0);
+        let width = self
+            .at_fault
+            .iter()
+            .map(|at_fault| at_fault.requirement.chars().count())
+            .max()
+            .unwrap_or(0);
         for at_fault in &self.at_fault {
             let note = if at_fault.constraint { " (constraint)" } else { "" };
-            write!(f, "\n  {:width$}  {}{note}", at_fault.requirement, at_fault.origin)?;
+            write!(
+                f,
+                "\n  {:width$}  {}{note}",
+                at_fault.requirement, at_fault.origin
+            )?;
         }
         f.write_str("\nbecause")?;
         for line in &self.story {
@@ -110,7 +131,10 @@ pub(super) fn explain(
             },
         }],
     };
-    let reasons = conflict.as_ref().map(|conflict| story::reasons(encoding, conflict)).unwrap_or_default();
+    let reasons = conflict
+        .as_ref()
+        .map(|conflict| story::reasons(encoding, conflict))
+        .unwrap_or_default();
     Explanation {
         target: encoding.scope.target.target.to_string(),
         at_fault: named

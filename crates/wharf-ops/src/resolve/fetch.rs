@@ -33,8 +33,8 @@ pub(crate) struct Listing {
 impl Listing {
     fn new(page: Arc<dyn Page>, lowest_first: bool) -> Self {
         let newest_first: Vec<Version> = (0..page.len()).map(|position| page.version(position)).collect();
-        let (stable, pre): (Vec<u32>, Vec<u32>) =
-            (0..newest_first.len() as u32).partition(|&position| !newest_first[position as usize].any_prerelease());
+        let (stable, pre): (Vec<u32>, Vec<u32>) = (0..newest_first.len() as u32)
+            .partition(|&position| !newest_first[position as usize].any_prerelease());
         let mut order = stable;
         if lowest_first {
             order.reverse();
@@ -158,7 +158,12 @@ impl Fetcher {
     }
 
     /// The releases of a package; waits for them if need be.
-    pub(crate) fn listing(self: &Arc<Self>, scope: &Arc<Scope>, name: &PackageName, gate: &Gate) -> Result<Arc<Listing>, Stop> {
+    pub(crate) fn listing(
+        self: &Arc<Self>,
+        scope: &Arc<Scope>,
+        name: &PackageName,
+        gate: &Gate,
+    ) -> Result<Arc<Listing>, Stop> {
         self.start_listing(scope, name, None);
         self.wait(
             gate,
@@ -168,7 +173,12 @@ impl Fetcher {
     }
 
     /// What a distribution needs. The outer error stops the solver; the inner one costs the version.
-    pub(crate) fn needs(self: &Arc<Self>, scope: &Arc<Scope>, dist: &Dist, gate: &Gate) -> Result<Result<Arc<dyn Needs>, String>, Stop> {
+    pub(crate) fn needs(
+        self: &Arc<Self>,
+        scope: &Arc<Scope>,
+        dist: &Dist,
+        gate: &Gate,
+    ) -> Result<Result<Arc<dyn Needs>, String>, Stop> {
         self.start_needs(scope, dist.clone());
         let key = key_of(dist);
         match self.wait(
@@ -222,7 +232,12 @@ impl Fetcher {
     }
 
     /// `look`: also fetch what the likely pick among these versions needs.
-    fn start_listing(self: &Arc<Self>, scope: &Arc<Scope>, name: &PackageName, look: Option<Option<VersionSpecifiers>>) {
+    fn start_listing(
+        self: &Arc<Self>,
+        scope: &Arc<Scope>,
+        name: &PackageName,
+        look: Option<Option<VersionSpecifiers>>,
+    ) {
         {
             let mut tables = lock(&self.tables);
             match tables.listings.get(name) {
@@ -282,9 +297,10 @@ impl Fetcher {
         let favoured = scope
             .favoured(name, &listing.versions)
             .filter(|&candidate| fits(&listing.versions[candidate as usize]));
-        let candidates = favoured
-            .into_iter()
-            .chain((0..listing.versions.len() as u32).filter(|&candidate| fits(&listing.versions[candidate as usize])));
+        let candidates = favoured.into_iter().chain(
+            (0..listing.versions.len() as u32)
+                .filter(|&candidate| fits(&listing.versions[candidate as usize])),
+        );
         // The first few misfits are stepped over; a long row of them is left to the solver.
         for candidate in candidates.take(20) {
             let version = &listing.versions[candidate as usize];
@@ -312,7 +328,9 @@ impl Fetcher {
                 Some(needs) => Ok(needs),
                 None => fetcher.source.needs(&dist).await,
             };
-            lock(&fetcher.tables).needs.insert(key, Slot::Ready(needs.clone()));
+            lock(&fetcher.tables)
+                .needs
+                .insert(key, Slot::Ready(needs.clone()));
             fetcher.arrived.notify_all();
             if let Ok(needs) = needs {
                 for wanted in scope.wanted_by(&*needs, None) {
@@ -373,7 +391,12 @@ pub(crate) async fn look_at_references(
     let mut found = Vec::new();
     while !queue.is_empty() {
         let batch: Vec<_> = queue.drain(..).collect();
-        let looked = futures::future::join_all(batch.iter().map(|(name, reference)| source.direct(name, reference))).await;
+        let looked = futures::future::join_all(
+            batch
+                .iter()
+                .map(|(name, reference)| source.direct(name, reference)),
+        )
+        .await;
         for ((name, reference), direct) in batch.into_iter().zip(looked) {
             let direct = direct?;
             queue.extend(

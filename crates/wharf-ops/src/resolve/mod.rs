@@ -21,8 +21,8 @@ pub mod explain;
 mod fetch;
 mod offer;
 pub mod problem;
-pub mod resolution;
 mod releases;
+pub mod resolution;
 mod scope;
 pub mod source;
 
@@ -41,9 +41,7 @@ use wharf_solve::{Effort, Failure, Solution};
 pub use error::ResolveError;
 pub use explain::{AtFault, Explanation, Line, Suggestion};
 pub use offer::{FileView, Judge, Offer, Unfit};
-pub use problem::{
-    Asked, Cutoff, Preferences, Problem, TargetEnvironment, Upgrade,
-};
+pub use problem::{Asked, Cutoff, Preferences, Problem, TargetEnvironment, Upgrade};
 pub use resolution::{Edge, Resolution, ResolvedFile, ResolvedPackage, ResolvedTarget};
 pub use source::{Direct, Dist, Needs, PackageSource, Page, Reference, SourceError};
 
@@ -96,8 +94,15 @@ pub async fn resolve(
     Ok(resolution)
 }
 
-async fn look_at_directs(problem: &Problem, source: &Arc<dyn PackageSource>) -> Result<Directs, ResolveError> {
-    let asked = problem.roots.iter().chain(&problem.constraints).chain(&problem.overrides);
+async fn look_at_directs(
+    problem: &Problem,
+    source: &Arc<dyn PackageSource>,
+) -> Result<Directs, ResolveError> {
+    let asked = problem
+        .roots
+        .iter()
+        .chain(&problem.constraints)
+        .chain(&problem.overrides);
     let first = references(asked.map(|asked| (&asked.requirement, asked.place.as_ref())));
     let anywhere = |needs: &dyn Needs| {
         let requirements = needs.requirements();
@@ -150,7 +155,8 @@ impl Search {
                 }
                 Err(Failure::Stopped(stop)) => return Err(self.stopped(stop)),
                 Err(Failure::Unsatisfiable(at_fault)) => {
-                    let explanation = explain::explain(&self, position, &picks, &encoding, &roots, &kinds, &at_fault);
+                    let explanation =
+                        explain::explain(&self, position, &picks, &encoding, &roots, &kinds, &at_fault);
                     return Err(ResolveError::Unsatisfiable(Box::new(explanation)));
                 }
             }
@@ -184,9 +190,9 @@ impl Search {
             }
         }
         for (name, extra, version) in encoding.unknown_extras() {
-            let picked = chosen
-                .iter()
-                .any(|(chosen, candidate, _)| *chosen == name && encoding.version(&name, *candidate) == version);
+            let picked = chosen.iter().any(|(chosen, candidate, _)| {
+                *chosen == name && encoding.version(&name, *candidate) == version
+            });
             if picked {
                 self.sinks.emit(Event::warning(
                     "resolve/unknown-extra",

@@ -67,7 +67,10 @@ impl FileView for Arc<File> {
     }
 
     fn tag_text(&self) -> String {
-        self.dist.as_wheel().map(|wheel| wheel.tag_text().to_owned()).unwrap_or_default()
+        self.dist
+            .as_wheel()
+            .map(|wheel| wheel.tag_text().to_owned())
+            .unwrap_or_default()
     }
 
     fn requires_python(&self) -> Option<&VersionSpecifiers> {
@@ -139,15 +142,23 @@ impl std::fmt::Display for Unfit {
             Self::TooNew { rule } => write!(f, "is newer than {rule} allows"),
             Self::Python { requires } => write!(f, "is for Python {requires}"),
             Self::Platform { offers } => {
-                write!(f, "has no source archive and no wheel for this platform (its wheels: {offers})")
+                write!(
+                    f,
+                    "has no source archive and no wheel for this platform (its wheels: {offers})"
+                )
             }
-            Self::OnlySource => f.write_str("has no wheel that fits, and building from source is not allowed"),
+            Self::OnlySource => {
+                f.write_str("has no wheel that fits, and building from source is not allowed")
+            }
             Self::OnlyWheels => f.write_str("has no source archive, and wheels are not allowed"),
             Self::Prerelease => f.write_str("is a prerelease, and those are not allowed"),
             Self::NoFiles => f.write_str("has no file that could be installed"),
             Self::Broken { why } => write!(f, "cannot be read: {why}"),
             Self::ForeignReference { requirement } => {
-                write!(f, "needs `{requirement}`, a direct reference that only the project itself may make")
+                write!(
+                    f,
+                    "needs `{requirement}`, a direct reference that only the project itself may make"
+                )
             }
         }
     }
@@ -157,7 +168,13 @@ impl Unfit {
     /// The same about several versions.
     pub(crate) fn plural(&self) -> String {
         let one = self.to_string();
-        for (singular, plural) in [("is a prerelease", "are prereleases"), ("is ", "are "), ("was ", "were "), ("has ", "have "), ("needs ", "need ")] {
+        for (singular, plural) in [
+            ("is a prerelease", "are prereleases"),
+            ("is ", "are "),
+            ("was ", "were "),
+            ("has ", "have "),
+            ("needs ", "need "),
+        ] {
             if let Some(rest) = one.strip_prefix(singular) {
                 return format!("{plural}{rest}").replace("(its wheels:", "(their wheels:");
             }
@@ -213,12 +230,14 @@ impl Judge<'_> {
                 });
             }
             (None, None) => {
-                return Err(match (sorted.refused, sorted.source_refused, sorted.wheels_refused) {
-                    (Some(reason), _, _) => reason,
-                    (None, true, _) => Unfit::OnlySource,
-                    (None, false, true) => Unfit::OnlyWheels,
-                    (None, false, false) => Unfit::NoFiles,
-                });
+                return Err(
+                    match (sorted.refused, sorted.source_refused, sorted.wheels_refused) {
+                        (Some(reason), _, _) => reason,
+                        (None, true, _) => Unfit::OnlySource,
+                        (None, false, true) => Unfit::OnlyWheels,
+                        (None, false, false) => Unfit::NoFiles,
+                    },
+                );
             }
         };
         if let Some(reason) = wrong_python(install.as_ref().unwrap_or(&read)) {
@@ -226,7 +245,9 @@ impl Judge<'_> {
         }
         Ok(Offer {
             read: read.open().ok_or(Unfit::NoFiles)?,
-            install: install.map(|file| file.open().ok_or(Unfit::NoFiles)).transpose()?,
+            install: install
+                .map(|file| file.open().ok_or(Unfit::NoFiles))
+                .transpose()?,
         })
     }
 
@@ -260,7 +281,11 @@ impl Judge<'_> {
             } else if source_allowed {
                 // Of several archives of the same source, the usual format, then the first name.
                 let rank = |file: &V| (!file.filename().ends_with(".tar.gz"), file.filename().to_owned());
-                if sorted.sdist.as_ref().is_none_or(|known| rank(&file) < rank(known)) {
+                if sorted
+                    .sdist
+                    .as_ref()
+                    .is_none_or(|known| rank(&file) < rank(known))
+                {
                     sorted.sdist = Some(file);
                 }
             } else {
@@ -329,7 +354,9 @@ pub(crate) fn admits(requires: &VersionSpecifiers, python: &Version) -> bool {
             | Operator::EqualStar
             | Operator::ExactEqual => python >= bound,
             Operator::GreaterThan => python > bound,
-            Operator::LessThan | Operator::LessThanEqual | Operator::NotEqual | Operator::NotEqualStar => true,
+            Operator::LessThan | Operator::LessThanEqual | Operator::NotEqual | Operator::NotEqualStar => {
+                true
+            }
         }
     })
 }

@@ -62,12 +62,21 @@ impl Page for IndexPage {
     }
 
     fn files(&self, position: usize) -> Vec<Arc<File>> {
-        let release = self.releases.get(position).expect("the resolver stays below `len`");
-        release.files().filter_map(|file| file.to_file().map(Arc::new)).collect()
+        let release = self
+            .releases
+            .get(position)
+            .expect("the resolver stays below `len`");
+        release
+            .files()
+            .filter_map(|file| file.to_file().map(Arc::new))
+            .collect()
     }
 
     fn offer(&self, position: usize, judge: &Judge<'_>) -> Result<Offer, Unfit> {
-        let release = self.releases.get(position).expect("the resolver stays below `len`");
+        let release = self
+            .releases
+            .get(position)
+            .expect("the resolver stays below `len`");
         let fit = self.fit(judge.target());
         judge.choose(release.files().map(|file| View {
             file,

@@ -92,7 +92,11 @@ impl Resolution {
         let mut packages: BTreeMap<(PackageName, Version, Source), ResolvedPackage> = BTreeMap::new();
         let mut targets = Vec::new();
         for (position, choice) in choices.into_iter().enumerate() {
-            let names: Vec<PackageName> = choice.chosen.iter().map(|chosen| chosen.dist.name.clone()).collect();
+            let names: Vec<PackageName> = choice
+                .chosen
+                .iter()
+                .map(|chosen| chosen.dist.name.clone())
+                .collect();
             for chosen in choice.chosen {
                 let Dist {
                     name,
@@ -114,7 +118,11 @@ impl Resolution {
                     });
                 package.targets.push(position);
                 if let Some(file) = file {
-                    match package.files.iter_mut().find(|known| known.file.filename == file.filename) {
+                    match package
+                        .files
+                        .iter_mut()
+                        .find(|known| known.file.filename == file.filename)
+                    {
                         Some(known) => known.targets.push(position),
                         None => package.files.push(ResolvedFile {
                             file,
@@ -122,9 +130,12 @@ impl Resolution {
                         }),
                     }
                 }
-                package
-                    .dependencies
-                    .extend(edges(&*chosen.needs, &chosen.extras, &choice.environment, &names));
+                package.dependencies.extend(edges(
+                    &*chosen.needs,
+                    &chosen.extras,
+                    &choice.environment,
+                    &names,
+                ));
                 package.extras.extend(chosen.extras);
             }
             targets.push(ResolvedTarget {
@@ -136,7 +147,9 @@ impl Resolution {
         let packages = packages
             .into_values()
             .map(|mut package| {
-                package.files.sort_by(|a, b| a.file.filename.cmp(&b.file.filename));
+                package
+                    .files
+                    .sort_by(|a, b| a.file.filename.cmp(&b.file.filename));
                 package.dependencies.sort();
                 package.dependencies.dedup();
                 package.extras.sort();
@@ -156,7 +169,12 @@ impl Resolution {
 }
 
 /// The requirements that apply, as edges between chosen packages.
-fn edges(needs: &dyn Needs, extras: &[ExtraName], environment: &TargetEnvironment, chosen: &[PackageName]) -> Vec<Edge> {
+fn edges(
+    needs: &dyn Needs,
+    extras: &[ExtraName],
+    environment: &TargetEnvironment,
+    chosen: &[PackageName],
+) -> Vec<Edge> {
     let mut edges = Vec::new();
     let mut add = |requirement: &Requirement, when_extra: Option<&ExtraName>| {
         let name = package_name(requirement);
@@ -164,7 +182,10 @@ fn edges(needs: &dyn Needs, extras: &[ExtraName], environment: &TargetEnvironmen
             return;
         }
         let marker: MarkerTree = match when_extra {
-            Some(extra) => requirement.marker.clone().simplify_extras(std::slice::from_ref(extra)),
+            Some(extra) => requirement
+                .marker
+                .clone()
+                .simplify_extras(std::slice::from_ref(extra)),
             None => requirement.marker.clone(),
         };
         let mut extras = requirement.extras.clone();
@@ -184,7 +205,8 @@ fn edges(needs: &dyn Needs, extras: &[ExtraName], environment: &TargetEnvironmen
     }
     for extra in extras {
         for requirement in needs.for_extra(extra) {
-            if requirement.marker.evaluate(markers, std::slice::from_ref(extra)) && !requirement.marker.evaluate(markers, &[])
+            if requirement.marker.evaluate(markers, std::slice::from_ref(extra))
+                && !requirement.marker.evaluate(markers, &[])
             {
                 add(&requirement, Some(extra));
             }

@@ -91,12 +91,23 @@ impl Scope {
         let mut yanks: FxHashMap<PackageName, Vec<Version>> = FxHashMap::default();
         for (name, versions) in &problem.preferences {
             if !problem.upgrade.includes(name) {
-                favoured.entry(name.clone()).or_default().extend(versions.iter().cloned());
-                yanks.entry(name.clone()).or_default().extend(versions.iter().cloned());
+                favoured
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(versions.iter().cloned());
+                yanks
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(versions.iter().cloned());
             }
         }
         let mut indexes = FxHashMap::default();
-        for asked in problem.roots.iter().chain(&problem.constraints).chain(&problem.overrides) {
+        for asked in problem
+            .roots
+            .iter()
+            .chain(&problem.constraints)
+            .chain(&problem.overrides)
+        {
             let name = package_name(&asked.requirement);
             if let Some(version) = pinned(&asked.requirement) {
                 yanks.entry(name.clone()).or_default().push(version.clone());
@@ -115,9 +126,13 @@ impl Scope {
         let lowest = match problem.resolution {
             ResolutionMode::Highest => Lowest::Nothing,
             ResolutionMode::Lowest => Lowest::Everything,
-            ResolutionMode::LowestDirect => {
-                Lowest::These(problem.roots.iter().map(|asked| package_name(&asked.requirement)).collect())
-            }
+            ResolutionMode::LowestDirect => Lowest::These(
+                problem
+                    .roots
+                    .iter()
+                    .map(|asked| package_name(&asked.requirement))
+                    .collect(),
+            ),
         };
         let mut scope = Self {
             number,
@@ -152,7 +167,11 @@ impl Scope {
             Lowest::Everything => true,
             Lowest::These(names) => names.contains(name),
         };
-        let order = if lowest { ResolutionMode::Lowest } else { ResolutionMode::Highest };
+        let order = if lowest {
+            ResolutionMode::Lowest
+        } else {
+            ResolutionMode::Highest
+        };
         (order, self.problem.prereleases == Prereleases::Allow)
     }
 
@@ -175,19 +194,33 @@ impl Scope {
     }
 
     /// The file of a release to use.
-    pub(crate) fn offer(&self, name: &PackageName, listing: &Listing, candidate: u32) -> Result<Offer, Unfit> {
+    pub(crate) fn offer(
+        &self,
+        name: &PackageName,
+        listing: &Listing,
+        candidate: u32,
+    ) -> Result<Offer, Unfit> {
         let version = &listing.versions[candidate as usize];
         let judge = Judge {
             problem: &self.problem,
             target: &self.target,
             name,
             version,
-            may_be_yanked: self.yanks.get(name).is_some_and(|versions| versions.contains(version)),
+            may_be_yanked: self
+                .yanks
+                .get(name)
+                .is_some_and(|versions| versions.contains(version)),
         };
         listing.offer(candidate, &judge)
     }
 
-    pub(crate) fn dist(&self, name: &PackageName, version: &Version, listing: &Listing, file: Arc<File>) -> Dist {
+    pub(crate) fn dist(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        listing: &Listing,
+        file: Arc<File>,
+    ) -> Dist {
         Dist {
             name: name.clone(),
             version: version.clone(),
@@ -307,7 +340,9 @@ fn pinned(requirement: &Requirement) -> Option<&Version> {
         return None;
     };
     match &specifiers[..] {
-        [specifier] if matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual) => Some(specifier.version()),
+        [specifier] if matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual) => {
+            Some(specifier.version())
+        }
         _ => None,
     }
 }

@@ -36,7 +36,11 @@ pub trait PackageSource: Send + Sync + 'static {
     }
 
     /// Pins down a direct reference: reads the name and version of what lies at a URL, path or commit.
-    fn direct<'a>(&'a self, name: &'a PackageName, reference: &'a Reference) -> BoxFuture<'a, Result<Direct, SourceError>>;
+    fn direct<'a>(
+        &'a self,
+        name: &'a PackageName,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Direct, SourceError>>;
 }
 
 /// The releases of one package, newest first.
@@ -114,7 +118,9 @@ impl fmt::Display for Reference {
             Self::Url(url) => f.write_str(url),
             Self::Place { source, .. } => match source {
                 RequirementSource::Path { path, .. } => f.write_str(path),
-                RequirementSource::Index { .. } | RequirementSource::Url { .. } | RequirementSource::Git { .. } => {
+                RequirementSource::Index { .. }
+                | RequirementSource::Url { .. }
+                | RequirementSource::Git { .. } => {
                     write!(f, "{source}")
                 }
             },

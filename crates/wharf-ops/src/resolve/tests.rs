@@ -20,7 +20,8 @@ use wharf_ecosystem::pypi::{Implementation, Tags, Version, marker_environment, p
 use wharf_project::{PackageSet, Prereleases, ResolutionMode};
 
 use super::{
-    Asked, Cutoff, PackageSource, Preferences, Problem, Resolution, ResolveError, TargetEnvironment, Upgrade, resolve,
+    Asked, Cutoff, PackageSource, Preferences, Problem, Resolution, ResolveError, TargetEnvironment, Upgrade,
+    resolve,
 };
 use universe::{Delays, Universe};
 
@@ -100,12 +101,24 @@ impl Scenario {
                     });
                 }
                 "prereleases" => {
-                    problem.prereleases = if rest == "allow" { Prereleases::Allow } else { Prereleases::Disallow };
+                    problem.prereleases = if rest == "allow" {
+                        Prereleases::Allow
+                    } else {
+                        Prereleases::Disallow
+                    };
                 }
                 "lowest" => problem.resolution = ResolutionMode::Lowest,
                 "lowest-direct" => problem.resolution = ResolutionMode::LowestDirect,
-                "only-binary" => problem.only_binary = PackageSet::All { except: Default::default() },
-                "no-binary" => problem.no_binary = PackageSet::All { except: Default::default() },
+                "only-binary" => {
+                    problem.only_binary = PackageSet::All {
+                        except: Default::default(),
+                    }
+                }
+                "no-binary" => {
+                    problem.no_binary = PackageSet::All {
+                        except: Default::default(),
+                    }
+                }
                 "direct" => {}
                 other => panic!("unknown rule {other}"),
             }
@@ -129,7 +142,10 @@ fn asked(text: &str, file: &str, line: u32) -> Asked {
     };
     Asked {
         index,
-        ..Asked::new(parse_requirement(requirement).unwrap(), Origin::file(Path::new(file), line, 1))
+        ..Asked::new(
+            parse_requirement(requirement).unwrap(),
+            Origin::file(Path::new(file), line, 1),
+        )
     }
 }
 
@@ -152,7 +168,12 @@ fn run(problem: Problem, universe: Universe) -> Result<Resolution, ResolveError>
         .build()
         .unwrap();
     let source: Arc<dyn PackageSource> = Arc::new(universe);
-    runtime.block_on(resolve(Arc::new(problem), source, NullSink::shared(), Arc::new(AtomicBool::new(false))))
+    runtime.block_on(resolve(
+        Arc::new(problem),
+        source,
+        NullSink::shared(),
+        Arc::new(AtomicBool::new(false)),
+    ))
 }
 
 fn printed(outcome: &Result<Resolution, ResolveError>) -> String {
@@ -221,7 +242,10 @@ fn scenarios_come_out_as_written() {
             std::fs::write(&file, format!("{head}@EXPECT\n{found}\n")).unwrap();
         } else {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            wrong.push(format!("== {name}\n-- expected\n{}\n-- found\n{found}", scenario.expect));
+            wrong.push(format!(
+                "== {name}\n-- expected\n{}\n-- found\n{found}",
+                scenario.expect
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -233,7 +257,12 @@ fn the_order_of_answers_changes_nothing() {
         let scenario = Scenario::parse(&std::fs::read_to_string(&file).unwrap());
         for seed in [1, 7] {
             let found = printed(&run(scenario.problem(), scenario.universe(Delays::Random(seed))));
-            assert_eq!(found, scenario.expect, "{}, answers shuffled by {seed}", file.display());
+            assert_eq!(
+                found,
+                scenario.expect,
+                "{}, answers shuffled by {seed}",
+                file.display()
+            );
         }
     }
 }
@@ -245,7 +274,10 @@ fn a_time_limit_says_what_was_going_on() {
     problem.time_limit = Duration::from_millis(150);
     let error = run(problem, scenario.universe(Delays::Never("b"))).unwrap_err();
     assert_eq!(error.code(), "resolve/out-of-time");
-    assert_eq!(error.to_string(), "no resolution within 0 s; Wharf was waiting for the versions of b");
+    assert_eq!(
+        error.to_string(),
+        "no resolution within 0 s; Wharf was waiting for the versions of b"
+    );
 }
 
 #[test]
@@ -259,7 +291,12 @@ fn cancelling_ends_the_search() {
     let source: Arc<dyn PackageSource> = Arc::new(scenario.universe(Delays::Never("a")));
     let cancel = Arc::new(AtomicBool::new(false));
     let outcome = runtime.block_on(async {
-        let resolving = resolve(Arc::new(scenario.problem()), source, NullSink::shared(), Arc::clone(&cancel));
+        let resolving = resolve(
+            Arc::new(scenario.problem()),
+            source,
+            NullSink::shared(),
+            Arc::clone(&cancel),
+        );
         let cancelling = async {
             tokio::time::sleep(Duration::from_millis(60)).await;
             cancel.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -276,11 +313,28 @@ fn edges_carry_extras_and_markers() {
          core 1\nfast 2\nold 1\n@ASK\nweb[speed]\n@EXPECT\n",
     );
     let resolution = run(scenario.problem(), scenario.universe(Delays::None)).unwrap();
-    let web = resolution.packages.iter().find(|package| package.name.as_str() == "web").unwrap();
+    let web = resolution
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == "web")
+        .unwrap();
     let edges: Vec<String> = web
         .dependencies
         .iter()
-        .map(|edge| format!("{} {:?} {:?}", edge.name, edge.when_extra.as_ref().map(ToString::to_string), edge.marker))
+        .map(|edge| {
+            format!(
+                "{} {:?} {:?}",
+                edge.name,
+                edge.when_extra.as_ref().map(ToString::to_string),
+                edge.marker
+            )
+        })
         .collect();
-    assert_eq!(edges, ["core None None", "fast Some(\"speed\") Some(\"python_full_version >= '3.8'\")"]);
+    assert_eq!(
+        edges,
+        [
+            "core None None",
+            "fast Some(\"speed\") Some(\"python_full_version >= '3.8'\")"
+        ]
+    );
 }

@@ -14,7 +14,12 @@ use super::{Line, asked, written};
 const LINES: usize = 40;
 
 /// Tells a contradiction.
-pub(super) fn tell(encoding: &Encoding, problem: &Problem, conflict: &Conflict, kinds: &[RootKind]) -> Vec<Line> {
+pub(super) fn tell(
+    encoding: &Encoding,
+    problem: &Problem,
+    conflict: &Conflict,
+    kinds: &[RootKind],
+) -> Vec<Line> {
     let mut teller = Teller {
         encoding,
         problem,
@@ -47,7 +52,9 @@ pub(super) fn reasons(encoding: &Encoding, conflict: &Conflict) -> BTreeSet<Unfi
                 Fate::Unusable(reason) => {
                     found.insert(encoding.reason(*reason));
                 }
-                Fate::Needs(branches) => branches.iter().for_each(|branch| collect(encoding, branch, found)),
+                Fate::Needs(branches) => branches
+                    .iter()
+                    .for_each(|branch| collect(encoding, branch, found)),
                 Fate::Clashes | Fate::Forbidden(_) | Fate::Told => {}
             }
         }
@@ -105,7 +112,11 @@ impl Teller<'_> {
         for group in &branch.groups {
             if let Fate::Needs(branches) = &group.fate {
                 let name = self.encoding.node_of_id(group.node).name;
-                let verb = if group.candidates.len() == 1 { "needs" } else { "need" };
+                let verb = if group.candidates.len() == 1 {
+                    "needs"
+                } else {
+                    "need"
+                };
                 let author = Author::Package(format!("{name} {} {verb}", self.versions(group)));
                 for branch in branches {
                     self.note_limits(branch, &author);
@@ -134,7 +145,10 @@ impl Teller<'_> {
             return;
         }
         // A root that only limits what others need is told where it bites.
-        let only_limits = branch.groups.iter().all(|group| matches!(group.fate, Fate::Clashes | Fate::Forbidden(_)));
+        let only_limits = branch
+            .groups
+            .iter()
+            .all(|group| matches!(group.fate, Fate::Clashes | Fate::Forbidden(_)));
         if only_limits && self.bites_elsewhere(branch) {
             return;
         }
@@ -145,7 +159,9 @@ impl Teller<'_> {
     fn bites_elsewhere(&self, branch: &Branch) -> bool {
         let (node, _) = self.encoding.spec_of(branch.set);
         self.limits.iter().any(|limit| {
-            limit.set != branch.set && limit.node.name == node.name && matches!(limit.author, Author::Package(_))
+            limit.set != branch.set
+                && limit.node.name == node.name
+                && matches!(limit.author, Author::Package(_))
         })
     }
 
@@ -154,7 +170,10 @@ impl Teller<'_> {
         let (node, spec) = self.encoding.spec_of(set);
         let directs = self.encoding.scope.directs(&node.name);
         if let Some((reference, direct)) = directs.first() {
-            return format!("{} is taken from {reference}, which is {}", node.name, direct.dist.version);
+            return format!(
+                "{} is taken from {reference}, which is {}",
+                node.name, direct.dist.version
+            );
         }
         let Some(listing) = self.encoding.listing_of(&node.name) else {
             return String::from("nothing is known about it");
@@ -165,13 +184,17 @@ impl Teller<'_> {
         if matches!(spec, Spec::Direct(_)) {
             return String::from("its direct reference was not followed");
         }
-        let (Some(newest), Some(oldest)) = (listing.versions.iter().max(), listing.versions.iter().min()) else {
+        let (Some(newest), Some(oldest)) = (listing.versions.iter().max(), listing.versions.iter().min())
+        else {
             return String::from("there are no versions");
         };
         if newest == oldest {
             return format!("there is no such version; the only one is {newest}");
         }
-        format!("there is no such version; there are {} from {oldest} to {newest}", listing.versions.len())
+        format!(
+            "there is no such version; there are {} from {oldest} to {newest}",
+            listing.versions.len()
+        )
     }
 
     fn groups(&mut self, depth: usize, subject: &str, branch: &Branch) {
@@ -197,7 +220,10 @@ impl Teller<'_> {
                 }
                 Told::Again => self.say(depth, format!("{subject}: {versions}: as above")),
                 Told::NeedsClashing { name, specs, by } => {
-                    self.say(depth, format!("{subject}: {versions} need {name} {specs}, excluded by {by}"));
+                    self.say(
+                        depth,
+                        format!("{subject}: {versions} need {name} {specs}, excluded by {by}"),
+                    );
                 }
                 Told::Needs(branches) => {
                     for needed in branches {
@@ -216,7 +242,10 @@ impl Teller<'_> {
                             let why = self.nothing(needed.set);
                             self.say(depth, format!("{subject}: {versions} {verb} {what}: {why}"));
                         } else if let Some(by) = self.simply_excluded(&needed) {
-                            self.say(depth, format!("{subject}: {versions} {verb} {what}, excluded by {by}"));
+                            self.say(
+                                depth,
+                                format!("{subject}: {versions} {verb} {what}, excluded by {by}"),
+                            );
                         } else {
                             self.say(depth, format!("{subject}: {versions} {verb} {what}, of which"));
                             self.groups(depth + 1, &what, &needed);
@@ -256,7 +285,10 @@ impl Teller<'_> {
 
     /// The rule, when all candidates of a branch only fall to rules about the same package.
     fn simply_excluded(&self, branch: &Branch) -> Option<String> {
-        let all_clash = branch.groups.iter().all(|group| matches!(group.fate, Fate::Clashes));
+        let all_clash = branch
+            .groups
+            .iter()
+            .all(|group| matches!(group.fate, Fate::Clashes));
         if all_clash {
             return Some(self.excluded_by(&branch.groups, branch.set));
         }
@@ -345,7 +377,10 @@ impl Teller<'_> {
         let mut merged: Vec<(Key, Vec<&Group>)> = Vec::new();
         for group in groups {
             let key = self.key(group);
-            match merged.iter_mut().find(|(known, _)| *known == key && key != Key::Alone) {
+            match merged
+                .iter_mut()
+                .find(|(known, _)| *known == key && key != Key::Alone)
+            {
                 Some((_, all)) => all.push(group),
                 None => merged.push((key, vec![group])),
             }
@@ -353,7 +388,10 @@ impl Teller<'_> {
         merged
             .into_iter()
             .map(|(key, groups)| {
-                let candidates: Vec<u32> = groups.iter().flat_map(|group| group.candidates.iter().copied()).collect();
+                let candidates: Vec<u32> = groups
+                    .iter()
+                    .flat_map(|group| group.candidates.iter().copied())
+                    .collect();
                 let kind = match (&groups[0].fate, key) {
                     (Fate::Unusable(_), _) => Told::Unusable(self.reasons_text(&groups)),
                     (Fate::Clashes, _) => Told::Clashes,
@@ -395,7 +433,11 @@ impl Teller<'_> {
             Fate::Told => Key::Told,
             Fate::Forbidden(set) => Key::Forbidden(*set),
             Fate::Needs(branches) => match &branches[..] {
-                [branch] if !branch.groups.is_empty() && !self.is_own_base(branch) && self.simply_excluded(branch).is_some() => {
+                [branch]
+                    if !branch.groups.is_empty()
+                        && !self.is_own_base(branch)
+                        && self.simply_excluded(branch).is_some() =>
+                {
                     let (node, _) = self.encoding.spec_of(branch.set);
                     Key::Clashing(self.describe(&node, &Spec::Any))
                 }
@@ -458,7 +500,10 @@ impl Teller<'_> {
         let texts = ranges
             .into_iter()
             .map(|(first, last)| {
-                let (newest, oldest) = (self.encoding.version(&name, first), self.encoding.version(&name, last));
+                let (newest, oldest) = (
+                    self.encoding.version(&name, first),
+                    self.encoding.version(&name, last),
+                );
                 if first == last {
                     newest.to_string()
                 } else if newest > oldest {
@@ -481,7 +526,12 @@ struct Merged {
 
 impl Merged {
     fn all_of(&self, branch: &Branch) -> bool {
-        self.count == branch.groups.iter().map(|group| group.candidates.len()).sum::<usize>()
+        self.count
+            == branch
+                .groups
+                .iter()
+                .map(|group| group.candidates.len())
+                .sum::<usize>()
     }
 }
 

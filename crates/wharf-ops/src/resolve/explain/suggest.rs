@@ -48,7 +48,10 @@ pub(super) fn suggest(
         }
         found.extend(trial.without(kind));
     }
-    if reasons.iter().any(|reason| matches!(reason, Unfit::Python { .. } | Unfit::Platform { .. })) {
+    if reasons
+        .iter()
+        .any(|reason| matches!(reason, Unfit::Python { .. } | Unfit::Platform { .. }))
+    {
         found.extend(trial.with_other_python());
     }
     found.truncate(ENOUGH);
@@ -82,7 +85,9 @@ impl Trial<'_> {
                 });
             }
         }
-        let too_new = reasons.iter().any(|reason| matches!(reason, Unfit::TooNew { .. }));
+        let too_new = reasons
+            .iter()
+            .any(|reason| matches!(reason, Unfit::TooNew { .. }));
         if let (true, Some(cutoff)) = (too_new, &problem.cutoff) {
             let mut changed = (**problem).clone();
             changed.cutoff = None;
@@ -108,7 +113,11 @@ impl Trial<'_> {
             changed.overrides.remove(index);
             if self.solve(changed).is_some() {
                 found.push(Suggestion {
-                    text: format!("without the override `{}` ({}) it can be solved", written(asked), asked.origin),
+                    text: format!(
+                        "without the override `{}` ({}) it can be solved",
+                        written(asked),
+                        asked.origin
+                    ),
                     kind: "override",
                 });
             }
@@ -159,14 +168,25 @@ impl Trial<'_> {
             .map(|chosen| chosen.dist.version.to_string());
         let (text, kind) = match (kind, version) {
             (RootKind::Root(_), Some(version)) => (
-                format!("change `{}` ({}) to admit {version}", written(asked), asked.origin),
+                format!(
+                    "change `{}` ({}) to admit {version}",
+                    written(asked),
+                    asked.origin
+                ),
                 "relax",
             ),
             (RootKind::Constraint(_), Some(version)) => (
-                format!("without the constraint `{}` ({}) it would be {name} {version}", written(asked), asked.origin),
+                format!(
+                    "without the constraint `{}` ({}) it would be {name} {version}",
+                    written(asked),
+                    asked.origin
+                ),
                 "constraint",
             ),
-            (_, None) => (format!("leave `{}` ({}) out", written(asked), asked.origin), "relax"),
+            (_, None) => (
+                format!("leave `{}` ({}) out", written(asked), asked.origin),
+                "relax",
+            ),
         };
         Some(Suggestion { text, kind })
     }

@@ -61,7 +61,12 @@ impl Universe {
                     requirements: self::requirements(requirements),
                 };
                 let name = PackageName::pypi(words[0]).unwrap();
-                (name, words[1].to_owned(), words[2].parse().unwrap(), Arc::new(needs))
+                (
+                    name,
+                    words[1].to_owned(),
+                    words[2].parse().unwrap(),
+                    Arc::new(needs),
+                )
             })
             .collect();
         Self {
@@ -82,7 +87,8 @@ impl Universe {
         match self.delays {
             Delays::None => {}
             Delays::Random(seed) => {
-                let mut dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.asked.fetch_add(1, Ordering::Relaxed);
+                let mut dice =
+                    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.asked.fetch_add(1, Ordering::Relaxed);
                 dice ^= dice >> 29;
                 dice = dice.wrapping_mul(0xbf58_476d_1ce4_e5b9);
                 tokio::time::sleep(Duration::from_micros((dice >> 20) % 3000)).await;
@@ -126,7 +132,11 @@ fn release(line: &str) -> (PackageName, Release) {
         .iter()
         .map(|tag| {
             let stem = format!("{}-{version}", name.as_str().replace('-', "_"));
-            let filename = if tag == "sdist" { format!("{stem}.tar.gz") } else { format!("{stem}-{tag}") };
+            let filename = if tag == "sdist" {
+                format!("{stem}.tar.gz")
+            } else {
+                format!("{stem}-{tag}")
+            };
             Arc::new(File {
                 url: WebUrl::parse(&format!("https://example.org/files/{filename}")).unwrap(),
                 dist: DistName::parse(&filename, &name).unwrap(),
@@ -146,7 +156,14 @@ fn release(line: &str) -> (PackageName, Release) {
             requirements: self::requirements(requirements),
         })
     });
-    (name, Release { version, files, needs })
+    (
+        name,
+        Release {
+            version,
+            files,
+            needs,
+        },
+    )
 }
 
 fn requirements(text: &str) -> Vec<Requirement> {
@@ -188,9 +205,12 @@ impl Needs for MemoryNeeds {
 
     fn provides(&self, extra: &ExtraName) -> bool {
         let named = format!("extra == '{extra}'");
-        self.requirements
-            .iter()
-            .any(|requirement| requirement.marker.contents().is_some_and(|marker| marker.to_string().contains(&named)))
+        self.requirements.iter().any(|requirement| {
+            requirement
+                .marker
+                .contents()
+                .is_some_and(|marker| marker.to_string().contains(&named))
+        })
     }
 }
 
@@ -229,7 +249,11 @@ impl PackageSource for Universe {
         .boxed()
     }
 
-    fn direct<'a>(&'a self, name: &'a PackageName, reference: &'a Reference) -> BoxFuture<'a, Result<Direct, SourceError>> {
+    fn direct<'a>(
+        &'a self,
+        name: &'a PackageName,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Direct, SourceError>> {
         async move {
             self.delay(name).await;
             let text = reference.to_string();

@@ -1,0 +1,221 @@
+//! Environments for building source distributions: resolved and installed like any other, thrown away after use.
+//! Invariant: a build environment holds what the build asks for and what that needs, nothing of the project's.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use wharf_core::{Explain, Fault, Origin, Sinks};
+use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
+use wharf_install::python::Interpreter;
+use wharf_install::{Compile, Durability, Environment, Foreign, Package, SystemSite, Wanted};
+use wharf_project::{Prereleases, Project, ResolutionMode};
+use wharf_store::{LinkMode, Stage, Store};
+use wharf_sys::Governor;
+
+use crate::cancel::Cancel;
+use crate::error::OpsError;
+use crate::index_source::IndexSource;
+use crate::lock;
+use crate::resolve::{self, Asked, Cutoff, Problem, Resolution, TargetEnvironment, Upgrade};
+use crate::session::{Session, host_target};
+
+/// How long the search for a build's requirements may take.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// Makes build environments; two builds with the same requirements share one.
+pub(crate) struct EnvironmentBuilder {
+    store: Arc<Store>,
+    governor: Arc<Governor>,
+    sinks: Sinks,
+    cancel: Cancel,
+    interpreter: Interpreter,
+    target: TargetEnvironment,
+    cutoff: Option<Cutoff>,
+    made: Mutex<Vec<(Vec<Package>, Arc<Made>)>>,
+}
+
+/// An environment that stands as long as somebody holds it.
+struct Made {
+    environment: Environment,
+    python: PathBuf,
+    scripts: PathBuf,
+    _stage: Stage,
+}
+
+/// What kept a build environment from being made, shared by all that waited for it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Shared(Arc<OpsError>);
+
+impl Explain for Shared {
+    fn code(&self) -> &'static str {
+        self.0.code()
+    }
+
+    fn fault(&self) -> Fault {
+        self.0.fault()
+    }
+
+    fn hints(&self) -> Vec<String> {
+        self.0.hints()
+    }
+}
+
+impl EnvironmentBuilder {
+    /// A builder for one interpreter. The project's cutoff holds for what builds need too.
+    pub(crate) fn new(
+        session: &Session,
+        project: &Project,
+        interpreter: &Interpreter,
+    ) -> Result<Self, OpsError> {
+        let host = host_target(interpreter)?;
+        Ok(Self {
+            store: Arc::clone(session.store()?),
+            governor: Arc::clone(session.governor()),
+            sinks: Arc::clone(session.sinks()),
+            cancel: session.cancel().clone(),
+            interpreter: interpreter.clone(),
+            target: lock::target_environment(host, &host, interpreter)?,
+            cutoff: lock::cutoff(project),
+            made: Mutex::default(),
+        })
+    }
+
+    async fn make(&self, request: EnvironmentRequest) -> Result<Arc<Made>, OpsError> {
+        let resolution = self.resolve(&request).await?;
+        let packages = self.fetch(&request.index, &resolution).await?;
+        if let Some(made) = self.known(&packages) {
+            return Ok(made);
+        }
+        let made = Arc::new(self.install(packages.clone()).await?);
+        self.all().push((packages, Arc::clone(&made)));
+        Ok(made)
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<(Vec<Package>, Arc<Made>)>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, packages: &[Package]) -> Option<Arc<Made>> {
+        self.all()
+            .iter()
+            .find(|(known, _)| known == packages)
+            .map(|(_, made)| Arc::clone(made))
+    }
+
+    async fn resolve(&self, request: &EnvironmentRequest) -> Result<Resolution, OpsError> {
+        let origin = Origin::label(&format!("the build requirements of {}", request.label));
+        let roots = request
+            .requires
+            .iter()
+            .map(|requirement| Asked::new(requirement.clone(), origin.clone()));
+        let problem = Problem {
+            roots: roots.collect(),
+            constraints: Vec::new(),
+            overrides: Vec::new(),
+            targets: vec![self.target.clone()],
+            preferences: resolve::Preferences::default(),
+            upgrade: Upgrade::None,
+            cutoff: self.cutoff.clone(),
+            prereleases: Prereleases::default(),
+            resolution: ResolutionMode::default(),
+            no_binary: wharf_project::PackageSet::None,
+            only_binary: wharf_project::PackageSet::None,
+            time_limit: TIME_LIMIT,
+        };
+        let source = Arc::new(IndexSource::new(request.index.clone()));
+        let quiet = wharf_core::NullSink::shared();
+        Ok(resolve::resolve(Arc::new(problem), source, quiet, self.cancel.flag()).await?)
+    }
+
+    async fn fetch(&self, index: &PypiIndex, resolution: &Resolution) -> Result<Vec<Package>, OpsError> {
+        let fetches = resolution.packages.iter().map(async |package| {
+            let dist = wharf_index::Dist {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                source: package.source.clone(),
+                file: package.files.first().map(|resolved| Arc::clone(&resolved.file)),
+            };
+            let tree = index.fetch(&dist).await?;
+            let (name, version) = (package.name.clone(), package.version.to_string());
+            Ok::<_, OpsError>(Package {
+                name,
+                version,
+                tree,
+                direct_url: None,
+                requested: false,
+            })
+        });
+        futures::future::try_join_all(fetches).await
+    }
+
+    async fn install(&self, packages: Vec<Package>) -> Result<Made, OpsError> {
+        let stage = self.store.stage()?;
+        let environment = Environment::with_state(&stage.path().join("env"), &stage.path().join("state"));
+        let wanted = Wanted {
+            python: self.interpreter.clone(),
+            packages,
+            prompt: "build".to_owned(),
+            compile: Compile::No,
+            link: LinkMode::Auto,
+            system_site: SystemSite::Hidden,
+            label: "a build environment".to_owned(),
+            foreign: Foreign::Refuse,
+            durability: Durability::Process,
+        };
+        let plan = environment.plan(&wanted)?;
+        let (store, governor, sinks) = (
+            Arc::clone(&self.store),
+            Arc::clone(&self.governor),
+            Arc::clone(&self.sinks),
+        );
+        let (standing, cancel) = (environment.clone(), self.cancel.flag());
+        wharf_sys::run_blocking(move || standing.apply(&plan, &wanted, &store, &governor, &sinks, &cancel))
+            .await?;
+        let scripts = environment
+            .scripts()?
+            .unwrap_or_else(|| environment.root().join("bin"));
+        Ok(Made {
+            python: scripts.join("python"),
+            scripts,
+            environment,
+            _stage: stage,
+        })
+    }
+}
+
+impl Builder for EnvironmentBuilder {
+    fn identity(&self) -> String {
+        let Interpreter {
+            implementation,
+            version,
+            platform,
+            base_executable,
+            ..
+        } = &self.interpreter;
+        format!(
+            "{implementation} {version} {platform} {}",
+            base_executable.display()
+        )
+    }
+
+    fn environment<'a>(
+        &'a self,
+        request: EnvironmentRequest,
+    ) -> BoxFuture<'a, Result<BuildEnvironment, Cause>> {
+        Box::pin(async move {
+            let made = self
+                .make(request)
+                .await
+                .map_err(|error| Arc::new(Shared(Arc::new(error))) as Cause)?;
+            tracing::debug!(root = %made.environment.root().display(), "build environment");
+            Ok(BuildEnvironment {
+                python: made.python.clone(),
+                path_dirs: vec![made.scripts.clone()],
+                guard: Some(Box::new(made)),
+            })
+        })
+    }
+}

@@ -1,0 +1,474 @@
+//! Commands that only look: `tree`, `why`, `list` at the lock; `outdated`, `info` at the index too.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures::stream::{self, StreamExt};
+use wharf_core::{PackageName, PackageUrl, Source};
+use wharf_ecosystem::pypi::Version;
+use wharf_index::Suits;
+use wharf_index::info::Prereleases;
+use wharf_project::{InstallItem, Lock, LockedPackage, LockedRoot, Project};
+
+use crate::error::OpsError;
+use crate::lock;
+use crate::names;
+use crate::python;
+use crate::report::{
+    InfoReport, ListEntry, ListReport, OutdatedEntry, OutdatedReport, TreeNode, TreeReport, VersionEntry,
+    WhyPath, WhyReport, WhyStep,
+};
+use crate::request::Selecting;
+use crate::select;
+use crate::session::{Session, host_target};
+use crate::sync::{self, Choice};
+
+/// How many packages are looked up at once.
+const LOOKUPS: usize = 32;
+
+/// Which way edges are followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// To what a package needs.
+    #[default]
+    Dependencies,
+    /// To what needs it.
+    Dependents,
+}
+
+/// What a tree is asked.
+#[derive(Clone, Debug, Default)]
+pub struct TreeRequest {
+    /// How deep it goes.
+    pub depth: Option<usize>,
+    /// Where it starts; the manifest's own requirements otherwise.
+    pub package: Option<String>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Which part of the lock it shows.
+    pub selecting: Selecting,
+}
+
+/// What a list is asked.
+#[derive(Clone, Debug, Default)]
+pub struct ListRequest {
+    /// Whether the interpreters are listed too.
+    pub why_python: bool,
+    /// Which part of the lock it shows.
+    pub selecting: Selecting,
+}
+
+/// The project with its lock, which must be there.
+struct Locked {
+    project: Project,
+    lock: Lock,
+}
+
+impl Locked {
+    fn read(session: &Session) -> Result<Self, OpsError> {
+        let project = session.project(&Vec::new())?;
+        let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
+            path: project.lock_path(),
+        })?;
+        Ok(Self { project, lock })
+    }
+
+    fn items(&self, choice: &Choice<'_>, selecting: &Selecting) -> Result<Vec<InstallItem<'_>>, OpsError> {
+        let markers = choice.interpreter.marker_environment()?;
+        Ok(self
+            .lock
+            .install_set(&choice.target.target, &select::selection(selecting), &markers)?)
+    }
+
+    fn package(&self, name: &PackageName) -> Result<&LockedPackage, OpsError> {
+        self.lock
+            .packages
+            .iter()
+            .find(|package| package.name == *name)
+            .ok_or_else(|| OpsError::NotLocked {
+                name: name.clone(),
+                near: nearest(name, self.lock.packages.iter().map(|package| &package.name)),
+            })
+    }
+}
+
+/// The locked name that is spelt most alike, if any is alike at all.
+fn nearest<'a>(name: &PackageName, known: impl Iterator<Item = &'a PackageName>) -> Option<PackageName> {
+    let scored = known.map(|other| (strsim::jaro_winkler(name.as_str(), other.as_str()), other));
+    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(score, _)| *score > 0.85)
+        .map(|(_, name)| name.clone())
+}
+
+/// The edges of what is selected, by name.
+struct Graph<'l> {
+    nodes: BTreeMap<&'l PackageName, Node<'l>>,
+}
+
+struct Node<'l> {
+    package: &'l LockedPackage,
+    extras: BTreeSet<&'l str>,
+    needs: Vec<&'l PackageName>,
+}
+
+impl<'l> Graph<'l> {
+    fn new(items: &[InstallItem<'l>]) -> Self {
+        let names: BTreeSet<&PackageName> = items.iter().map(|item| &item.package.name).collect();
+        let nodes = items.iter().map(|item| {
+            let wanted =
+                |extra: &Option<String>| extra.as_deref().is_none_or(|extra| item.extras.contains(extra));
+            let edges = item
+                .package
+                .dependencies
+                .iter()
+                .filter(|edge| wanted(&edge.when_extra));
+            let mut needs: Vec<&PackageName> = edges
+                .map(|edge| &edge.name)
+                .filter(|name| names.contains(name))
+                .collect();
+            needs.sort();
+            needs.dedup();
+            let node = Node {
+                package: item.package,
+                extras: item.extras.clone(),
+                needs,
+            };
+            (&item.package.name, node)
+        });
+        Self {
+            nodes: nodes.collect(),
+        }
+    }
+
+    fn inverted(mut self) -> Self {
+        let mut back: BTreeMap<&PackageName, Vec<&PackageName>> = BTreeMap::new();
+        for (name, node) in &self.nodes {
+            for needed in &node.needs {
+                back.entry(needed).or_default().push(name);
+            }
+        }
+        for (name, node) in &mut self.nodes {
+            node.needs = back.remove(*name).unwrap_or_default();
+        }
+        self
+    }
+
+    fn tree(
+        &self,
+        name: &'l PackageName,
+        depth: Option<usize>,
+        seen: &mut BTreeSet<&'l PackageName>,
+    ) -> TreeNode {
+        let node = &self.nodes[name];
+        let first = seen.insert(name);
+        let open = first && depth != Some(0);
+        let deeper = depth.map(|depth| depth.saturating_sub(1));
+        TreeNode {
+            package: names::short(name),
+            version: node.package.version.clone(),
+            extras: node.extras.iter().map(ToString::to_string).collect(),
+            repeated: !first && !node.needs.is_empty(),
+            children: if open {
+                node.needs
+                    .iter()
+                    .map(|need| self.tree(need, deeper, seen))
+                    .collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+/// The locked packages as a tree.
+///
+/// # Errors
+/// Where there is no lock, or the named package is not in it.
+pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsError> {
+    let locked = Locked::read(session)?;
+    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
+    let items = locked.items(&choice, &request.selecting)?;
+    let graph = match request.direction {
+        Direction::Dependencies => Graph::new(&items),
+        Direction::Dependents => Graph::new(&items).inverted(),
+    };
+    let roots: Vec<&PackageName> = match &request.package {
+        Some(text) => vec![&locked.package(&names::package(text)?)?.name],
+        None => items
+            .iter()
+            .filter(|item| item.requested)
+            .map(|item| &item.package.name)
+            .collect(),
+    };
+    let mut seen = BTreeSet::new();
+    let present = roots.into_iter().filter(|name| graph.nodes.contains_key(name));
+    let roots = present
+        .map(|name| graph.tree(name, request.depth, &mut seen))
+        .collect();
+    Ok(TreeReport {
+        target: choice.target.target.to_string(),
+        roots,
+    })
+}
+
+/// Why a package is locked: the shortest way to it from each requirement of the manifest that leads there.
+///
+/// # Errors
+/// Where there is no lock, or the package is not in it.
+pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
+    let locked = Locked::read(session)?;
+    let name = names::package(text)?;
+    locked.package(&name)?;
+    let roots = locked.project.roots.iter();
+    let mut paths: Vec<WhyPath> = roots
+        .filter_map(|root| {
+            let steps = shortest(&locked.lock, &LockedRoot::of(root), &name)?;
+            let group = root.group.to_string();
+            Some(WhyPath {
+                requirement: root.to_string(),
+                origin: root.origin.to_string(),
+                group: if group == "main" { String::new() } else { group },
+                steps,
+            })
+        })
+        .collect();
+    paths.sort_by_key(|path| path.steps.len());
+    let versions = locked.lock.packages.iter().filter(|package| package.name == name);
+    Ok(WhyReport {
+        package: names::short(&name),
+        versions: versions.map(|package| package.version.clone()).collect(),
+        paths,
+    })
+}
+
+/// Breadth first along the edges; an edge that hangs on an extra is followed only if the extra is asked for on the way.
+fn shortest(lock: &Lock, root: &LockedRoot, wanted: &PackageName) -> Option<Vec<WhyStep>> {
+    let find = |name: &PackageName| lock.packages.iter().find(|package| package.name == *name);
+    type State<'l> = (&'l PackageName, BTreeSet<&'l str>);
+    let start: State<'_> = (
+        &find(&root.name)?.name,
+        root.extras.iter().map(String::as_str).collect(),
+    );
+    let mut queue = VecDeque::from([start.clone()]);
+    let mut parents: BTreeMap<State<'_>, Option<State<'_>>> = BTreeMap::from([(start, None)]);
+    while let Some(state) = queue.pop_front() {
+        let package = find(state.0)?;
+        if package.name == *wanted {
+            return Some(way(lock, &parents, state));
+        }
+        for edge in &package.dependencies {
+            if edge
+                .when_extra
+                .as_deref()
+                .is_some_and(|extra| !state.1.contains(extra))
+            {
+                continue;
+            }
+            let next: State<'_> = (&edge.name, edge.extras.iter().map(String::as_str).collect());
+            if !parents.contains_key(&next) {
+                parents.insert(next.clone(), Some(state.clone()));
+                queue.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+fn way<'l>(
+    lock: &Lock,
+    parents: &BTreeMap<(&'l PackageName, BTreeSet<&'l str>), Option<(&'l PackageName, BTreeSet<&'l str>)>>,
+    end: (&'l PackageName, BTreeSet<&'l str>),
+) -> Vec<WhyStep> {
+    let mut steps = Vec::new();
+    let mut next = Some(end);
+    while let Some(state) = next {
+        let versions = lock.packages.iter().filter(|package| package.name == *state.0);
+        let versions: Vec<&str> = versions.map(|package| package.version.as_str()).collect();
+        steps.push(WhyStep {
+            package: names::short(state.0),
+            version: versions.join(", "),
+        });
+        next = parents.get(&state).cloned().flatten();
+    }
+    steps.reverse();
+    steps
+}
+
+/// The locked packages of this machine.
+///
+/// # Errors
+/// Where there is no lock or no interpreter for it.
+pub fn list(session: &Session, request: &ListRequest) -> Result<ListReport, OpsError> {
+    let locked = Locked::read(session)?;
+    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
+    let items = locked.items(&choice, &request.selecting)?;
+    let packages = items.iter().map(|item| ListEntry {
+        package: names::short(&item.package.name),
+        version: item.package.version.clone(),
+        purl: PackageUrl::of(&item.package.name, Some(&item.package.version)).to_string(),
+        source: source_words(&item.package.source),
+        direct: item.requested,
+    });
+    let pythons = if request.why_python {
+        choice.considered.iter().map(python::candidate).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(ListReport {
+        target: choice.target.target.to_string(),
+        packages: packages.collect(),
+        pythons,
+    })
+}
+
+/// Where a package comes from, for people.
+fn source_words(source: &Source) -> String {
+    match source {
+        Source::Registry { index } => index.to_string(),
+        Source::FindLinks { location } => location.clone(),
+        Source::Url { url, .. } => url.to_string(),
+        Source::Git { url, commit, .. } => format!("git {url} at {}", commit.get(..12).unwrap_or(commit)),
+        Source::File { path } => path.clone(),
+        Source::Directory { path, editable: true } => format!("{path} (editable)"),
+        Source::Directory {
+            path,
+            editable: false,
+        } => path.clone(),
+    }
+}
+
+/// Looks up every locked package of the index.
+///
+/// # Errors
+/// Where there is no lock, or the index does not answer.
+pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
+    let locked = Locked::read(session)?;
+    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
+    let everything = Selecting {
+        all_extras: true,
+        all_groups: true,
+        ..Selecting::default()
+    };
+    let items = locked.items(&choice, &everything)?;
+    let index = session.index(&locked.project, &choice.interpreter)?;
+    let host = host_target(&choice.interpreter)?;
+    let environment = lock::target_environment(choice.target.target, &host, &choice.interpreter)?;
+    let (tags, python) = (environment.tags, environment.python);
+    let cutoff = lock::cutoff(&locked.project);
+    let indexed: Vec<&InstallItem<'_>> = items
+        .iter()
+        .filter(|item| item.package.source.is_indexed())
+        .collect();
+    let lookups = stream::iter(&indexed).map(async |item| {
+        let releases = index.releases(&item.package.name).await?;
+        let locked: Option<Version> = item.package.version.parse().ok();
+        let on_prerelease = locked.as_ref().is_some_and(Version::any_prerelease);
+        let latest = releases.latest(Suits {
+            tags: &tags,
+            python: &python,
+            cutoff: cutoff.as_ref().map(|cutoff| cutoff.at),
+            prereleases: if on_prerelease {
+                Prereleases::All
+            } else {
+                Prereleases::default()
+            },
+        });
+        let newer = latest.filter(|latest| locked.as_ref().is_some_and(|locked| *latest > locked));
+        Ok::<_, OpsError>(newer.map(|latest| OutdatedEntry {
+            package: names::short(&item.package.name),
+            locked: item.package.version.clone(),
+            latest: latest.to_string(),
+            direct: item.requested,
+        }))
+    });
+    let mut lookups = lookups.buffered(LOOKUPS);
+    let mut outdated = Vec::new();
+    while let Some(entry) = session
+        .cancel()
+        .or(lookups.next())
+        .await
+        .ok_or(OpsError::Interrupted)?
+    {
+        outdated.extend(entry?);
+    }
+    Ok(OutdatedReport {
+        checked: indexed.len(),
+        outdated,
+    })
+}
+
+/// What the index knows about a package.
+///
+/// # Errors
+/// Where the index does not have it or does not answer.
+pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError> {
+    let (bare, version) = match text.split_once("==") {
+        Some((bare, version)) => (bare, Some(version.trim())),
+        None => (text, None),
+    };
+    let name = names::package(bare.trim())?;
+    let project = session.project_or_machine()?;
+    let (interpreter, _) = session.interpreter(&project)?;
+    let host = host_target(&interpreter)?;
+    let environment = lock::target_environment(host, &host, &interpreter)?;
+    let index = session.index(&project, &interpreter)?;
+    let missing = |version: &str| OpsError::NoSuchVersion {
+        name: name.clone(),
+        version: version.to_owned(),
+    };
+    let asked: Option<Version> = match version {
+        Some(text) => Some(text.parse().map_err(|_| missing(text))?),
+        None => None,
+    };
+    let suits = Suits {
+        tags: &environment.tags,
+        python: &environment.python,
+        cutoff: None,
+        prereleases: Prereleases::default(),
+    };
+    let info = index.info(&name, asked.as_ref(), suits);
+    let info = session.cancel().or(info).await.ok_or(OpsError::Interrupted)??;
+    let shown = asked
+        .or_else(|| info.latest.clone())
+        .or_else(|| info.versions.first().map(|one| one.version.clone()));
+    let known = shown.and_then(|version| info.versions.iter().find(|one| one.version == version));
+    let shown = known.ok_or_else(|| missing(version.unwrap_or("that has files")))?;
+    let locked = lock::read(&project)?;
+    let locked = locked
+        .iter()
+        .flat_map(|lock| &lock.packages)
+        .find(|package| package.name == name);
+    let metadata = info.metadata.as_ref();
+    Ok(InfoReport {
+        package: names::short(&name),
+        purl: PackageUrl::of(&name, Some(&shown.version.to_string())).to_string(),
+        version: shown.version.to_string(),
+        locked: locked.map(|package| package.version.clone()),
+        summary: metadata.and_then(|metadata| metadata.summary.clone()),
+        license: metadata.and_then(|metadata| metadata.license.clone()),
+        requires_python: metadata
+            .and_then(|metadata| metadata.requires_python.as_ref().map(ToString::to_string)),
+        requires: metadata.map_or_else(Vec::new, |metadata| {
+            metadata.requires_dist.iter().map(ToString::to_string).collect()
+        }),
+        extras: metadata.map_or_else(Vec::new, |metadata| {
+            metadata.provides_extra.iter().map(ToString::to_string).collect()
+        }),
+        urls: metadata.map_or_else(Vec::new, |metadata| metadata.project_urls.clone()),
+        uploaded: shown.uploaded.map(|instant| instant.to_string()),
+        index: index
+            .releases(&name)
+            .await?
+            .places()
+            .first()
+            .map_or_else(String::new, |place| source_words(&place.source())),
+        versions: info
+            .versions
+            .iter()
+            .map(|version| VersionEntry {
+                version: version.version.to_string(),
+                yanked: version.yanked.clone(),
+                usable: version.usable,
+            })
+            .collect(),
+    })
+}

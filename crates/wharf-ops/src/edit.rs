@@ -1,0 +1,399 @@
+//! `wharf add` and `wharf remove`: the manifest is edited, then locked and synced.
+//! Invariant: where the lock fails, the manifest is what it was.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wharf_core::{Ecosystem, InvalidShortRequirement, PackageName, ShortRequirement};
+use wharf_ecosystem::pypi::{VersionOrUrl, parse_requirement};
+use wharf_project::edit::{self, Addition, Manifest};
+use wharf_project::{Group, Lock, Project};
+
+pub use crate::init::InitRequest;
+
+use crate::error::OpsError;
+use crate::lock::{self, Mode};
+use crate::names;
+use crate::report::EditReport;
+use crate::request::{Installing, Solving, Upgrade};
+use crate::session::Session;
+use crate::sync::{self, SyncRequest};
+
+/// Where requirements go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// What the project needs to run.
+    #[default]
+    Main,
+    /// What its developers need.
+    Dev,
+    /// A group.
+    Group(String),
+    /// An extra of the project.
+    Extra(String),
+}
+
+impl Place {
+    fn group(&self) -> Group {
+        match self {
+            Place::Main => Group::Main,
+            Place::Dev => Group::Dev,
+            Place::Group(name) => Group::Named(name.clone()),
+            Place::Extra(name) => Group::Extra(name.clone()),
+        }
+    }
+}
+
+/// What is written for a requirement that names no version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bounds {
+    /// The locked version as the lower bound.
+    #[default]
+    Lower,
+    /// Nothing.
+    AsWritten,
+}
+
+/// What an addition is asked.
+#[derive(Clone, Debug, Default)]
+pub struct AddRequest {
+    /// Requirements in short form.
+    pub requirements: Vec<String>,
+    /// Development requirements in short form.
+    pub dev: Vec<String>,
+    /// Paths of source trees to be imported in place.
+    pub editable: Vec<String>,
+    /// Where the requirements and source trees go.
+    pub place: Place,
+    /// What is written for those without a version.
+    pub bounds: Bounds,
+    /// Whether the environment follows.
+    pub sync: bool,
+    /// How the solve is steered.
+    pub solving: Solving,
+    /// How the environment is made.
+    pub installing: Installing,
+}
+
+/// What a removal is asked.
+#[derive(Clone, Debug, Default)]
+pub struct RemoveRequest {
+    /// The packages.
+    pub names: Vec<String>,
+    /// Only from here; from everywhere otherwise.
+    pub place: Option<Place>,
+    /// Whether the environment follows.
+    pub sync: bool,
+    /// How the solve is steered.
+    pub solving: Solving,
+    /// How the environment is made.
+    pub installing: Installing,
+}
+
+/// Adds requirements.
+///
+/// # Errors
+/// Where a requirement is malformed or nothing satisfies it; the manifest is then what it was.
+pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, OpsError> {
+    let project = session.project(&Vec::new())?;
+    let additions = additions(request)?;
+    let mut files = Files::default();
+    files.add(&project, &additions)?;
+    let bounds = request.bounds;
+    let then = async |files: &mut Files| {
+        let (project, lock, mut report) = relock(session, &request.solving).await?;
+        let bounded = if bounds == Bounds::Lower {
+            with_bounds(&additions, &lock)
+        } else {
+            additions.clone()
+        };
+        if bounded != additions {
+            files.add(&project, &bounded)?;
+            files.write()?;
+            // The bounds that were just written are what the lock gave: it answers them without another solve.
+            let project = session.project_to_solve(&Vec::new(), &request.solving)?;
+            lock::restate(&project, lock, &mut report)?;
+        }
+        Ok((
+            bounded.iter().map(|addition| addition.text.clone()).collect(),
+            report,
+        ))
+    };
+    files.write()?;
+    let (requirements, lock) = match then(&mut files).await {
+        Ok(done) => done,
+        Err(error) => return Err(files.restore(error)),
+    };
+    let manifest = files.first().unwrap_or(project.manifest_path);
+    let sync = follow(session, request.sync, &request.solving, request.installing).await?;
+    Ok(EditReport {
+        manifest,
+        requirements,
+        lock,
+        sync,
+    })
+}
+
+/// Removes requirements.
+///
+/// # Errors
+/// Where the manifest names none of them, or what remains has no solution; the manifest is then what it was.
+pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditReport, OpsError> {
+    let project = session.project(&Vec::new())?;
+    let wanted = request
+        .names
+        .iter()
+        .map(|name| names::package(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut files = Files::default();
+    let removed = files.remove(
+        &project,
+        &wanted,
+        request.place.as_ref().map(Place::group).as_ref(),
+    )?;
+    if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
+        return Err(OpsError::NotRequired {
+            name: (*missing).clone(),
+            manifest: project.manifest_path,
+        });
+    }
+    files.write()?;
+    let lock = match relock(session, &request.solving).await {
+        Ok((_, _, report)) => report,
+        Err(error) => return Err(files.restore(error)),
+    };
+    let manifest = files.first().unwrap_or(project.manifest_path);
+    let requirements = wanted.iter().map(names::short).collect();
+    let sync = follow(session, request.sync, &request.solving, request.installing).await?;
+    Ok(EditReport {
+        manifest,
+        requirements,
+        lock,
+        sync,
+    })
+}
+
+async fn relock(
+    session: &Session,
+    solving: &Solving,
+) -> Result<(Project, Lock, crate::report::LockReport), OpsError> {
+    let project = session.project_to_solve(&Vec::new(), solving)?;
+    let old = lock::read(&project)?;
+    let (lock, report) = lock::update(session, &project, old, &Upgrade::None, solving, Mode::Write).await?;
+    Ok((project, lock, report))
+}
+
+async fn follow(
+    session: &Session,
+    wanted: bool,
+    solving: &Solving,
+    installing: Installing,
+) -> Result<Option<crate::report::SyncReport>, OpsError> {
+    if !wanted {
+        return Ok(None);
+    }
+    let request = SyncRequest {
+        solving: solving.clone(),
+        installing,
+        ..SyncRequest::default()
+    };
+    sync::sync(session, &request).await.map(Some)
+}
+
+/// The requirements of the command line as additions to a manifest.
+fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
+    let group = request.place.group();
+    let main = request
+        .requirements
+        .iter()
+        .map(|text| addition(text, group.clone()));
+    let dev = request.dev.iter().map(|text| addition(text, Group::Dev));
+    let editable = request.editable.iter().map(|path| {
+        Ok(Addition {
+            text: path.clone(),
+            group: group.clone(),
+            editable: true,
+            index: None,
+        })
+    });
+    main.chain(dev).chain(editable).collect()
+}
+
+fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
+    let cannot = |reason: String, hint: String| OpsError::CannotAdd {
+        text: text.to_owned(),
+        reason,
+        hint,
+    };
+    let short = match ShortRequirement::parse(text) {
+        Ok(short) => short,
+        Err(InvalidShortRequirement::NoEcosystem(_)) => {
+            return Err(cannot(
+                "it does not say which ecosystem it is from".to_owned(),
+                format!("write `pypi:{text}`"),
+            ));
+        }
+        Err(error) => {
+            return Err(cannot(
+                error.to_string(),
+                "write for example `pypi:requests>=2`".to_owned(),
+            ));
+        }
+    };
+    match short.ecosystem {
+        Ecosystem::Pypi => Ok(Addition {
+            text: short.text,
+            group,
+            editable: false,
+            index: None,
+        }),
+        Ecosystem::Npm
+        | Ecosystem::Cargo
+        | Ecosystem::Deb
+        | Ecosystem::Apk
+        | Ecosystem::Rpm
+        | Ecosystem::Alpm => Err(cannot(
+            format!("this version of Wharf installs no {} packages", short.ecosystem),
+            "only `pypi:` works today".to_owned(),
+        )),
+    }
+}
+
+/// The additions that name no version and no place, with what was locked as their lower bound.
+fn with_bounds(additions: &[Addition], lock: &Lock) -> Vec<Addition> {
+    additions
+        .iter()
+        .map(|addition| match bound(addition, lock) {
+            Some(text) => Addition {
+                text,
+                ..addition.clone()
+            },
+            None => addition.clone(),
+        })
+        .collect()
+}
+
+fn bound(addition: &Addition, lock: &Lock) -> Option<String> {
+    if addition.editable {
+        return None;
+    }
+    let mut requirement = parse_requirement(&addition.text).ok()?;
+    let free = match &requirement.version_or_url {
+        None => true,
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.is_empty(),
+        Some(VersionOrUrl::Url(_)) => false,
+    };
+    let name = PackageName::pypi(requirement.name.as_ref()).ok()?;
+    let locked = lock
+        .packages
+        .iter()
+        .filter(|package| package.name == name && package.source.is_indexed());
+    let lowest = locked
+        .filter_map(|package| package.version.parse::<wharf_ecosystem::pypi::Version>().ok())
+        .min()?;
+    // A local version such as `2.0+cpu` cannot stand behind `>=`.
+    let bound = format!(">={}", lowest.without_local()).parse().ok()?;
+    free.then(|| {
+        requirement.version_or_url = Some(VersionOrUrl::VersionSpecifier(bound));
+        requirement.to_string()
+    })
+}
+
+/// Edited files with what they said before.
+#[derive(Default)]
+struct Files {
+    /// What stood there; `None` for a file that did not exist.
+    before: BTreeMap<PathBuf, Option<String>>,
+    after: BTreeMap<PathBuf, String>,
+}
+
+impl Files {
+    fn first(&self) -> Option<PathBuf> {
+        self.after.keys().next().cloned()
+    }
+
+    /// The text of a file as edited so far.
+    fn text(&mut self, path: &Path) -> Result<String, OpsError> {
+        if let Some(text) = self.after.get(path) {
+            return Ok(text.clone());
+        }
+        let before = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(OpsError::io("read", path)(error)),
+        };
+        self.before
+            .entry(path.to_owned())
+            .or_insert_with(|| before.clone());
+        Ok(before.unwrap_or_default())
+    }
+
+    fn add(&mut self, project: &Project, additions: &[Addition]) -> Result<(), OpsError> {
+        for addition in additions {
+            let path = edit::file_for(project, &addition.group);
+            let text = self.text(&path)?;
+            let manifest = Manifest {
+                kind: project.manifest,
+                path: &path,
+                text: &text,
+                group: &addition.group,
+            };
+            let text = edit::add(manifest, std::slice::from_ref(addition))?;
+            self.after.insert(path, text);
+        }
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        project: &Project,
+        wanted: &[PackageName],
+        group: Option<&Group>,
+    ) -> Result<Vec<PackageName>, OpsError> {
+        let groups: Vec<Group> = match group {
+            Some(group) => vec![group.clone()],
+            None => project.roots.iter().map(|root| root.group.clone()).collect(),
+        };
+        let mut paths: Vec<(PathBuf, Group)> = groups
+            .into_iter()
+            .map(|group| (edit::file_for(project, &group), group))
+            .collect();
+        paths.sort();
+        paths.dedup_by(|a, b| a.0 == b.0);
+        let mut removed = Vec::new();
+        for (path, own) in paths {
+            let text = self.text(&path)?;
+            let manifest = Manifest {
+                kind: project.manifest,
+                path: &path,
+                text: &text,
+                group: &own,
+            };
+            let (text, gone) = edit::remove(manifest, wanted, group)?;
+            removed.extend(gone.into_iter().map(|removed| removed.name));
+            self.after.insert(path, text);
+        }
+        Ok(removed)
+    }
+
+    fn write(&self) -> Result<(), OpsError> {
+        for (path, text) in &self.after {
+            wharf_store::durable::write_atomic(path, text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Puts everything back; gives the error on, which matters more than a failure to restore.
+    fn restore(&self, error: OpsError) -> OpsError {
+        for (path, before) in &self.before {
+            let restored = match before {
+                Some(text) => wharf_store::durable::write_atomic(path, text.as_bytes()).is_ok(),
+                None => std::fs::remove_file(path).is_ok(),
+            };
+            if !restored {
+                tracing::warn!(path = %path.display(), "the manifest could not be put back");
+            }
+        }
+        error
+    }
+}

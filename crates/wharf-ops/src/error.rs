@@ -1,0 +1,223 @@
+//! The one error of this layer: what the crates below said, and what only a use case can find wrong.
+
+use std::io;
+use std::path::PathBuf;
+
+use wharf_core::{Explain, Fault, InvalidName, PackageName};
+use wharf_index::IndexError;
+use wharf_install::InstallError;
+use wharf_install::python::PythonError;
+use wharf_project::{LockError, ProjectError};
+use wharf_store::StoreError;
+use wharf_sys::host::HostError;
+
+use crate::resolve::ResolveError;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    /// The project's files.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The lockfile's content.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The solve.
+    #[error(transparent)]
+    Resolve(#[from] Box<ResolveError>),
+    /// The index, or a build.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The environment.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The interpreter.
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A package's name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// There is no lockfile, and it may not be made.
+    #[error("there is no lockfile at {}", path.display())]
+    NoLock {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The lockfile does not match the manifest, and it may not be changed.
+    #[error("{} does not match the manifest: {reasons}", path.display())]
+    StaleLock {
+        /// The lockfile.
+        path: PathBuf,
+        /// What differs.
+        reasons: String,
+    },
+    /// The lock has no package of that name.
+    #[error("{name} is not in the lockfile")]
+    NotLocked {
+        /// The name.
+        name: PackageName,
+        /// A locked name that looks like it.
+        near: Option<PackageName>,
+    },
+    /// What was asked of one version that the index does not have.
+    #[error("{name} has no version {version}")]
+    NoSuchVersion {
+        /// The package.
+        name: PackageName,
+        /// The version.
+        version: String,
+    },
+    /// The manifest does not ask for the package.
+    #[error("{} does not ask for {name}", manifest.display())]
+    NotRequired {
+        /// The package.
+        name: PackageName,
+        /// The manifest.
+        manifest: PathBuf,
+    },
+    /// A package of the lockfile is malformed.
+    #[error("the lockfile's {name} {version} cannot be used: {reason}")]
+    MalformedLock {
+        /// The package.
+        name: PackageName,
+        /// Its version, as locked.
+        version: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A requirement that cannot be added here.
+    #[error("`{text}` cannot be added: {reason}")]
+    CannotAdd {
+        /// As it was typed.
+        text: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A file that a use case itself reads or writes.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `read`, `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl OpsError {
+    /// What one of the crates below said, if it was one of them.
+    fn inner(&self) -> Option<&dyn Explain> {
+        Some(match self {
+            OpsError::Project(error) => error,
+            OpsError::Lock(error) => error,
+            OpsError::Resolve(error) => &**error,
+            OpsError::Index(error) => error,
+            OpsError::Install(error) => error,
+            OpsError::Python(error) => error,
+            OpsError::Store(error) => error,
+            OpsError::Host(error) => error,
+            OpsError::Name(_)
+            | OpsError::NoLock { .. }
+            | OpsError::StaleLock { .. }
+            | OpsError::NotLocked { .. }
+            | OpsError::NoSuchVersion { .. }
+            | OpsError::NotRequired { .. }
+            | OpsError::MalformedLock { .. }
+            | OpsError::CannotAdd { .. }
+            | OpsError::Io { .. }
+            | OpsError::Interrupted => return None,
+        })
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| OpsError::Io { action, path, source }
+    }
+}
+
+impl From<ResolveError> for OpsError {
+    fn from(error: ResolveError) -> Self {
+        OpsError::Resolve(Box::new(error))
+    }
+}
+
+impl Explain for OpsError {
+    fn code(&self) -> &'static str {
+        if let Some(inner) = self.inner() {
+            return inner.code();
+        }
+        match self {
+            OpsError::Name(_) => "name/invalid",
+            OpsError::NoLock { .. } => "lock/missing",
+            OpsError::StaleLock { .. } => "lock/stale",
+            OpsError::NotLocked { .. } => "lock/not-locked",
+            OpsError::NoSuchVersion { .. } => "index/no-version",
+            OpsError::NotRequired { .. } => "edit/not-required",
+            OpsError::MalformedLock { .. } => "lock/malformed",
+            OpsError::CannotAdd { .. } => "edit/cannot-add",
+            OpsError::Io { .. } => "system/io",
+            OpsError::Interrupted => "interrupted",
+            _ => unreachable!("the errors of other crates were asked above"),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        if let Some(inner) = self.inner() {
+            return inner.fault();
+        }
+        match self {
+            OpsError::Io { .. } => Fault::World,
+            OpsError::Interrupted => Fault::Interrupted,
+            _ => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        if let Some(inner) = self.inner() {
+            return inner.hints();
+        }
+        match self {
+            OpsError::NoLock { .. } => vec![
+                "`wharf lock` makes it; `wharf sync` without `--locked` or `--frozen` does too".to_owned(),
+            ],
+            OpsError::StaleLock { .. } => vec!["`wharf lock` brings it up to date".to_owned()],
+            OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            OpsError::NotLocked { near: None, .. } => vec!["`wharf list` shows what is locked".to_owned()],
+            OpsError::NoSuchVersion { name, .. } => {
+                vec![format!("`wharf info {name} --versions` lists them")]
+            }
+            OpsError::NotRequired { name, .. } => vec![format!("`wharf why {name}` says what brings it in")],
+            OpsError::MalformedLock { .. } => {
+                vec!["`wharf lock --upgrade` makes the lockfile anew".to_owned()]
+            }
+            OpsError::CannotAdd { hint, .. } => vec![hint.clone()],
+            OpsError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                vec!["free some space on that disk and run the command again: nothing was lost".to_owned()]
+            }
+            OpsError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                vec!["look at who owns that file and its folder".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The error as a box for faces that mix it with their own.
+impl From<OpsError> for Box<dyn Explain> {
+    fn from(error: OpsError) -> Self {
+        Box::new(error)
+    }
+}

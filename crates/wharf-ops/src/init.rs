@@ -1,0 +1,78 @@
+//! `wharf init`: a new manifest, or the project's own files as they stand.
+
+use std::path::PathBuf;
+
+use wharf_project::ManifestKind;
+use wharf_project::init::{Init, manifest_text};
+
+use crate::error::OpsError;
+use crate::report::InitReport;
+use crate::session::Session;
+
+/// What an init is asked.
+#[derive(Clone, Debug, Default)]
+pub struct InitRequest {
+    /// The project's name; the folder's otherwise.
+    pub name: Option<String>,
+    /// Whether `wharf.toml` is written even where native files would do.
+    pub always_write: bool,
+}
+
+/// Writes `wharf.toml` where the folder has no manifest.
+///
+/// # Errors
+/// Where a file is malformed or cannot be written.
+pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsError> {
+    let folder = &session.settings().directory;
+    let path = folder.join("wharf.toml");
+    let python = session
+        .any_interpreter()
+        .ok()
+        .map(|interpreter| interpreter.minor.to_string());
+    let created = match wharf_project::init::init(folder, python.as_deref()) {
+        Init::Adopt(ManifestKind::Wharf) => false,
+        Init::Adopt(ManifestKind::Pyproject | ManifestKind::Requirements) if !request.always_write => false,
+        Init::Adopt(_) => write(&path, &manifest_text(&name(folder, request), python.as_deref()))?,
+        Init::Write(text) => {
+            let text = match &request.name {
+                Some(name) => manifest_text(name, python.as_deref()),
+                None => text,
+            };
+            write(&path, &text)?
+        }
+    };
+    let project = session.project(&Vec::new())?;
+    let preferences = wharf_project::preferences(&project).files;
+    let adopted = project
+        .inputs
+        .iter()
+        .filter(|file| file.starts_with(folder) && file.is_file());
+    Ok(InitReport {
+        manifest: project.manifest_path.clone(),
+        created,
+        adopted: if created {
+            Vec::new()
+        } else {
+            adopted.map(|file| shown(folder, file)).collect()
+        },
+        preferences,
+    })
+}
+
+fn name(folder: &std::path::Path, request: &InitRequest) -> String {
+    let folder = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    request
+        .name
+        .clone()
+        .or(folder)
+        .unwrap_or_else(|| "project".to_owned())
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<bool, OpsError> {
+    wharf_store::durable::write_atomic(path, text.as_bytes())?;
+    Ok(true)
+}
+
+fn shown(folder: &std::path::Path, file: &std::path::Path) -> PathBuf {
+    file.strip_prefix(folder).unwrap_or(file).to_owned()
+}

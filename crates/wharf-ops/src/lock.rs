@@ -1,0 +1,453 @@
+//! `wharf lock`: from the manifest and the index to `wharf.lock`.
+//! Invariant: the file is written only when its content changes, and then as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wharf_core::{Event, PackageName, Target, Timestamp};
+use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
+use wharf_install::python::Interpreter;
+use wharf_project::{
+    Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedTarget, Project, ProjectError,
+    RequirementSource, RootRequirement,
+};
+
+use crate::error::OpsError;
+use crate::index_source::IndexSource;
+use crate::names;
+use crate::report::{Change, LockReport};
+use crate::request::{Files, Solving, Upgrade};
+use crate::resolve::{
+    self, Asked, Cutoff, Problem, Reference, Resolution, ResolvedFile, ResolvedPackage, TargetEnvironment,
+};
+use crate::session::{Session, host_target};
+
+/// Whether the lockfile may change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is written where it has to be.
+    #[default]
+    Write,
+    /// A stale one is an error.
+    Check,
+    /// What would change is reported.
+    DryRun,
+}
+
+/// What a lock is asked.
+#[derive(Clone, Debug, Default)]
+pub struct LockRequest {
+    /// Whether the file may change.
+    pub mode: Mode,
+    /// Which versions may move.
+    pub upgrade: Upgrade,
+    /// How the solve is steered.
+    pub solving: Solving,
+    /// Targets in place of the manifest's.
+    pub targets: Vec<Target>,
+    /// Requirements files in place of a manifest.
+    pub files: Files,
+}
+
+/// Makes the lockfile answer the manifest.
+///
+/// # Errors
+/// Malformed files, no solution, a dead registry; with [`Mode::Check`], a stale lock.
+pub async fn lock(session: &Session, request: &LockRequest) -> Result<LockReport, OpsError> {
+    let mut project = session.project_to_solve(&request.files, &request.solving)?;
+    if !request.targets.is_empty() {
+        project.targets = request.targets.clone();
+    }
+    let old = read(&project)?;
+    if request.mode == Mode::Check {
+        return check(&project, old);
+    }
+    let (_, report) = update(
+        session,
+        &project,
+        old,
+        &request.upgrade,
+        &request.solving,
+        request.mode,
+    )
+    .await?;
+    Ok(report)
+}
+
+/// The lockfile of a project; `None` where there is none.
+pub(crate) fn read(project: &Project) -> Result<Option<Lock>, OpsError> {
+    let path = project.lock_path();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Lock::parse(&text).map_err(ProjectError::Invalid)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpsError::io("read", path)(error)),
+    }
+}
+
+fn check(project: &Project, old: Option<Lock>) -> Result<LockReport, OpsError> {
+    let path = project.lock_path();
+    let lock = old.ok_or_else(|| OpsError::NoLock { path: path.clone() })?;
+    match lock.stale(project) {
+        Some(stale) => Err(OpsError::StaleLock {
+            path,
+            reasons: stale.to_string(),
+        }),
+        None => Ok(report(project, &lock, None, Instant::now(), Solved::No)),
+    }
+}
+
+/// Whether a solve was needed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Solved {
+    No,
+    Yes,
+}
+
+/// Solves where the old lock does not answer the project, or an upgrade is wanted, and writes what changed.
+pub(crate) async fn update(
+    session: &Session,
+    project: &Project,
+    old: Option<Lock>,
+    upgrade: &Upgrade,
+    solving: &Solving,
+    mode: Mode,
+) -> Result<(Lock, LockReport), OpsError> {
+    let started = Instant::now();
+    let (interpreter, _) = session.interpreter(project)?;
+    if let Some(lock) = &old
+        && *upgrade == Upgrade::None
+        && lock.stale(project).is_none()
+        && covers_host(project, lock, &interpreter)?
+    {
+        let report = report(project, lock, None, started, Solved::No);
+        return Ok((lock.clone(), report));
+    }
+    let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
+    let source = Arc::new(IndexSource::new(session.index(project, &interpreter)?));
+    let resolution = resolve::resolve(
+        Arc::new(problem),
+        source,
+        Arc::clone(session.sinks()),
+        session.cancel().flag(),
+    );
+    let resolution = session
+        .cancel()
+        .or(resolution)
+        .await
+        .ok_or(OpsError::Interrupted)??;
+    let lock = locked(&resolution, project);
+    let text = lock.print();
+    let path = project.lock_path();
+    let mut report = report(project, &lock, old.as_ref(), started, Solved::Yes);
+    if mode == Mode::Write && std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+        wharf_store::durable::write_atomic(&path, text.as_bytes())?;
+        report.written = true;
+    }
+    Ok((lock, report))
+}
+
+/// Records that a lock answers a project whose requirements were only narrowed to what it holds.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport) -> Result<(), OpsError> {
+    lock.inputs = LockInputs::of(project);
+    lock.normalize();
+    wharf_store::durable::write_atomic(&project.lock_path(), lock.print().as_bytes())?;
+    report.written = true;
+    Ok(())
+}
+
+/// Whether a lock that is made for the machine that locks has a target for this machine and interpreter.
+fn covers_host(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Result<bool, OpsError> {
+    Ok(!project.targets.is_empty() || lock.target_for(&host_target(interpreter)?).is_ok())
+}
+
+/// Everything that the solve depends on.
+fn problem(
+    session: &Session,
+    project: &Project,
+    old: Option<&Lock>,
+    upgrade: &Upgrade,
+    solving: &Solving,
+    interpreter: &Interpreter,
+) -> Result<Problem, OpsError> {
+    let asked = |roots: &[RootRequirement]| roots.iter().map(asked).collect::<Vec<_>>();
+    Ok(Problem {
+        roots: asked(&project.roots),
+        constraints: asked(&project.constraints),
+        overrides: asked(&project.overrides),
+        targets: targets(project, interpreter)?,
+        preferences: preferences(session, project, old)?,
+        upgrade: upgrade.clone(),
+        cutoff: cutoff(project),
+        prereleases: project.prereleases,
+        resolution: project.resolution,
+        no_binary: project.formats.no_binary.clone(),
+        only_binary: project.formats.only_binary.clone(),
+        time_limit: solving.time_limit,
+    })
+}
+
+fn asked(root: &RootRequirement) -> Asked {
+    let (place, index) = match &root.source {
+        Some(RequirementSource::Index { name }) => (None, Some(name.clone())),
+        Some(source) => (
+            Some(Reference::Place {
+                source: source.clone(),
+                editable: root.editable,
+            }),
+            None,
+        ),
+        None => (None, None),
+    };
+    Asked {
+        requirement: root.requirement.clone(),
+        place,
+        index,
+        origin: root.origin.clone(),
+    }
+}
+
+/// The manifest's targets, or this machine; those without a Python version get the interpreter's.
+fn targets(project: &Project, interpreter: &Interpreter) -> Result<Vec<TargetEnvironment>, OpsError> {
+    let host = host_target(interpreter)?;
+    let wanted = if project.targets.is_empty() {
+        vec![host]
+    } else {
+        project.targets.clone()
+    };
+    wanted
+        .into_iter()
+        .map(|target| target_environment(target, &host, interpreter))
+        .collect()
+}
+
+/// What markers and wheel tags need to know of a target. The interpreter speaks for its own kind of machine; other
+/// machines are taken to run the first release of their Python minor version.
+pub(crate) fn target_environment(
+    target: Target,
+    host: &Target,
+    interpreter: &Interpreter,
+) -> Result<TargetEnvironment, OpsError> {
+    let python = target.python.unwrap_or(interpreter.minor);
+    let target = target.with_python(python);
+    let same_python = python == interpreter.minor;
+    let full = if same_python {
+        interpreter.version.clone()
+    } else {
+        format!("{python}.0")
+    };
+    let same_machine = same_python && (target.os, target.arch) == (host.os, host.arch);
+    let markers = if same_machine {
+        interpreter.marker_environment()?
+    } else {
+        pypi::marker_environment(&target, &full, Implementation::CPython)
+    };
+    let implementation = if same_machine {
+        wheel_implementation(interpreter)
+    } else {
+        Implementation::CPython
+    };
+    let python = full
+        .parse::<Version>()
+        .unwrap_or_else(|_| Version::new([u64::from(python.major), u64::from(python.minor)]));
+    Ok(TargetEnvironment {
+        target,
+        markers,
+        tags: Tags::for_target(&target, implementation),
+        python,
+    })
+}
+
+/// Which wheels an interpreter takes.
+fn wheel_implementation(interpreter: &Interpreter) -> Implementation {
+    let mut parts = interpreter
+        .markers
+        .implementation_version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0));
+    let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    match interpreter.implementation.as_str() {
+        "pypy" => Implementation::PyPy(major, minor),
+        "graalpy" => Implementation::GraalPy(major, minor),
+        _ if interpreter.gil_disabled => Implementation::CPythonFreeThreaded,
+        _ => Implementation::CPython,
+    }
+}
+
+/// The versions to keep: the old lock's, or on the first lock those of another tool's.
+fn preferences(
+    session: &Session,
+    project: &Project,
+    old: Option<&Lock>,
+) -> Result<BTreeMap<PackageName, Vec<Version>>, OpsError> {
+    let mut preferences: BTreeMap<PackageName, Vec<Version>> = BTreeMap::new();
+    if let Some(lock) = old {
+        for package in &lock.packages {
+            preferences
+                .entry(package.name.clone())
+                .or_default()
+                .extend(package.version.parse());
+        }
+        return Ok(preferences);
+    }
+    let found = wharf_project::preferences(project);
+    for warning in found.warnings {
+        session.emit(Event::warning(warning.code, warning.message));
+    }
+    for file in &found.files {
+        session.emit(Event::detail(format!(
+            "the first lock prefers the versions of {}",
+            file.display()
+        )));
+    }
+    Ok(found.versions)
+}
+
+/// The instant after which files do not exist, with the rule that says so.
+pub(crate) fn cutoff(project: &Project) -> Option<Cutoff> {
+    let policy = &project.policy;
+    let span = (policy.cooldown != wharf_core::Span::ZERO).then(|| Cutoff {
+        at: policy.cooldown.before(Timestamp::now()),
+        rule: format!("the cooldown of {}", policy.cooldown),
+    });
+    let instant = policy.exclude_newer.map(|at| Cutoff {
+        at,
+        rule: format!("exclude-newer {at}"),
+    });
+    match (span, instant) {
+        (Some(span), Some(instant)) => Some(if span.at < instant.at { span } else { instant }),
+        (one, other) => one.or(other),
+    }
+}
+
+fn report(
+    project: &Project,
+    lock: &Lock,
+    old: Option<&Lock>,
+    started: Instant,
+    solved: Solved,
+) -> LockReport {
+    LockReport {
+        path: project.lock_path(),
+        packages: lock.packages.len(),
+        targets: lock
+            .targets
+            .iter()
+            .map(|locked| locked.target.to_string())
+            .collect(),
+        changes: if solved == Solved::Yes {
+            changes(old, lock)
+        } else {
+            Vec::new()
+        },
+        written: false,
+        solved: solved == Solved::Yes,
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}
+
+/// What moved between two locks, by name. A name with several versions counts as its list of versions.
+fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
+    let versions = |lock: Option<&Lock>| {
+        let mut by_name: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
+        for package in lock.iter().flat_map(|lock| &lock.packages) {
+            by_name
+                .entry(package.name.clone())
+                .or_default()
+                .push(package.version.clone());
+        }
+        by_name
+            .into_iter()
+            .map(|(name, versions)| (name, versions.join(", ")))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (versions(old), versions(Some(new)));
+    let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| before.get(name) != after.get(name))
+        .map(|name| Change {
+            package: names::short(name),
+            from: before.get(name).cloned(),
+            to: after.get(name).cloned(),
+        })
+        .collect()
+}
+
+/// A resolution as the lockfile holds it.
+fn locked(resolution: &Resolution, project: &Project) -> Lock {
+    let targets: Vec<LockedTarget> = resolution
+        .targets
+        .iter()
+        .map(|target| LockedTarget {
+            target: target.target,
+            python: target.python.to_string(),
+        })
+        .collect();
+    let mut lock = Lock {
+        version: wharf_project::lock::FORMAT,
+        requires_python: project.requires_python.as_ref().map(ToString::to_string),
+        inputs: LockInputs::of(project),
+        packages: resolution
+            .packages
+            .iter()
+            .map(|package| locked_package(package, &targets))
+            .collect(),
+        targets,
+    };
+    lock.normalize();
+    lock
+}
+
+fn locked_package(package: &ResolvedPackage, targets: &[LockedTarget]) -> LockedPackage {
+    let of_targets = |positions: &[usize], all: usize| {
+        if positions.len() == all {
+            Vec::new()
+        } else {
+            positions.iter().map(|at| targets[*at].target).collect()
+        }
+    };
+    LockedPackage {
+        name: package.name.clone(),
+        version: package.version.to_string(),
+        source: package.source.clone(),
+        files: package
+            .files
+            .iter()
+            .map(|resolved| locked_file(resolved, of_targets(&resolved.targets, package.targets.len())))
+            .collect(),
+        dependencies: package
+            .dependencies
+            .iter()
+            .map(|edge| LockedEdge {
+                name: edge.name.clone(),
+                version: None,
+                extras: edge.extras.iter().map(ToString::to_string).collect(),
+                when_extra: edge.when_extra.as_ref().map(ToString::to_string),
+                marker: edge.marker.clone(),
+            })
+            .collect(),
+        targets: of_targets(&package.targets, targets.len()),
+        requires_python: package.requires_python.as_ref().map(ToString::to_string),
+    }
+}
+
+fn locked_file(resolved: &ResolvedFile, targets: Vec<Target>) -> LockedFile {
+    let file = &resolved.file;
+    LockedFile {
+        filename: file.filename.clone(),
+        url: Some(file.url.without_credentials().without_fragment().to_string()),
+        digest: file
+            .digests
+            .iter()
+            .filter(|digest| digest.algorithm().is_strong())
+            .max()
+            .copied(),
+        size: file.size,
+        upload_time: file.upload_time,
+        targets,
+    }
+}

@@ -1,0 +1,35 @@
+//! Package names as people type them on the command line: `pypi:requests`, or just `requests`.
+
+use wharf_core::{Ecosystem, InvalidName, PackageName};
+
+/// Reads `pypi:name` or a bare name, which means PyPI as long as that is the only ecosystem that works.
+///
+/// # Errors
+/// Where the name breaks its ecosystem's rule.
+pub fn package(text: &str) -> Result<PackageName, InvalidName> {
+    match text.split_once(':') {
+        Some((word, name)) => match word.parse::<Ecosystem>() {
+            Ok(ecosystem) => PackageName::new(ecosystem, name),
+            Err(_) => PackageName::pypi(text),
+        },
+        None => PackageName::pypi(text),
+    }
+}
+
+/// The name as reports write it: `pypi:requests`.
+pub fn short(name: &PackageName) -> String {
+    format!("{}:{name}", name.ecosystem())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_names_are_pypi_names() {
+        assert_eq!(package("Django").unwrap(), package("pypi:django").unwrap());
+        assert_eq!(short(&package("zope.interface").unwrap()), "pypi:zope-interface");
+        assert_eq!(package("npm:@types/node").unwrap().ecosystem(), Ecosystem::Npm);
+        assert!(package("gem:rails").is_err());
+    }
+}

@@ -1,0 +1,306 @@
+//! What one run of a command works with: settings, the store, the governor, the sink of events.
+//! Invariant: everything is made when it is first needed, so that a command that needs nothing pays for nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use wharf_core::{Event, Sink, Sinks, Target};
+use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Strategy};
+use wharf_install::python::{self, Considered, Interpreter};
+use wharf_net::{Client, KeyringMode, ProxySettings};
+use wharf_project::{FindLinksLocation, IndexStrategy, Options, Project};
+use wharf_store::Store;
+use wharf_sys::Governor;
+
+use crate::build::EnvironmentBuilder;
+use crate::cancel::Cancel;
+use crate::error::OpsError;
+use crate::request::{Files, Newest, Solving};
+
+/// Where a session works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that the command was started for.
+    pub directory: PathBuf,
+    /// The store.
+    pub store: PathBuf,
+    /// The cache of registries' answers.
+    pub cache: PathBuf,
+    /// The Python that was asked for: a version, a requirement, a name or a path.
+    pub python: Option<String>,
+    /// Whether the network stays untouched.
+    pub offline: bool,
+    /// The environment's variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Passes events on and counts the bytes that came over the network.
+struct Counted {
+    inner: Sinks,
+    bytes: AtomicU64,
+}
+
+impl Sink for Counted {
+    fn emit(&self, event: Event) {
+        if let Event::DownloadProgress { bytes, .. } = &event {
+            self.bytes.fetch_add(*bytes, Ordering::Relaxed);
+        }
+        self.inner.emit(event);
+    }
+}
+
+/// One run of a command.
+pub struct Session {
+    settings: Settings,
+    sinks: Sinks,
+    counted: Arc<Counted>,
+    cancel: Cancel,
+    governor: Arc<Governor>,
+    store: OnceLock<Arc<Store>>,
+}
+
+impl Session {
+    /// A session that has touched nothing yet.
+    pub fn new(settings: Settings, sinks: Sinks, cancel: Cancel) -> Self {
+        let counted = Arc::new(Counted {
+            inner: sinks,
+            bytes: AtomicU64::new(0),
+        });
+        Self {
+            settings,
+            sinks: Arc::clone(&counted) as Sinks,
+            counted,
+            cancel,
+            governor: Arc::new(Governor::for_machine()),
+            store: OnceLock::new(),
+        }
+    }
+
+    /// Where it works.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where its events go.
+    pub fn sinks(&self) -> &Sinks {
+        &self.sinks
+    }
+
+    /// Bytes of archives that came over the network so far.
+    pub fn downloaded(&self) -> u64 {
+        self.counted.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The request to stop.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// The permits.
+    pub fn governor(&self) -> &Arc<Governor> {
+        &self.governor
+    }
+
+    /// Emits an event.
+    pub fn emit(&self, event: Event) {
+        self.sinks.emit(event);
+    }
+
+    /// The store, opened when first asked for.
+    ///
+    /// # Errors
+    /// Where it cannot be opened or is of another format.
+    pub fn store(&self) -> Result<&Arc<Store>, OpsError> {
+        if self.store.get().is_none() {
+            let store = Arc::new(Store::open(&self.settings.store)?);
+            // Losing a race to another thread's opening is as good as winning it.
+            let _ = self.store.set(store);
+        }
+        Ok(self.store.get().expect("it was set above"))
+    }
+
+    /// The project of the folder, its oddities emitted as warnings.
+    ///
+    /// # Errors
+    /// Where there is none, or its files are malformed.
+    pub fn project(&self, files: &Files) -> Result<Project, OpsError> {
+        let options = Options {
+            files: files.clone(),
+            environment: self.settings.environment.clone(),
+            ..Options::default()
+        };
+        let project = Project::discover(&self.settings.directory, &options)?;
+        for warning in &project.warnings {
+            self.emit(Event::warning(warning.code, warning.message.clone()));
+        }
+        Ok(project)
+    }
+
+    /// The same with what the command line says about solving in place of what the files say.
+    ///
+    /// # Errors
+    /// As [`Session::project`], and where a package's name is malformed.
+    pub fn project_to_solve(&self, files: &Files, solving: &Solving) -> Result<Project, OpsError> {
+        let mut project = self.project(files)?;
+        match solving.newest {
+            Some(Newest::Before(instant)) => project.policy.exclude_newer = Some(instant),
+            Some(Newest::OlderThan(span)) => project.policy.cooldown = span,
+            None => {}
+        }
+        project.resolution = solving.resolution.unwrap_or(project.resolution);
+        project.prereleases = solving.prereleases.unwrap_or(project.prereleases);
+        for word in &solving.no_binary {
+            project.formats.no_binary.add_word(word)?;
+        }
+        for word in &solving.only_binary {
+            project.formats.only_binary.add_word(word)?;
+        }
+        Ok(project)
+    }
+
+    /// The interpreter for a project, and all that were weighed.
+    ///
+    /// # Errors
+    /// Where none fits.
+    pub fn interpreter(&self, project: &Project) -> Result<(Interpreter, Vec<Considered>), OpsError> {
+        let requires = project.requires_python.as_ref();
+        let explicit = self.settings.python.as_deref();
+        Ok(python::discover(
+            requires,
+            explicit,
+            Some(&project.root),
+            &self.settings.cache,
+        )?)
+    }
+
+    /// Any interpreter, where no project says which.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn any_interpreter(&self) -> Result<Interpreter, OpsError> {
+        let explicit = self.settings.python.as_deref();
+        let (interpreter, _) = python::discover(
+            None,
+            explicit,
+            Some(&self.settings.directory),
+            &self.settings.cache,
+        )?;
+        Ok(interpreter)
+    }
+
+    /// The project of the folder; where there is none, one that asks for nothing, with the machine's own indexes.
+    ///
+    /// # Errors
+    /// Where a file is malformed.
+    pub fn project_or_machine(&self) -> Result<Project, OpsError> {
+        match self.project(&Files::new()) {
+            Err(OpsError::Project(wharf_project::ProjectError::NoProject { .. })) => {
+                let options = Options {
+                    environment: self.settings.environment.clone(),
+                    ..Options::default()
+                };
+                Ok(Project::machine(&self.settings.directory, &options)?)
+            }
+            other => other,
+        }
+    }
+
+    /// The client that fetches from the project's indexes.
+    pub fn client(&self, project: &Project) -> Client {
+        let variable = |name: &str| self.settings.environment.get(name).cloned();
+        let mut settings = wharf_net::Settings::from_variables(&variable);
+        let network = &project.network;
+        settings.offline = self.settings.offline || network.offline;
+        settings.timeout = network.timeout.unwrap_or(settings.timeout);
+        settings.retries = network.retries.unwrap_or(settings.retries);
+        settings.ca_bundle = network.ca_bundle.clone().or(settings.ca_bundle);
+        settings.client_cert = network.client_cert.clone().or(settings.client_cert);
+        settings
+            .trusted_hosts
+            .extend(network.trusted_hosts.iter().cloned());
+        if let Some(url) = &network.proxy {
+            settings.proxy = ProxySettings::Explicit {
+                url: url.clone(),
+                no_proxy: variable("NO_PROXY"),
+            };
+        }
+        if network.keyring {
+            settings.keyring = KeyringMode::Command;
+        }
+        for index in &project.indexes.indexes {
+            if let Some(name) = &index.name {
+                settings.add_index_login(name, &index.url, &variable);
+            }
+        }
+        Client::new(
+            settings,
+            Arc::clone(&self.governor),
+            self.settings.cache.clone(),
+            Arc::clone(&self.sinks),
+        )
+    }
+
+    /// The project's package index. Source distributions are built for `interpreter`.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub fn index(&self, project: &Project, interpreter: &Interpreter) -> Result<PypiIndex, OpsError> {
+        let store = Arc::clone(self.store()?);
+        let builder: Arc<dyn Builder> = Arc::new(EnvironmentBuilder::new(self, project, interpreter)?);
+        Ok(PypiIndex::new(
+            self.client(project),
+            store,
+            Arc::clone(&self.governor),
+            locations(project),
+            self.settings.cache.clone(),
+            Some(builder),
+            Arc::clone(&self.sinks),
+        ))
+    }
+}
+
+/// Where the project's packages are looked for, as the index wants to know it.
+fn locations(project: &Project) -> Locations {
+    let settings = &project.indexes;
+    Locations {
+        root: project.root.clone(),
+        indexes: settings
+            .indexes
+            .iter()
+            .map(|index| IndexLocation {
+                name: index.name.clone(),
+                url: index.url.clone(),
+                explicit: index.explicit,
+                default: index.default,
+            })
+            .collect(),
+        find_links: settings
+            .find_links
+            .iter()
+            .map(|links| match &links.location {
+                FindLinksLocation::Url(url) => url.expose().to_owned(),
+                FindLinksLocation::Path(path) => path.to_string_lossy().into_owned(),
+            })
+            .collect(),
+        no_index: settings.no_index,
+        strategy: match settings.strategy {
+            IndexStrategy::FirstMatch => Strategy::FirstMatch,
+            IndexStrategy::BestMatch => Strategy::BestMatch,
+        },
+    }
+}
+
+/// This machine with an interpreter's Python minor version.
+///
+/// # Errors
+/// Where the machine's C library cannot be told.
+pub fn host_target(interpreter: &Interpreter) -> Result<Target, OpsError> {
+    Ok(wharf_sys::host::target()?.with_python(interpreter.minor))
+}
+
+/// Where a project's environment lies.
+pub fn environment_path(root: &Path) -> PathBuf {
+    root.join(".venv")
+}

@@ -1,0 +1,368 @@
+//! `wharf sync`: the environment becomes what the lockfile says.
+//! Steps: lock if stale, choose the interpreter, fetch what the store lacks, plan, apply.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use wharf_core::Source;
+use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
+use wharf_install::{
+    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, SystemSite, Wanted,
+};
+use wharf_project::{Lock, LockedTarget, Project};
+use wharf_store::LinkMode;
+
+use crate::error::OpsError;
+use crate::fetch;
+use crate::lock::{self, Mode};
+use crate::names;
+use crate::report::{Change, LockReport, PythonReport, SyncReport};
+use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solving, Upgrade};
+use crate::select;
+use crate::session::{Session, host_target};
+
+/// What a sync is asked.
+#[derive(Clone, Debug, Default)]
+pub struct SyncRequest {
+    /// What a stale lockfile means.
+    pub freshness: Freshness,
+    /// Whether anything changes.
+    pub effect: Effect,
+    /// Which locked versions may move.
+    pub upgrade: Upgrade,
+    /// Which part of the lock is installed.
+    pub selecting: Selecting,
+    /// How the environment is made.
+    pub installing: Installing,
+    /// How a solve is steered, if there is one.
+    pub solving: Solving,
+    /// Requirements files in place of a manifest.
+    pub files: Files,
+}
+
+impl SyncRequest {
+    /// Everything but files that decides what the environment holds, as text.
+    fn key(&self, session: &Session, freshness: Freshness) -> String {
+        let Self {
+            selecting,
+            installing,
+            solving,
+            files,
+            ..
+        } = self;
+        let python = &session.settings().python;
+        let frozen = freshness == Freshness::Frozen;
+        format!(
+            "{} {frozen} {python:?} {selecting:?} {installing:?} {solving:?} {files:?}",
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+/// The report of a sync that has nothing to do; `None` where that is not certain. Starts nothing, reads one file.
+pub fn nothing_to_do(session: &Session, request: &SyncRequest) -> Option<SyncReport> {
+    let started = Instant::now();
+    if request.upgrade != Upgrade::None {
+        return None;
+    }
+    let environment = Environment::locate(project_root(&session.settings().directory)?);
+    let mut keys = vec![request.key(session, Freshness::Update)];
+    if request.freshness == Freshness::Frozen {
+        keys.push(request.key(session, Freshness::Frozen));
+    }
+    let generation = keys.iter().find_map(|key| match environment.is_current(key) {
+        Known::Current(generation) => Some(generation),
+        Known::Stale(reason) => {
+            tracing::debug!(reason, "the environment may be stale");
+            None
+        }
+    })?;
+    Some(SyncReport {
+        environment: environment.root().to_owned(),
+        generation,
+        up_to_date: true,
+        dry_run: request.effect == Effect::DryRun,
+        packages: 0,
+        changes: Vec::new(),
+        lock: None,
+        python: None,
+        downloaded: 0,
+        fetched: 0,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The nearest folder above that has an environment's records, unless a manifest lies nearer.
+pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
+    for folder in directory.ancestors() {
+        if folder.join(".wharf").is_dir() {
+            return Some(folder);
+        }
+        let manifests = ["wharf.toml", "pyproject.toml", "requirements.txt"];
+        if manifests.iter().any(|name| folder.join(name).exists()) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Makes the environment equal to the lockfile.
+///
+/// # Errors
+/// Whatever fails, the environment stays as it was.
+pub async fn sync(session: &Session, request: &SyncRequest) -> Result<SyncReport, OpsError> {
+    let project = session.project_to_solve(&request.files, &request.solving)?;
+    sync_project(session, request, &project).await
+}
+
+/// The same for a project that was read already.
+pub(crate) async fn sync_project(
+    session: &Session,
+    request: &SyncRequest,
+    project: &Project,
+) -> Result<SyncReport, OpsError> {
+    let started = Instant::now();
+    let environment = Environment::open(&project.root)?;
+    let (lock, lock_report) = locked(session, request, project).await?;
+    let choice = choose_python(session, project, &lock)?;
+    let mut items = lock.install_set(
+        &choice.target.target,
+        &select::selection(&request.selecting),
+        &choice.interpreter.marker_environment()?,
+    )?;
+    if let (true, Some(own)) = (request.selecting.no_project, &project.self_package) {
+        items.retain(|item| item.package.name != own.name || item.package.source.is_indexed());
+    }
+    let fetched = fetch::all(session, project, &choice.interpreter, &items).await?;
+    let wanted = wanted(
+        project,
+        &lock,
+        &choice.interpreter,
+        fetched.packages,
+        request.installing,
+    );
+    let packages = wanted.packages.len();
+    let plan = environment.plan(&wanted)?;
+    let mut report = SyncReport {
+        environment: environment.root().to_owned(),
+        generation: plan.base.unwrap_or(0),
+        up_to_date: plan.is_empty() && fetched.missing == 0,
+        dry_run: request.effect == Effect::DryRun,
+        packages,
+        changes: changes(&plan),
+        lock: lock_report,
+        python: Some(choice.report()),
+        downloaded: session.downloaded(),
+        fetched: fetched.missing,
+        seconds: 0.0,
+    };
+    if request.effect == Effect::Apply {
+        let applied = apply(session, environment.clone(), plan, wanted).await?;
+        report.generation = applied.generation;
+        report.up_to_date = !applied.changed;
+        report.changes = changes(&applied.plan);
+        let fingerprint = Fingerprint {
+            key: request.key(session, request.freshness),
+            inputs: inputs(project, &lock, &choice.interpreter),
+        };
+        environment.note_current(&fingerprint)?;
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// The lock that is to be installed, brought up to date where that is allowed.
+async fn locked(
+    session: &Session,
+    request: &SyncRequest,
+    project: &Project,
+) -> Result<(Lock, Option<LockReport>), OpsError> {
+    let path = project.lock_path();
+    let old = lock::read(project)?;
+    match request.freshness {
+        Freshness::Frozen => Ok((old.ok_or(OpsError::NoLock { path })?, None)),
+        Freshness::Locked => {
+            let lock = old.ok_or_else(|| OpsError::NoLock { path: path.clone() })?;
+            match lock.stale(project) {
+                Some(stale) => Err(OpsError::StaleLock {
+                    path,
+                    reasons: stale.to_string(),
+                }),
+                None => Ok((lock, None)),
+            }
+        }
+        Freshness::Update => {
+            let mode = if request.effect == Effect::Apply {
+                Mode::Write
+            } else {
+                Mode::DryRun
+            };
+            let (lock, report) =
+                lock::update(session, project, old, &request.upgrade, &request.solving, mode).await?;
+            Ok((lock, Some(report)))
+        }
+    }
+}
+
+/// The interpreter of an environment and the locked target that it stands for.
+pub(crate) struct Choice<'l> {
+    pub(crate) interpreter: Interpreter,
+    pub(crate) considered: Vec<Considered>,
+    pub(crate) target: &'l LockedTarget,
+}
+
+impl Choice<'_> {
+    fn report(&self) -> PythonReport {
+        let chosen = self
+            .considered
+            .iter()
+            .rev()
+            .find(|considered| considered.verdict == Verdict::Chosen);
+        PythonReport {
+            path: self.interpreter.path.clone(),
+            version: self.interpreter.version.clone(),
+            reason: chosen.map_or_else(String::new, crate::python::words),
+        }
+    }
+}
+
+/// Takes the project's interpreter where the lock has a target for it, else one of a Python version that is locked.
+///
+/// # Errors
+/// Where none fits.
+pub(crate) fn choose_python<'l>(
+    session: &Session,
+    project: &Project,
+    lock: &'l Lock,
+) -> Result<Choice<'l>, OpsError> {
+    let (interpreter, considered) = session.interpreter(project)?;
+    let host = host_target(&interpreter)?;
+    let missing = match lock.target_for(&host) {
+        Ok(target) => {
+            return Ok(Choice {
+                interpreter,
+                considered,
+                target,
+            });
+        }
+        Err(missing) => missing,
+    };
+    if session.settings().python.is_some() {
+        return Err(missing.into());
+    }
+    for target in lock
+        .targets
+        .iter()
+        .filter(|locked| locked.target.without_python().includes(&host))
+    {
+        let Some(minor) = target.target.python else {
+            continue;
+        };
+        let request = Request::Version {
+            release: vec![minor.major.into(), minor.minor.into()],
+            free_threaded: false,
+        };
+        let search = Search::new(Surroundings::from_env())
+            .requires(project.requires_python.as_ref())
+            .request(Some(request))
+            .cache(Some(&session.settings().cache));
+        if let Ok(found) = search.find() {
+            return Ok(Choice {
+                interpreter: found.interpreter,
+                considered: found.considered,
+                target,
+            });
+        }
+    }
+    Err(missing.into())
+}
+
+fn wanted(
+    project: &Project,
+    lock: &Lock,
+    interpreter: &Interpreter,
+    packages: Vec<wharf_install::Package>,
+    installing: Installing,
+) -> Wanted {
+    let folder = project
+        .root
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    Wanted {
+        python: interpreter.clone(),
+        packages,
+        prompt: project
+            .name
+            .clone()
+            .or(folder)
+            .unwrap_or_else(|| "wharf".to_owned()),
+        compile: if installing.compile {
+            Compile::Yes
+        } else {
+            Compile::No
+        },
+        link: match installing.link {
+            Link::Auto => LinkMode::Auto,
+            Link::Reflink => LinkMode::Reflink,
+            Link::Hardlink => LinkMode::Hardlink,
+            Link::Copy => LinkMode::Copy,
+        },
+        system_site: SystemSite::Hidden,
+        label: format!("wharf.lock format {}", lock.version),
+        foreign: if installing.replace_foreign {
+            Foreign::Replace
+        } else {
+            Foreign::Refuse
+        },
+        durability: Durability::Power,
+    }
+}
+
+async fn apply(
+    session: &Session,
+    environment: Environment,
+    plan: Plan,
+    wanted: Wanted,
+) -> Result<wharf_install::environment::Applied, OpsError> {
+    let store = Arc::clone(session.store()?);
+    let governor = Arc::clone(session.governor());
+    let sinks = Arc::clone(session.sinks());
+    let cancel = session.cancel().flag();
+    let work = move || environment.apply(&plan, &wanted, &store, &governor, &sinks, &cancel);
+    // Awaited to its end even after an interrupt: it looks at the flag itself and takes back what it staged.
+    Ok(wharf_sys::run_blocking(work).await?)
+}
+
+fn changes(plan: &Plan) -> Vec<Change> {
+    let all = plan.add.iter().chain(&plan.change).chain(&plan.remove);
+    let mut changes: Vec<Change> = all
+        .map(|change| Change {
+            package: names::short(&change.name),
+            from: change.from.clone(),
+            to: change.to.clone(),
+        })
+        .collect();
+    changes.sort_by(|a, b| a.package.cmp(&b.package));
+    changes
+}
+
+/// Every file whose change means that a sync may have something to do.
+fn inputs(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Vec<PathBuf> {
+    let mut inputs = project.inputs.clone();
+    inputs.push(project.lock_path());
+    inputs.push(interpreter.path.clone());
+    for package in &lock.packages {
+        match &package.source {
+            Source::Directory { path, .. } => {
+                let folder = project.root.join(path);
+                inputs.extend(["pyproject.toml", "setup.py", "setup.cfg"].map(|name| folder.join(name)));
+            }
+            Source::File { path } => inputs.push(project.root.join(path)),
+            Source::Registry { .. } | Source::FindLinks { .. } | Source::Url { .. } | Source::Git { .. } => {}
+        }
+    }
+    inputs.sort();
+    inputs.dedup();
+    inputs
+}

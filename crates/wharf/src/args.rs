@@ -1,0 +1,546 @@
+//! The command line: flags and commands as people type them, nothing of what they do.
+//! Invariant: parsing happens before any runtime, store or connection exists.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A package manager for every ecosystem of a project: one manifest, one lock, one store, one environment.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wharf",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Work on the project in this folder instead of the current one.
+    #[arg(
+        long,
+        short = 'C',
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_PROJECT",
+        help_heading = "Global options"
+    )]
+    pub(crate) project: Option<PathBuf>,
+    /// How to print results: text for people, json for programs.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "WHARF_FORMAT",
+        help_heading = "Global options"
+    )]
+    pub(crate) format: Format,
+    /// Say more; twice for traces of every step.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+    /// Print only errors and what was asked for.
+    #[arg(
+        long,
+        short,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
+    pub(crate) quiet: bool,
+    /// When to colour the output.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        help_heading = "Global options"
+    )]
+    pub(crate) color: Color,
+    /// Never show progress bars.
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_NO_PROGRESS",
+        help_heading = "Global options"
+    )]
+    pub(crate) no_progress: bool,
+    /// Use only what is already on this machine.
+    #[arg(long, global = true, env = "WHARF_OFFLINE", help_heading = "Global options")]
+    pub(crate) offline: bool,
+    /// The Python to use: a version (3.12), a requirement (>=3.11), a name or a path.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "PYTHON",
+        env = "WHARF_PYTHON",
+        help_heading = "Global options"
+    )]
+    pub(crate) python: Option<String>,
+    /// Where the store lies (default: wharf below the user's data folder).
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_STORE",
+        help_heading = "Global options"
+    )]
+    pub(crate) store: Option<PathBuf>,
+    /// Where answers of registries are cached (default: wharf below the user's cache folder).
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "WHARF_CACHE",
+        help_heading = "Global options"
+    )]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON document on standard output.
+    Json,
+    /// `wharf export` only: a requirements file with pinned versions and hashes.
+    #[value(hide = true)]
+    RequirementsTxt,
+    /// `wharf export` only: PEP 751's pylock.toml.
+    #[value(hide = true)]
+    Pylock,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write wharf.toml, or adopt the project's native files as they stand.
+    Init(Init),
+    /// Add requirements to the manifest, then lock and sync.
+    Add(Add),
+    /// Remove requirements from the manifest, then lock and sync.
+    Remove(Remove),
+    /// Find exact versions and write wharf.lock.
+    Lock(Lock),
+    /// Make the environment equal to the lockfile.
+    Sync(Sync),
+    /// Run a command inside the environment, synced first if stale.
+    Run(Run),
+    /// Show the locked packages as a tree.
+    Tree(Tree),
+    /// Show why a package is locked.
+    Why(Why),
+    /// List the locked packages.
+    List(List),
+    /// List locked packages that have newer versions.
+    Outdated(Outdated),
+    /// Show what the index knows about a package.
+    Info(Info),
+    /// Write the lock in another tool's format: --format requirements-txt (the default) or pylock.
+    Export(Export),
+    /// Look at the store.
+    Store(Store),
+    /// List Python interpreters, which one is used and why.
+    Python(Python),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Write manual pages into a folder.
+    #[command(hide = true)]
+    Man(Man),
+}
+
+/// `wharf init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The project's name (default: the folder's).
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Write wharf.toml even where pyproject.toml or requirements files would do.
+    #[arg(long)]
+    pub(crate) wharf_toml: bool,
+}
+
+/// How a solve is steered.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Solving {
+    /// Leave out files that were uploaded after this date (2026-01-31, or with a time) or less than this span ago (7d).
+    #[arg(
+        long,
+        value_name = "DATE|SPAN",
+        env = "WHARF_EXCLUDE_NEWER",
+        help_heading = "Solving"
+    )]
+    pub(crate) exclude_newer: Option<String>,
+    /// Which versions to prefer.
+    #[arg(long, value_enum, help_heading = "Solving")]
+    pub(crate) resolution: Option<Resolution>,
+    /// Whether prereleases may be chosen.
+    #[arg(long, value_enum, help_heading = "Solving")]
+    pub(crate) prerelease: Option<Prerelease>,
+    /// Give up after so many seconds and say what was being tried.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Solving")]
+    pub(crate) time_limit: u64,
+    /// Never use wheels of this package (`:all:` for every package).
+    #[arg(long, value_name = "NAME", help_heading = "Solving")]
+    pub(crate) no_binary: Vec<String>,
+    /// Never build this package from source (`:all:` for every package).
+    #[arg(long, value_name = "NAME", help_heading = "Solving")]
+    pub(crate) only_binary: Vec<String>,
+}
+
+/// Which versions are preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Resolution {
+    /// The newest that fits.
+    #[default]
+    Highest,
+    /// The oldest that fits.
+    Lowest,
+    /// The oldest that fits for what the manifest names, the newest for the rest.
+    LowestDirect,
+}
+
+/// Whether prereleases may be chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Prerelease {
+    /// Where a requirement names one, or nothing else satisfies.
+    #[default]
+    IfNecessary,
+    /// Like any version.
+    Allow,
+    /// Never.
+    Disallow,
+}
+
+/// Which locked packages are moved.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Upgrading {
+    /// Move every package to the newest version that fits.
+    #[arg(long, short = 'U', help_heading = "Solving")]
+    pub(crate) upgrade: bool,
+    /// Move this package, and others only where they must.
+    #[arg(long, short = 'P', value_name = "NAME", help_heading = "Solving")]
+    pub(crate) upgrade_package: Vec<String>,
+}
+
+/// Which files a project without a manifest is read from.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Files {
+    /// Read these requirements files instead of looking for a manifest.
+    #[arg(long = "requirements", short = 'r', value_name = "FILE")]
+    pub(crate) requirements: Vec<PathBuf>,
+}
+
+/// Which part of the lock is installed.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Selecting {
+    /// Leave out the development requirements.
+    #[arg(long, help_heading = "Selecting")]
+    pub(crate) no_dev: bool,
+    /// Also install this group.
+    #[arg(long, value_name = "NAME", help_heading = "Selecting")]
+    pub(crate) group: Vec<String>,
+    /// Also install this extra of the project.
+    #[arg(long, value_name = "NAME", help_heading = "Selecting")]
+    pub(crate) extra: Vec<String>,
+    /// Also install every extra of the project.
+    #[arg(long, help_heading = "Selecting")]
+    pub(crate) all_extras: bool,
+    /// Also install every group.
+    #[arg(long, help_heading = "Selecting")]
+    pub(crate) all_groups: bool,
+    /// Leave out the project itself.
+    #[arg(long, help_heading = "Selecting")]
+    pub(crate) no_project: bool,
+}
+
+/// How the environment is made.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Installing {
+    /// Compile bytecode while installing.
+    #[arg(long, env = "WHARF_COMPILE", help_heading = "Installing")]
+    pub(crate) compile: bool,
+    /// How files come from the store into the environment.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        env = "WHARF_LINK_MODE",
+        help_heading = "Installing"
+    )]
+    pub(crate) link_mode: LinkMode,
+    /// Replace a .venv that Wharf did not make.
+    #[arg(long, help_heading = "Installing")]
+    pub(crate) replace: bool,
+}
+
+/// How files come from the store into the environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkMode {
+    /// Reflink where the file system can, else hard link, else copy.
+    #[default]
+    Auto,
+    /// Copy-on-write clones.
+    Reflink,
+    /// Hard links to the read-only store.
+    Hardlink,
+    /// Plain copies, for those who edit installed files.
+    Copy,
+}
+
+/// `wharf add`.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// What to add: `pypi:fastapi`, `pypi:uvicorn[standard]>=0.30`, `pypi:name @ URL`, or a path with --editable.
+    #[arg(value_name = "REQUIREMENT", required_unless_present_any = ["dev", "editable"])]
+    pub(crate) requirements: Vec<String>,
+    /// Add these as development requirements.
+    #[arg(long, value_name = "REQUIREMENT", num_args = 1..)]
+    pub(crate) dev: Vec<String>,
+    /// Add the requirements to this group.
+    #[arg(long, value_name = "NAME", conflicts_with = "extra")]
+    pub(crate) group: Option<String>,
+    /// Add the requirements to this extra of the project.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) extra: Option<String>,
+    /// Add a local source tree whose imports read the tree itself.
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) editable: Vec<String>,
+    /// Write the requirement as it stands, without a lower bound.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Lock, but leave the environment alone.
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+}
+
+/// `wharf remove`.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The packages, as `pypi:name` or just `name`.
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// Only from the development requirements.
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// Only from this group.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Lock, but leave the environment alone.
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+}
+
+/// `wharf lock`.
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    /// Change nothing; fail if the lockfile does not match the manifest.
+    #[arg(long, conflicts_with_all = ["upgrade", "upgrade_package", "dry_run"])]
+    pub(crate) check: bool,
+    /// Show what would change and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Lock for these targets instead of the manifest's (linux-x86_64, macos-arm64-py3.12, …).
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+    #[command(flatten)]
+    pub(crate) upgrading: Upgrading,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+/// `wharf sync`.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Fail if the lockfile does not match the manifest, instead of locking again.
+    #[arg(long, conflicts_with = "frozen")]
+    pub(crate) locked: bool,
+    /// Use the lockfile as it is, without comparing it with the manifest.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Show what would change and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) upgrading: Upgrading,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+/// `wharf run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Do not sync first.
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    /// Fail if the lockfile does not match the manifest, instead of locking again.
+    #[arg(long, conflicts_with = "frozen")]
+    pub(crate) locked: bool,
+    /// Use the lockfile as it is, without comparing it with the manifest.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// The command and its arguments, best after `--`.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// `wharf tree`.
+#[derive(Debug, Args)]
+pub(crate) struct Tree {
+    /// Show only this much depth.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Start from this package.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+    /// Show what depends on the package instead of what it depends on.
+    #[arg(long, requires = "package")]
+    pub(crate) invert: bool,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+}
+
+/// `wharf why`.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The package, as `pypi:name` or just `name`.
+    pub(crate) name: String,
+}
+
+/// `wharf list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Also say which Python is used and why.
+    #[arg(long)]
+    pub(crate) why_python: bool,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+}
+
+/// `wharf outdated`.
+#[derive(Debug, Args)]
+pub(crate) struct Outdated {
+    /// Exit with 1 if anything is outdated.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `wharf info`.
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// The package, as `pypi:name`, `pypi:name==1.2`, or just `name`.
+    pub(crate) name: String,
+    /// List every version.
+    #[arg(long)]
+    pub(crate) versions: bool,
+}
+
+/// `wharf export --format requirements-txt|pylock`; without `--format`, a requirements file.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Leave out the hashes.
+    #[arg(long)]
+    pub(crate) no_hashes: bool,
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+}
+
+/// `wharf store`.
+#[derive(Debug, Args)]
+pub(crate) struct Store {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+/// `wharf store …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Print where the store lies.
+    Path,
+    /// Say how much the store holds.
+    Size,
+    /// Check every object of the store against its digest.
+    Verify(Verify),
+}
+
+/// `wharf store verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Compare sizes only, without reading the files.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Move damaged objects aside, so that the next sync fetches them again.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+/// `wharf python`.
+#[derive(Debug, Args)]
+pub(crate) struct Python {}
+
+/// `wharf completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `wharf man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The folder.
+    pub(crate) folder: PathBuf,
+}

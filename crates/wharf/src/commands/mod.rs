@@ -1,0 +1,309 @@
+//! The commands, one module each where there is something to say: arguments become a request, the report becomes text.
+
+mod describe;
+mod edit;
+mod export;
+mod lock;
+mod python;
+pub(crate) mod run;
+mod shell;
+mod store;
+mod sync;
+mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use wharf_core::{Explain, Fault};
+use wharf_ops::request;
+use wharf_ops::session::{Session, Settings};
+
+use crate::args::{
+    Command, Files, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving, Upgrading,
+};
+use crate::output::Printer;
+
+/// How a command ended when it did not fail.
+pub(crate) enum Outcome {
+    /// With this exit code.
+    Done(ExitCode),
+    /// By becoming another program.
+    Replace(std::process::Command),
+}
+
+impl Outcome {
+    const SUCCESS: Outcome = Outcome::Done(ExitCode::SUCCESS);
+
+    /// 0 for yes and 1 for no.
+    fn answer(yes: bool) -> Self {
+        Outcome::Done(if yes { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+/// Any error that can explain itself.
+pub(crate) type Failure = Box<dyn Explain>;
+
+/// What can go wrong before a command begins.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotBegin {
+    /// No current folder.
+    #[error("the current folder cannot be read")]
+    NoFolder(#[source] std::io::Error),
+    /// The folder named by `--project` is none.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// No home folder, and nothing that says where to put things.
+    #[error("neither HOME nor {0} says where Wharf may keep its {1}")]
+    NoHome(&'static str, &'static str),
+    /// No threads or no event queue.
+    #[error("the runtime cannot start")]
+    Runtime(#[source] std::io::Error),
+    /// A flag's value.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl Explain for CannotBegin {
+    fn code(&self) -> &'static str {
+        match self {
+            CannotBegin::NoFolder(_) | CannotBegin::NotAFolder(_) => "project/folder",
+            CannotBegin::NoHome(..) => "store/no-home",
+            CannotBegin::Runtime(_) => "system/runtime",
+            CannotBegin::Value(_) => "arguments/value",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            CannotBegin::NoFolder(_) | CannotBegin::Runtime(_) => Fault::World,
+            CannotBegin::NotAFolder(_) | CannotBegin::NoHome(..) | CannotBegin::Value(_) => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            CannotBegin::NoFolder(_) => vec!["change to a folder that exists".to_owned()],
+            CannotBegin::NotAFolder(_) => {
+                vec!["`--project` takes the folder that holds the manifest".to_owned()]
+            }
+            CannotBegin::NoHome(..) => {
+                vec!["set HOME, or name the folders with `--store` and `--cache`".to_owned()]
+            }
+            CannotBegin::Runtime(_) => {
+                vec!["look at the limits on threads and open files (`ulimit -a`)".to_owned()]
+            }
+            CannotBegin::Value(_) => Vec::new(),
+        }
+    }
+}
+
+impl From<CannotBegin> for Failure {
+    fn from(error: CannotBegin) -> Self {
+        Box::new(error)
+    }
+}
+
+/// A flag's value that does not parse.
+fn value_error(flag: &str, error: &dyn std::fmt::Display) -> Failure {
+    CannotBegin::Value(format!("{flag}: {error}")).into()
+}
+
+/// The word for a command, in JSON documents.
+pub(crate) fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Init(_) => "init",
+        Command::Add(_) => "add",
+        Command::Remove(_) => "remove",
+        Command::Lock(_) => "lock",
+        Command::Sync(_) => "sync",
+        Command::Run(_) => "run",
+        Command::Tree(_) => "tree",
+        Command::Why(_) => "why",
+        Command::List(_) => "list",
+        Command::Outdated(_) => "outdated",
+        Command::Info(_) => "info",
+        Command::Export(_) => "export",
+        Command::Store(_) => "store",
+        Command::Python(_) => "python",
+        Command::Completions(_) => "completions",
+        Command::Man(_) => "man",
+    }
+}
+
+/// Where the session works, from flags, environment and the usual folders.
+pub(crate) fn settings(global: &Global) -> Result<Settings, Failure> {
+    let current = std::env::current_dir().map_err(CannotBegin::NoFolder)?;
+    let directory = match &global.project {
+        Some(folder) => current.join(folder),
+        None => current.clone(),
+    };
+    if !directory.is_dir() {
+        return Err(CannotBegin::NotAFolder(directory).into());
+    }
+    let home = std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from);
+    let usual = |variable: &'static str, below: &str, what: &'static str| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| home.as_ref().map(|home| home.join(below)))
+            .map(|folder| folder.join("wharf"))
+            .ok_or(CannotBegin::NoHome(variable, what))
+    };
+    let store = match &global.store {
+        Some(folder) => current.join(folder),
+        None => usual("XDG_DATA_HOME", ".local/share", "store")?,
+    };
+    let cache = match &global.cache {
+        Some(folder) => current.join(folder),
+        None => usual("XDG_CACHE_HOME", ".cache", "cache")?,
+    };
+    Ok(Settings {
+        directory,
+        store,
+        cache,
+        python: global.python.clone(),
+        offline: global.offline,
+        environment: std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    })
+}
+
+/// Commands that need neither project nor store.
+pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Result<Outcome, Failure>> {
+    match command {
+        Command::Completions(arguments) => Some(shell::completions(arguments, printer)),
+        Command::Man(arguments) => Some(shell::man(arguments)),
+        Command::Init(_)
+        | Command::Add(_)
+        | Command::Remove(_)
+        | Command::Lock(_)
+        | Command::Sync(_)
+        | Command::Run(_)
+        | Command::Tree(_)
+        | Command::Why(_)
+        | Command::List(_)
+        | Command::Outdated(_)
+        | Command::Info(_)
+        | Command::Export(_)
+        | Command::Store(_)
+        | Command::Python(_) => None,
+    }
+}
+
+/// Ends `sync` and `run` early when the environment is known to be current, before any thread is started.
+pub(crate) fn nothing_to_do(
+    command: &Command,
+    session: &Session,
+    printer: Printer,
+) -> Option<Result<Outcome, Failure>> {
+    match command {
+        Command::Sync(arguments) => sync::nothing_to_do(arguments, session, printer),
+        Command::Run(arguments) => run::nothing_to_do(arguments, session),
+        _ => None,
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn dispatch(
+    command: Command,
+    session: &Arc<Session>,
+    printer: Printer,
+) -> Result<Outcome, Failure> {
+    match command {
+        Command::Init(arguments) => edit::init(&arguments, session, printer),
+        Command::Add(arguments) => edit::add(&arguments, session, printer).await,
+        Command::Remove(arguments) => edit::remove(&arguments, session, printer).await,
+        Command::Lock(arguments) => lock::lock(&arguments, session, printer).await,
+        Command::Sync(arguments) => sync::sync(&arguments, session, printer).await,
+        Command::Run(arguments) => run::run(&arguments, session, printer).await,
+        Command::Tree(arguments) => describe::tree(&arguments, session, printer),
+        Command::Why(arguments) => describe::why(&arguments, session, printer),
+        Command::List(arguments) => describe::list(&arguments, session, printer),
+        Command::Outdated(arguments) => describe::outdated(&arguments, session, printer).await,
+        Command::Info(arguments) => describe::info(&arguments, session, printer).await,
+        Command::Export(arguments) => export::export(&arguments, session, printer),
+        Command::Store(arguments) => store::store(&arguments, session, printer),
+        Command::Python(_) => python::python(session, printer),
+        Command::Completions(arguments) => shell::completions(&arguments, printer),
+        Command::Man(arguments) => shell::man(&arguments),
+    }
+}
+
+impl Solving {
+    fn request(&self) -> Result<request::Solving, Failure> {
+        let newest = self.exclude_newer.as_deref().map(str::parse).transpose();
+        Ok(request::Solving {
+            newest: newest.map_err(|error| value_error("--exclude-newer", &error))?,
+            resolution: self.resolution.map(|resolution| match resolution {
+                Resolution::Highest => request::ResolutionMode::Highest,
+                Resolution::Lowest => request::ResolutionMode::Lowest,
+                Resolution::LowestDirect => request::ResolutionMode::LowestDirect,
+            }),
+            prereleases: self.prerelease.map(|prerelease| match prerelease {
+                Prerelease::IfNecessary => request::Prereleases::IfNecessary,
+                Prerelease::Allow => request::Prereleases::Allow,
+                Prerelease::Disallow => request::Prereleases::Disallow,
+            }),
+            time_limit: std::time::Duration::from_secs(self.time_limit),
+            no_binary: self.no_binary.clone(),
+            only_binary: self.only_binary.clone(),
+        })
+    }
+}
+
+impl Upgrading {
+    fn request(&self) -> Result<request::Upgrade, Failure> {
+        if self.upgrade {
+            return Ok(request::Upgrade::All);
+        }
+        if self.upgrade_package.is_empty() {
+            return Ok(request::Upgrade::None);
+        }
+        let names = self
+            .upgrade_package
+            .iter()
+            .map(|name| wharf_ops::names::package(name))
+            .collect::<Result<_, _>>();
+        names
+            .map(request::Upgrade::Packages)
+            .map_err(|error| value_error("--upgrade-package", &error))
+    }
+}
+
+impl Selecting {
+    fn request(&self) -> request::Selecting {
+        request::Selecting {
+            no_dev: self.no_dev,
+            groups: self.group.clone(),
+            extras: self.extra.clone(),
+            all_extras: self.all_extras,
+            all_groups: self.all_groups,
+            no_project: self.no_project,
+        }
+    }
+}
+
+impl Installing {
+    fn request(&self) -> request::Installing {
+        request::Installing {
+            compile: self.compile,
+            link: match self.link_mode {
+                LinkMode::Auto => request::Link::Auto,
+                LinkMode::Reflink => request::Link::Reflink,
+                LinkMode::Hardlink => request::Link::Hardlink,
+                LinkMode::Copy => request::Link::Copy,
+            },
+            replace_foreign: self.replace,
+        }
+    }
+}
+
+impl Files {
+    fn request(&self) -> request::Files {
+        self.requirements.clone()
+    }
+}

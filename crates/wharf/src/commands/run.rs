@@ -1,0 +1,81 @@
+//! `wharf run`: the environment is made current, then this process becomes the command.
+
+use std::io;
+use std::process::Command;
+
+use wharf_core::{Explain, Fault};
+use wharf_ops::request::Effect;
+use wharf_ops::run;
+use wharf_ops::session::Session;
+use wharf_ops::sync::{self, SyncRequest};
+
+use super::{Failure, Outcome, words};
+use crate::args::Run;
+use crate::output::Printer;
+
+/// The command could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("`{program}` cannot be started in the environment")]
+pub(crate) struct CannotStart {
+    program: String,
+    #[source]
+    source: io::Error,
+}
+
+impl CannotStart {
+    /// What failed, for which command.
+    pub(crate) fn new(command: &Command, source: io::Error) -> Self {
+        Self {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source,
+        }
+    }
+}
+
+impl Explain for CannotStart {
+    fn code(&self) -> &'static str {
+        "run/cannot-start"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::User
+    }
+
+    fn hints(&self) -> Vec<String> {
+        if self.source.kind() == io::ErrorKind::NotFound {
+            vec![format!(
+                "nothing called `{}` is in the environment or on PATH: add the package that brings it with `wharf add`",
+                self.program
+            )]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn request(arguments: &Run) -> SyncRequest {
+    SyncRequest {
+        freshness: super::sync::freshness(arguments.locked, arguments.frozen),
+        effect: Effect::Apply,
+        selecting: arguments.selecting.request(),
+        files: arguments.files.request(),
+        ..SyncRequest::default()
+    }
+}
+
+pub(super) fn nothing_to_do(arguments: &Run, session: &Session) -> Option<Result<Outcome, Failure>> {
+    let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments)).is_some();
+    current.then(|| replace(arguments, session))
+}
+
+pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let report = sync::sync(session, &request(arguments)).await?;
+    if !report.up_to_date {
+        words::sync(&printer, &report);
+    }
+    replace(arguments, session)
+}
+
+fn replace(arguments: &Run, session: &Session) -> Result<Outcome, Failure> {
+    Ok(Outcome::Replace(run::command(session, &arguments.command)?))
+}

@@ -1,0 +1,70 @@
+//! `wharf store`.
+
+use wharf_ops::report::{StoreSizeReport, StoreVerifyReport};
+use wharf_ops::session::Session;
+use wharf_ops::store::{self, Depth, Repair};
+
+use super::{Failure, Outcome, words};
+use crate::args::{Store, StoreCommand};
+use crate::output::{Paint, Printer};
+
+pub(super) fn store(arguments: &Store, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        StoreCommand::Path => {
+            let path = session.settings().store.clone();
+            printer.finish("store", &serde_json::json!({ "path": path }), |printer, _| {
+                printer.data(&format!("{}\n", path.display()));
+            });
+            Ok(Outcome::SUCCESS)
+        }
+        StoreCommand::Size => {
+            let report = store::size(session)?;
+            printer.finish("store", &report, say_size);
+            Ok(Outcome::SUCCESS)
+        }
+        StoreCommand::Verify(arguments) => {
+            let depth = if arguments.quick {
+                Depth::Quick
+            } else {
+                Depth::Full
+            };
+            let repair = if arguments.repair {
+                Repair::Quarantine
+            } else {
+                Repair::Report
+            };
+            let report = store::verify(session, depth, repair)?;
+            printer.finish("store", &report, say_verify);
+            Ok(Outcome::answer(report.damaged.is_empty() || report.repaired))
+        }
+    }
+}
+
+fn say_size(printer: &Printer, report: &StoreSizeReport) {
+    printer.data(&format!(
+        "store  {}  {} in {} objects, {} packages\ncache  {}  {}\n",
+        report.path.display(),
+        words::size(report.object_bytes),
+        report.objects,
+        report.trees,
+        report.cache_path.display(),
+        words::size(report.cache_bytes),
+    ));
+}
+
+fn say_verify(printer: &Printer, report: &StoreVerifyReport) {
+    for line in &report.damaged {
+        printer.data(&format!("{} {line}\n", printer.paint(Paint::Removed, "damaged")));
+    }
+    printer.remark(&format!(
+        "{} checked, {} damaged",
+        report.checked,
+        report.damaged.len()
+    ));
+    if report.repaired {
+        printer.remark("The damaged ones were moved aside: the next sync fetches them again");
+    } else if !report.damaged.is_empty() {
+        printer
+            .remark("`wharf store verify --repair` moves them aside, and the next sync fetches them again");
+    }
+}

@@ -1,0 +1,189 @@
+//! The one object through which all text passes. Invariant: what was asked for goes to standard output, everything else
+//! to standard error; without colour the text still says everything.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use owo_colors::{OwoColorize, Style};
+use serde::Serialize;
+use serde_json::json;
+use wharf_core::{Explain, Fault};
+
+use crate::args::{Color, Format, Global};
+
+/// Decides once how text looks, and prints it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    format: Format,
+    quiet: bool,
+    verbose: u8,
+    colour: bool,
+}
+
+/// The roles that text plays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Paint {
+    /// Headings of errors.
+    Error,
+    /// Headings of warnings.
+    Warning,
+    /// Headings of hints.
+    Hint,
+    /// Added things.
+    Added,
+    /// Removed things.
+    Removed,
+    /// Changed things.
+    Changed,
+    /// Names that matter.
+    Strong,
+    /// Side remarks.
+    Faint,
+}
+
+impl Printer {
+    /// Reads the wishes of the command line and of the terminal.
+    pub(crate) fn new(global: &Global) -> Self {
+        let on_terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = match global.color {
+            Color::Auto => on_terminal,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        Self {
+            format: global.format,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            colour,
+        }
+    }
+
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// How results are printed.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether `-v` was given.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
+    /// Whether progress may be shown at all.
+    pub(crate) fn may_progress(&self) -> bool {
+        !self.quiet && !self.is_json() && self.verbose < 2
+    }
+
+    /// `text` in its role's colour, or plain.
+    pub(crate) fn paint(&self, role: Paint, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let style = match role {
+            Paint::Error | Paint::Removed => Style::new().red().bold(),
+            Paint::Warning | Paint::Changed => Style::new().yellow().bold(),
+            Paint::Hint => Style::new().cyan().bold(),
+            Paint::Added => Style::new().green().bold(),
+            Paint::Strong => Style::new().bold(),
+            Paint::Faint => Style::new().dimmed(),
+        };
+        text.style(style).to_string()
+    }
+
+    /// Prints what was asked for. A closed pipe ends the program quietly, as other filters do.
+    pub(crate) fn data(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            std::process::exit(141);
+        }
+    }
+
+    /// Prints a remark, unless `--quiet`.
+    pub(crate) fn remark(&self, text: &str) {
+        if !self.quiet {
+            self.always(text);
+        }
+    }
+
+    /// Prints to standard error whatever the flags say. A closed standard error loses it: there is nowhere else to go.
+    fn always(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// Prints a warning, unless `--quiet`.
+    pub(crate) fn warning(&self, message: &str) {
+        self.remark(&format!("{} {message}", self.paint(Paint::Warning, "warning:")));
+    }
+
+    /// Ends a command: its result as JSON, or as `text` renders it.
+    pub(crate) fn finish<R: Serialize>(&self, command: &str, result: &R, text: impl FnOnce(&Self, &R)) {
+        if self.is_json() {
+            self.document(&json!({ "command": command, "ok": true, "result": result }));
+        } else {
+            text(self, result);
+        }
+    }
+
+    /// Ends a command with an error; gives the exit code of its fault.
+    pub(crate) fn fail(&self, command: &str, error: &dyn Explain) -> ExitCode {
+        if self.is_json() {
+            self.document(&json!({ "command": command, "ok": false, "error": {
+                "code": error.code(),
+                "fault": error.fault().as_str(),
+                "message": error.to_string(),
+                "causes": causes(error),
+                "hints": error.hints(),
+            }}));
+        } else {
+            self.explain(error);
+        }
+        ExitCode::from(error.fault().exit_code())
+    }
+
+    fn explain(&self, error: &dyn Explain) {
+        self.always(&format!("{} {error}", self.paint(Paint::Error, "error:")));
+        for cause in causes(error) {
+            self.always(&format!("  {} {cause}", self.paint(Paint::Faint, "cause:")));
+        }
+        let mut hints = error.hints();
+        if error.fault() == Fault::Bug {
+            hints.push(
+                "this is a defect of Wharf: please report it with the output of the same command and `-vv`"
+                    .to_owned(),
+            );
+        }
+        if !hints.is_empty() {
+            self.always("");
+        }
+        for hint in hints {
+            self.always(&format!("{} {hint}", self.paint(Paint::Hint, "hint:")));
+        }
+    }
+
+    fn document(&self, value: &serde_json::Value) {
+        let mut text = serde_json::to_string_pretty(value).expect("a JSON value always prints");
+        text.push('\n');
+        self.data(&text);
+    }
+}
+
+/// The chain of causes, outermost first, without those that the message above already says.
+fn causes(error: &dyn Explain) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+            said = text;
+        }
+        next = cause.source();
+    }
+    causes
+}
