@@ -5,7 +5,7 @@
 //! | [`project`] | [`Project`]: everything that the files of a project say, found from a folder |
 //! | [`requirement`] | [`RootRequirement`]: one requirement with its group, its source and its place |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
-//! | [`preferences`] | versions that another tool pinned |
+//! | [`mod@preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
 //! | [`edit`], [`init`] | changes to manifests that keep comments and form; new manifests |
 //! | [`export`] | the lock as `requirements.txt` and as `pylock.toml` |

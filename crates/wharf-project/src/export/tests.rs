@@ -78,3 +78,61 @@ fn pylock_is_as_pep_751_has_it() {
     assert!(text.starts_with(&format!("{head}{app}")), "{text}");
     assert!(toml::from_str::<toml::Table>(&text).is_ok());
 }
+
+#[test]
+fn every_kind_of_source_has_its_table() {
+    use wharf_core::{Source, WebUrl};
+    let url = WebUrl::parse("https://example.org/x").unwrap();
+    let subdirectory = Some("py".to_owned());
+    let mut lock = sample();
+    let mut source = |name: &str, source: Source| {
+        let package = lock
+            .packages
+            .iter_mut()
+            .find(|package| package.name.as_str() == name)
+            .unwrap();
+        package.source = source;
+    };
+    source(
+        "app",
+        Source::Directory {
+            path: "../app".to_owned(),
+            editable: true,
+        },
+    );
+    source(
+        "lib",
+        Source::Git {
+            url: url.clone(),
+            reference: Some("main".to_owned()),
+            commit: "c0ffee".to_owned(),
+            subdirectory: subdirectory.clone(),
+        },
+    );
+    source("crypto", Source::Url { url, subdirectory });
+    source(
+        "pytest",
+        Source::File {
+            path: "dist/pytest-3.0.tar.gz".to_owned(),
+        },
+    );
+    let text = pylock(&lock, &Selection::default(), &targets()).unwrap();
+    println!("{text}");
+    for expected in [
+        "name = \"app\"\nrequires-python = \">=3.8\"\n\n[packages.directory]\npath = \"../app\"\neditable = true\n",
+        "\n[packages.vcs]\ntype = \"git\"\nurl = \"https://example.org/x\"\nrequested-revision = \"main\"\ncommit-id = \"c0ffee\"\nsubdirectory = \"py\"\n",
+        "\n[packages.archive]\nurl = \"https://example.org/x\"\nsize = 1234\nsubdirectory = \"py\"\nhashes = { sha256 = ",
+        "\n[packages.archive]\npath = \"dist/pytest-3.0.tar.gz\"\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n---\n{text}");
+    }
+    let text = requirements_txt(&lock, &Selection::default(), &targets(), Hashes::Omit).unwrap();
+    for expected in [
+        "\n-e ../app\n",
+        "\nlib @ git+https://example.org/x@c0ffee#subdirectory=py\n",
+        "\ncrypto @ https://example.org/x#subdirectory=py\n",
+        "\n./dist/pytest-3.0.tar.gz\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n---\n{text}");
+    }
+}

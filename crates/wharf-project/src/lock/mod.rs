@@ -2,10 +2,10 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`parse`] | text → [`Lock`], with line and column for everything malformed |
-//! | [`print`] | [`Lock`] → text, sorted, one fact a line, so that diffs are readable |
-//! | [`stale`] | does the lock still answer what the project asks? |
-//! | [`select`] | which packages and files a machine installs |
+//! | `parse` | text → [`Lock`], with line and column for everything malformed |
+//! | `print` | [`Lock`] → text, sorted, one fact a line, so that diffs are readable |
+//! | `stale` | does the lock still answer what the project asks? |
+//! | `select` | which packages and files a machine installs |
 //!
 //! Invariant: `parse(print(lock))` is the normalised lock, and `print` of equal locks is the same bytes.
 
