@@ -20,7 +20,7 @@ pub(super) fn add(
 ) -> Result<String, ProjectError> {
     if addition.index.is_some() {
         let reason = "requirements files cannot say which index a requirement comes from";
-        return Err(manifest.cannot(reason, "run `wharf init --form wharf.toml` to use a wharf.toml"));
+        return Err(manifest.cannot(reason, "state it in a wharf.toml, which can"));
     }
     let name = PackageName::pypi(parsed.requirement.name.as_ref()).expect("a PEP 508 name is a PyPI name");
     let line = match (&parsed.source, addition.editable) {
