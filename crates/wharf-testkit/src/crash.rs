@@ -10,6 +10,9 @@ use crate::fixture::{Digest, Fixture};
 use crate::package::Package;
 use crate::registry::Registry;
 
+/// What Wharf writes into an environment to know its generation.
+const MARKER: &str = ".wharf.json";
+
 /// A change from one version of everything to another, killed again and again.
 #[derive(Debug)]
 pub struct Crash {
@@ -87,7 +90,7 @@ impl Crash {
             self.forget_unless_warm()?;
             let delay = window.mul_f64(random.next());
             let ended = self.kill_after(delay)?;
-            let found = self.fixture.digest(".venv");
+            let found = self.found();
             match (&found == old, &found == new) {
                 (true, _) => tally.old += 1,
                 (_, true) if ended => tally.too_late += 1,
@@ -100,7 +103,7 @@ impl Crash {
                 }
             }
             self.command(&["sync", "--frozen"])?;
-            let found = self.fixture.digest(".venv");
+            let found = self.found();
             if &found != new {
                 return Err(format!(
                     "kill {kill}: the next sync leaves other than it should: {}",
@@ -130,7 +133,13 @@ impl Crash {
     /// The environment as it has to be for one version.
     fn state(&self, version: &str) -> Result<Digest, String> {
         self.sync_to(version)?;
-        Ok(self.fixture.digest(".venv"))
+        Ok(self.found())
+    }
+
+    /// The environment as it is, without the marker that counts its generations: the same content has another number
+    /// after every change there and back.
+    fn found(&self) -> Digest {
+        self.fixture.digest(".venv").without(MARKER)
     }
 
     /// How long an undisturbed change takes: the window for the kills.

@@ -259,6 +259,13 @@ impl Digest {
         Self(entries)
     }
 
+    /// Everything but one path.
+    #[must_use]
+    pub fn without(mut self, path: &str) -> Self {
+        self.0.remove(path);
+        self
+    }
+
     /// How many paths there are.
     #[must_use]
     pub fn len(&self) -> usize {

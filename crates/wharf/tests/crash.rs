@@ -53,7 +53,7 @@ fn a_file_that_somebody_changed_in_the_environment_is_put_right() {
         "[project]\nname = \"changed\"\n\n[pypi]\na = \"*\"\n",
     );
     fixture.run(&["sync"]).success();
-    let before = fixture.digest(".venv");
+    let before = fixture.digest(".venv").without(".wharf.json");
     let python = fixture
         .python("import a, os; print(os.path.dirname(a.__file__))")
         .success();
@@ -63,5 +63,7 @@ fn a_file_that_somebody_changed_in_the_environment_is_put_right() {
         .replace("[PROJECT]", &fixture.project().display().to_string());
     std::fs::remove_dir_all(module).expect("the module is there");
     fixture.run(&["sync"]).success();
-    assert!(fixture.digest(".venv").differences(&before).is_empty());
+    // The marker counts generations: this is a later one.
+    let after = fixture.digest(".venv").without(".wharf.json");
+    assert_eq!(after.differences(&before), Vec::<String>::new());
 }
