@@ -36,7 +36,7 @@ pub fn extract_zip(
             match entry.kind {
                 ZipKind::Folder => target.make(entry.path.as_str())?,
                 ZipKind::File { .. } | ZipKind::Link => {
-                    target.make(entry.path.parent().unwrap_or_default())?
+                    target.make(entry.path.parent().unwrap_or_default())?;
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Archives as the world makes them, and as it should not: what gets in, what is refused, and in which words.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The store over its life: packages, linking, damage, full disks, kills, power cuts.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -149,7 +149,6 @@ pub(crate) fn read(
             _ => return Err(refuse(Refusal::Special("of an unknown type"))),
         }
     }
-    drop(entries);
     progress.headers.set(None);
     links::check(&found)?;
     drain(tar.into_inner(), &explain)?;
@@ -248,7 +247,10 @@ impl Read for Metered<'_> {
             .map(|left| left.checked_sub(count as u64))
         {
             Some(None) => Err(Refusal::Malformed("its headers are too long")),
-            Some(left) => Ok(self.progress.headers.set(left)),
+            Some(left) => {
+                self.progress.headers.set(left);
+                Ok(())
+            }
             None => Ok(()),
         };
         match headers.and_then(|()| self.limits.check_total(read, self.packed)) {
