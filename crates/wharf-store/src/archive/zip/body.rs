@@ -6,8 +6,8 @@ use std::io::{self, BufRead, Read};
 use super::{Cursor, DESCRIPTOR, ENCRYPTED, LOCAL, Method, Source, UTF8, ZipEntry};
 use crate::archive::{Refusal, Trouble};
 
-/// Up to this size an entry is unpacked in memory at one go: libdeflate needs all of input and output at hand, and
-/// is about twice as fast as streaming.
+/// Up to this size an entry is unpacked in memory at one go by libdeflate, which needs all of input and output at
+/// hand; larger ones stream, so that memory stays bounded.
 pub(crate) const WHOLE: u64 = 64 << 20;
 
 /// Room that is used again for entry after entry, so that its pages stay mapped.
