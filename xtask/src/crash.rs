@@ -25,10 +25,7 @@ pub(crate) struct Options {
 
 /// Kills with an empty store and then as often with a full one: downloads are hit more in the first, commits in the second.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let binary = match &options.binary {
-        Some(binary) => std::path::absolute(binary)?,
-        None => shell::wharf()?,
-    };
+    let binary = shell::wharf(options.binary.as_deref())?;
     for (store, warm) in [("empty", false), ("full", true)] {
         let tally = Crash::new(&binary, options.packages, warm)
             .run(options.kills, options.seed)

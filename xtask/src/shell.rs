@@ -78,8 +78,11 @@ pub(crate) fn answers(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The release binary under test; built on request.
-pub(crate) fn wharf() -> Result<PathBuf, Failure> {
+/// The binary under test: the one that was named, or else the release build.
+pub(crate) fn wharf(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(named) = named {
+        return std::path::absolute(named).map_err(about(named.display()));
+    }
     let binary = target().join("release/wharf");
     if binary.is_file() {
         Ok(binary)

@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Measure the peers alone (to prepare the recordings before there is a release build).
     #[arg(long)]
     without_wharf: bool,
+    /// The binary; without it the release build. Figures of another build mean nothing.
+    #[arg(long)]
+    binary: Option<PathBuf>,
     /// Serve the mirror in this process until it is killed. Used by the benchmark itself.
     #[arg(long, hide = true)]
     serve: bool,
@@ -54,11 +57,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.serve {
         return mirror::serve(&directory().join("recorded"), options.latency);
     }
+    let _alone = alone()?;
     let peers = peers::install(&directory().join("peers"))?;
     let wharf = if options.without_wharf {
         None
     } else {
-        Some(shell::wharf()?)
+        Some(shell::wharf(options.binary.as_deref())?)
     };
     let mirror = mirror::Mirror::start(options.latency)?;
     let mut results = Vec::new();
@@ -78,6 +82,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let report = report::Report::new(&peers, wharf.as_deref(), options, results)?;
     report.print();
     report.write(&directory().join("report.json"))
+}
+
+/// Holds the directory for this run: two at once would remove each other's files, and measure each other.
+fn alone() -> Result<std::fs::File, Failure> {
+    std::fs::create_dir_all(directory())?;
+    let lock = std::fs::File::create(directory().join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(Failure(format!(
+            "another benchmark is running in {}",
+            directory().display()
+        ))),
+    }
 }
 
 /// Removes a file or directory; one that is missing is fine.
