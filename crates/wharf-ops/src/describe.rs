@@ -86,17 +86,9 @@ impl Locked {
             .find(|package| package.name == *name)
             .ok_or_else(|| OpsError::NotLocked {
                 name: name.clone(),
-                near: nearest(name, self.lock.packages.iter().map(|package| &package.name)),
+                near: names::nearest(name, self.lock.packages.iter().map(|package| &package.name)),
             })
     }
-}
-
-/// The locked name that is spelt most alike, if any is alike at all.
-fn nearest<'a>(name: &PackageName, known: impl Iterator<Item = &'a PackageName>) -> Option<PackageName> {
-    let scored = known.map(|other| (strsim::jaro_winkler(name.as_str(), other.as_str()), other));
-    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.filter(|(score, _)| *score > 0.85)
-        .map(|(_, name)| name.clone())
 }
 
 /// The edges of what is selected, by name.

@@ -18,6 +18,7 @@ use crate::report::EditReport;
 use crate::request::{Installing, Solving, Upgrade};
 use crate::session::Session;
 use crate::sync::{self, SyncRequest};
+use crate::write;
 
 /// Where requirements go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -152,10 +153,7 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         request.place.as_ref().map(Place::group).as_ref(),
     )?;
     if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
-        return Err(OpsError::NotRequired {
-            name: (*missing).clone(),
-            manifest: project.manifest_path,
-        });
+        return Err(not_required(&project, missing)?);
     }
     files.write()?;
     let lock = match relock(session, &request.solving).await {
@@ -170,6 +168,23 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         requirements,
         lock,
         sync,
+    })
+}
+
+/// Why a package cannot be removed: something else brings it in, or its name is misspelt.
+fn not_required(project: &Project, name: &PackageName) -> Result<OpsError, OpsError> {
+    let lock = lock::read(project)?;
+    let is_locked = lock.is_some_and(|lock| lock.packages.iter().any(|package| package.name == *name));
+    let roots: Vec<PackageName> = project
+        .roots
+        .iter()
+        .map(wharf_project::RootRequirement::name)
+        .collect();
+    Ok(OpsError::NotRequired {
+        name: name.clone(),
+        manifest: project.manifest_path.clone(),
+        is_locked,
+        near: names::nearest(name, roots.iter().filter(|root| *root != name)),
     })
 }
 
@@ -227,11 +242,9 @@ fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
     };
     let short = match ShortRequirement::parse(text) {
         Ok(short) => short,
-        Err(InvalidShortRequirement::NoEcosystem(_)) => {
-            return Err(cannot(
-                "it does not say which ecosystem it is from".to_owned(),
-                format!("write `pypi:{text}`"),
-            ));
+        Err(InvalidShortRequirement::NoEcosystem(_)) => return Err(without_ecosystem(text)),
+        Err(InvalidShortRequirement::UnknownEcosystem(_)) if text.contains("://") => {
+            return Err(without_ecosystem(text));
         }
         Err(error) => {
             return Err(cannot(
@@ -256,6 +269,34 @@ fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
             format!("this version of Wharf installs no {} packages", short.ecosystem),
             "only `pypi:` works today".to_owned(),
         )),
+    }
+}
+
+/// What is meant by a text that names no ecosystem: a path, a URL, or a package whose prefix was forgotten.
+fn without_ecosystem(text: &str) -> OpsError {
+    let is_path = text.starts_with(['.', '/', '~']) || text.contains('/');
+    let (reason, hint) = if text.contains("://") && !text.contains(" @ ") {
+        (
+            "a URL does not say which package it holds".to_owned(),
+            format!("write `pypi:NAME @ {text}`"),
+        )
+    } else if is_path && !text.contains(" @ ") {
+        (
+            "a path does not say what it holds".to_owned(),
+            format!(
+                "write `--editable {text}` for a source tree that is used in place, or `pypi:NAME @ {text}`"
+            ),
+        )
+    } else {
+        (
+            "it does not say which ecosystem it is from".to_owned(),
+            format!("write `pypi:{text}`"),
+        )
+    };
+    OpsError::CannotAdd {
+        text: text.to_owned(),
+        reason,
+        hint,
     }
 }
 
@@ -378,7 +419,7 @@ impl Files {
 
     fn write(&self) -> Result<(), OpsError> {
         for (path, text) in &self.after {
-            wharf_store::durable::write_atomic(path, text.as_bytes())?;
+            write::file(path, text)?;
         }
         Ok(())
     }
@@ -387,7 +428,7 @@ impl Files {
     fn restore(&self, error: OpsError) -> OpsError {
         for (path, before) in &self.before {
             let restored = match before {
-                Some(text) => wharf_store::durable::write_atomic(path, text.as_bytes()).is_ok(),
+                Some(text) => write::file(path, text).is_ok(),
                 None => std::fs::remove_file(path).is_ok(),
             };
             if !restored {

@@ -80,6 +80,16 @@ pub enum OpsError {
         name: PackageName,
         /// The manifest.
         manifest: PathBuf,
+        /// Whether something else brings it in.
+        is_locked: bool,
+        /// What the manifest asks for that looks like it.
+        near: Option<PackageName>,
+    },
+    /// A command shall run in an environment that is not there.
+    #[error("there is no environment at {}", path.display())]
+    NoEnvironment {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// A package of the lockfile is malformed.
     #[error("the lockfile's {name} {version} cannot be used: {reason}")]
@@ -134,6 +144,7 @@ impl OpsError {
             | OpsError::NotLocked { .. }
             | OpsError::NoSuchVersion { .. }
             | OpsError::NotRequired { .. }
+            | OpsError::NoEnvironment { .. }
             | OpsError::MalformedLock { .. }
             | OpsError::CannotAdd { .. }
             | OpsError::Io { .. }
@@ -166,6 +177,7 @@ impl Explain for OpsError {
             OpsError::NotLocked { .. } => "lock/not-locked",
             OpsError::NoSuchVersion { .. } => "index/no-version",
             OpsError::NotRequired { .. } => "edit/not-required",
+            OpsError::NoEnvironment { .. } => "run/no-environment",
             OpsError::MalformedLock { .. } => "lock/malformed",
             OpsError::CannotAdd { .. } => "edit/cannot-add",
             OpsError::Io { .. } => "system/io",
@@ -199,7 +211,18 @@ impl Explain for OpsError {
             OpsError::NoSuchVersion { name, .. } => {
                 vec![format!("`wharf info {name} --versions` lists them")]
             }
-            OpsError::NotRequired { name, .. } => vec![format!("`wharf why {name}` says what brings it in")],
+            OpsError::NotRequired {
+                name,
+                is_locked: true,
+                ..
+            } => vec![format!("`wharf why {name}` says what brings it in")],
+            OpsError::NotRequired { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            OpsError::NotRequired { near: None, .. } => {
+                vec!["`wharf list` marks with `*` what the manifest asks for".to_owned()]
+            }
+            OpsError::NoEnvironment { .. } => {
+                vec!["run `wharf sync`, or `wharf run` without `--no-sync`".to_owned()]
+            }
             OpsError::MalformedLock { .. } => {
                 vec!["`wharf lock --upgrade` makes the lockfile anew".to_owned()]
             }
@@ -208,7 +231,10 @@ impl Explain for OpsError {
                 vec!["free some space on that disk and run the command again: nothing was lost".to_owned()]
             }
             OpsError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                vec!["look at who owns that file and its folder".to_owned()]
+                vec!["look at who owns that file and its folder (`ls -ld`)".to_owned()]
+            }
+            OpsError::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                vec!["that file system is mounted read-only: work on a copy elsewhere".to_owned()]
             }
             _ => Vec::new(),
         }

@@ -13,6 +13,7 @@ use crate::request::Selecting;
 use crate::select;
 use crate::session::{Session, host_target};
 use crate::sync;
+use crate::write;
 
 /// Formats of other tools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub fn export(session: &Session, request: &ExportRequest) -> Result<ExportReport
     };
     if let Some(path) = &request.output {
         let path = session.settings().directory.join(path);
-        wharf_store::durable::write_atomic(&path, text.as_bytes())?;
+        write::file(&path, &text)?;
     }
     Ok(ExportReport {
         text,

@@ -69,7 +69,7 @@ fn name(folder: &std::path::Path, request: &InitRequest) -> String {
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<bool, OpsError> {
-    wharf_store::durable::write_atomic(path, text.as_bytes())?;
+    crate::write::file(path, text)?;
     Ok(true)
 }
 

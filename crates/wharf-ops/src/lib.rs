@@ -34,5 +34,6 @@ mod build;
 mod fetch;
 mod index_source;
 mod select;
+mod write;
 
 pub use error::OpsError;

@@ -22,6 +22,7 @@ use crate::resolve::{
     self, Asked, Cutoff, Problem, Reference, Resolution, ResolvedFile, ResolvedPackage, TargetEnvironment,
 };
 use crate::session::{Session, host_target};
+use crate::write;
 
 /// Whether the lockfile may change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,7 @@ pub(crate) async fn update(
 ) -> Result<(Lock, LockReport), OpsError> {
     let started = Instant::now();
     let (interpreter, _) = session.interpreter(project)?;
+    warn_of_strangers(session, old.as_ref(), upgrade);
     if let Some(lock) = &old
         && *upgrade == Upgrade::None
         && lock.stale(project).is_none()
@@ -123,6 +125,7 @@ pub(crate) async fn update(
         let report = report(project, lock, None, started, Solved::No);
         return Ok((lock.clone(), report));
     }
+    say_with_what(session, project, &interpreter);
     let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
     let source = Arc::new(IndexSource::new(session.index(project, &interpreter)?));
     let resolution = resolve::resolve(
@@ -141,10 +144,47 @@ pub(crate) async fn update(
     let path = project.lock_path();
     let mut report = report(project, &lock, old.as_ref(), started, Solved::Yes);
     if mode == Mode::Write && std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
-        wharf_store::durable::write_atomic(&path, text.as_bytes())?;
+        write::file(&path, &text)?;
         report.written = true;
     }
     Ok((lock, report))
+}
+
+/// A package that is to be upgraded and is not locked is a slip, and no reason to stop.
+fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
+    let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
+        return;
+    };
+    let locked = || lock.packages.iter().map(|package| &package.name);
+    for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
+        let near =
+            names::nearest(name, locked()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        let message = format!("{name} is to be upgraded, but is not in the lockfile{near}");
+        session.emit(Event::warning("lock/not-locked", message));
+    }
+}
+
+/// What `-v` tells about a solve before it begins.
+fn say_with_what(session: &Session, project: &Project, interpreter: &Interpreter) {
+    session.emit(Event::detail(format!(
+        "solving for Python {} ({})",
+        interpreter.version,
+        interpreter.path.display()
+    )));
+    let settings = &project.indexes;
+    let links = settings.find_links.iter().map(|links| match &links.location {
+        wharf_project::FindLinksLocation::Url(url) => (url.to_string(), &links.origin),
+        wharf_project::FindLinksLocation::Path(path) => (path.display().to_string(), &links.origin),
+    });
+    let indexes = settings
+        .indexes
+        .iter()
+        .map(|index| (index.url.to_string(), &index.origin));
+    for (place, origin) in links.chain(indexes) {
+        session.emit(Event::detail(format!(
+            "looking for packages at {place} ({origin})"
+        )));
+    }
 }
 
 /// Records that a lock answers a project whose requirements were only narrowed to what it holds.
@@ -154,7 +194,7 @@ pub(crate) async fn update(
 pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport) -> Result<(), OpsError> {
     lock.inputs = LockInputs::of(project);
     lock.normalize();
-    wharf_store::durable::write_atomic(&project.lock_path(), lock.print().as_bytes())?;
+    write::file(&project.lock_path(), &lock.print())?;
     report.written = true;
     Ok(())
 }

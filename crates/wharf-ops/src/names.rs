@@ -21,6 +21,17 @@ pub fn short(name: &PackageName) -> String {
     format!("{}:{name}", name.ecosystem())
 }
 
+/// The known name that is spelt most alike, if any is alike at all.
+pub(crate) fn nearest<'a>(
+    name: &PackageName,
+    known: impl Iterator<Item = &'a PackageName>,
+) -> Option<PackageName> {
+    let scored = known.map(|other| (strsim::jaro_winkler(name.as_str(), other.as_str()), other));
+    let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(score, _)| *score > 0.85)
+        .map(|(_, name)| name.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,16 +13,23 @@ use crate::sync;
 /// The command as it runs inside the environment of the session's project: the environment's programs come first on PATH.
 ///
 /// # Errors
-/// Where the environment's record is damaged.
+/// Where there is no environment, or its record is damaged.
 pub fn command(session: &Session, words: &[OsString]) -> Result<Command, OpsError> {
     let root = match sync::project_root(&session.settings().directory) {
         Some(root) => root.to_owned(),
         None => session.project(&Vec::new())?.root,
     };
     let environment = Environment::locate(&root);
-    let scripts = environment
-        .scripts()?
-        .unwrap_or_else(|| environment.root().join("bin"));
+    let scripts = match environment.scripts()? {
+        Some(scripts) => scripts,
+        // One whose records are gone, or that another tool made, still has its commands in the usual place.
+        None => environment.root().join("bin"),
+    };
+    if !scripts.is_dir() {
+        return Err(OpsError::NoEnvironment {
+            path: environment.root().to_owned(),
+        });
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(scripts.clone()).chain(std::env::split_paths(&path));
     let path = std::env::join_paths(folders).unwrap_or(path);

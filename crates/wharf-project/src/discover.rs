@@ -28,6 +28,7 @@ impl Project {
             if let Some((kind, path)) = manifest_of(folder) {
                 return read(folder, kind, path, options);
             }
+            refuse_closed(folder)?;
         }
         Err(ProjectError::NoProject { start })
     }
@@ -71,6 +72,16 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<(ManifestKind, PathBuf)> {
     match first {
         Some(path) => Some((ManifestKind::Requirements, path)),
         None => text.map(|_| (ManifestKind::Pyproject, pyproject)),
+    }
+}
+
+/// A folder that may not be looked into could hold the manifest: passing over it would find another project.
+fn refuse_closed(folder: &Path) -> Result<(), ProjectError> {
+    match folder.join("wharf.toml").symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(ProjectError::reading(folder)(error))
+        }
+        _ => Ok(()),
     }
 }
 

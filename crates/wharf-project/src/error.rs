@@ -156,7 +156,14 @@ impl Explain for ProjectError {
 
     fn fault(&self) -> Fault {
         match self {
-            ProjectError::Read { source, .. } if source.kind() != io::ErrorKind::InvalidData => Fault::World,
+            ProjectError::Read { source, .. }
+                if !matches!(
+                    source.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::NotFound
+                ) =>
+            {
+                Fault::World
+            }
             _ => Fault::User,
         }
     }
@@ -166,6 +173,12 @@ impl Explain for ProjectError {
             ProjectError::Invalid(invalid) => invalid.hints.clone(),
             ProjectError::Read { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
                 vec!["save the file as UTF-8".to_owned()]
+            }
+            ProjectError::Read { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                vec![format!("check the spelling of `{}`", path.display())]
+            }
+            ProjectError::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                vec!["look at who may read that file and the folders above it (`ls -ld`)".to_owned()]
             }
             ProjectError::Read { .. } => Vec::new(),
             ProjectError::MissingInclude { place, .. } => {

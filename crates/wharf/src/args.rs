@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// A package manager for every ecosystem of a project: one manifest, one lock, one store, one environment.
+/// Packages of a project: one manifest, one lockfile, one store, one environment.
 #[derive(Debug, Parser)]
 #[command(
     name = "wharf",
     version,
     propagate_version = true,
     max_term_width = 100,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    arg_required_else_help = true
 )]
 pub(crate) struct Arguments {
     /// What every command takes.
@@ -36,7 +37,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) project: Option<PathBuf>,
-    /// How to print results: text for people, json for programs.
+    /// How to print results.
     #[arg(
         long,
         global = true,
@@ -46,10 +47,10 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) format: Format,
-    /// Say more; twice for traces of every step.
+    /// Say what is used and why; twice for a trace of every step.
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
-    /// Print only errors and what was asked for.
+    /// Print only what was asked for, and errors.
     #[arg(
         long,
         short,
@@ -75,7 +76,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) no_progress: bool,
-    /// Use only what is already on this machine.
+    /// Use only what is already on this machine; never the network.
     #[arg(long, global = true, env = "WHARF_OFFLINE", help_heading = "Global options")]
     pub(crate) offline: bool,
     /// The Python to use: a version (3.12), a requirement (>=3.11), a name or a path.
@@ -88,7 +89,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) python: Option<String>,
-    /// Where the store lies (default: wharf below the user's data folder).
+    /// Where the store lies [default: $XDG_DATA_HOME/wharf or ~/.local/share/wharf].
     #[arg(
         long,
         global = true,
@@ -97,7 +98,7 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) store: Option<PathBuf>,
-    /// Where answers of registries are cached (default: wharf below the user's cache folder).
+    /// Where answers of registries are kept [default: $XDG_CACHE_HOME/wharf or ~/.cache/wharf].
     #[arg(
         long,
         global = true,
@@ -116,10 +117,8 @@ pub(crate) enum Format {
     /// For programs: one JSON document on standard output.
     Json,
     /// `wharf export` only: a requirements file with pinned versions and hashes.
-    #[value(hide = true)]
     RequirementsTxt,
     /// `wharf export` only: PEP 751's pylock.toml.
-    #[value(hide = true)]
     Pylock,
 }
 
@@ -159,11 +158,11 @@ pub(crate) enum Command {
     Outdated(Outdated),
     /// Show what the index knows about a package.
     Info(Info),
-    /// Write the lock in another tool's format: --format requirements-txt (the default) or pylock.
+    /// Write the lock in another tool's format: `--format requirements-txt` (the default) or `pylock`.
     Export(Export),
-    /// Look at the store.
+    /// Say where the store lies and how much it holds, or check it.
     Store(Store),
-    /// List Python interpreters, which one is used and why.
+    /// List the Python interpreters that were found, which one is used and why.
     Python(Python),
     /// Print a completion script for a shell.
     Completions(Completions),
@@ -194,10 +193,10 @@ pub(crate) struct Solving {
         help_heading = "Solving"
     )]
     pub(crate) exclude_newer: Option<String>,
-    /// Which versions to prefer.
+    /// Which versions to prefer [default: highest].
     #[arg(long, value_enum, help_heading = "Solving")]
     pub(crate) resolution: Option<Resolution>,
-    /// Whether prereleases may be chosen.
+    /// Whether prereleases may be chosen [default: if-necessary].
     #[arg(long, value_enum, help_heading = "Solving")]
     pub(crate) prerelease: Option<Prerelease>,
     /// Give up after so many seconds and say what was being tried.
@@ -249,7 +248,7 @@ pub(crate) struct Upgrading {
 /// Which files a project without a manifest is read from.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Files {
-    /// Read these requirements files instead of looking for a manifest.
+    /// Read this requirements file instead of looking for a manifest; may be given several times.
     #[arg(long = "requirements", short = 'r', value_name = "FILE")]
     pub(crate) requirements: Vec<PathBuf>,
 }
@@ -260,10 +259,10 @@ pub(crate) struct Selecting {
     /// Leave out the development requirements.
     #[arg(long, help_heading = "Selecting")]
     pub(crate) no_dev: bool,
-    /// Also install this group.
+    /// Also install this group; may be given several times.
     #[arg(long, value_name = "NAME", help_heading = "Selecting")]
     pub(crate) group: Vec<String>,
-    /// Also install this extra of the project.
+    /// Also install this extra of the project; may be given several times.
     #[arg(long, value_name = "NAME", help_heading = "Selecting")]
     pub(crate) extra: Vec<String>,
     /// Also install every extra of the project.
@@ -280,7 +279,7 @@ pub(crate) struct Selecting {
 /// How the environment is made.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Installing {
-    /// Compile bytecode while installing.
+    /// Compile bytecode now instead of at the first import.
     #[arg(long, env = "WHARF_COMPILE", help_heading = "Installing")]
     pub(crate) compile: bool,
     /// How files come from the store into the environment.
@@ -292,7 +291,7 @@ pub(crate) struct Installing {
         help_heading = "Installing"
     )]
     pub(crate) link_mode: LinkMode,
-    /// Replace a .venv that Wharf did not make.
+    /// Replace and delete a .venv that Wharf did not make.
     #[arg(long, help_heading = "Installing")]
     pub(crate) replace: bool,
 }
@@ -329,7 +328,7 @@ pub(crate) struct Add {
     /// Add a local source tree whose imports read the tree itself.
     #[arg(long, short, value_name = "PATH")]
     pub(crate) editable: Vec<String>,
-    /// Write the requirement as it stands, without a lower bound.
+    /// Write the requirement as it stands; otherwise one without a version gets the locked one as its lower bound.
     #[arg(long)]
     pub(crate) raw: bool,
     /// Lock, but leave the environment alone.
@@ -371,7 +370,7 @@ pub(crate) struct Lock {
     /// Show what would change and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Lock for these targets instead of the manifest's (linux-x86_64, macos-arm64-py3.12, …).
+    /// Lock for this target instead of the manifest's (linux-x86_64, macos-arm64-py3.12, …); may be given several times.
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Vec<String>,
     #[command(flatten)]
@@ -388,7 +387,7 @@ pub(crate) struct Sync {
     /// Fail if the lockfile does not match the manifest, instead of locking again.
     #[arg(long, conflicts_with = "frozen")]
     pub(crate) locked: bool,
-    /// Use the lockfile as it is, without comparing it with the manifest.
+    /// Use the lockfile as it is, whatever the manifest says.
     #[arg(long)]
     pub(crate) frozen: bool,
     /// Show what would change and change nothing.
@@ -415,7 +414,7 @@ pub(crate) struct Run {
     /// Fail if the lockfile does not match the manifest, instead of locking again.
     #[arg(long, conflicts_with = "frozen")]
     pub(crate) locked: bool,
-    /// Use the lockfile as it is, without comparing it with the manifest.
+    /// Use the lockfile as it is, whatever the manifest says.
     #[arg(long)]
     pub(crate) frozen: bool,
     #[command(flatten)]
@@ -435,7 +434,7 @@ pub(crate) struct Run {
 /// `wharf tree`.
 #[derive(Debug, Args)]
 pub(crate) struct Tree {
-    /// Show only this much depth.
+    /// Show only this many levels below the top.
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
     /// Start from this package.
@@ -468,7 +467,7 @@ pub(crate) struct List {
 /// `wharf outdated`.
 #[derive(Debug, Args)]
 pub(crate) struct Outdated {
-    /// Exit with 1 if anything is outdated.
+    /// Exit with code 1 if anything is outdated.
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -533,7 +532,7 @@ pub(crate) struct Python {}
 /// `wharf completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
-    /// The shell.
+    /// The shell that the script is for.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
@@ -541,6 +540,6 @@ pub(crate) struct Completions {
 /// `wharf man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// The folder.
+    /// The folder; it is made if it is not there.
     pub(crate) folder: PathBuf,
 }

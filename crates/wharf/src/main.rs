@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 
 /// Runs one command, in a runtime only if it needs one.
 fn run(arguments: Arguments, printer: Printer) -> Result<Outcome, Failure> {
+    commands::check_format(&arguments.command, arguments.global.format)?;
     if let Some(outcome) = commands::without_session(&arguments.command, printer) {
         return outcome;
     }

@@ -17,7 +17,10 @@ pub(crate) struct Printer {
     format: Format,
     quiet: bool,
     verbose: u8,
+    /// Whether remarks, which go to standard error, are coloured.
     colour: bool,
+    /// Whether data, which goes to standard output, is coloured: a pipe must not get escapes because errors go to a terminal.
+    data_colour: bool,
 }
 
 /// The roles that text plays.
@@ -44,10 +47,9 @@ pub(crate) enum Paint {
 impl Printer {
     /// Reads the wishes of the command line and of the terminal.
     pub(crate) fn new(global: &Global) -> Self {
-        let on_terminal = std::io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let colour = match global.color {
-            Color::Auto => on_terminal,
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = |on_terminal: bool| match global.color {
+            Color::Auto => wanted && on_terminal,
             Color::Always => true,
             Color::Never => false,
         };
@@ -55,7 +57,8 @@ impl Printer {
             format: global.format,
             quiet: global.quiet,
             verbose: global.verbose,
-            colour,
+            colour: colour(std::io::stderr().is_terminal()),
+            data_colour: colour(std::io::stdout().is_terminal()),
         }
     }
 
@@ -79,11 +82,25 @@ impl Printer {
         !self.quiet && !self.is_json() && self.verbose < 2
     }
 
-    /// `text` in its role's colour, or plain.
+    /// A remark's `text` in its role's colour, or plain.
     pub(crate) fn paint(&self, role: Paint, text: &str) -> String {
-        if !self.colour {
-            return text.to_owned();
+        if self.colour {
+            Self::painted(role, text)
+        } else {
+            text.to_owned()
         }
+    }
+
+    /// The same for what [`Printer::data`] prints.
+    pub(crate) fn paint_data(&self, role: Paint, text: &str) -> String {
+        if self.data_colour {
+            Self::painted(role, text)
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn painted(role: Paint, text: &str) -> String {
         let style = match role {
             Paint::Error | Paint::Removed => Style::new().red().bold(),
             Paint::Warning | Paint::Changed => Style::new().yellow().bold(),
@@ -95,11 +112,18 @@ impl Printer {
         text.style(style).to_string()
     }
 
-    /// Prints what was asked for. A closed pipe ends the program quietly, as other filters do.
+    /// Prints what was asked for. A closed pipe ends the program quietly, as other filters do; any other failure, such
+    /// as a full disk behind a redirection, is an error, because what was asked for is lost.
     pub(crate) fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            std::process::exit(141);
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(141),
+            Err(error) => {
+                let head = self.paint(Paint::Error, "error:");
+                self.always(&format!("{head} cannot write to standard output: {error}"));
+                std::process::exit(Fault::World.exit_code().into());
+            }
         }
     }
 

@@ -13,7 +13,6 @@ use crate::index::{
 };
 use crate::requirements::{apply_formats, find_links_location};
 use crate::stated::Stated;
-use crate::suggest::nearest;
 use crate::table::{Reader, Value, list};
 
 /// Reads `targets = […]`.
@@ -183,10 +182,8 @@ fn word<T>(
         Some(mode) => Ok(Some(mode)),
         None => {
             let error = reader.error(value.span(), format!("`{text}` is no value of `{key}`"));
-            Err(match nearest(text, words.iter().copied()) {
-                Some(near) => error.hint(format!("did you mean `{near}`?")),
-                None => error.hint(format!("its values are {}", list(words))),
-            })
+            // All of them, not the nearest: `newest` looks like `lowest`, and means the opposite.
+            Err(error.hint(format!("its values are {}", list(words))))
         }
     }
 }

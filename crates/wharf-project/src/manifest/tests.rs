@@ -192,7 +192,10 @@ fn errors_point_and_advise() {
             "[python]\nversion = \"3.12\"",
             "hint: write `==3.12` for exactly it, or `>=3.12` for it and later",
         ),
-        ("[options]\nprereleases = \"alow\"", "hint: did you mean `allow`?"),
+        (
+            "[options]\nprereleases = \"alow\"",
+            "hint: its values are `if-necessary`, `allow` and `disallow`",
+        ),
         ("[pypi\n", "this is not valid TOML"),
         (
             "[pypi]\na = \"*\"\na = \"*\"",

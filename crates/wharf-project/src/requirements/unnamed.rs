@@ -52,7 +52,14 @@ pub(crate) fn parse(text: &str, base: Base<'_>) -> Result<Parsed, Problem> {
         None => find_name(&reference.source, base),
     }
     .map_err(|reason| {
-        Problem::new(reason, span.clone()).hint(format!("name the package: `NAME{extras} @ {address}`"))
+        let problem = Problem::new(reason, span.clone());
+        if is_missing_folder(&reference.source, base) {
+            problem.hint(
+                "check the spelling of the path; it is relative to the file, or to the project's folder",
+            )
+        } else {
+            problem.hint(format!("name the package: `NAME{extras} @ {address}`"))
+        }
     })?;
     let tail = if marker.is_empty() {
         String::new()
@@ -72,6 +79,20 @@ pub(crate) fn parse(text: &str, base: Base<'_>) -> Result<Parsed, Problem> {
         source: Some(reference.source),
         hashes: reference.hashes,
     })
+}
+
+/// Whether a name would not help.
+fn is_missing_folder(source: &RequirementSource, base: Base<'_>) -> bool {
+    match source {
+        RequirementSource::Path {
+            path,
+            kind: PathKind::Directory,
+        } => !base.root.join(path).is_dir(),
+        RequirementSource::Path { .. }
+        | RequirementSource::Index { .. }
+        | RequirementSource::Url { .. }
+        | RequirementSource::Git { .. } => false,
+    }
 }
 
 /// Splits `path[extra,other]`.

@@ -51,7 +51,7 @@ fn tree_line(printer: &Printer, node: &TreeNode) -> String {
         format!("[{}]", node.extras.join(","))
     };
     let repeated = if node.repeated {
-        printer.paint(Paint::Faint, " (*)")
+        printer.paint_data(Paint::Faint, " (*)")
     } else {
         String::new()
     };
@@ -67,7 +67,7 @@ pub(super) fn why(arguments: &Why, session: &Session, printer: Printer) -> Resul
 fn say_why(printer: &Printer, report: &WhyReport) {
     let mut text = format!(
         "{} {}\n",
-        printer.paint(Paint::Strong, &report.package),
+        printer.paint_data(Paint::Strong, &report.package),
         report.versions.join(", ")
     );
     for path in &report.paths {
@@ -177,7 +177,7 @@ pub(super) async fn info(arguments: &Info, session: &Session, printer: Printer) 
 fn say_info(printer: &Printer, report: &InfoReport, every_version: bool) {
     let mut text = format!(
         "{} {}\n",
-        printer.paint(Paint::Strong, &report.package),
+        printer.paint_data(Paint::Strong, &report.package),
         report.version
     );
     let mut line = |label: &str, value: &str| {

@@ -61,7 +61,7 @@ pub(super) async fn add(arguments: &Add, session: &Session, printer: Printer) ->
     };
     let report = edit::add(session, &request).await?;
     printer.finish("add", &report, |printer, report| {
-        say_edit(printer, report, "Added")
+        say_edit(printer, report, "Added");
     });
     Ok(Outcome::SUCCESS)
 }
@@ -85,7 +85,7 @@ pub(super) async fn remove(
     };
     let report = edit::remove(session, &request).await?;
     printer.finish("remove", &report, |printer, report| {
-        say_edit(printer, report, "Removed")
+        say_edit(printer, report, "Removed");
     });
     Ok(Outcome::SUCCESS)
 }

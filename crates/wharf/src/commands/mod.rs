@@ -20,7 +20,8 @@ use wharf_ops::request;
 use wharf_ops::session::{Session, Settings};
 
 use crate::args::{
-    Command, Files, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving, Upgrading,
+    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving,
+    Upgrading,
 };
 use crate::output::Printer;
 
@@ -59,6 +60,14 @@ pub(crate) enum CannotBegin {
     /// No threads or no event queue.
     #[error("the runtime cannot start")]
     Runtime(#[source] std::io::Error),
+    /// A format that only `wharf export` writes.
+    #[error("`wharf {name}` cannot print `--format {word}`")]
+    Format {
+        /// The format.
+        word: &'static str,
+        /// The command.
+        name: &'static str,
+    },
     /// A flag's value.
     #[error("{0}")]
     Value(String),
@@ -70,14 +79,17 @@ impl Explain for CannotBegin {
             CannotBegin::NoFolder(_) | CannotBegin::NotAFolder(_) => "project/folder",
             CannotBegin::NoHome(..) => "store/no-home",
             CannotBegin::Runtime(_) => "system/runtime",
-            CannotBegin::Value(_) => "arguments/value",
+            CannotBegin::Value(_) | CannotBegin::Format { .. } => "arguments/value",
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
             CannotBegin::NoFolder(_) | CannotBegin::Runtime(_) => Fault::World,
-            CannotBegin::NotAFolder(_) | CannotBegin::NoHome(..) | CannotBegin::Value(_) => Fault::User,
+            CannotBegin::NotAFolder(_)
+            | CannotBegin::NoHome(..)
+            | CannotBegin::Value(_)
+            | CannotBegin::Format { .. } => Fault::User,
         }
     }
 
@@ -92,6 +104,11 @@ impl Explain for CannotBegin {
             }
             CannotBegin::Runtime(_) => {
                 vec!["look at the limits on threads and open files (`ulimit -a`)".to_owned()]
+            }
+            CannotBegin::Format { word, .. } => {
+                vec![format!(
+                    "write `--format json`, or run `wharf export --format {word}`"
+                )]
             }
             CannotBegin::Value(_) => Vec::new(),
         }
@@ -170,6 +187,23 @@ pub(crate) fn settings(global: &Global) -> Result<Settings, Failure> {
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
     })
+}
+
+/// Refuses the formats of `wharf export` for every other command, which would print text as if nothing had been asked.
+pub(crate) fn check_format(command: &Command, format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Text | Format::Json => Ok(()),
+        Format::RequirementsTxt | Format::Pylock if matches!(command, Command::Export(_)) => Ok(()),
+        Format::RequirementsTxt | Format::Pylock => {
+            let word = if format == Format::Pylock {
+                "pylock"
+            } else {
+                "requirements-txt"
+            };
+            let name = name(command);
+            Err(CannotBegin::Format { word, name }.into())
+        }
+    }
 }
 
 /// Commands that need neither project nor store.

@@ -25,7 +25,7 @@ pub(super) fn candidates(printer: &Printer, candidates: &[PythonCandidate]) -> S
     let mut text = String::new();
     for candidate in candidates {
         let mark = if candidate.chosen {
-            printer.paint(Paint::Added, "→")
+            printer.paint_data(Paint::Added, "→")
         } else {
             " ".to_owned()
         };

@@ -54,7 +54,10 @@ fn say_size(printer: &Printer, report: &StoreSizeReport) {
 
 fn say_verify(printer: &Printer, report: &StoreVerifyReport) {
     for line in &report.damaged {
-        printer.data(&format!("{} {line}\n", printer.paint(Paint::Removed, "damaged")));
+        printer.data(&format!(
+            "{} {line}\n",
+            printer.paint_data(Paint::Removed, "damaged")
+        ));
     }
     printer.remark(&format!(
         "{} checked, {} damaged",

@@ -43,7 +43,7 @@ pub(super) fn changes(printer: &Printer, changes: &[Change]) {
         let (role, sign, versions) = match (&change.from, &change.to) {
             (None, Some(to)) => (Paint::Added, "+", to.clone()),
             (Some(from), None) => (Paint::Removed, "-", from.clone()),
-            (Some(from), Some(to)) if from == to => (Paint::Changed, "~", format!("{to} (rebuilt)")),
+            (Some(from), Some(to)) if from == to => (Paint::Changed, "~", format!("{to} (reinstalled)")),
             (Some(from), Some(to)) => (Paint::Changed, "~", format!("{from} → {to}")),
             (None, None) => continue,
         };
