@@ -132,10 +132,19 @@ async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let found = match page_of(&served, path, accepted.contains(JSON)).await {
-        Some(found) => found,
-        None => served.recorder.answer(path).await,
-    };
+    let json = accepted.contains(JSON);
+    // On a task of its own: a tool that hangs up early (it no longer needs what it fetched ahead) would end the handler,
+    // and the answer would never be recorded.
+    let (task, owned) = (Arc::clone(&served), path.to_owned());
+    let answering = tokio::spawn(async move {
+        match page_of(&task, &owned, json).await {
+            Some(found) => found,
+            None => task.recorder.answer(&owned).await,
+        }
+    });
+    let found = answering
+        .await
+        .unwrap_or_else(|error| Err(Failure(error.to_string())));
     match found {
         Ok(answer) => respond(&answer, path.ends_with('/'), request.method(), request.headers()),
         Err(Failure(message)) => {

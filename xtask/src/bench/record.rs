@@ -4,7 +4,7 @@
 //! `/o/<number of the origin>/`, so a tool that follows them comes back to the mirror.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -139,6 +139,12 @@ impl Recorder {
 
     async fn ask(&self, path: &str) -> Result<Answer, Failure> {
         *lock(&self.asked) += 1;
+        // When a run asks for something new every time, this file tells what.
+        let log = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.directory.join("asked.log"));
+        log.and_then(|mut log| writeln!(log, "{path}"))?;
         let url = self.upstream_url(path)?;
         let json = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.1";
         let mut failed = Failure(format!("{path}: never asked"));
