@@ -131,7 +131,8 @@ impl PypiIndex {
         }
         if file.dist.as_wheel().is_some() {
             let scratch = self.shared.cache.scratch(dist.name.as_str())?;
-            let path = scratch.path().join("wheel.zip");
+            // By its own name: a refusal names the archive by its path.
+            let path = scratch.path().join(&file.filename);
             return self.download(dist, file, path, Some(Arc::new(scratch))).await;
         }
         let folder = self.shared.cache.sdist(&dist.key());

@@ -227,7 +227,12 @@ impl Explain for OpsError {
                 vec!["`wharf lock --upgrade` makes the lockfile anew".to_owned()]
             }
             OpsError::CannotAdd { hint, .. } => vec![hint.clone()],
-            OpsError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            OpsError::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+                ) =>
+            {
                 vec!["free some space on that disk and run the command again: nothing was lost".to_owned()]
             }
             OpsError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
