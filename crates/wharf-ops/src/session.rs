@@ -226,6 +226,15 @@ impl Session {
                 no_proxy: variable("NO_PROXY"),
             };
         }
+        settings.mirrors.extend(
+            network
+                .mirrors
+                .iter()
+                .map(|(prefix, replacement)| wharf_net::Mirror {
+                    prefix: prefix.clone(),
+                    replacement: replacement.clone(),
+                }),
+        );
         if network.keyring {
             settings.keyring = KeyringMode::Command;
         }

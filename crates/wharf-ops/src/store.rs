@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wharf_core::Event;
 pub use wharf_store::{Depth, Repair};
 
 use crate::error::OpsError;
@@ -30,7 +31,17 @@ pub fn size(session: &Session) -> Result<StoreSizeReport, OpsError> {
 /// # Errors
 /// Where a folder cannot be read, or a damaged object cannot be moved aside.
 pub fn verify(session: &Session, depth: Depth, repair: Repair) -> Result<StoreVerifyReport, OpsError> {
-    let report = session.store()?.verify(depth, repair)?;
+    let store = session.store()?;
+    // Repair takes objects away, which nobody may do while an environment is being linked to them.
+    let _held = match repair {
+        Repair::Report => None,
+        Repair::Quarantine => Some(store.exclusive_lock(|lock| {
+            session.emit(Event::Waiting {
+                what: format!("another wharf that holds {}", lock.display()),
+            });
+        })?),
+    };
+    let report = store.verify(depth, repair)?;
     Ok(StoreVerifyReport {
         checked: report.checked,
         repaired: repair == Repair::Quarantine && !report.damage.is_empty(),

@@ -133,6 +133,7 @@ impl Layers {
             ("WHARF_HTTP_TIMEOUT", "timeout"),
             ("WHARF_HTTP_RETRIES", "retries"),
             ("WHARF_KEYRING_PROVIDER", "keyring-provider"),
+            ("WHARF_MIRRORS", "mirrors"),
             ("UV_DEFAULT_INDEX", "index-url"),
             ("UV_INDEX_URL", "index-url"),
             ("UV_INDEX", "named-index"),
@@ -258,6 +259,12 @@ impl Layers {
                     }
                 }
             }
+            "mirrors" => {
+                for word in words() {
+                    let mirror = mirror(word).map_err(|reason| setting.wrong(reason))?;
+                    self.network.mirrors.push(mirror);
+                }
+            }
             "keyring-provider" => {
                 self.network.keyring |= matches!(setting.value.trim(), "subprocess" | "import" | "auto");
             }
@@ -349,6 +356,19 @@ impl Layers {
             strategy: self.strategy.unwrap_or_default(),
         }
     }
+}
+
+/// Reads `FROM=TO`. A URL may have `=` itself, so the one before the second scheme counts.
+fn mirror(word: &str) -> Result<(WebUrl, WebUrl), String> {
+    let at = ["=http://", "=https://"]
+        .iter()
+        .filter_map(|sign| word.find(sign))
+        .min();
+    let at = at.ok_or_else(|| {
+        "a mirror is written `https://from.example.org/=https://to.example.org/`".to_owned()
+    })?;
+    let read = |text: &str| WebUrl::parse(text).map_err(|error| format!("it is not a URL: {}", error.reason));
+    Ok((read(&word[..at])?, read(&word[at + 1..])?))
 }
 
 fn set_path(slot: &mut Option<PathBuf>, setting: &Setting<'_>, folder: &Path) {

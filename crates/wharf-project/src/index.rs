@@ -115,6 +115,8 @@ pub struct NetworkSettings {
     pub trusted_hosts: Vec<String>,
     /// Whether the keyring command is asked for passwords.
     pub keyring: bool,
+    /// Places to fetch from instead: everything below the first URL comes from below the second. Tried in order.
+    pub mirrors: Vec<(WebUrl, WebUrl)>,
     /// Whether the network is not to be used.
     pub offline: bool,
 }

@@ -156,3 +156,18 @@ fn a_build_that_fails_shows_what_it_said() {
     names(&finished, "built");
     names(&finished, "the flux capacitor is missing");
 }
+
+/// What is fetched below one URL comes from another; the lockfile keeps the first, so that it serves everybody.
+#[test]
+fn mirrors_are_transparent() {
+    let (registry, mut fixture) = project(Options::default());
+    let dead = "http://127.0.0.1:9";
+    fixture.set("PIP_INDEX_URL", &format!("{dead}/simple/"));
+    fixture.set("WHARF_MIRRORS", &format!("{dead}={}", registry.base_url()));
+    fixture.run(&["lock"]).success();
+    let lock = fixture.read("wharf.lock");
+    assert!(lock.contains(&format!("{dead}/simple/")), "{lock}");
+    fixture.set("WHARF_MIRRORS", "http://127.0.0.1:9/");
+    let finished = fixture.run(&["lock"]).failure(2);
+    names(&finished, "WHARF_MIRRORS");
+}
