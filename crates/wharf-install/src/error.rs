@@ -122,7 +122,7 @@ impl Explain for InstallError {
             Self::Io { path, source, .. } => io_hint(path, source).into_iter().collect(),
             Self::Store(error) => error.hints(),
             Self::Foreign { path, .. } => vec![format!(
-                "move {0} away or remove it, or let wharf replace it with `--replace-environment`",
+                "move {0} away or remove it, or let wharf replace it with `--replace`",
                 path.display()
             )],
             Self::UnwritablePath { .. } => {

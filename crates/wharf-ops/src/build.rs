@@ -1,6 +1,7 @@
 //! Environments for building source distributions: resolved and installed like any other, thrown away after use.
 //! Invariant: a build environment holds what the build asks for and what that needs, nothing of the project's.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -123,6 +124,7 @@ impl EnvironmentBuilder {
             resolution: ResolutionMode::default(),
             no_binary: wharf_project::PackageSet::None,
             only_binary: wharf_project::PackageSet::None,
+            hashes: BTreeMap::new(),
             time_limit: TIME_LIMIT,
         };
         let source = Arc::new(IndexSource::new(request.index.clone()));

@@ -101,6 +101,14 @@ pub enum OpsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Hashes are demanded, and a package that is needed has none.
+    #[error("the project demands hashes, and {name} {version}, which it needs, has none")]
+    NoHash {
+        /// The package.
+        name: PackageName,
+        /// The version that would be locked.
+        version: String,
+    },
     /// A requirement that cannot be added here.
     #[error("`{text}` cannot be added: {reason}")]
     CannotAdd {
@@ -143,6 +151,7 @@ impl OpsError {
             | OpsError::StaleLock { .. }
             | OpsError::NotLocked { .. }
             | OpsError::NoSuchVersion { .. }
+            | OpsError::NoHash { .. }
             | OpsError::NotRequired { .. }
             | OpsError::NoEnvironment { .. }
             | OpsError::MalformedLock { .. }
@@ -176,6 +185,7 @@ impl Explain for OpsError {
             OpsError::StaleLock { .. } => "lock/stale",
             OpsError::NotLocked { .. } => "lock/not-locked",
             OpsError::NoSuchVersion { .. } => "index/no-version",
+            OpsError::NoHash { .. } => "lock/no-hash",
             OpsError::NotRequired { .. } => "edit/not-required",
             OpsError::NoEnvironment { .. } => "run/no-environment",
             OpsError::MalformedLock { .. } => "lock/malformed",

@@ -1,10 +1,11 @@
 //! The index as the resolver sees it.
 //! Invariant: a version that cannot be read or built costs that version; a registry or disk that fails ends the search.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use wharf_core::{Explain, PackageName};
+use wharf_core::{Digest, Explain, PackageName};
 use wharf_ecosystem::pypi::{ExtraName, Requirement, VersionSpecifiers};
 use wharf_index::{IndexError, PypiIndex, Requirements};
 use wharf_project::{PathKind, RequirementSource};
@@ -14,12 +15,20 @@ use crate::resolve::{Direct, Dist, IndexPage, Needs, PackageSource, Page, Refere
 /// A package index that the resolver can ask.
 pub(crate) struct IndexSource {
     index: PypiIndex,
+    /// Digests that direct references must have.
+    hashes: BTreeMap<PackageName, Vec<Digest>>,
 }
 
 impl IndexSource {
     /// Asks `index`.
     pub(crate) fn new(index: PypiIndex) -> Self {
-        Self { index }
+        Self { index, hashes: BTreeMap::new() }
+    }
+
+    /// The same, demanding that what direct references of these packages lead to has one of these digests.
+    pub(crate) fn with_hashes(mut self, hashes: BTreeMap<PackageName, Vec<Digest>>) -> Self {
+        self.hashes = hashes;
+        self
     }
 }
 
@@ -67,7 +76,8 @@ impl PackageSource for IndexSource {
     ) -> BoxFuture<'a, Result<Direct, SourceError>> {
         Box::pin(async move {
             let failed = |error: IndexError| SourceError::Failed(Arc::new(error));
-            let direct = direct_reference(reference).map_err(failed)?;
+            let demanded = self.hashes.get(name).map(Vec::as_slice).unwrap_or_default();
+            let direct = direct_reference(reference, demanded).map_err(failed)?;
             let (dist, requirements) = self.index.direct(Some(name), &direct).await.map_err(failed)?;
             let wharf_index::Dist {
                 name,
@@ -104,7 +114,7 @@ fn asked(dist: &Dist) -> wharf_index::Dist {
     }
 }
 
-fn direct_reference(reference: &Reference) -> Result<wharf_index::Direct, IndexError> {
+fn direct_reference(reference: &Reference, demanded: &[Digest]) -> Result<wharf_index::Direct, IndexError> {
     Ok(match reference {
         Reference::Url(text) => wharf_index::Direct::parse(text, false)?,
         Reference::Place { source, editable } => match source {
@@ -118,7 +128,7 @@ fn direct_reference(reference: &Reference) -> Result<wharf_index::Direct, IndexE
             RequirementSource::Url { url, subdirectory } => wharf_index::Direct::Url {
                 url: url.clone(),
                 subdirectory: subdirectory.clone(),
-                digests: Vec::new(),
+                digests: demanded.to_vec(),
             },
             RequirementSource::Git {
                 url,
@@ -132,7 +142,7 @@ fn direct_reference(reference: &Reference) -> Result<wharf_index::Direct, IndexE
             RequirementSource::Path { path, kind } => wharf_index::Direct::Path {
                 path: path.clone(),
                 editable: *editable && *kind == PathKind::Directory,
-                digests: Vec::new(),
+                digests: demanded.to_vec(),
             },
         },
     })

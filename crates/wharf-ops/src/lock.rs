@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_core::{Event, PackageName, Target, Timestamp};
+use wharf_core::{Digest, Event, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
 use wharf_project::{
     Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedTarget, Project, ProjectError,
-    RequirementSource, RootRequirement,
+    RootRequirement,
 };
 
 use crate::error::OpsError;
@@ -19,7 +19,7 @@ use crate::names;
 use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
 use crate::resolve::{
-    self, Asked, Cutoff, Problem, Reference, Resolution, ResolvedFile, ResolvedPackage, TargetEnvironment,
+    self, Asked, Cutoff, Demanded, Problem, Resolution, ResolvedFile, ResolvedPackage, TargetEnvironment,
 };
 use crate::session::{Session, host_target};
 use crate::write;
@@ -127,7 +127,8 @@ pub(crate) async fn update(
     }
     say_with_what(session, project, &interpreter);
     let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
-    let source = Arc::new(IndexSource::new(session.index(project, &interpreter)?));
+    let index = session.index(project, &interpreter)?;
+    let source = Arc::new(IndexSource::new(index).with_hashes(direct_hashes(project)));
     let resolution = resolve::resolve(
         Arc::new(problem),
         source,
@@ -139,6 +140,7 @@ pub(crate) async fn update(
         .or(resolution)
         .await
         .ok_or(OpsError::Interrupted)??;
+    check_hashes(project, &resolution)?;
     let lock = locked(&resolution, project);
     let text = lock.print();
     let path = project.lock_path();
@@ -213,7 +215,7 @@ fn problem(
     solving: &Solving,
     interpreter: &Interpreter,
 ) -> Result<Problem, OpsError> {
-    let asked = |roots: &[RootRequirement]| roots.iter().map(asked).collect::<Vec<_>>();
+    let asked = |roots: &[RootRequirement]| roots.iter().map(Asked::from).collect::<Vec<_>>();
     Ok(Problem {
         roots: asked(&project.roots),
         constraints: asked(&project.constraints),
@@ -226,27 +228,42 @@ fn problem(
         resolution: project.resolution,
         no_binary: project.formats.no_binary.clone(),
         only_binary: project.formats.only_binary.clone(),
+        hashes: demanded(project),
         time_limit: solving.time_limit,
     })
 }
 
-fn asked(root: &RootRequirement) -> Asked {
-    let (place, index) = match &root.source {
-        Some(RequirementSource::Index { name }) => (None, Some(name.clone())),
-        Some(source) => (
-            Some(Reference::Place {
-                source: source.clone(),
-                editable: root.editable,
-            }),
-            None,
-        ),
-        None => (None, None),
-    };
-    Asked {
-        requirement: root.requirement.clone(),
-        place,
-        index,
-        origin: root.origin.clone(),
+/// The hashes that the project demands, by package: a file must have one of those of every place that lists any.
+fn demanded(project: &Project) -> BTreeMap<PackageName, Demanded> {
+    let mut demanded: BTreeMap<PackageName, Demanded> = BTreeMap::new();
+    for root in project.roots.iter().chain(&project.constraints) {
+        if root.hashes.is_empty() || root.source.is_some() {
+            continue;
+        }
+        let known = demanded
+            .entry(root.name())
+            .or_insert_with(|| Demanded { digests: root.hashes.clone(), origin: root.origin.clone() });
+        known.digests.retain(|digest| root.hashes.contains(digest));
+    }
+    demanded
+}
+
+/// The hashes that direct references carry.
+fn direct_hashes(project: &Project) -> BTreeMap<PackageName, Vec<Digest>> {
+    let direct = project.roots.iter().filter(|root| root.source.is_some() && !root.hashes.is_empty());
+    direct.map(|root| (root.name(), root.hashes.clone())).collect()
+}
+
+/// With hashes demanded, a package without any is an error, wherever it comes from: else it would be the hole in the fence.
+fn check_hashes(project: &Project, resolution: &Resolution) -> Result<(), OpsError> {
+    if !project.require_hashes {
+        return Ok(());
+    }
+    let demanded = demanded(project);
+    let indexed = resolution.packages.iter().filter(|package| package.source.is_indexed());
+    match indexed.into_iter().find(|package| !demanded.contains_key(&package.name)) {
+        Some(package) => Err(OpsError::NoHash { name: package.name.clone(), version: package.version.to_string() }),
+        None => Ok(()),
     }
 }
 

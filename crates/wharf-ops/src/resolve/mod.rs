@@ -41,7 +41,7 @@ use wharf_solve::{Effort, Failure, Solution};
 pub use error::ResolveError;
 pub use explain::{AtFault, Explanation, Line, Suggestion};
 pub use offer::{FileView, Judge, Offer, Unfit};
-pub use problem::{Asked, Cutoff, Preferences, Problem, TargetEnvironment, Upgrade};
+pub use problem::{Asked, Cutoff, Demanded, Preferences, Problem, TargetEnvironment, Upgrade};
 pub use resolution::{Edge, Resolution, ResolvedFile, ResolvedPackage, ResolvedTarget};
 pub use source::{Direct, Dist, Needs, PackageSource, Page, Reference, SourceError};
 

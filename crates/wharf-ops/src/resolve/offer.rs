@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wharf_core::{PackageName, Timestamp};
+use wharf_core::{Digest, PackageName, Timestamp};
 use wharf_ecosystem::pypi::simple::File;
 use wharf_ecosystem::pypi::{BuildTag, Operator, Version, VersionSpecifiers};
 
@@ -45,6 +45,8 @@ pub trait FileView {
     fn yanked(&self) -> Option<&str>;
     /// When it was uploaded.
     fn upload_time(&self) -> Option<Timestamp>;
+    /// What its bytes hash to, as the index says.
+    fn digests(&self) -> Vec<Digest>;
     /// The whole file.
     fn open(self) -> Option<Arc<File>>;
 }
@@ -79,6 +81,10 @@ impl FileView for Arc<File> {
 
     fn yanked(&self) -> Option<&str> {
         self.yanked.as_deref()
+    }
+
+    fn digests(&self) -> Vec<Digest> {
+        self.digests.clone()
     }
 
     fn upload_time(&self) -> Option<Timestamp> {
@@ -122,6 +128,11 @@ pub enum Unfit {
     Prerelease,
     /// No file of a known kind.
     NoFiles,
+    /// No file has a hash that the project demands.
+    Hash {
+        /// Where the hashes are written.
+        origin: String,
+    },
     /// What it needs could not be read.
     Broken {
         /// Why.
@@ -153,6 +164,7 @@ impl std::fmt::Display for Unfit {
             Self::OnlyWheels => f.write_str("has no source archive, and wheels are not allowed"),
             Self::Prerelease => f.write_str("is a prerelease, and those are not allowed"),
             Self::NoFiles => f.write_str("has no file that could be installed"),
+            Self::Hash { origin } => write!(f, "has no file with a hash that {origin} lists"),
             Self::Broken { why } => write!(f, "cannot be read: {why}"),
             Self::ForeignReference { requirement } => {
                 write!(
@@ -254,6 +266,7 @@ impl Judge<'_> {
     fn sort<V: FileView>(&self, files: impl IntoIterator<Item = V>) -> Sorted<V> {
         let wheels_allowed = !self.problem.no_binary.contains(self.name);
         let source_allowed = !self.problem.only_binary.contains(self.name);
+        let demanded = self.problem.hashes.get(self.name);
         let mut sorted = Sorted {
             wheel: None,
             sdist: None,
@@ -272,6 +285,11 @@ impl Judge<'_> {
             } else if let (Some(why), false) = (file.yanked(), self.may_be_yanked) {
                 let yanked = Unfit::Yanked { why: why.to_owned() };
                 sorted.refused.get_or_insert(yanked);
+            } else if let Some(demanded) = demanded
+                && !file.digests().iter().any(|digest| demanded.digests.contains(digest))
+            {
+                let origin = demanded.origin.to_string();
+                sorted.refused.get_or_insert(Unfit::Hash { origin });
             } else if file.is_wheel() {
                 if wheels_allowed {
                     sorted.add_wheel(file.priority(self.target), file);

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wharf_core::{Origin, PackageName, Target, Timestamp};
+use wharf_core::{Digest, Origin, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{MarkerEnvironment, Requirement, Tags, Version};
 use wharf_project::{PackageSet, Prereleases, ResolutionMode};
 
@@ -35,8 +35,19 @@ pub struct Problem {
     pub no_binary: PackageSet,
     /// Packages that must not be built from source.
     pub only_binary: PackageSet,
+    /// Packages of which only files with these hashes count.
+    pub hashes: BTreeMap<PackageName, Demanded>,
     /// Give up after this long.
     pub time_limit: Duration,
+}
+
+/// Hashes of which a file must have one.
+#[derive(Debug, Clone)]
+pub struct Demanded {
+    /// The hashes.
+    pub digests: Vec<Digest>,
+    /// Where they are written.
+    pub origin: Origin,
 }
 
 /// One requirement of the person who asks.

@@ -2,7 +2,7 @@
 //! the files, only those that are chosen are built in full.
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wharf_core::{Source, Target, Timestamp};
+use wharf_core::{Digest, Source, Target, Timestamp};
 use wharf_ecosystem::pypi::simple::File;
 use wharf_ecosystem::pypi::{BuildTag, DistName, Version, VersionSpecifiers};
 use wharf_index::{FileRef, Fit, Releases};
@@ -127,6 +127,10 @@ impl FileView for View<'_> {
 
     fn upload_time(&self) -> Option<Timestamp> {
         self.file.upload_time()
+    }
+
+    fn digests(&self) -> Vec<Digest> {
+        self.file.digests()
     }
 
     fn open(self) -> Option<Arc<File>> {

@@ -66,6 +66,7 @@ impl Scenario {
             cutoff: None,
             prereleases: Prereleases::IfNecessary,
             resolution: ResolutionMode::Highest,
+            hashes: Default::default(),
             no_binary: PackageSet::None,
             only_binary: PackageSet::None,
             time_limit: Duration::from_secs(60),
