@@ -9,6 +9,7 @@
 //!
 //! Invariant: `parse(print(lock))` is the normalised lock, and `print` of equal locks is the same bytes.
 
+mod local;
 mod parse;
 mod print;
 mod select;
@@ -63,6 +64,8 @@ pub struct LockInputs {
     pub indexes: Vec<String>,
     /// The find-links that the project itself names.
     pub find_links: Vec<String>,
+    /// The local source trees that the project names, each with a fingerprint of what it says about itself.
+    pub local: Vec<String>,
     /// Whether the project forbids indexes.
     pub no_index: bool,
     /// Which index wins.

@@ -46,6 +46,7 @@ fn inputs(text: &mut String, inputs: &LockInputs) {
         exclude_newer,
         indexes,
         find_links,
+        local,
         no_index,
         index_strategy,
         prereleases,
@@ -65,6 +66,7 @@ fn inputs(text: &mut String, inputs: &LockInputs) {
     for (key, words) in [
         ("indexes", indexes),
         ("find-links", find_links),
+        ("local", local),
         ("no-binary", no_binary),
         ("only-binary", only_binary),
     ] {

@@ -99,6 +99,7 @@ impl LockInputs {
             exclude_newer: project.policy.exclude_newer,
             indexes: own_indexes.map(|index| index.url.to_string()).collect(),
             find_links: own_links.map(|links| location(&links.location)).collect(),
+            local: super::local::fingerprints(project),
             no_index: project.no_index_declared,
             index_strategy: project.indexes.strategy,
             prereleases: project.prereleases,
@@ -190,6 +191,7 @@ fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
         ),
         ("`exclude-newer`", instant(then), instant(now)),
         ("the indexes", words(&then.indexes), words(&now.indexes)),
+        ("what local packages say about themselves", words(&then.local), words(&now.local)),
         ("the find-links", words(&then.find_links), words(&now.find_links)),
         (
             "`no-index`",

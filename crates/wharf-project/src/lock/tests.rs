@@ -591,6 +591,7 @@ prop_compose! {
                 exclude_newer: Timestamp::from_second(i64::from(cooldown)).ok().filter(|_| no_index),
                 indexes: lists.0,
                 find_links: lists.1,
+                local: lists.2.clone(),
                 no_index,
                 index_strategy: [IndexStrategy::FirstMatch, IndexStrategy::BestMatch][modes % 2],
                 prereleases: [Prereleases::IfNecessary, Prereleases::Allow, Prereleases::Disallow][modes],
