@@ -120,6 +120,9 @@ pub(crate) fn dist(
         return Ok(Dist::tree(name, version, source));
     };
     let url = match (&file.url, &package.source) {
+        (Some(path), _) if !path.contains("://") => {
+            file_url(&wharf_project::requirement::normalize(&project.root.join(path))).map_err(malformed)?
+        }
         (Some(url), _) => WebUrl::parse(url).map_err(|error| malformed(error.to_string()))?,
         (None, Source::Url { url, .. }) => url.clone(),
         (None, Source::File { path }) => file_url(&project.root.join(path)).map_err(malformed)?,

@@ -240,9 +240,10 @@ fn demanded(project: &Project) -> BTreeMap<PackageName, Demanded> {
         if root.hashes.is_empty() || root.source.is_some() {
             continue;
         }
-        let known = demanded
-            .entry(root.name())
-            .or_insert_with(|| Demanded { digests: root.hashes.clone(), origin: root.origin.clone() });
+        let known = demanded.entry(root.name()).or_insert_with(|| Demanded {
+            digests: root.hashes.clone(),
+            origin: root.origin.clone(),
+        });
         known.digests.retain(|digest| root.hashes.contains(digest));
     }
     demanded
@@ -250,7 +251,10 @@ fn demanded(project: &Project) -> BTreeMap<PackageName, Demanded> {
 
 /// The hashes that direct references carry.
 fn direct_hashes(project: &Project) -> BTreeMap<PackageName, Vec<Digest>> {
-    let direct = project.roots.iter().filter(|root| root.source.is_some() && !root.hashes.is_empty());
+    let direct = project
+        .roots
+        .iter()
+        .filter(|root| root.source.is_some() && !root.hashes.is_empty());
     direct.map(|root| (root.name(), root.hashes.clone())).collect()
 }
 
@@ -260,9 +264,18 @@ fn check_hashes(project: &Project, resolution: &Resolution) -> Result<(), OpsErr
         return Ok(());
     }
     let demanded = demanded(project);
-    let indexed = resolution.packages.iter().filter(|package| package.source.is_indexed());
-    match indexed.into_iter().find(|package| !demanded.contains_key(&package.name)) {
-        Some(package) => Err(OpsError::NoHash { name: package.name.clone(), version: package.version.to_string() }),
+    let indexed = resolution
+        .packages
+        .iter()
+        .filter(|package| package.source.is_indexed());
+    match indexed
+        .into_iter()
+        .find(|package| !demanded.contains_key(&package.name))
+    {
+        Some(package) => Err(OpsError::NoHash {
+            name: package.name.clone(),
+            version: package.version.to_string(),
+        }),
         None => Ok(()),
     }
 }
@@ -451,7 +464,7 @@ fn locked(resolution: &Resolution, project: &Project) -> Lock {
         packages: resolution
             .packages
             .iter()
-            .map(|package| locked_package(package, &targets))
+            .map(|package| locked_package(project, package, &targets))
             .collect(),
         targets,
     };
@@ -459,7 +472,7 @@ fn locked(resolution: &Resolution, project: &Project) -> Lock {
     lock
 }
 
-fn locked_package(package: &ResolvedPackage, targets: &[LockedTarget]) -> LockedPackage {
+fn locked_package(project: &Project, package: &ResolvedPackage, targets: &[LockedTarget]) -> LockedPackage {
     let of_targets = |positions: &[usize], all: usize| {
         if positions.len() == all {
             Vec::new()
@@ -474,7 +487,13 @@ fn locked_package(package: &ResolvedPackage, targets: &[LockedTarget]) -> Locked
         files: package
             .files
             .iter()
-            .map(|resolved| locked_file(resolved, of_targets(&resolved.targets, package.targets.len())))
+            .map(|resolved| {
+                locked_file(
+                    project,
+                    resolved,
+                    of_targets(&resolved.targets, package.targets.len()),
+                )
+            })
             .collect(),
         dependencies: package
             .dependencies
@@ -492,11 +511,16 @@ fn locked_package(package: &ResolvedPackage, targets: &[LockedTarget]) -> Locked
     }
 }
 
-fn locked_file(resolved: &ResolvedFile, targets: Vec<Target>) -> LockedFile {
+fn locked_file(project: &Project, resolved: &ResolvedFile, targets: Vec<Target>) -> LockedFile {
     let file = &resolved.file;
+    let url = match file.url.as_url().to_file_path() {
+        // A file of the project is at another place on the next machine.
+        Ok(path) => project.shown_path(&path),
+        Err(()) => file.url.without_credentials().without_fragment().to_string(),
+    };
     LockedFile {
         filename: file.filename.clone(),
-        url: Some(file.url.without_credentials().without_fragment().to_string()),
+        url: Some(url),
         digest: file
             .digests
             .iter()

@@ -290,7 +290,7 @@ fn locations(project: &Project) -> Locations {
             .iter()
             .map(|links| match &links.location {
                 FindLinksLocation::Url(url) => url.expose().to_owned(),
-                FindLinksLocation::Path(path) => path.to_string_lossy().into_owned(),
+                FindLinksLocation::Path(path) => project.shown_path(path),
             })
             .collect(),
         no_index: settings.no_index,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
-use wharf_testkit::{Fixture, Registry, Scenario};
+use wharf_testkit::{Fixture, Package, Registry, Scenario};
 
 #[test]
 fn every_scenario_comes_out_as_it_says() {
@@ -101,4 +101,41 @@ fn locked(text: &str) -> BTreeSet<String> {
             )
         })
         .collect()
+}
+
+/// A lock of local archives says nothing about this machine: it serves wherever the project lies.
+#[test]
+fn local_archives_are_locked_by_their_place_in_the_project() {
+    let mut fixture = Fixture::new(env!("CARGO_BIN_EXE_wharf"));
+    fixture.set("PIP_NO_INDEX", "1");
+    for name in ["linked", "direct"] {
+        for (file, bytes) in Package::new(name, "1.0").build() {
+            let folder = fixture.project().join(name);
+            std::fs::create_dir_all(&folder).expect("the project can be written");
+            std::fs::write(folder.join(file), bytes).expect("the project can be written");
+        }
+    }
+    fixture.write(
+        "wharf.toml",
+        "[pypi]\nlinked = \"*\"\ndirect = { path = \"direct/direct-1.0-py3-none-any.whl\" }\n[options]\nfind-links = [\"linked\"]\n",
+    );
+    fixture.run(&["lock"]).success();
+    let lock = fixture.read("wharf.lock");
+    let place = std::fs::canonicalize(fixture.project()).expect("the project is there");
+    assert!(
+        !lock.contains(&place.display().to_string()) && !lock.contains("file:"),
+        "{lock}"
+    );
+    let moved = fixture.home().join("elsewhere");
+    std::fs::rename(fixture.project(), &moved).expect("a folder can be moved");
+    let mut command = fixture.isolated(env!("CARGO_BIN_EXE_wharf"));
+    command.current_dir(&moved).args(["sync", "--locked"]);
+    fixture.finish(command).success();
+    let mut command = fixture.isolated(moved.join(".venv/bin/python"));
+    command.current_dir(&moved).args(["-c", "import linked, direct"]);
+    fixture.finish(command).success();
+    std::fs::rename(&moved, fixture.project()).expect("a folder can be moved back");
+    // Moved once more, the environment is made anew where it now lies.
+    fixture.run(&["sync", "--locked"]).success();
+    fixture.python("import linked, direct").success();
 }

@@ -29,7 +29,7 @@ impl Lock {
     /// # Errors
     /// Where it is malformed or of a newer format, with the place.
     pub fn parse_file(source: &SourceText) -> Result<Self, Box<Invalid>> {
-        read(source).map_err(|error| Box::new(error.hint("run `wharf lock` to write it anew")))
+        read(source).map_err(|error| Box::new(error.hint("take one side of the merge (`git checkout --ours wharf.lock`) or remove the file, then run `wharf lock`")))
     }
 }
 
