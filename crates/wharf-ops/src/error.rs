@@ -245,6 +245,13 @@ impl Explain for OpsError {
             {
                 vec!["free some space on that disk and run the command again: nothing was lost".to_owned()]
             }
+            OpsError::Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(path);
+                vec![format!("make the folder {} first", folder.display())]
+            }
+            OpsError::NoHash { name, .. } => vec![format!(
+                "add `{name}` with its version and `--hash=sha256:…` where the other hashes are"
+            )],
             OpsError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 vec!["look at who owns that file and its folder (`ls -ld`)".to_owned()]
             }

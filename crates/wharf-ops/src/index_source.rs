@@ -22,7 +22,10 @@ pub(crate) struct IndexSource {
 impl IndexSource {
     /// Asks `index`.
     pub(crate) fn new(index: PypiIndex) -> Self {
-        Self { index, hashes: BTreeMap::new() }
+        Self {
+            index,
+            hashes: BTreeMap::new(),
+        }
     }
 
     /// The same, demanding that what direct references of these packages lead to has one of these digests.
@@ -153,7 +156,11 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
     match &error {
         IndexError::UnknownPackage { tried, .. } => SourceError::Missing {
             name: name.clone(),
-            searched: tried.join("; "),
+            searched: tried
+                .iter()
+                .map(|words| place(words))
+                .collect::<Vec<_>>()
+                .join(", "),
         },
         IndexError::Metadata { .. }
         | IndexError::Mismatch { .. }
@@ -168,6 +175,14 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
         | IndexError::Git { .. }
         | IndexError::Disk { .. } => SourceError::Failed(Arc::new(error) as Arc<dyn Explain + Send + Sync>),
     }
+}
+
+/// The place alone of what the index says about a place that has not the package.
+fn place(words: &str) -> &str {
+    [" does not have it", " lists no archive of it"]
+        .iter()
+        .find_map(|tail| words.strip_suffix(tail))
+        .unwrap_or(words)
 }
 
 fn first_line(error: &IndexError) -> String {

@@ -1,6 +1,7 @@
 //! Files that a use case itself writes. Invariant: whole or not at all, and an error names the file, not Wharf's own
 //! temporary one beside it.
 
+use std::io;
 use std::path::Path;
 
 use wharf_store::StoreError;
@@ -14,7 +15,17 @@ use crate::error::OpsError;
 /// Where the folder cannot be written or the disk is full; the file is then what it was.
 pub(crate) fn file(path: &Path, text: &str) -> Result<(), OpsError> {
     write_atomic(path, text.as_bytes()).map_err(|error| match error {
-        StoreError::Io { source, .. } => OpsError::io("write", path)(source),
+        // The file beside it is Wharf's own business: only what went wrong is passed on.
+        StoreError::Io { source, .. } => OpsError::io("write", path)(bare(source)),
         other => other.into(),
     })
+}
+
+/// An error of the system without the name of the temporary file that libraries add to it.
+fn bare(error: io::Error) -> io::Error {
+    let code = error.raw_os_error().or_else(|| {
+        let inner = error.get_ref().and_then(std::error::Error::source)?;
+        inner.downcast_ref::<io::Error>()?.raw_os_error()
+    });
+    code.map_or(error, io::Error::from_raw_os_error)
 }

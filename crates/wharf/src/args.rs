@@ -73,11 +73,13 @@ pub(crate) struct Global {
         long,
         global = true,
         env = "WHARF_NO_PROGRESS",
+        value_parser = clap::builder::BoolishValueParser::new(),
         help_heading = "Global options"
     )]
     pub(crate) no_progress: bool,
     /// Use only what is already on this machine; never the network.
-    #[arg(long, global = true, env = "WHARF_OFFLINE", help_heading = "Global options")]
+    #[arg(long, global = true, env = "WHARF_OFFLINE",
+        value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Global options")]
     pub(crate) offline: bool,
     /// The Python to use: a version (3.12), a requirement (>=3.11), a name or a path.
     #[arg(
@@ -280,7 +282,12 @@ pub(crate) struct Selecting {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Installing {
     /// Compile bytecode now instead of at the first import.
-    #[arg(long, env = "WHARF_COMPILE", help_heading = "Installing")]
+    #[arg(
+        long,
+        env = "WHARF_COMPILE",
+        value_parser = clap::builder::BoolishValueParser::new(),
+        help_heading = "Installing"
+    )]
     pub(crate) compile: bool,
     /// How files come from the store into the environment.
     #[arg(

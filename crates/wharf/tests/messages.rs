@@ -323,6 +323,19 @@ fn without_a_project_or_an_environment() {
 }
 
 #[test]
+fn variables_switch_flags_on_as_people_write_them() {
+    let (_registry, mut fixture) = synced();
+    for (value, code) in [("1", 2), ("yes", 2), ("true", 2), ("0", 0), ("false", 0)] {
+        fixture.set("WHARF_OFFLINE", value);
+        // Nothing is in that cache: only without the network is that an error.
+        let finished = fixture.run(&["lock", "-U", "--cache", &format!("cache-{value}")]);
+        assert_eq!(finished.code(), Some(code), "{value}: {finished}");
+    }
+    fixture.set("WHARF_OFFLINE", "maybe");
+    says(&fixture.run(&["list"]), 2, &["maybe"]);
+}
+
+#[test]
 fn without_a_home_the_folders_can_be_named() {
     let fixture = Fixture::new(BINARY);
     let bare = || {

@@ -227,11 +227,18 @@ pub enum PythonError {
     },
 }
 
+/// Interpreters that an error lists; `wharf python` lists all.
+const SHOWN: usize = 12;
+
 fn looked_at(considered: &[Considered]) -> String {
     match considered.len() {
-        0 => "none: there is no Python on PATH, in pyenv or in the system's directories".to_owned(),
+        0 => "PATH, pyenv and the system's directories, and none is there".to_owned(),
         1 => format!("{}: {}", considered[0].path.display(), considered[0].verdict),
-        count => format!("{count} interpreters"),
+        count => {
+            let shown = considered.iter().take(SHOWN);
+            let lines = shown.map(|one| format!("\n  {}: {}", one.path.display(), one.verdict));
+            format!("{count} interpreters:{}", lines.collect::<String>())
+        }
     }
 }
 
@@ -254,14 +261,8 @@ impl Explain for PythonError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotFound { considered, .. } => {
-                let mut hints: Vec<String> = considered
-                    .iter()
-                    .take(12)
-                    .map(|one| format!("{}: {}", one.path.display(), one.verdict))
-                    .collect();
-                hints.push("install a fitting Python, or name one with `--python PATH`".to_owned());
-                hints
+            Self::NotFound { .. } => {
+                vec!["install a fitting Python, or name one with `--python PATH`".to_owned()]
             }
             Self::Unusable { .. } | Self::Markers { .. } => {
                 vec!["name another Python with `--python PATH` or `--python 3.12`".to_owned()]
