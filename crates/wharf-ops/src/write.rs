@@ -21,11 +21,10 @@ pub(crate) fn file(path: &Path, text: &str) -> Result<(), OpsError> {
     })
 }
 
-/// An error of the system without the name of the temporary file that libraries add to it.
+/// An error of the system without the name of the temporary file that a library puts into its text.
 fn bare(error: io::Error) -> io::Error {
-    let code = error.raw_os_error().or_else(|| {
-        let inner = error.get_ref().and_then(std::error::Error::source)?;
-        inner.downcast_ref::<io::Error>()?.raw_os_error()
-    });
-    code.map_or(error, io::Error::from_raw_os_error)
+    match (error.raw_os_error(), error.kind()) {
+        (None, kind) if kind != io::ErrorKind::Other => kind.into(),
+        _ => error,
+    }
 }
