@@ -76,7 +76,7 @@ impl Locked {
         let markers = choice.interpreter.marker_environment()?;
         Ok(self
             .lock
-            .install_set(&choice.target.target, &select::selection(selecting), &markers)?)
+            .install_set(&choice.target.target, &select::selection(selecting, &self.project), &markers)?)
     }
 
     fn package(&self, name: &PackageName) -> Result<&LockedPackage, OpsError> {

@@ -49,7 +49,7 @@ pub fn export(session: &Session, request: &ExportRequest) -> Result<ExportReport
     })?;
     let choice = sync::choose_python(session, &project, &lock)?;
     let host = host_target(&choice.interpreter)?;
-    let selection = select::selection(&request.selecting);
+    let selection = select::selection(&request.selecting, &project);
     let targets = lock
         .targets
         .iter()

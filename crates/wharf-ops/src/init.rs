@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use wharf_core::Event;
 use wharf_project::ManifestKind;
 use wharf_project::init::{Init, manifest_text};
 
@@ -29,6 +30,7 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
         .any_interpreter()
         .ok()
         .map(|interpreter| interpreter.minor.to_string());
+    let native = native(session, folder);
     let created = match wharf_project::init::init(folder, python.as_deref()) {
         Init::Adopt(ManifestKind::Wharf) => false,
         Init::Adopt(ManifestKind::Pyproject | ManifestKind::Requirements) if !request.always_write => false,
@@ -42,6 +44,15 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
         }
     };
     let project = session.project(&Vec::new())?;
+    if let (true, Some(native)) = (created, native) {
+        session.emit(Event::warning(
+            "init/shadowed",
+            format!(
+                "{} is not read any more: wharf.toml counts, and asks for nothing yet",
+                shown(folder, &native).display()
+            ),
+        ));
+    }
     let preferences = wharf_project::preferences(&project).files;
     let adopted = project
         .inputs
@@ -57,6 +68,13 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
         },
         preferences,
     })
+}
+
+/// The manifest that a new `wharf.toml` would stand before.
+fn native(session: &Session, folder: &std::path::Path) -> Option<PathBuf> {
+    let project = session.project(&Vec::new()).ok()?;
+    let own = project.manifest_path.parent() == Some(folder) && project.manifest != ManifestKind::Wharf;
+    (own && !project.roots.is_empty()).then_some(project.manifest_path)
 }
 
 fn name(folder: &std::path::Path, request: &InitRequest) -> String {

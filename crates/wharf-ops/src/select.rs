@@ -1,11 +1,12 @@
 //! Which part of a lock is meant, in the lockfile's own terms.
 
-use wharf_project::{DevGroups, Selection};
+use wharf_project::{DevGroups, Project, Selection};
 
 use crate::request::Selecting;
 
 /// What the command line selects, as the lock understands it.
-pub(crate) fn selection(selecting: &Selecting) -> Selection {
+pub(crate) fn selection(selecting: &Selecting, project: &Project) -> Selection {
+    let own = project.self_package.as_ref().filter(|_| selecting.no_project);
     Selection {
         groups: selecting.groups.iter().cloned().collect(),
         extras: selecting.extras.iter().cloned().collect(),
@@ -16,5 +17,6 @@ pub(crate) fn selection(selecting: &Selecting) -> Selection {
         } else {
             DevGroups::Include
         },
+        without: own.map(|own| own.name.clone()),
     }
 }

@@ -126,14 +126,11 @@ pub(crate) async fn sync_project(
     let environment = Environment::open(&project.root)?;
     let (lock, lock_report) = locked(session, request, project).await?;
     let choice = choose_python(session, project, &lock)?;
-    let mut items = lock.install_set(
+    let items = lock.install_set(
         &choice.target.target,
-        &select::selection(&request.selecting),
+        &select::selection(&request.selecting, project),
         &choice.interpreter.marker_environment()?,
     )?;
-    if let (true, Some(own)) = (request.selecting.no_project, &project.self_package) {
-        items.retain(|item| item.package.name != own.name || item.package.source.is_indexed());
-    }
     let fetched = fetch::all(session, project, &choice.interpreter, &items).await?;
     let wanted = wanted(
         project,

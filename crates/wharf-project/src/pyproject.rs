@@ -477,7 +477,14 @@ impl File<'_, '_, '_> {
             Some(name) => PackageName::pypi(name).ok(),
             None => unnamed::directory_name(self.base.folder),
         };
-        let Some(name) = name else { return Ok(()) };
+        let Some(name) = name else {
+            let origin = self.reader.source.origin(key.span().start);
+            let message = format!(
+                "{origin}: the project has a build system, and nothing tells its name without running code: it is not installed; state `name` in `[project]`"
+            );
+            stated.warn("pyproject/no-name", message, origin);
+            return Ok(());
+        };
         let text = |key: &str| project.and_then(|table| table.get(key)?.get_ref().as_str());
         let extras = project.and_then(|table| table.get("optional-dependencies")?.get_ref().as_table());
         let extras = extras

@@ -336,6 +336,50 @@ fn variables_switch_flags_on_as_people_write_them() {
 }
 
 #[test]
+fn what_a_new_manifest_hides_and_what_a_variable_lacks_is_told() {
+    let fixture = Fixture::new(BINARY);
+    fixture.write("requirements.txt", "${ABSENT}>=1\n");
+    says(
+        &fixture.run(&["lock"]),
+        2,
+        &["requirements.txt:1:1", "ABSENT is not set"],
+    );
+    fixture.write("requirements.txt", "a>=1\n");
+    let finished = fixture.run(&["init"]).success();
+    assert!(finished.stderr.contains("reads requirements.txt"), "{finished}");
+    let finished = fixture.run(&["init", "--wharf-toml"]).success();
+    assert!(
+        finished
+            .stderr
+            .contains("warning: requirements.txt is not read any more"),
+        "{finished}"
+    );
+}
+
+/// `--no-project` means the same wherever a part of the lock is chosen.
+#[test]
+fn the_project_itself_can_be_left_out_everywhere() {
+    let registry = Registry::start();
+    Package::new("dep", "1.0").publish(&registry);
+    let fixture = Fixture::with_registry(BINARY, &registry);
+    Package::new("own", "1.0")
+        .write_source_tree(&fixture.project())
+        .expect("the project can be written");
+    let project = "\n[project]\nname = \"own\"\nversion = \"1.0\"\ndependencies = [\"dep\"]\n";
+    let build = fixture.read("pyproject.toml");
+    let (build, _) = build.split_once("[project]").unwrap_or((&build, ""));
+    fixture.write("pyproject.toml", &format!("{build}{project}"));
+    fixture.run(&["lock"]).success();
+    for command in ["list", "tree", "export"] {
+        let with = fixture.run(&[command]).success().stdout;
+        let without = fixture.run(&[command, "--no-project"]).success().stdout;
+        let own = |text: &str| text.contains("pypi:own") || text.lines().any(|line| line.starts_with("-e "));
+        assert!(own(&with) && !own(&without), "{command}\n{with}\n{without}");
+        assert!(without.contains("dep"), "{command}\n{without}");
+    }
+}
+
+#[test]
 fn without_a_home_the_folders_can_be_named() {
     let fixture = Fixture::new(BINARY);
     let bare = || {

@@ -24,6 +24,8 @@ pub struct Selection {
     pub all_extras: bool,
     /// Whether what developers need is wanted.
     pub dev: DevGroups,
+    /// A local package that is left out, though not what it needs: the project itself.
+    pub without: Option<PackageName>,
 }
 
 /// Whether what developers need is installed.
@@ -104,7 +106,11 @@ impl Lock {
             }
         }
         walk.run()?;
-        walk.items()
+        let mut items = walk.items()?;
+        items.retain(|item| {
+            selection.without.as_ref() != Some(&item.package.name) || item.package.source.is_indexed()
+        });
+        Ok(items)
     }
 
     fn check_selection(&self, selection: &Selection) -> Result<(), LockError> {

@@ -109,7 +109,10 @@ impl File<'_> {
         let span = problem.span.start + offset..problem.span.end + offset;
         let mut invalid = self.invalid(line, span, problem.reason);
         invalid.hints = problem.hints;
-        invalid
+        match unset_variable(&line.text) {
+            Some(name) => invalid.hint(format!("the variable {name} is not set")),
+            None => invalid,
+        }
     }
 
     fn requirement_line(&self, line: &Logical, stated: &mut Stated) -> Result<(), ProjectError> {
@@ -310,6 +313,13 @@ impl File<'_> {
         }
         .read(stated)
     }
+}
+
+/// The first `${NAME}` that was left as it stands because nothing has that name.
+fn unset_variable(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("${")?;
+    let (name, _) = rest.split_once('}')?;
+    (!name.is_empty()).then_some(name)
 }
 
 /// A find-links value: a URL, or a path relative to `folder`.
