@@ -144,6 +144,7 @@ impl Lock {
         differences(&mut reasons, "constraint", &then.constraints, &now.constraints);
         differences(&mut reasons, "override", &then.overrides, &now.overrides);
         settings(&mut reasons, then, now);
+        local_trees(&mut reasons, &then.local, &now.local);
         self.unlocked_roots(&mut reasons);
         (!reasons.is_empty()).then_some(Stale { reasons })
     }
@@ -171,6 +172,27 @@ impl Lock {
     }
 }
 
+/// A local source tree that states other requirements. One that came or went is told as a requirement already, and a
+/// fingerprint means nothing to people.
+fn local_trees(reasons: &mut Vec<String>, then: &[String], now: &[String]) {
+    let path = |line: &str| line.rsplit_once(' ').map_or(line, |(path, _)| path).to_owned();
+    for line in now.iter().filter(|line| !then.contains(line)) {
+        let path = path(line);
+        if then
+            .iter()
+            .any(|old| old.rsplit_once(' ').is_some_and(|(old, _)| old == path))
+        {
+            reasons.push(format!(
+                "the source tree `{path}` states other requirements than it did"
+            ));
+        }
+    }
+    // A lock from before there were fingerprints, or one of a bad merge, is stale all the same.
+    if reasons.is_empty() && then != now {
+        reasons.push("the local source trees changed".to_owned());
+    }
+}
+
 fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
     let words = |list: &[String]| {
         if list.is_empty() {
@@ -191,7 +213,6 @@ fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
         ),
         ("`exclude-newer`", instant(then), instant(now)),
         ("the indexes", words(&then.indexes), words(&now.indexes)),
-        ("what local packages say about themselves", words(&then.local), words(&now.local)),
         ("the find-links", words(&then.find_links), words(&now.find_links)),
         (
             "`no-index`",
