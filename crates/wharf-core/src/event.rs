@@ -95,6 +95,13 @@ pub enum Event {
         /// Its size in bytes, where known.
         bytes: Option<u64>,
     },
+    /// The size of a transfer that began without one became known.
+    DownloadSized {
+        /// Its number.
+        id: TaskId,
+        /// Its size in bytes.
+        bytes: u64,
+    },
     /// More bytes of a transfer arrived.
     DownloadProgress {
         /// Its number.

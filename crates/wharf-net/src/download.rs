@@ -258,6 +258,12 @@ impl Partial {
         };
         if let Some(total) = total {
             check(total)?;
+            if transfer.size.is_none() && self.written == 0 {
+                transfer.sinks.emit(Event::DownloadSized {
+                    id: transfer.id,
+                    bytes: total,
+                });
+            }
         }
         let limit = transfer.size.or(total);
         let mut blocks = Vec::new();

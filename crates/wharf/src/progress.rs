@@ -31,6 +31,8 @@ struct State {
     phases: HashMap<Phase, ProgressBar>,
     tasks: HashMap<TaskId, ProgressBar>,
     transfer: Option<ProgressBar>,
+    /// Transfers whose size is not known yet.
+    labels: HashMap<TaskId, String>,
     open: usize,
 }
 
@@ -61,6 +63,7 @@ impl Sink for Reporter {
             | Event::PhaseProgress { .. }
             | Event::PhaseFinished { .. }
             | Event::DownloadStarted { .. }
+            | Event::DownloadSized { .. }
             | Event::DownloadProgress { .. }
             | Event::DownloadFinished { .. }
             | Event::BuildStarted { .. }
@@ -114,7 +117,13 @@ impl Bars {
                     bar.finish_and_clear();
                 }
             }
-            Event::DownloadStarted { id, label, bytes } => self.begin_transfer(&mut state, id, label, bytes),
+            Event::DownloadStarted { id, label, bytes } => {
+                self.begin_transfer(&mut state, id, label);
+                if let Some(bytes) = bytes {
+                    self.size_transfer(&mut state, id, bytes);
+                }
+            }
+            Event::DownloadSized { id, bytes } => self.size_transfer(&mut state, id, bytes),
             Event::DownloadProgress { id, bytes } => {
                 if let Some(bar) = &state.transfer {
                     bar.inc(bytes);
@@ -141,16 +150,25 @@ impl Bars {
         }
     }
 
-    /// Counts a transfer in the sum of all; large ones get a bar of their own.
-    fn begin_transfer(&self, state: &mut State, id: TaskId, label: String, bytes: Option<u64>) {
-        let sum = state.transfer.get_or_insert_with(|| {
-            self.all.add(
-                ProgressBar::new(0).with_style(style("  {bytes}/{total_bytes} {bytes_per_sec} {wide_bar}")),
-            )
+    /// Counts a transfer in the sum of all.
+    fn begin_transfer(&self, state: &mut State, id: TaskId, label: String) {
+        state.labels.insert(id, label);
+        state.transfer.get_or_insert_with(|| {
+            let template = "  {bytes}/{total_bytes} {bytes_per_sec} {wide_bar}";
+            self.all.add(ProgressBar::new(0).with_style(style(template)))
         });
-        sum.inc_length(bytes.unwrap_or(0));
-        if state.open < BARS && bytes.is_some_and(|bytes| bytes > 1_000_000) {
-            let bar = ProgressBar::new(bytes.unwrap_or(0))
+    }
+
+    /// Adds a transfer's size to the sum; a large one gets a bar of its own.
+    fn size_transfer(&self, state: &mut State, id: TaskId, bytes: u64) {
+        if let Some(sum) = &state.transfer {
+            sum.inc_length(bytes);
+        }
+        let Some(label) = state.labels.remove(&id) else {
+            return;
+        };
+        if state.open < BARS && bytes > 1_000_000 {
+            let bar = ProgressBar::new(bytes)
                 .with_style(style("  {msg:40!} {bytes:>10}/{total_bytes:<10} {bar:24}"))
                 .with_message(label);
             state.tasks.insert(id, self.all.add(bar));
