@@ -12,7 +12,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     propagate_version = true,
     max_term_width = 100,
-    disable_help_subcommand = true,
     arg_required_else_help = true
 )]
 pub(crate) struct Arguments {

@@ -16,6 +16,7 @@ This page is written from `wharf --help` and the help of every command. Do not e
 - Bars are shown on a terminal only, and never with `--quiet`, `--no-progress`, `--format json`, `-vv` or a set `CI`.
 - Colour follows the terminal. A set `NO_COLOR` turns it off; `--color` has the last word.
 - A flag with `[env: NAME=]` can be given by that variable. `WHARF_LOG` takes a filter for traces (`wharf_net=debug`).
+- `wharf help COMMAND` is `wharf COMMAND --help`.
 - `wharf man FOLDER` writes manual pages into a folder.
 ";
 
@@ -70,6 +71,8 @@ fn commands(help: &str) -> Vec<String> {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
         .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+        // `wharf help sync` is `wharf sync --help`.
+        .filter(|name| name != "help")
         .collect()
 }
 

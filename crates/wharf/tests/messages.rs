@@ -70,6 +70,7 @@ fn slips_on_the_command_line() {
         ),
         (&["sync", "--lockd"], &["--locked"]),
         (&["snyc"], &["'sync'"]),
+        (&["help", "snyc"], &["snyc"]),
     ] {
         says(&fixture.run(arguments), 2, words);
     }
