@@ -53,3 +53,4 @@ pub use info::{Info, Suits, VersionInfo};
 pub use metadata::Requirements;
 pub use releases::{FileRef, Fit, Pick, Place, ReleaseRef, Releases, Unfit};
 pub use settings::{IndexLocation, Locations, Strategy};
+pub use source_tree::watched;

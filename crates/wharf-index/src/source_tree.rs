@@ -4,6 +4,7 @@
 //! change it (PEP 643 for `PKG-INFO`, PEP 621 for `pyproject.toml`). What a build gave is kept by the source's digest,
 //! the kind of wheel and the builder's identity.
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -384,35 +385,12 @@ fn fingerprint(root: &Path, kind: Kind) -> u64 {
         let text = cache::read(&root.join(name)).unwrap_or_default();
         facts.push(format!("{name} {:x}", checksum(&text)));
     }
-    walk(root, root, kind, 0, &mut facts);
-    facts.sort_unstable();
-    checksum(facts.join("\n").as_bytes())
-}
-
-fn walk(root: &Path, folder: &Path, kind: Kind, depth: usize, facts: &mut Vec<String>) {
     let deepest = if kind == Kind::Editable { 3 } else { 40 };
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        let Ok(file_type) = entry.file_type() else {
-            continue;
-        };
+    walk(root, deepest, &mut |entry, is_folder| {
+        let path = entry.path();
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-        // What builds leave behind must not make the next build look different.
-        let is_product = name.ends_with(".egg-info")
-            || name.ends_with(".pyc")
-            || (depth == 0 && (name == "build" || name == "dist"));
-        if IGNORED.contains(&&*name) || is_product {
-            continue;
-        }
-        if file_type.is_dir() {
+        if is_folder {
             facts.push(shown);
-            if depth < deepest {
-                walk(root, &path, kind, depth + 1, facts);
-            }
         } else if kind == Kind::Wheel
             && let Ok(meta) = entry.metadata()
         {
@@ -421,6 +399,48 @@ fn walk(root: &Path, folder: &Path, kind: Kind, depth: usize, facts: &mut Vec<St
                 .ok()
                 .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             facts.push(format!("{shown} {} {changed:?}", meta.len()));
+        }
+    });
+    facts.sort_unstable();
+    checksum(facts.join("\n").as_bytes())
+}
+
+/// Every file and folder of a local directory whose change could give another wheel; `None` where there are more than `most`.
+pub fn watched(root: &Path, most: usize) -> Option<Vec<PathBuf>> {
+    let mut paths = vec![root.to_owned()];
+    walk(root, 40, &mut |entry, _| {
+        if paths.len() <= most {
+            paths.push(entry.path());
+        }
+    });
+    (paths.len() <= most).then_some(paths)
+}
+
+/// Shows every entry below a folder that a build could read, and whether it is a folder.
+fn walk(folder: &Path, deepest: usize, see: &mut dyn FnMut(&DirEntry, bool)) {
+    walk_at(folder, 0, deepest, see);
+}
+
+fn walk_at(folder: &Path, depth: usize, deepest: usize, see: &mut dyn FnMut(&DirEntry, bool)) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let Ok(file_type) = entry.file_type() else {
+            continue;
+        };
+        // What builds leave behind must not make the next build look different.
+        let is_product = name.ends_with(".egg-info")
+            || name.ends_with(".pyc")
+            || (depth == 0 && (name == "build" || name == "dist"));
+        if IGNORED.contains(&&*name) || is_product {
+            continue;
+        }
+        see(&entry, file_type.is_dir());
+        if file_type.is_dir() && depth < deepest {
+            walk_at(&entry.path(), depth + 1, deepest, see);
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solv
 use crate::select;
 use crate::session::{Session, host_target};
 
+/// How many files of local packages the nothing-to-do check looks at: more would cost what it saves.
+const MOST_WATCHED: usize = 4096;
+
 /// What a sync is asked.
 #[derive(Clone, Debug, Default)]
 pub struct SyncRequest {
@@ -159,11 +162,11 @@ pub(crate) async fn sync_project(
         report.generation = applied.generation;
         report.up_to_date = !applied.changed;
         report.changes = changes(&applied.plan);
-        let fingerprint = Fingerprint {
-            key: request.key(session, request.freshness),
-            inputs: inputs(project, &lock, &choice.interpreter),
-        };
-        environment.note_current(&fingerprint)?;
+        // Where there is too much to watch, the next sync looks again.
+        if let Some(inputs) = inputs(project, &lock, &choice.interpreter) {
+            let key = request.key(session, request.freshness);
+            environment.note_current(&Fingerprint { key, inputs })?;
+        }
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
@@ -344,15 +347,18 @@ fn changes(plan: &Plan) -> Vec<Change> {
     changes
 }
 
-/// Every file whose change means that a sync may have something to do.
-fn inputs(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Vec<PathBuf> {
+/// Every file whose change means that a sync may have something to do; `None` where there are too many.
+fn inputs(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Option<Vec<PathBuf>> {
     let mut inputs = project.inputs.clone();
     inputs.push(project.lock_path());
     inputs.push(interpreter.path.clone());
     for package in &lock.packages {
         match &package.source {
-            Source::Directory { path, .. } => {
+            Source::Directory { path, editable } => {
                 let folder = project.root.join(path);
+                if !editable {
+                    inputs.extend(wharf_index::watched(&folder, MOST_WATCHED)?);
+                }
                 inputs.extend(["pyproject.toml", "setup.py", "setup.cfg"].map(|name| folder.join(name)));
             }
             Source::File { path } => inputs.push(project.root.join(path)),
@@ -361,5 +367,5 @@ fn inputs(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Vec<Path
     }
     inputs.sort();
     inputs.dedup();
-    inputs
+    Some(inputs)
 }
