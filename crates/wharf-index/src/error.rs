@@ -43,8 +43,8 @@ pub enum IndexError {
     /// An index answered something that is no page.
     #[error("{url} is no package page: {error}")]
     Page {
-        /// What was asked for.
-        url: WebUrl,
+        /// What was asked for; boxed, as every result of this crate has room for its error.
+        url: Box<WebUrl>,
         /// What is wrong with the answer.
         error: PageError,
     },

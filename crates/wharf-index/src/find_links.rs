@@ -124,7 +124,7 @@ pub(crate) fn list(folder: &Path) -> std::io::Result<Vec<String>> {
 pub(crate) fn page_of(folder: &Path, names: &[String], project: &PackageName) -> Page {
     let files = names.iter().filter_map(|filename| {
         let dist = DistName::parse(filename, project).ok()?;
-        Some(local_file(&folder.join(filename), filename, dist)?)
+        local_file(&folder.join(filename), filename, dist)
     });
     Page {
         name: project.clone(),

@@ -74,9 +74,11 @@ impl Locked {
 
     fn items(&self, choice: &Choice<'_>, selecting: &Selecting) -> Result<Vec<InstallItem<'_>>, OpsError> {
         let markers = choice.interpreter.marker_environment()?;
-        Ok(self
-            .lock
-            .install_set(&choice.target.target, &select::selection(selecting, &self.project), &markers)?)
+        Ok(self.lock.install_set(
+            &choice.target.target,
+            &select::selection(selecting, &self.project),
+            &markers,
+        )?)
     }
 
     fn package(&self, name: &PackageName) -> Result<&LockedPackage, OpsError> {

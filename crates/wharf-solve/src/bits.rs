@@ -62,7 +62,10 @@ impl Bits {
     /// # Panics
     /// If `index` is not below [`Bits::len`].
     pub fn insert(&mut self, index: u32) {
-        assert!(index < self.len, "a candidate position is below the length of its set");
+        assert!(
+            index < self.len,
+            "a candidate position is below the length of its set"
+        );
         self.words[(index / 64) as usize] |= 1 << (index % 64);
     }
 

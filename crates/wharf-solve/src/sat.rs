@@ -9,14 +9,14 @@ use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 use resolvo::conflict::{ConflictCause, ConflictEdge, ConflictGraph, ConflictNode};
 use resolvo::{
-    Condition, ConditionId, ConditionalRequirement, DependencyProvider, DenseId, Interner, KnownDependencies,
+    Condition, ConditionId, ConditionalRequirement, DenseId, DependencyProvider, Interner, KnownDependencies,
     SolverCache, StringId, UnsolvableOrCancelled, VersionSetId, VersionSetUnionId,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    Bits, Branch, Candidates, Conflict, Dependencies, Effort, Failure, Fate, Group, NodeId, Provider, ReasonId,
-    Requirement, Root, RootRule, SetId, Solution,
+    Bits, Branch, Candidates, Conflict, Dependencies, Effort, Failure, Fate, Group, NodeId, Provider,
+    ReasonId, Requirement, Root, RootRule, SetId, Solution,
 };
 
 enum NodeTag {}
@@ -182,7 +182,9 @@ impl<P: Provider> DependencyProvider for Bridge<'_, P> {
             Vec::new()
         };
         Some(resolvo::Candidates {
-            candidates: (start..start + candidates.count).map(Candidate::from_raw).collect(),
+            candidates: (start..start + candidates.count)
+                .map(Candidate::from_raw)
+                .collect(),
             favored: candidates
                 .favoured
                 .map(|candidate| Candidate::from_raw(start + candidate)),
@@ -202,16 +204,18 @@ impl<P: Provider> DependencyProvider for Bridge<'_, P> {
     async fn get_dependencies(&self, solvable: Candidate) -> resolvo::Dependencies {
         let (node, candidate) = self.pick(solvable);
         match self.provider.dependencies(node, candidate) {
-            Ok(Dependencies::Known { requires, constrains }) => resolvo::Dependencies::Known(KnownDependencies {
-                requirements: requires
-                    .iter()
-                    .map(|requirement| ConditionalRequirement {
-                        condition: None,
-                        requirement: self.requirement(requirement),
-                    })
-                    .collect(),
-                constrains: constrains.iter().map(|set| VersionSetId(set.0)).collect(),
-            }),
+            Ok(Dependencies::Known { requires, constrains }) => {
+                resolvo::Dependencies::Known(KnownDependencies {
+                    requirements: requires
+                        .iter()
+                        .map(|requirement| ConditionalRequirement {
+                            condition: None,
+                            requirement: self.requirement(requirement),
+                        })
+                        .collect(),
+                    constrains: constrains.iter().map(|set| VersionSetId(set.0)).collect(),
+                })
+            }
             Ok(Dependencies::Unusable(reason)) => resolvo::Dependencies::Unknown(StringId(reason.0)),
             Err(stop) => {
                 self.inner.borrow_mut().stop = Some(stop);
@@ -226,7 +230,11 @@ impl<P: Provider> DependencyProvider for Bridge<'_, P> {
         {
             self.inner.borrow_mut().stop = Some(stop);
         }
-        self.inner.borrow().stop.is_some().then(|| Box::new(()) as Box<dyn Any>)
+        self.inner
+            .borrow()
+            .stop
+            .is_some()
+            .then(|| Box::new(()) as Box<dyn Any>)
     }
 }
 
@@ -263,7 +271,9 @@ pub(crate) fn explain<P: Provider>(provider: &P, roots: &[Root]) -> Option<Confl
     let mut solver = resolvo::Solver::new(Bridge::new(provider, true));
     let problem = solver.provider().problem(roots);
     match solver.solve(problem) {
-        Err(UnsolvableOrCancelled::Unsolvable(conflict)) if solver.provider().inner.borrow().stop.is_none() => {
+        Err(UnsolvableOrCancelled::Unsolvable(conflict))
+            if solver.provider().inner.borrow().stop.is_none() =>
+        {
             let graph = conflict.graph(&solver);
             Some(Teller::new(&graph, solver.provider()).tell(roots))
         }
@@ -272,7 +282,11 @@ pub(crate) fn explain<P: Provider>(provider: &P, roots: &[Root]) -> Option<Confl
 }
 
 /// The roots whose edges are part of the conflict.
-fn roots_in<P: Provider>(graph: &ConflictGraph<Candidate>, bridge: &Bridge<'_, P>, roots: &[Root]) -> Vec<usize> {
+fn roots_in<P: Provider>(
+    graph: &ConflictGraph<Candidate>,
+    bridge: &Bridge<'_, P>,
+    roots: &[Root],
+) -> Vec<usize> {
     let mut sets = FxHashSet::default();
     for edge in graph.graph.edges(graph.root_node) {
         match *edge.weight() {
@@ -287,12 +301,13 @@ fn roots_in<P: Provider>(graph: &ConflictGraph<Candidate>, bridge: &Bridge<'_, P
     }
     (0..roots.len())
         .filter(|&index| match &roots[index].rule {
-            RootRule::Requires(Requirement::One { set, .. }) | RootRule::Constrains { set, .. } => sets.contains(set),
+            RootRule::Requires(Requirement::One { set, .. }) | RootRule::Constrains { set, .. } => {
+                sets.contains(set)
+            }
             RootRule::Requires(Requirement::AnyOf(any)) => any.iter().any(|set| sets.contains(set)),
         })
         .collect()
 }
-
 
 /// What decides a candidate's fate, before the telling of what it needs.
 #[derive(PartialEq)]

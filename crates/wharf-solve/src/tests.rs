@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::{
-    Bits, Candidates, Dependencies, Effort, Failure, Fate, NodeId, Provider, Pull, ReasonId, Requirement, Root, RootRule, SetId,
-    sat, solve,
+    Bits, Candidates, Dependencies, Effort, Failure, Fate, NodeId, Provider, Pull, ReasonId, Requirement,
+    Root, RootRule, SetId, sat, solve,
 };
 
 /// What a candidate needs: nodes with the positions that are allowed.
@@ -99,7 +99,9 @@ impl Provider for World {
 
     fn matching(&self, set: SetId) -> Arc<Bits> {
         let (node, allowed) = self.sets.borrow()[set.0 as usize].clone();
-        Arc::new(Bits::from_fn(self.nodes[node as usize].len() as u32, |index| allowed.contains(&index)))
+        Arc::new(Bits::from_fn(self.nodes[node as usize].len() as u32, |index| {
+            allowed.contains(&index)
+        }))
     }
 
     fn unusable(&self, node: NodeId) -> Vec<(u32, ReasonId)> {
@@ -121,13 +123,20 @@ fn picks(world: &World, roots: &[Root]) -> Vec<(u32, u32)> {
         Failure::Stopped(never) => match never {},
     });
     assert!(!solution.effort.sat, "the walk decides these alone");
-    solution.picks.iter().map(|(node, pick)| (node.0, *pick)).collect()
+    solution
+        .picks
+        .iter()
+        .map(|(node, pick)| (node.0, *pick))
+        .collect()
 }
 
 #[test]
 fn takes_the_best_of_everything_when_nothing_clashes() {
     let world = World {
-        nodes: vec![vec![Some(vec![(1, vec![0, 1])]), Some(vec![])], vec![Some(vec![]), Some(vec![])]],
+        nodes: vec![
+            vec![Some(vec![(1, vec![0, 1])]), Some(vec![])],
+            vec![Some(vec![]), Some(vec![])],
+        ],
         ..World::default()
     };
     assert_eq!(picks(&world, &[world.requires(0, &[0, 1])]), [(0, 0), (1, 0)]);
@@ -152,8 +161,14 @@ fn first_requirement_wins_and_later_ones_give_way() {
         ],
         ..World::default()
     };
-    assert_eq!(picks(&world, &[world.requires(0, &[0, 1]), world.requires(1, &[0, 1])]), [(0, 0), (1, 1)]);
-    assert_eq!(picks(&world, &[world.requires(1, &[0, 1]), world.requires(0, &[0, 1])]), [(1, 0), (0, 1)]);
+    assert_eq!(
+        picks(&world, &[world.requires(0, &[0, 1]), world.requires(1, &[0, 1])]),
+        [(0, 0), (1, 1)]
+    );
+    assert_eq!(
+        picks(&world, &[world.requires(1, &[0, 1]), world.requires(0, &[0, 1])]),
+        [(1, 0), (0, 1)]
+    );
 }
 
 #[test]
@@ -183,7 +198,10 @@ fn constraints_bind_only_what_is_there() {
             pull: Pull::Exact,
         },
     };
-    assert_eq!(picks(&world, &[world.requires(0, &[0]), constraint.clone()]), [(0, 0)]);
+    assert_eq!(
+        picks(&world, &[world.requires(0, &[0]), constraint.clone()]),
+        [(0, 0)]
+    );
     assert_eq!(picks(&world, &[constraint, world.requires(1, &[0, 1])]), [(1, 1)]);
 }
 
@@ -199,7 +217,11 @@ fn blames_only_the_roots_that_contradict_each_other() {
         ],
         ..World::default()
     };
-    let roots = [world.requires(3, &[0]), world.requires(0, &[0]), world.requires(1, &[0])];
+    let roots = [
+        world.requires(3, &[0]),
+        world.requires(0, &[0]),
+        world.requires(1, &[0]),
+    ];
     let Err(Failure::Unsatisfiable(at_fault)) = solve(&world, &roots) else {
         panic!("c cannot be both");
     };
@@ -246,7 +268,8 @@ fn random_world(dice: &mut Dice) -> World {
                         (0..dice.roll(4))
                             .map(|_| {
                                 let other = dice.roll(count as u64) as usize;
-                                let allowed = (0..sizes[other] as u32).filter(|_| dice.roll(3) != 0).collect();
+                                let allowed =
+                                    (0..sizes[other] as u32).filter(|_| dice.roll(3) != 0).collect();
                                 (other as u32, allowed)
                             })
                             .collect()
@@ -278,8 +301,14 @@ fn both_engines_agree_on_what_is_possible() {
         let judged = sat::solve(&world, &roots, Effort::default());
         match (walked, judged) {
             (Ok(walked), Ok(judged)) => {
-                assert!(world.is_solution(&roots, &walked.picks), "{world:?} {roots:?} {walked:?}");
-                assert!(world.is_solution(&roots, &judged.picks), "{world:?} {roots:?} {judged:?}");
+                assert!(
+                    world.is_solution(&roots, &walked.picks),
+                    "{world:?} {roots:?} {walked:?}"
+                );
+                assert!(
+                    world.is_solution(&roots, &judged.picks),
+                    "{world:?} {roots:?} {judged:?}"
+                );
                 solved += 1;
             }
             (Err(Failure::Unsatisfiable(at_fault)), Err(Failure::Unsatisfiable(_))) => {
@@ -287,11 +316,17 @@ fn both_engines_agree_on_what_is_possible() {
                     .into_iter()
                     .map(|index| roots[index].clone())
                     .collect();
-                assert!(crate::explain(&world, &core).is_some(), "{world:?} {roots:?} {at_fault:?}");
+                assert!(
+                    crate::explain(&world, &core).is_some(),
+                    "{world:?} {roots:?} {at_fault:?}"
+                );
                 for left_out in 0..core.len() {
                     let mut rest = core.clone();
                     rest.remove(left_out);
-                    assert!(solve(&world, &rest).is_ok(), "every root of a minimal core is needed");
+                    assert!(
+                        solve(&world, &rest).is_ok(),
+                        "every root of a minimal core is needed"
+                    );
                 }
                 refused += 1;
             }
@@ -302,5 +337,8 @@ fn both_engines_agree_on_what_is_possible() {
             ),
         }
     }
-    assert!(solved > 500 && refused > 500, "both outcomes are exercised: {solved} {refused}");
+    assert!(
+        solved > 500 && refused > 500,
+        "both outcomes are exercised: {solved} {refused}"
+    );
 }

@@ -261,12 +261,7 @@ impl<'p, P: Provider> Walk<'p, P> {
     }
 
     /// `foo[extra]` in a set means `foo` in the same set: said at once, so that `foo` is never decided outside of it.
-    fn tie_to_mirrored(
-        &mut self,
-        id: NodeId,
-        set: SetId,
-        pull: Pull,
-    ) -> Result<(), Halt<P::Stop>> {
+    fn tie_to_mirrored(&mut self, id: NodeId, set: SetId, pull: Pull) -> Result<(), Halt<P::Stop>> {
         let Some(base) = self.node(id).mirrors else {
             return Ok(());
         };
@@ -481,10 +476,7 @@ impl<'p, P: Provider> Walk<'p, P> {
                 }
                 None => {
                     let outside = self.term(set).not();
-                    let position = self.add(
-                        vec![(id, parent.clone()), (dependency, outside)],
-                        Rc::from([]),
-                    );
+                    let position = self.add(vec![(id, parent.clone()), (dependency, outside)], Rc::from([]));
                     self.merged.insert((id, set), position);
                     position
                 }
@@ -545,7 +537,10 @@ impl<'p, P: Provider> Walk<'p, P> {
     fn back_to(&mut self, level: u32) {
         while let Some(&id) = self.trail.last() {
             let node = self.node_mut(id);
-            let entry = node.history.last().expect("every entry of the trail is in a history");
+            let entry = node
+                .history
+                .last()
+                .expect("every entry of the trail is in a history");
             if entry.level <= level {
                 break;
             }

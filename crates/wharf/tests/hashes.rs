@@ -21,13 +21,21 @@ fn case() -> Case {
     Package::new("a", "1.1").dep("b").publish(&registry);
     b.publish(&registry);
     let fixture = Fixture::with_registry(BINARY, &registry);
-    Case { _registry: registry, fixture, a: a_hash, b: b_hash }
+    Case {
+        _registry: registry,
+        fixture,
+        a: a_hash,
+        b: b_hash,
+    }
 }
 
 #[test]
 fn the_file_with_the_hash_is_chosen_although_a_newer_one_exists() {
     let case = case();
-    let text = format!("a --hash=sha256:{}\nb==1.0 --hash=sha256:{OTHER} --hash=sha256:{}\n", case.a, case.b);
+    let text = format!(
+        "a --hash=sha256:{}\nb==1.0 --hash=sha256:{OTHER} --hash=sha256:{}\n",
+        case.a, case.b
+    );
     case.fixture.write("requirements.txt", &text);
     case.fixture.run(&["sync"]).success();
     assert!(case.fixture.read("wharf.lock").contains("a-1.0-py3-none-any.whl"));
@@ -40,16 +48,25 @@ fn a_hash_that_no_file_has_is_explained() {
     case.fixture.write("requirements.txt", &text);
     let finished = case.fixture.run(&["lock"]);
     assert_eq!(finished.status.code(), Some(3), "{finished}");
-    assert!(finished.stderr.contains("has no file with a hash that requirements.txt:1 lists"), "{finished}");
+    assert!(
+        finished
+            .stderr
+            .contains("has no file with a hash that requirements.txt:1 lists"),
+        "{finished}"
+    );
     assert!(!case.fixture.has("wharf.lock"));
 }
 
 #[test]
 fn a_dependency_without_a_hash_is_refused_by_name() {
     let case = case();
-    case.fixture.write("requirements.txt", &format!("a==1.0 --hash=sha256:{}\n", case.a));
+    case.fixture
+        .write("requirements.txt", &format!("a==1.0 --hash=sha256:{}\n", case.a));
     let finished = case.fixture.run(&["lock"]);
     assert_eq!(finished.status.code(), Some(2), "{finished}");
-    assert!(finished.stderr.contains("b 1.0, which it needs, has none"), "{finished}");
+    assert!(
+        finished.stderr.contains("b 1.0, which it needs, has none"),
+        "{finished}"
+    );
     assert!(!case.fixture.has("wharf.lock"));
 }

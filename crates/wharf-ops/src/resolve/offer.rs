@@ -286,7 +286,10 @@ impl Judge<'_> {
                 let yanked = Unfit::Yanked { why: why.to_owned() };
                 sorted.refused.get_or_insert(yanked);
             } else if let Some(demanded) = demanded
-                && !file.digests().iter().any(|digest| demanded.digests.contains(digest))
+                && !file
+                    .digests()
+                    .iter()
+                    .any(|digest| demanded.digests.contains(digest))
             {
                 let origin = demanded.origin.to_string();
                 sorted.refused.get_or_insert(Unfit::Hash { origin });

@@ -16,7 +16,10 @@ pub(super) fn fingerprints(project: &Project) -> Vec<String> {
         .iter()
         .chain(&project.overrides)
         .filter_map(|root| match &root.source {
-            Some(RequirementSource::Path { path, kind: PathKind::Directory }) if path != "." => Some(path),
+            Some(RequirementSource::Path {
+                path,
+                kind: PathKind::Directory,
+            }) if path != "." => Some(path),
             _ => None,
         })
         .map(|path| format!("{path} {}", fingerprint(&project.root.join(path))))
@@ -31,10 +34,23 @@ fn fingerprint(folder: &Path) -> String {
     let mut hasher = blake3::Hasher::new();
     let pyproject = std::fs::read_to_string(folder.join("pyproject.toml")).ok();
     let stated: Option<Table> = pyproject.and_then(|text| text.parse().ok());
-    let project = stated.as_ref().and_then(|table| table.get("project")).and_then(Value::as_table);
-    for key in ["name", "version", "requires-python", "dependencies", "optional-dependencies", "dynamic"] {
+    let project = stated
+        .as_ref()
+        .and_then(|table| table.get("project"))
+        .and_then(Value::as_table);
+    for key in [
+        "name",
+        "version",
+        "requires-python",
+        "dependencies",
+        "optional-dependencies",
+        "dynamic",
+    ] {
         // Tables print sorted by key, so the order in the file does not count.
-        let value = project.and_then(|table| table.get(key)).map(ToString::to_string).unwrap_or_default();
+        let value = project
+            .and_then(|table| table.get(key))
+            .map(ToString::to_string)
+            .unwrap_or_default();
         hasher.update(format!("{key}={value}\n").as_bytes());
     }
     if project.is_none_or(|table| table.contains_key("dynamic")) {
@@ -57,9 +73,18 @@ mod tests {
             fingerprint(folder.path())
         };
         let before = of("[project]\nname = 'a'\nversion = '1'\ndependencies = ['b']\n");
-        assert_eq!(before, of("[project]\nversion = '1'\nname = \"a\"\ndependencies = [ 'b' ]\n\n[tool.x]\ny = 1\n"));
-        assert_ne!(before, of("[project]\nname = 'a'\nversion = '1'\ndependencies = ['b', 'c']\n"));
-        assert_ne!(before, of("[project]\nname = 'a'\nversion = '1'\ndependencies = ['b']\nrequires-python = '>=3.12'\n"));
+        assert_eq!(
+            before,
+            of("[project]\nversion = '1'\nname = \"a\"\ndependencies = [ 'b' ]\n\n[tool.x]\ny = 1\n")
+        );
+        assert_ne!(
+            before,
+            of("[project]\nname = 'a'\nversion = '1'\ndependencies = ['b', 'c']\n")
+        );
+        assert_ne!(
+            before,
+            of("[project]\nname = 'a'\nversion = '1'\ndependencies = ['b']\nrequires-python = '>=3.12'\n")
+        );
     }
 
     #[test]
