@@ -126,7 +126,7 @@ impl PypiIndex {
         let blob = parse(answer.content_type, body, answer.url.clone(), name.clone(), stamp)
             .await
             .map_err(|error| IndexError::Page {
-                url: answer.url,
+                url: Box::new(answer.url),
                 error,
             })?;
         keep(&path, &blob);
@@ -190,7 +190,7 @@ fn local_page(
     let path = folder.join("index.html");
     let page = match std::fs::read(&path) {
         Ok(bytes) => simple::parse_html(&bytes, url, name).map_err(|error| IndexError::Page {
-            url: url.clone(),
+            url: Box::new(url.clone()),
             error,
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {

@@ -272,6 +272,15 @@ fn list_targets(targets: &[Target]) -> String {
         .join(", ")
 }
 
+/// What to add for a machine: a target of the lock with the machine's Python, else the machine's platform.
+fn missing_target(host: &Target, available: &[Target]) -> Target {
+    let same_platform = available.iter().find(|known| known.without_python().includes(host));
+    match (same_platform, host.python) {
+        (Some(known), Some(python)) => known.with_python(python),
+        (Some(_), None) | (None, _) => host.without_python(),
+    }
+}
+
 impl Explain for LockError {
     fn code(&self) -> &'static str {
         match self {
@@ -290,9 +299,9 @@ impl Explain for LockError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            LockError::NoTarget { host, .. } => vec![format!(
+            LockError::NoTarget { host, available } => vec![format!(
                 "add \"{}\" to `targets` in wharf.toml and run `wharf lock`",
-                host.without_python()
+                missing_target(host, available)
             )],
             LockError::UnknownGroup { name, known, .. } => {
                 match crate::suggest::nearest(name, known.iter().map(String::as_str)) {

@@ -279,11 +279,14 @@ fn the_most_specific_target_fits() {
             .map(|locked| locked.target.to_string());
         assert_eq!(found.as_deref(), expected, "{host}");
     }
-    let error = lock.target_for(&target("macos-arm64-py3.12")).unwrap_err();
-    assert_eq!(
-        error.hints(),
-        ["add \"macos-arm64\" to `targets` in wharf.toml and run `wharf lock`"]
-    );
+    for (host, missing) in [
+        ("macos-arm64-14.0-py3.12", "macos-arm64-14.0"),
+        ("linux-x86_64-glibc2.36-py3.13", "linux-x86_64-py3.13"),
+    ] {
+        let error = lock.target_for(&target(host)).unwrap_err();
+        let hint = format!("add \"{missing}\" to `targets` in wharf.toml and run `wharf lock`");
+        assert_eq!(error.hints(), [hint]);
+    }
 }
 
 #[test]
