@@ -126,7 +126,7 @@ impl PypiIndex {
             };
             self.shared.sinks.emit(Event::warning(
                 "index/unverified",
-                format!("{} comes with {given}: what arrives is locked as it is", file.url),
+                format!("{} comes with {given}: what arrives is taken as it is", file.url),
             ));
         }
         if file.dist.as_wheel().is_some() {

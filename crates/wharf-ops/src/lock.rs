@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_core::{Digest, Event, PackageName, Target, Timestamp};
+use wharf_core::{Digest, Event, PackageName, Source, Target, Timestamp};
 use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
 use wharf_project::{
@@ -490,6 +490,7 @@ fn locked_package(project: &Project, package: &ResolvedPackage, targets: &[Locke
             .map(|resolved| {
                 locked_file(
                     project,
+                    &package.source,
                     resolved,
                     of_targets(&resolved.targets, package.targets.len()),
                 )
@@ -511,16 +512,23 @@ fn locked_package(project: &Project, package: &ResolvedPackage, targets: &[Locke
     }
 }
 
-fn locked_file(project: &Project, resolved: &ResolvedFile, targets: Vec<Target>) -> LockedFile {
+fn locked_file(
+    project: &Project,
+    source: &Source,
+    resolved: &ResolvedFile,
+    targets: Vec<Target>,
+) -> LockedFile {
     let file = &resolved.file;
-    let url = match file.url.as_url().to_file_path() {
+    let url = match (source, file.url.as_url().to_file_path()) {
+        // The source says where it lies, relative to the project.
+        (Source::File { .. }, _) => None,
         // A file of the project is at another place on the next machine.
-        Ok(path) => project.shown_path(&path),
-        Err(()) => file.url.without_credentials().without_fragment().to_string(),
+        (_, Ok(path)) => Some(project.shown_path(&path)),
+        (_, Err(())) => Some(file.url.without_credentials().without_fragment().to_string()),
     };
     LockedFile {
         filename: file.filename.clone(),
-        url: Some(url),
+        url,
         digest: file
             .digests
             .iter()
