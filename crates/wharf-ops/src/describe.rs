@@ -234,16 +234,18 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     })
 }
 
+/// A package on the way, with the extras that are asked of it there.
+type Place<'l> = (&'l PackageName, BTreeSet<&'l str>);
+
 /// Breadth first along the edges; an edge that hangs on an extra is followed only if the extra is asked for on the way.
 fn shortest(lock: &Lock, root: &LockedRoot, wanted: &PackageName) -> Option<Vec<WhyStep>> {
     let find = |name: &PackageName| lock.packages.iter().find(|package| package.name == *name);
-    type State<'l> = (&'l PackageName, BTreeSet<&'l str>);
-    let start: State<'_> = (
+    let start: Place<'_> = (
         &find(&root.name)?.name,
         root.extras.iter().map(String::as_str).collect(),
     );
     let mut queue = VecDeque::from([start.clone()]);
-    let mut parents: BTreeMap<State<'_>, Option<State<'_>>> = BTreeMap::from([(start, None)]);
+    let mut parents: BTreeMap<Place<'_>, Option<Place<'_>>> = BTreeMap::from([(start, None)]);
     while let Some(state) = queue.pop_front() {
         let package = find(state.0)?;
         if package.name == *wanted {
@@ -257,7 +259,7 @@ fn shortest(lock: &Lock, root: &LockedRoot, wanted: &PackageName) -> Option<Vec<
             {
                 continue;
             }
-            let next: State<'_> = (&edge.name, edge.extras.iter().map(String::as_str).collect());
+            let next: Place<'_> = (&edge.name, edge.extras.iter().map(String::as_str).collect());
             if !parents.contains_key(&next) {
                 parents.insert(next.clone(), Some(state.clone()));
                 queue.push_back(next);
@@ -267,11 +269,8 @@ fn shortest(lock: &Lock, root: &LockedRoot, wanted: &PackageName) -> Option<Vec<
     None
 }
 
-fn way<'l>(
-    lock: &Lock,
-    parents: &BTreeMap<(&'l PackageName, BTreeSet<&'l str>), Option<(&'l PackageName, BTreeSet<&'l str>)>>,
-    end: (&'l PackageName, BTreeSet<&'l str>),
-) -> Vec<WhyStep> {
+/// The places from the start to `end`.
+fn way<'l>(lock: &Lock, parents: &BTreeMap<Place<'l>, Option<Place<'l>>>, end: Place<'l>) -> Vec<WhyStep> {
     let mut steps = Vec::new();
     let mut next = Some(end);
     while let Some(state) = next {
