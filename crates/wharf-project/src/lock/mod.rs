@@ -274,7 +274,9 @@ fn list_targets(targets: &[Target]) -> String {
 
 /// What to add for a machine: a target of the lock with the machine's Python, else the machine's platform.
 fn missing_target(host: &Target, available: &[Target]) -> Target {
-    let same_platform = available.iter().find(|known| known.without_python().includes(host));
+    let same_platform = available
+        .iter()
+        .find(|known| known.without_python().includes(host));
     match (same_platform, host.python) {
         (Some(known), Some(python)) => known.with_python(python),
         (Some(_), None) | (None, _) => host.without_python(),
