@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config;
 use crate::error::ProjectError;
+use crate::local_sources;
 use crate::manifest;
 use crate::project::{ManifestKind, Options, Project};
 use crate::pyproject;
@@ -176,6 +177,7 @@ fn assemble(
 ) -> Result<Project, ProjectError> {
     let no_index_declared = stated.no_index;
     let configured = config::configure(&root, options, &mut stated)?;
+    local_sources::check(&root, &stated.roots)?;
     let (requires_python, requires_python_origin) = stated.requires_python.unzip();
     let require_hashes = stated.require_hashes
         || stated

@@ -436,3 +436,22 @@ fn init_adopts_or_writes() {
         crate::init::Init::Adopt(ManifestKind::Wharf)
     );
 }
+
+#[test]
+fn a_local_package_with_sources_of_its_own_is_not_read_by_halves() {
+    let member = "[project]\nname = \"near\"\ndependencies = [\"inner\", \"kept\"]\n\n[dependency-groups]\ndev = [\"tool\"]\n\n\
+                  [tool.uv.sources]\ntool = { git = \"https://example.org/tool\" }\nkept = { index = \"own\" }\n\
+                  inner = { path = \"../inner\" }\n";
+    let discover = |manifest: &str| {
+        Folder::new(&[("wharf.toml", manifest), ("near/pyproject.toml", member)]).discover("", &[])
+    };
+    let near = "[pypi]\nnear = { path = \"near\", editable = true }\n";
+    let error = discover(near).unwrap_err();
+    assert_eq!(error.code(), "project/source-not-read");
+    let place = error.place().expect("it stands in a file");
+    assert_eq!(place.origin().to_string(), "near/pyproject.toml:11");
+    assert!(error.to_string().contains("inner"), "{error}");
+    // A development tool of the local package is not installed, and an index by name is an index.
+    let project = discover(&format!("{near}inner = {{ path = \"inner\" }}\n")).unwrap();
+    assert_eq!(project.roots.len(), 2);
+}

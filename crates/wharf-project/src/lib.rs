@@ -29,6 +29,7 @@ mod discover;
 #[cfg(test)]
 mod discover_tests;
 mod ini;
+mod local_sources;
 mod manifest;
 mod pyproject;
 mod requirements;
