@@ -101,6 +101,18 @@ impl PypiIndex {
         }
     }
 
+    /// The SHA-256 of a distribution's archive where the index gives no strong digest: found by fetching it, so that what
+    /// is locked can be verified from then on. `None` for what has no archive.
+    ///
+    /// # Errors
+    /// Where it cannot be had.
+    pub async fn digest_by_fetching(&self, dist: &Dist) -> Result<Option<Digest>, IndexError> {
+        match &dist.file {
+            Some(file) => Ok(Some(self.archive(dist, file).await?.sha256)),
+            None => Ok(None),
+        }
+    }
+
     /// The archive of a distribution on this disk, downloaded where it is elsewhere, with its digest compared.
     pub(crate) async fn archive(&self, dist: &Dist, file: &File) -> Result<Archive, IndexError> {
         let key = dist.key();

@@ -34,6 +34,7 @@ mod build;
 mod fetch;
 mod index_source;
 mod select;
+mod to_lock;
 mod write;
 
 pub use error::OpsError;

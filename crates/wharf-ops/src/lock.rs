@@ -5,23 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_core::{Digest, Event, PackageName, Source, Target, Timestamp};
+use wharf_core::{Digest, Event, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
-use wharf_project::{
-    Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedTarget, Project, ProjectError,
-    RootRequirement,
-};
+use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::names;
 use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
-use crate::resolve::{
-    self, Asked, Cutoff, Demanded, Problem, Resolution, ResolvedFile, ResolvedPackage, TargetEnvironment,
-};
+use crate::resolve::{self, Asked, Cutoff, Demanded, Problem, Resolution, TargetEnvironment};
 use crate::session::{Session, host_target};
+use crate::to_lock;
 use crate::write;
 
 /// Whether the lockfile may change.
@@ -128,7 +124,7 @@ pub(crate) async fn update(
     say_with_what(session, project, &interpreter);
     let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
     let index = session.index(project, &interpreter)?;
-    let source = Arc::new(IndexSource::new(index).with_hashes(direct_hashes(project)));
+    let source = Arc::new(IndexSource::new(index.clone()).with_hashes(direct_hashes(project)));
     let resolution = resolve::resolve(
         Arc::new(problem),
         source,
@@ -141,7 +137,12 @@ pub(crate) async fn update(
         .await
         .ok_or(OpsError::Interrupted)??;
     check_hashes(project, &resolution)?;
-    let lock = locked(&resolution, project);
+    let digests = session
+        .cancel()
+        .or(to_lock::missing_digests(&index, &resolution))
+        .await
+        .ok_or(OpsError::Interrupted)??;
+    let lock = to_lock::locked(&resolution, project, &digests);
     let text = lock.print();
     let path = project.lock_path();
     let mut report = report(project, &lock, old.as_ref(), started, Solved::Yes);
@@ -379,18 +380,54 @@ fn preferences(
 /// The instant after which files do not exist, with the rule that says so.
 pub(crate) fn cutoff(project: &Project) -> Option<Cutoff> {
     let policy = &project.policy;
-    let span = (policy.cooldown != wharf_core::Span::ZERO).then(|| Cutoff {
-        at: policy.cooldown.before(Timestamp::now()),
-        rule: format!("the cooldown of {}", policy.cooldown),
+    let span = (policy.cooldown != wharf_core::Span::ZERO).then(|| {
+        let cooldown = policy.cooldown.to_string();
+        let place = stated_at(project, "cooldown", &cooldown);
+        Cutoff {
+            at: policy.cooldown.before(Timestamp::now()),
+            rule: format!("the cooldown of {cooldown}{}", in_brackets(place.as_deref())),
+            remedy: format!(
+                "{}, or pass `--exclude-newer 0d` once",
+                match place {
+                    Some(place) => format!("shorten it at {place}"),
+                    None => String::from("shorten it"),
+                }
+            ),
+        }
     });
-    let instant = policy.exclude_newer.map(|at| Cutoff {
-        at,
-        rule: format!("exclude-newer {at}"),
+    let instant = policy.exclude_newer.map(|at| {
+        let day = at.to_string().chars().take(10).collect::<String>();
+        let place = stated_at(project, "exclude-newer", &day);
+        Cutoff {
+            at,
+            rule: format!("exclude-newer {at}{}", in_brackets(place.as_deref())),
+            remedy: match place {
+                Some(place) => format!("change it at {place}, or pass `--exclude-newer` with a later date"),
+                None => String::from("pass `--exclude-newer` with a later date"),
+            },
+        }
     });
     match (span, instant) {
         (Some(span), Some(instant)) => Some(if span.at < instant.at { span } else { instant }),
         (one, other) => one.or(other),
     }
+}
+
+fn in_brackets(place: Option<&str>) -> String {
+    place.map(|place| format!(" ({place})")).unwrap_or_default()
+}
+
+/// The line of the manifest that gives a policy this value; nothing where the command line does.
+fn stated_at(project: &Project, key: &str, value: &str) -> Option<String> {
+    let manifest = project.manifest.as_deref()?;
+    let text = std::fs::read_to_string(manifest).ok()?;
+    let states = |line: &str| {
+        line.trim_start()
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.trim_start().starts_with('=') && rest.contains(value))
+    };
+    let line = text.lines().position(states)? + 1;
+    Some(format!("{}:{line}", project.shown_path(manifest)))
 }
 
 fn report(
@@ -445,98 +482,4 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
             to: after.get(name).cloned(),
         })
         .collect()
-}
-
-/// A resolution as the lockfile holds it.
-fn locked(resolution: &Resolution, project: &Project) -> Lock {
-    let targets: Vec<LockedTarget> = resolution
-        .targets
-        .iter()
-        .map(|target| LockedTarget {
-            target: target.target,
-            python: target.python.to_string(),
-        })
-        .collect();
-    let mut lock = Lock {
-        version: wharf_project::lock::FORMAT,
-        requires_python: project.requires_python.as_ref().map(ToString::to_string),
-        inputs: LockInputs::of(project),
-        packages: resolution
-            .packages
-            .iter()
-            .map(|package| locked_package(project, package, &targets))
-            .collect(),
-        targets,
-    };
-    lock.normalize();
-    lock
-}
-
-fn locked_package(project: &Project, package: &ResolvedPackage, targets: &[LockedTarget]) -> LockedPackage {
-    let of_targets = |positions: &[usize], all: usize| {
-        if positions.len() == all {
-            Vec::new()
-        } else {
-            positions.iter().map(|at| targets[*at].target).collect()
-        }
-    };
-    LockedPackage {
-        name: package.name.clone(),
-        version: package.version.to_string(),
-        source: package.source.clone(),
-        files: package
-            .files
-            .iter()
-            .map(|resolved| {
-                locked_file(
-                    project,
-                    &package.source,
-                    resolved,
-                    of_targets(&resolved.targets, package.targets.len()),
-                )
-            })
-            .collect(),
-        dependencies: package
-            .dependencies
-            .iter()
-            .map(|edge| LockedEdge {
-                name: edge.name.clone(),
-                version: None,
-                extras: edge.extras.iter().map(ToString::to_string).collect(),
-                when_extra: edge.when_extra.as_ref().map(ToString::to_string),
-                marker: edge.marker.clone(),
-            })
-            .collect(),
-        targets: of_targets(&package.targets, targets.len()),
-        requires_python: package.requires_python.as_ref().map(ToString::to_string),
-    }
-}
-
-fn locked_file(
-    project: &Project,
-    source: &Source,
-    resolved: &ResolvedFile,
-    targets: Vec<Target>,
-) -> LockedFile {
-    let file = &resolved.file;
-    let url = match (source, file.url.as_url().to_file_path()) {
-        // The source says where it lies, relative to the project.
-        (Source::File { .. }, _) => None,
-        // A file of the project is at another place on the next machine.
-        (_, Ok(path)) => Some(project.shown_path(&path)),
-        (_, Err(())) => Some(file.url.without_credentials().without_fragment().to_string()),
-    };
-    LockedFile {
-        filename: file.filename.clone(),
-        url,
-        digest: file
-            .digests
-            .iter()
-            .filter(|digest| digest.algorithm().is_strong())
-            .max()
-            .copied(),
-        size: file.size,
-        upload_time: file.upload_time,
-        targets,
-    }
 }

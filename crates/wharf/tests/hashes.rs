@@ -1,6 +1,6 @@
 //! Hashes in requirements files: only files that have one of them count, and all packages need one.
 
-use wharf_testkit::{Fixture, Package, Registry, hex_digest};
+use wharf_testkit::{Fault, Fixture, Options, Package, Registry, Times, hex_digest};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wharf");
 const OTHER: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -69,4 +69,24 @@ fn a_dependency_without_a_hash_is_refused_by_name() {
         "{finished}"
     );
     assert!(!case.fixture.has("wharf.lock"));
+}
+
+#[test]
+fn files_of_an_index_without_hashes_are_locked_with_their_own() {
+    let registry = Registry::start_with(Options {
+        hashes: false,
+        ..Options::default()
+    });
+    let package = Package::new("a", "1.0");
+    let hash = hex_digest(&package.build()[0].1);
+    package.publish(&registry);
+    let fixture = Fixture::with_registry(BINARY, &registry);
+    fixture.write("wharf.toml", "[project]\nname = \"p\"\n\n[pypi]\na = \"*\"\n");
+    fixture.run(&["lock"]).success();
+    let lock = fixture.read("wharf.lock");
+    assert!(lock.contains(&format!("hash = \"sha256:{hash}\"")), "{lock}");
+    // Other bytes under the same name are noticed from then on.
+    registry.fault("/files/a/a-1.0-py3-none-any.whl", Fault::Corrupt, Times::Always);
+    let finished = fixture.run(&["--store", "fresh-store", "sync", "--frozen"]);
+    assert_eq!(finished.status.code(), Some(5), "{finished}");
 }
