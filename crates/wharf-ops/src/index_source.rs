@@ -156,11 +156,7 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
     match &error {
         IndexError::UnknownPackage { tried, .. } => SourceError::Missing {
             name: name.clone(),
-            searched: tried
-                .iter()
-                .map(|words| place(words))
-                .collect::<Vec<_>>()
-                .join(", "),
+            searched: tried.join("; "),
         },
         IndexError::Metadata { .. }
         | IndexError::Mismatch { .. }
@@ -175,14 +171,6 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
         | IndexError::Git { .. }
         | IndexError::Disk { .. } => SourceError::Failed(Arc::new(error) as Arc<dyn Explain + Send + Sync>),
     }
-}
-
-/// The place alone of what the index says about a place that has not the package.
-fn place(words: &str) -> &str {
-    [" does not have it", " lists no archive of it"]
-        .iter()
-        .find_map(|tail| words.strip_suffix(tail))
-        .unwrap_or(words)
 }
 
 fn first_line(error: &IndexError) -> String {

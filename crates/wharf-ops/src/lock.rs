@@ -382,7 +382,7 @@ pub(crate) fn cutoff(project: &Project) -> Option<Cutoff> {
     let policy = &project.policy;
     let span = (policy.cooldown != wharf_core::Span::ZERO).then(|| {
         let cooldown = policy.cooldown.to_string();
-        let place = stated_at(project, "cooldown", &cooldown);
+        let place = stated_at(project, "cooldown", &[&cooldown]);
         Cutoff {
             at: policy.cooldown.before(Timestamp::now()),
             rule: format!("the cooldown of {cooldown}{}", in_brackets(place.as_deref())),
@@ -396,8 +396,10 @@ pub(crate) fn cutoff(project: &Project) -> Option<Cutoff> {
         }
     });
     let instant = policy.exclude_newer.map(|at| {
-        let day = at.to_string().chars().take(10).collect::<String>();
-        let place = stated_at(project, "exclude-newer", &day);
+        // A date means the end of that day.
+        let before = Timestamp::from_second(at.as_second() - 1).unwrap_or(at);
+        let days = [at, before].map(|at| at.to_string().chars().take(10).collect::<String>());
+        let place = stated_at(project, "exclude-newer", &[&days[0], &days[1]]);
         Cutoff {
             at,
             rule: format!("exclude-newer {at}{}", in_brackets(place.as_deref())),
@@ -417,14 +419,14 @@ fn in_brackets(place: Option<&str>) -> String {
     place.map(|place| format!(" ({place})")).unwrap_or_default()
 }
 
-/// The line of the manifest that gives a policy this value; nothing where the command line does.
-fn stated_at(project: &Project, key: &str, value: &str) -> Option<String> {
-    let manifest = project.manifest.as_deref()?;
+/// The line of the manifest that gives a policy one of these values; nothing where the command line does.
+fn stated_at(project: &Project, key: &str, values: &[&str]) -> Option<String> {
+    let manifest = &project.manifest_path;
     let text = std::fs::read_to_string(manifest).ok()?;
     let states = |line: &str| {
-        line.trim_start()
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.trim_start().starts_with('=') && rest.contains(value))
+        line.trim_start().strip_prefix(key).is_some_and(|rest| {
+            rest.trim_start().starts_with('=') && values.iter().any(|value| rest.contains(value))
+        })
     };
     let line = text.lines().position(states)? + 1;
     Some(format!("{}:{line}", project.shown_path(manifest)))

@@ -20,7 +20,7 @@ mod walk;
 mod tests;
 
 pub use bits::Bits;
-pub use conflict::{Branch, Conflict, Fate, Group};
+pub use conflict::{Conflict, Fate};
 pub use provider::{
     Candidates, Dependencies, NodeId, Provider, Pull, ReasonId, Requirement, Root, RootRule, SetId,
 };
@@ -76,8 +76,8 @@ pub fn solve<P: Provider>(provider: &P, roots: &[Root]) -> Result<Solution, Fail
 }
 
 /// Shrinks a contradiction to one in which every root rule is needed: without any single one of them the rest can be solved.
-/// `at_fault` are positions among `roots`, as [`solve`] reported them. Stops early (with a larger, still contradictory set)
-/// when the provider says so.
+/// `at_fault` are positions among `roots`, as [`solve`] reported them. Where the provider stops a try, its root is kept: the set
+/// is larger then, and still contradictory.
 pub fn minimise<P: Provider>(provider: &P, roots: &[Root], at_fault: &[usize]) -> Vec<usize> {
     let mut core = at_fault.to_vec();
     // From the back: what a person wrote first is most likely what they care about.
@@ -91,11 +91,8 @@ pub fn minimise<P: Provider>(provider: &P, roots: &[Root], at_fault: &[usize]) -
                 core = smaller.iter().map(|&index| core[index]).collect();
                 position = position.min(core.len());
             }
-            Ok(_) => core.insert(position, removed),
-            Err(Failure::Stopped(_)) => {
-                core.insert(position, removed);
-                return core;
-            }
+            // A try that was stopped proves nothing: the root stays.
+            Ok(_) | Err(Failure::Stopped(_)) => core.insert(position, removed),
         }
     }
     core

@@ -1,7 +1,9 @@
 //! The SAT engine: resolvo behind our own seam. Invariant: resolvo's types do not leave this file.
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -15,8 +17,8 @@ use resolvo::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    Bits, Branch, Candidates, Conflict, Dependencies, Effort, Failure, Fate, Group, NodeId, Provider,
-    ReasonId, Requirement, Root, RootRule, SetId, Solution,
+    Bits, Candidates, Conflict, Dependencies, Effort, Failure, Fate, NodeId, Provider, ReasonId, Requirement,
+    Root, RootRule, SetId, Solution,
 };
 
 enum NodeTag {}
@@ -258,8 +260,11 @@ pub(crate) fn solve<P: Provider>(
             effort: Effort { sat: true, ..effort },
         }),
         Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
-            let graph = conflict.graph(&solver);
-            Err(Failure::Unsatisfiable(roots_in(&graph, solver.provider(), roots)))
+            let at_fault = match graph_of(&solver, &conflict) {
+                Some(graph) => roots_in(&graph, solver.provider(), roots),
+                None => (0..roots.len()).collect(),
+            };
+            Err(Failure::Unsatisfiable(at_fault))
         }
         Err(UnsolvableOrCancelled::Cancelled(_)) => {
             unreachable!("resolvo is only cancelled after the reason was kept")
@@ -274,11 +279,20 @@ pub(crate) fn explain<P: Provider>(provider: &P, roots: &[Root]) -> Option<Confl
         Err(UnsolvableOrCancelled::Unsolvable(conflict))
             if solver.provider().inner.borrow().stop.is_none() =>
         {
-            let graph = conflict.graph(&solver);
-            Some(Teller::new(&graph, solver.provider()).tell(roots))
+            let graph = graph_of(&solver, &conflict)?;
+            Some(tell(&graph, solver.provider(), roots))
         }
         _ => None,
     }
+}
+
+/// The graph of a contradiction. Building it asserts properties of resolvo's own records; a contradiction that breaks one of
+/// them is still a contradiction, only without a story.
+fn graph_of<P: Provider>(
+    solver: &resolvo::Solver<Bridge<'_, P>>,
+    conflict: &resolvo::conflict::Conflict,
+) -> Option<ConflictGraph<Candidate>> {
+    catch_unwind(AssertUnwindSafe(|| conflict.graph(solver))).ok()
 }
 
 /// The roots whose edges are part of the conflict.
@@ -309,130 +323,69 @@ fn roots_in<P: Provider>(
         .collect()
 }
 
-/// What decides a candidate's fate, before the telling of what it needs.
-#[derive(PartialEq)]
-enum Signature {
-    Unusable(ReasonId),
-    Forbidden(SetId),
-    Needs(Vec<SetId>),
-    Clashes,
+/// Resolvo's conflict graph as a [`Conflict`].
+fn tell<P: Provider>(graph: &ConflictGraph<Candidate>, bridge: &Bridge<'_, P>, roots: &[Root]) -> Conflict {
+    let mut sets: BTreeMap<SetId, Vec<(NodeId, u32)>> = BTreeMap::new();
+    let mut fates = BTreeMap::new();
+    for edge in graph.graph.edge_references() {
+        let ConflictEdge::Requires(requirement) = *edge.weight() else {
+            continue;
+        };
+        let members = sets.entry(bridge.required_set(requirement)).or_default();
+        if let ConflictNode::Solvable(candidate) = graph.graph[edge.target()] {
+            members.push(bridge.pick(candidate));
+            fates
+                .entry(bridge.pick(candidate))
+                .or_insert_with(|| fate(graph, bridge, edge.target()));
+        }
+    }
+    for members in sets.values_mut() {
+        members.sort_unstable();
+        members.dedup();
+    }
+    let at_fault = roots_in(graph, bridge, roots);
+    Conflict {
+        roots: at_fault
+            .into_iter()
+            .map(|index| match &roots[index].rule {
+                RootRule::Requires(Requirement::One { set, .. }) | RootRule::Constrains { set, .. } => {
+                    (index, *set)
+                }
+                RootRule::Requires(Requirement::AnyOf(sets)) => {
+                    (index, *sets.first().expect("a union has at least one set"))
+                }
+            })
+            .collect(),
+        sets,
+        fates,
+    }
 }
 
-/// Turns resolvo's conflict graph into a tree that tells every set once.
-struct Teller<'a, 'p, P: Provider> {
-    graph: &'a ConflictGraph<Candidate>,
-    bridge: &'a Bridge<'p, P>,
-    told: FxHashSet<SetId>,
-}
-
-impl<'a, 'p, P: Provider> Teller<'a, 'p, P> {
-    fn new(graph: &'a ConflictGraph<Candidate>, bridge: &'a Bridge<'p, P>) -> Self {
-        Self {
-            graph,
-            bridge,
-            told: FxHashSet::default(),
-        }
-    }
-
-    fn tell(mut self, roots: &[Root]) -> Conflict {
-        let at_fault = roots_in(self.graph, self.bridge, roots);
-        let root = self.graph.root_node;
-        let roots = at_fault
-            .into_iter()
-            .map(|index| {
-                let branch = match &roots[index].rule {
-                    RootRule::Requires(Requirement::One { set, .. }) => self.branch(root, *set),
-                    RootRule::Requires(Requirement::AnyOf(sets)) => {
-                        self.branch(root, sets.first().copied().expect("a union has at least one set"))
-                    }
-                    RootRule::Constrains { set, .. } => Branch {
-                        set: *set,
-                        groups: Vec::new(),
-                    },
-                };
-                (index, branch)
-            })
-            .collect();
-        Conflict { roots }
-    }
-
-    fn branch(&mut self, from: NodeIndex, set: SetId) -> Branch {
-        let mut candidates: Vec<(NodeId, u32, NodeIndex)> = self
-            .graph
-            .graph
-            .edges(from)
-            .filter(|edge| {
-                matches!(*edge.weight(), ConflictEdge::Requires(requirement)
-                    if self.bridge.required_set(requirement) == set)
-            })
-            .filter_map(|edge| match self.graph.graph[edge.target()] {
-                ConflictNode::Solvable(candidate) => {
-                    let (node, position) = self.bridge.pick(candidate);
-                    Some((node, position, edge.target()))
-                }
-                ConflictNode::Root | ConflictNode::UnresolvedDependency | ConflictNode::Excluded(_) => None,
-            })
-            .collect();
-        candidates.sort_unstable_by_key(|&(node, position, _)| (node, position));
-        candidates.dedup_by_key(|&mut (node, position, _)| (node, position));
-        let repeated = !self.told.insert(set);
-        let mut groups: Vec<(NodeId, Vec<u32>, Signature, NodeIndex)> = Vec::new();
-        for (node, position, index) in candidates {
-            let signature = self.signature(index);
-            match groups
-                .iter_mut()
-                .find(|(known, _, other, _)| *known == node && *other == signature)
-            {
-                Some((_, positions, _, _)) => positions.push(position),
-                None => groups.push((node, vec![position], signature, index)),
+fn fate<P: Provider>(graph: &ConflictGraph<Candidate>, bridge: &Bridge<'_, P>, index: NodeIndex) -> Fate {
+    let mut needs = Vec::new();
+    for edge in graph.graph.edges(index) {
+        match (*edge.weight(), &graph.graph[edge.target()]) {
+            (ConflictEdge::Conflict(ConflictCause::Excluded), ConflictNode::Excluded(reason)) => {
+                return Fate::Unusable(ReasonId(reason.0));
             }
+            (ConflictEdge::Requires(requirement), _) => needs.push(bridge.required_set(requirement)),
+            (ConflictEdge::Conflict(_), _) => {}
         }
-        let groups = groups
-            .into_iter()
-            .map(|(node, candidates, signature, index)| Group {
-                node,
-                candidates,
-                fate: match signature {
-                    Signature::Unusable(reason) => Fate::Unusable(reason),
-                    Signature::Forbidden(set) => Fate::Forbidden(set),
-                    Signature::Clashes => Fate::Clashes,
-                    Signature::Needs(_) if repeated => Fate::Told,
-                    Signature::Needs(sets) => {
-                        Fate::Needs(sets.into_iter().map(|set| self.branch(index, set)).collect())
-                    }
-                },
-            })
-            .collect();
-        Branch { set, groups }
     }
-
-    fn signature(&self, index: NodeIndex) -> Signature {
-        let mut sets = Vec::new();
-        for edge in self.graph.graph.edges(index) {
-            match (*edge.weight(), &self.graph.graph[edge.target()]) {
-                (ConflictEdge::Conflict(ConflictCause::Excluded), ConflictNode::Excluded(reason)) => {
-                    return Signature::Unusable(ReasonId(reason.0));
-                }
-                (ConflictEdge::Requires(requirement), _) => sets.push(self.bridge.required_set(requirement)),
-                (ConflictEdge::Conflict(_), _) => {}
-            }
-        }
-        let forbidden = self
-            .graph
-            .graph
-            .edges_directed(index, Direction::Incoming)
-            .find_map(|edge| match *edge.weight() {
-                ConflictEdge::Conflict(ConflictCause::Constrains(set)) => Some(SetId(set.0)),
-                _ => None,
-            });
-        if let Some(set) = forbidden {
-            return Signature::Forbidden(set);
-        }
-        if sets.is_empty() {
-            return Signature::Clashes;
-        }
-        sets.sort_unstable();
-        sets.dedup();
-        Signature::Needs(sets)
+    let forbidden = graph
+        .graph
+        .edges_directed(index, Direction::Incoming)
+        .find_map(|edge| match *edge.weight() {
+            ConflictEdge::Conflict(ConflictCause::Constrains(set)) => Some(SetId(set.0)),
+            _ => None,
+        });
+    if let Some(set) = forbidden {
+        return Fate::Forbidden(set);
     }
+    if needs.is_empty() {
+        return Fate::Clashes;
+    }
+    needs.sort_unstable();
+    needs.dedup();
+    Fate::Needs(needs)
 }

@@ -229,10 +229,11 @@ fn blames_only_the_roots_that_contradict_each_other() {
     let core = [roots[1].clone(), roots[2].clone()];
     let conflict = crate::explain(&world, &core).expect("still a contradiction");
     assert_eq!(conflict.roots.len(), 2);
-    let Fate::Needs(needs) = &conflict.roots[0].1.groups[0].fate else {
+    let candidates = &conflict.sets[&conflict.roots[0].1];
+    let Fate::Needs(needs) = &conflict.fates[&candidates[0]] else {
         panic!("a falls because of what it needs: {conflict:?}");
     };
-    assert_eq!(needs[0].groups[0].fate, Fate::Clashes);
+    assert_eq!(conflict.fates[&conflict.sets[&needs[0]][0]], Fate::Clashes);
 }
 
 #[test]

@@ -24,6 +24,15 @@ pub(crate) struct Node {
     pub(crate) extra: Option<ExtraName>,
 }
 
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.extra {
+            Some(extra) => write!(f, "{}[{extra}]", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
+}
+
 /// A root rule and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RootKind {
@@ -130,6 +139,16 @@ impl Encoding {
 
     pub(crate) fn listing_of(&self, name: &PackageName) -> Option<Arc<Listing>> {
         self.inner.borrow().listings.get(name).cloned()
+    }
+
+    /// Every package of which there are versions and that took part.
+    pub(crate) fn known_packages(&self) -> Vec<PackageName> {
+        let inner = self.inner.borrow();
+        let known = inner
+            .listings
+            .iter()
+            .filter(|(_, listing)| listing.missing.is_none());
+        known.map(|(name, _)| name.clone()).collect()
     }
 
     /// The version of a candidate.

@@ -23,9 +23,36 @@ pub enum ResolveError {
         /// What was going on, as a participle: `waiting for the versions of foo`.
         doing: String,
     },
+    /// The search itself broke.
+    #[error("the search for a resolution broke off: {0}")]
+    Panicked(String),
     /// Interrupted.
     #[error("interrupted while resolving")]
     Cancelled,
+}
+
+impl ResolveError {
+    /// The explanation as data, where there is one: what is at fault and from where, the story, the suggestions.
+    pub fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Unsatisfiable(explanation) => serde_json::to_value(explanation).ok(),
+            Self::Source(_) | Self::OutOfTime { .. } | Self::Panicked(_) | Self::Cancelled => None,
+        }
+    }
+
+    /// A panic of the thread that searched, or its end with the runtime.
+    pub(crate) fn broken_off(error: tokio::task::JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => {
+                let words = panic
+                    .downcast_ref::<&str>()
+                    .map(|words| (*words).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned());
+                Self::Panicked(words.unwrap_or_else(|| String::from("no reason given")))
+            }
+            Err(_) => Self::Cancelled,
+        }
+    }
 }
 
 impl Explain for ResolveError {
@@ -36,6 +63,7 @@ impl Explain for ResolveError {
             Self::Source(SourceError::Missing { .. }) => "resolve/missing",
             Self::Source(SourceError::Unusable(_)) => "resolve/unusable",
             Self::OutOfTime { .. } => "resolve/out-of-time",
+            Self::Panicked(_) => "resolve/bug",
             Self::Cancelled => "resolve/interrupted",
         }
     }
@@ -46,6 +74,7 @@ impl Explain for ResolveError {
             Self::Source(SourceError::Failed(error)) => error.fault(),
             Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_)) => Fault::User,
             Self::OutOfTime { .. } => Fault::World,
+            Self::Panicked(_) => Fault::Bug,
             Self::Cancelled => Fault::Interrupted,
         }
     }
@@ -54,9 +83,9 @@ impl Explain for ResolveError {
         match self {
             Self::Unsatisfiable(explanation) => explanation.hints(),
             Self::Source(SourceError::Failed(error)) => error.hints(),
-            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_)) | Self::Cancelled => {
-                Vec::new()
-            }
+            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_))
+            | Self::Panicked(_)
+            | Self::Cancelled => Vec::new(),
             Self::OutOfTime { .. } => vec![String::from(
                 "exact or lower bounds on the packages that were tried most make the search shorter",
             )],

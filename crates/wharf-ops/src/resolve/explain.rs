@@ -1,18 +1,24 @@
 //! Why nothing fits, and what would help. Invariant: everything said here was proven: the requirements at fault by removing
 //! each in turn, the reasons by the solver's own contradiction, the suggestions by solving again.
+mod proof;
 mod story;
 mod suggest;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use wharf_core::{Origin, PackageName};
 use wharf_ecosystem::pypi::Version;
-use wharf_solve::{Provider, Root};
+use wharf_solve::Root;
 
 use super::Search;
 use super::encode::{Encoding, RootKind};
-use super::problem::Asked;
+use super::fetch::{Builds, Gate};
+use super::problem::{Asked, Problem};
+use story::Story;
 
 /// The whole answer to "why not?".
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +29,7 @@ pub struct Explanation {
     pub at_fault: Vec<AtFault>,
     /// How they contradict each other, outermost first.
     pub story: Vec<Line>,
-    /// Changes that were tried and work.
+    /// Changes that were tried and work; of names that do not exist, those that are spelt alike.
     pub suggestions: Vec<Suggestion>,
 }
 
@@ -52,7 +58,7 @@ pub struct Line {
 pub struct Suggestion {
     /// What to change, in words.
     pub text: String,
-    /// What kind of change it is: `relax`, `constraint`, `override`, `prereleases`, `cutoff`, `python`, `source`.
+    /// What kind of change it is: `relax`, `constraint`, `override`, `prereleases`, `cutoff`, `python`, `source`, `spelling`.
     pub kind: &'static str,
 }
 
@@ -104,37 +110,68 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Explains why `roots` cannot be solved on the target at `position`.
+/// Explaining may take this long, and trying suggestions as long again.
+const TIME: Duration = Duration::from_secs(5);
+
+/// A contradiction as the solver reported it.
+pub(super) struct Fault<'a> {
+    /// The target.
+    pub(super) position: usize,
+    /// Where each root rule of the target is from.
+    pub(super) kinds: &'a [RootKind],
+    /// Positions of those that contradict each other.
+    pub(super) at_fault: &'a [usize],
+}
+
+/// Explains why there is no solution. Builds nothing.
 pub(super) fn explain(
     search: &Search,
-    position: usize,
     picks: &[(PackageName, Version)],
     encoding: &Encoding,
-    roots: &[Root],
-    kinds: &[RootKind],
-    at_fault: &[usize],
+    fault: &Fault<'_>,
 ) -> Explanation {
-    let core = wharf_solve::minimise(encoding, roots, at_fault);
-    let core_roots: Vec<Root> = core.iter().map(|&index| roots[index].clone()).collect();
-    let core_kinds: Vec<RootKind> = core.iter().map(|&index| kinds[index]).collect();
     let problem = &search.problem;
-    let mut named: Vec<RootKind> = core_kinds.clone();
-    named.dedup();
-    let conflict = wharf_solve::explain(encoding, &core_roots);
-    let story = match &conflict {
-        Some(conflict) => story::tell(encoding, problem, conflict, &core_kinds),
-        None => vec![Line {
-            depth: 0,
-            text: match encoding.check() {
-                Ok(()) => String::from("they exclude each other"),
-                Err(_) => String::from("they exclude each other (no time was left to say how)"),
-            },
-        }],
+    let gate = Gate {
+        cancel: Arc::clone(&search.gate.cancel),
+        deadline: search.gate.deadline.min(Instant::now() + TIME),
     };
-    let reasons = conflict
-        .as_ref()
-        .map(|conflict| story::reasons(encoding, conflict))
-        .unwrap_or_default();
+    let same_with = |builds: Builds| Search {
+        gate: gate.clone(),
+        builds,
+        sinks: wharf_core::NullSink::shared(),
+        ..search.clone()
+    };
+    // Asks the same questions in the same order, so that the numbers of roots are the same.
+    let careful = same_with(Builds::Stop).encoding(fault.position, picks);
+    let (roots, _) = careful.roots();
+    let core = wharf_solve::minimise(&careful, &roots, fault.at_fault);
+    let kinds: Vec<RootKind> = core.iter().map(|&index| fault.kinds[index]).collect();
+    let mut named = kinds.clone();
+    named.dedup();
+
+    let teller = same_with(Builds::Skip).encoding(fault.position, picks);
+    let (roots, _) = teller.roots();
+    let roots: Vec<Root> = core.iter().map(|&index| roots[index].clone()).collect();
+    let story = match told(&teller, problem, &roots, &kinds) {
+        Some(story) => story,
+        None => Story {
+            lines: vec![Line {
+                depth: 0,
+                text: match gate.check("") {
+                    Ok(()) => String::from("they exclude each other"),
+                    Err(_) => format!(
+                        "they exclude each other (how could not be told within {} s)",
+                        TIME.as_secs()
+                    ),
+                },
+            }],
+            ..Story::default()
+        },
+    };
+    let mut suggestions = suggest::spelling(problem, encoding, &story.unknown);
+    if story.unknown.is_empty() {
+        suggestions.extend(suggest::suggest(search, fault.position, picks, &named, &story));
+    }
     Explanation {
         target: encoding.scope.target.target.to_string(),
         at_fault: named
@@ -148,12 +185,22 @@ pub(super) fn explain(
                 }
             })
             .collect(),
-        story,
-        suggestions: suggest::suggest(search, position, picks, &named, &reasons),
+        story: story.lines,
+        suggestions,
     }
 }
 
-fn asked(problem: &super::Problem, kind: RootKind) -> &Asked {
+/// The story, unless there is no time for it or the proof breaks: an explanation must not cost the answer.
+fn told(encoding: &Encoding, problem: &Problem, roots: &[Root], kinds: &[RootKind]) -> Option<Story> {
+    let tell = || {
+        let conflict = wharf_solve::explain(encoding, roots)?;
+        let story = story::tell(encoding, problem, &conflict, roots, kinds);
+        (!story.lines.is_empty()).then_some(story)
+    };
+    catch_unwind(AssertUnwindSafe(tell)).ok().flatten()
+}
+
+fn asked(problem: &Problem, kind: RootKind) -> &Asked {
     match kind {
         RootKind::Root(position) => &problem.roots[position],
         RootKind::Constraint(position) => &problem.constraints[position],

@@ -23,8 +23,10 @@ const AHEAD: u32 = 50;
 /// The releases of a package in the order in which they are tried.
 pub(crate) struct Listing {
     pub(crate) page: Option<Arc<dyn Page>>,
-    /// Why there is nothing, if the package does not exist.
+    /// Why there is nothing, if there is nothing.
     pub(crate) missing: Option<String>,
+    /// Whether that is because no place knows the package.
+    pub(crate) is_unknown: bool,
     /// Positions on the page, best first.
     order: Vec<u32>,
     pub(crate) versions: Vec<Version>,
@@ -49,6 +51,7 @@ impl Listing {
         Self {
             page: Some(page),
             missing: None,
+            is_unknown: false,
             order,
             versions,
         }
@@ -67,15 +70,17 @@ impl Listing {
         Self {
             page: Some(page),
             missing: None,
+            is_unknown: false,
             order,
             versions,
         }
     }
 
-    fn absent(why: String) -> Self {
+    fn absent(error: &SourceError) -> Self {
         Self {
             page: None,
-            missing: Some(why),
+            missing: Some(error.to_string()),
+            is_unknown: matches!(error, SourceError::Missing { .. }),
             order: Vec::new(),
             versions: Vec::new(),
         }
@@ -111,11 +116,27 @@ pub(crate) struct Gate {
     pub(crate) deadline: Instant,
 }
 
+/// What to do about facts that only a build would bring. Builds take long and run foreign code: they serve a resolution,
+/// never an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Builds {
+    /// Build.
+    Run,
+    /// Stop: nothing may be concluded without the fact.
+    Stop,
+    /// Take it that the version cannot be used: what is found without it holds all the same.
+    Skip,
+}
+
 /// Why the solver stopped.
 #[derive(Debug, Clone)]
 pub(crate) enum Stop {
     Cancelled,
-    OutOfTime { doing: String },
+    /// A build would be needed, and none may run.
+    WouldBuild,
+    OutOfTime {
+        doing: String,
+    },
     Failed(SourceError),
 }
 
@@ -179,6 +200,9 @@ impl Fetcher {
         dist: &Dist,
         gate: &Gate,
     ) -> Result<Result<Arc<dyn Needs>, String>, Stop> {
+        if let Some(answer) = self.without_building(scope, dist) {
+            return answer;
+        }
         self.start_needs(scope, dist.clone());
         let key = key_of(dist);
         match self.wait(
@@ -191,6 +215,29 @@ impl Fetcher {
             Err(Stop::Failed(error @ SourceError::Missing { .. })) => Ok(Err(error.to_string())),
             Err(stop) => Err(stop),
         }
+    }
+
+    /// What is known without a build, where a build would be needed and none may run.
+    fn without_building(
+        &self,
+        scope: &Scope,
+        dist: &Dist,
+    ) -> Option<Result<Result<Arc<dyn Needs>, String>, Stop>> {
+        if scope.builds == Builds::Run || dist.is_wheel() {
+            return None;
+        }
+        if let Some(Slot::Ready(_)) = lock(&self.tables).needs.get(&key_of(dist)) {
+            return None;
+        }
+        if let Some(needs) = self.source.ready_needs(dist) {
+            return Some(Ok(Ok(needs)));
+        }
+        Some(match scope.builds {
+            Builds::Stop => Err(Stop::WouldBuild),
+            Builds::Skip | Builds::Run => Ok(Err(String::from(
+                "what it needs is only known after building it, which was not tried",
+            ))),
+        })
     }
 
     /// Starts to fetch the releases of a package, and then what its likely pick needs, and so on.
@@ -271,7 +318,7 @@ impl Fetcher {
                     (_, false) => Listing::new(page, true),
                 })),
                 Err(error @ (SourceError::Missing { .. } | SourceError::Unusable(_))) => {
-                    Ok(Arc::new(Listing::absent(error.to_string())))
+                    Ok(Arc::new(Listing::absent(&error)))
                 }
                 Err(error) => Err(error),
             };
@@ -314,6 +361,9 @@ impl Fetcher {
     }
 
     fn start_needs(self: &Arc<Self>, scope: &Arc<Scope>, dist: Dist) {
+        if scope.builds != Builds::Run && !dist.is_wheel() {
+            return;
+        }
         let key = key_of(&dist);
         {
             let mut tables = lock(&self.tables);

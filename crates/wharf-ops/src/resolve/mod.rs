@@ -48,7 +48,7 @@ pub use source::{Direct, Dist, Needs, PackageSource, Page, Reference, SourceErro
 pub(crate) use releases::IndexPage;
 
 use encode::Encoding;
-use fetch::{Fetcher, Gate, Stop, look_at_references};
+use fetch::{Builds, Fetcher, Gate, Stop, look_at_references};
 use resolution::{Chosen, TargetChoice};
 use scope::{Scope, references};
 
@@ -82,11 +82,12 @@ pub async fn resolve(
         directs: Arc::new(directs),
         fetcher,
         gate,
+        builds: Builds::Run,
         sinks: Arc::clone(&sinks),
     };
     let resolution = tokio::task::spawn_blocking(move || search.run())
         .await
-        .map_err(|_| ResolveError::Cancelled)??;
+        .map_err(ResolveError::broken_off)??;
     sinks.emit(Event::PhaseFinished {
         phase: Phase::Resolve,
         done: resolution.packages.len() as u64,
@@ -131,6 +132,7 @@ struct Search {
     directs: Arc<Directs>,
     fetcher: Arc<Fetcher>,
     gate: Gate,
+    builds: Builds,
     sinks: Sinks,
 }
 
@@ -155,8 +157,12 @@ impl Search {
                 }
                 Err(Failure::Stopped(stop)) => return Err(self.stopped(stop)),
                 Err(Failure::Unsatisfiable(at_fault)) => {
-                    let explanation =
-                        explain::explain(&self, position, &picks, &encoding, &roots, &kinds, &at_fault);
+                    let at_fault = explain::Fault {
+                        position,
+                        kinds: &kinds,
+                        at_fault: &at_fault,
+                    };
+                    let explanation = explain::explain(&self, &picks, &encoding, &at_fault);
                     return Err(ResolveError::Unsatisfiable(Box::new(explanation)));
                 }
             }
@@ -168,6 +174,7 @@ impl Search {
         let scope = Scope::new(
             position,
             Arc::clone(&self.problem),
+            self.builds,
             self.problem.targets[position].clone(),
             picks,
             &self.directs,
@@ -200,6 +207,7 @@ impl Search {
                 ));
             }
         }
+        self.warn_of_undated(encoding, &chosen);
         let Effort {
             decisions, conflicts, ..
         } = solution.effort;
@@ -221,9 +229,39 @@ impl Search {
         }
     }
 
+    /// A cutoff cannot hold back what has no date: says so once.
+    fn warn_of_undated(&self, encoding: &Encoding, chosen: &[(PackageName, u32, Vec<ExtraName>)]) {
+        let Some(cutoff) = &self.problem.cutoff else {
+            return;
+        };
+        let undated: Vec<String> = chosen
+            .iter()
+            .map(|(name, candidate, _)| encoding.chosen(name, *candidate).0)
+            .filter(|dist| {
+                matches!(dist.source, wharf_core::Source::Registry { .. })
+                    && dist.file.as_ref().is_some_and(|file| file.upload_time.is_none())
+            })
+            .map(|dist| dist.name.to_string())
+            .collect();
+        let Some(first) = undated.first() else { return };
+        let whose = match undated.len() {
+            1 => format!("{first} has"),
+            2 => format!("{first} and 1 more package have"),
+            count => format!("{first} and {} more packages have", count - 1),
+        };
+        self.sinks.emit(Event::warning(
+            "resolve/undated",
+            format!(
+                "{whose} no upload time on the index: {} does not hold them back",
+                cutoff.rule
+            ),
+        ));
+    }
+
     fn stopped(&self, stop: Stop) -> ResolveError {
         match stop {
             Stop::Cancelled => ResolveError::Cancelled,
+            Stop::WouldBuild => unreachable!("a resolution may build"),
             Stop::Failed(error) => ResolveError::Source(error),
             Stop::OutOfTime { doing } => ResolveError::OutOfTime {
                 limit: self.problem.time_limit,

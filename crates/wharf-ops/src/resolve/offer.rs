@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use wharf_core::{Digest, PackageName, Timestamp};
 use wharf_ecosystem::pypi::simple::File;
-use wharf_ecosystem::pypi::{BuildTag, Operator, Version, VersionSpecifiers};
+use wharf_ecosystem::pypi::{BuildTag, Incompatible, Operator, Version, VersionSpecifiers, WheelName};
 
 use wharf_project::Prereleases;
 
@@ -37,8 +37,6 @@ pub trait FileView {
     fn priority(&self, target: &TargetEnvironment) -> Option<u32>;
     /// A wheel's build tag.
     fn build(&self) -> Option<BuildTag>;
-    /// A wheel's tags as written.
-    fn tag_text(&self) -> String;
     /// The Python versions that it is for.
     fn requires_python(&self) -> Option<&VersionSpecifiers>;
     /// Whether and why it was withdrawn.
@@ -66,13 +64,6 @@ impl FileView for Arc<File> {
 
     fn build(&self) -> Option<BuildTag> {
         self.dist.as_wheel().and_then(|wheel| wheel.build.clone())
-    }
-
-    fn tag_text(&self) -> String {
-        self.dist
-            .as_wheel()
-            .map(|wheel| wheel.tag_text().to_owned())
-            .unwrap_or_default()
     }
 
     fn requires_python(&self) -> Option<&VersionSpecifiers> {
@@ -115,10 +106,17 @@ pub enum Unfit {
         /// What it says.
         requires: String,
     },
-    /// No wheel fits the platform, and there is no source archive.
+    /// Its wheels are for other Pythons only, and there is no source archive.
+    WheelPythons {
+        /// Which, sorted, such as `3.8`; odd tags as they are written.
+        pythons: Vec<String>,
+        /// How they lie to the target's Python.
+        side: Side,
+    },
+    /// Its wheels are for other systems only, and there is no source archive.
     Platform {
-        /// What its wheels are for, most telling part first.
-        offers: String,
+        /// Which, sorted, in words.
+        offers: Vec<String>,
     },
     /// Only source archives, which are not allowed.
     OnlySource,
@@ -152,11 +150,17 @@ impl std::fmt::Display for Unfit {
             Self::Yanked { why } => write!(f, "was yanked ({why})"),
             Self::TooNew { rule } => write!(f, "is newer than {rule} allows"),
             Self::Python { requires } => write!(f, "is for Python {requires}"),
+            Self::WheelPythons { pythons, side } => {
+                f.write_str("has no source archive, and wheels only for Python ")?;
+                match (&pythons[..], side) {
+                    ([only], _) => f.write_str(only),
+                    ([.., newest], Side::Older) => write!(f, "{newest} and older"),
+                    ([oldest, ..], Side::Newer) => write!(f, "{oldest} and newer"),
+                    (all, _) => f.write_str(&listed(all)),
+                }
+            }
             Self::Platform { offers } => {
-                write!(
-                    f,
-                    "has no source archive and no wheel for this platform (its wheels: {offers})"
-                )
+                write!(f, "has no source archive, and wheels only for {}", listed(offers))
             }
             Self::OnlySource => {
                 f.write_str("has no wheel that fits, and building from source is not allowed")
@@ -176,7 +180,122 @@ impl std::fmt::Display for Unfit {
     }
 }
 
+/// Where some Pythons lie, seen from the target's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// All before it.
+    Older,
+    /// All after it.
+    Newer,
+    /// Anywhere else.
+    Around,
+}
+
 impl Unfit {
+    /// Why none of the wheels with these names will do; there is no source archive.
+    fn of_wheels(filenames: &[String], target: &TargetEnvironment) -> Self {
+        let mut pythons: Vec<(Option<u8>, String)> = Vec::new();
+        let mut platforms: Vec<String> = Vec::new();
+        for wheel in filenames.iter().filter_map(|name| WheelName::parse(name).ok()) {
+            match target.tags.explain(&wheel) {
+                Some(Incompatible::Python { .. } | Incompatible::Abi { .. }) => {
+                    pythons.extend(wheel.python().map(python_of_tag));
+                }
+                Some(Incompatible::Platform { needs, .. } | Incompatible::TooOld { needs, .. }) => {
+                    platforms.push(needs);
+                }
+                None => {}
+            }
+        }
+        // A wheel whose Python fits shows that Python is not what is in the way.
+        if !platforms.is_empty() || pythons.is_empty() {
+            platforms.sort();
+            platforms.dedup();
+            return Self::Platform { offers: platforms };
+        }
+        pythons.sort();
+        pythons.dedup();
+        let own = target.target.python.map(|python| python.minor);
+        let all = |fits: &dyn Fn(u8, u8) -> bool| {
+            own.is_some_and(|own| {
+                pythons
+                    .iter()
+                    .all(|(minor, _)| minor.is_some_and(|minor| fits(minor, own)))
+            })
+        };
+        let side = if all(&|minor, own| minor < own) {
+            Side::Older
+        } else if all(&|minor, own| minor > own) {
+            Side::Newer
+        } else {
+            Side::Around
+        };
+        Self::WheelPythons {
+            pythons: pythons.into_iter().map(|(_, words)| words).collect(),
+            side,
+        }
+    }
+
+    /// Reasons of one kind, about one version or several, in one clause.
+    pub(crate) fn together(reasons: &[Self], is_one: bool) -> String {
+        let merged = reasons
+            .iter()
+            .skip(1)
+            .fold(reasons.first().cloned(), |known, next| {
+                known.map(|known| known.with(next))
+            });
+        let Some(first) = merged else {
+            return String::new();
+        };
+        let mut texts = vec![if is_one { first.to_string() } else { first.plural() }];
+        for reason in reasons.iter().skip(1) {
+            let text = match reason {
+                Self::WheelPythons { .. } | Self::Platform { .. } => continue,
+                Self::Python { requires } => requires.clone(),
+                Self::Yanked { why } if why.is_empty() => continue,
+                Self::Yanked { why } => format!("({why})"),
+                _ if is_one => reason.to_string(),
+                _ => reason.plural(),
+            };
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        let more = texts.len().saturating_sub(4);
+        if more > 0 {
+            texts.truncate(3);
+            texts.push(format!("{} more", more + 1));
+        }
+        texts.join(" or ")
+    }
+
+    /// Both, where they are lists of the same kind; else this one.
+    fn with(self, other: &Self) -> Self {
+        let both = |mut all: Vec<String>, more: &[String]| {
+            all.extend(more.iter().cloned());
+            all.sort_by_key(|text| version_key(text));
+            all.dedup();
+            all
+        };
+        match (self, other) {
+            (
+                Self::WheelPythons { pythons, side },
+                Self::WheelPythons {
+                    pythons: more,
+                    side: other,
+                },
+            ) => Self::WheelPythons {
+                pythons: both(pythons, more),
+                side: if side == *other { side } else { Side::Around },
+            },
+            (Self::Platform { offers }, Self::Platform { offers: more }) => Self::Platform {
+                offers: both(offers, more),
+            },
+            (this, _) => this,
+        }
+    }
+
     /// The same about several versions.
     pub(crate) fn plural(&self) -> String {
         let one = self.to_string();
@@ -188,7 +307,7 @@ impl Unfit {
             ("needs ", "need "),
         ] {
             if let Some(rest) = one.strip_prefix(singular) {
-                return format!("{plural}{rest}").replace("(its wheels:", "(their wheels:");
+                return format!("{plural}{rest}");
             }
         }
         one
@@ -236,9 +355,7 @@ impl Judge<'_> {
                 return Err(if sorted.source_refused {
                     Unfit::OnlySource
                 } else {
-                    wrong_python(&wheel).unwrap_or_else(|| Unfit::Platform {
-                        offers: listed(sorted.misfits),
-                    })
+                    wrong_python(&wheel).unwrap_or_else(|| Unfit::of_wheels(&sorted.misfits, self.target))
                 });
             }
             (None, None) => {
@@ -322,7 +439,7 @@ struct Sorted<V> {
     /// The best wheel and how well it suits; `None` where no wheel suits.
     wheel: Option<(Option<u32>, V)>,
     sdist: Option<V>,
-    /// Tags of wheels that do not suit.
+    /// Names of wheels that do not suit.
     misfits: Vec<String>,
     /// Why files were refused that would otherwise count.
     refused: Option<Unfit>,
@@ -333,7 +450,7 @@ struct Sorted<V> {
 impl<V: FileView> Sorted<V> {
     fn add_wheel(&mut self, priority: Option<u32>, file: V) {
         if priority.is_none() && self.misfits.len() < 64 {
-            self.misfits.push(file.tag_text());
+            self.misfits.push(file.filename().to_owned());
         }
         let better = match &self.wheel {
             None => true,
@@ -350,15 +467,35 @@ impl<V: FileView> Sorted<V> {
     }
 }
 
-fn listed(mut offers: Vec<String>) -> String {
-    offers.sort();
-    offers.dedup();
-    let more = offers.len().saturating_sub(3);
-    offers.truncate(3);
-    match more {
-        0 => offers.join(", "),
-        more => format!("{} and {more} more", offers.join(", ")),
+/// The first few of some words.
+fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::from("other systems"),
+        [one] => one.clone(),
+        [a, b] => format!("{a} and {b}"),
+        [a, b, c] => format!("{a}, {b} and {c}"),
+        [a, b, rest @ ..] => format!("{a}, {b} and {} more", rest.len()),
     }
+}
+
+/// `cp39` is 3.9; its minor version, for Python 3, and the words.
+fn python_of_tag(tag: &str) -> (Option<u8>, String) {
+    let digits = tag.trim_start_matches(|c: char| !c.is_ascii_digit());
+    match (tag.get(..2), digits.split_at_checked(1)) {
+        (Some("cp" | "py"), Some(("3", minor))) if minor.parse::<u8>().is_ok() => {
+            (minor.parse().ok(), format!("3.{minor}"))
+        }
+        // Python 2 lies before everything.
+        (Some("cp" | "py"), Some(("2", minor))) => {
+            (Some(0), format!("2.{minor}").trim_end_matches('.').to_owned())
+        }
+        _ => (None, format!("`{tag}`")),
+    }
+}
+
+/// Sorts `3.9` before `3.10`, and words among themselves.
+fn version_key(text: &str) -> (Option<Version>, String) {
+    (text.parse().ok(), text.to_owned())
 }
 
 /// Whether a Python is at least as new as `Requires-Python` wants. Upper bounds do not count: they are guesses about a future

@@ -143,4 +143,6 @@ pub struct Cutoff {
     pub at: Timestamp,
     /// Whose rule it is, for messages: ``the cooldown of 7d (wharf.toml:20)``, ``--exclude-newer 2026-01-01``.
     pub rule: String,
+    /// What to change or type to get around it.
+    pub remedy: String,
 }

@@ -112,11 +112,6 @@ impl FileView for View<'_> {
         }
     }
 
-    fn tag_text(&self) -> String {
-        let tags = self.file.tag_set().map(|set| self.releases.tag_text(set));
-        tags.unwrap_or_default().to_owned()
-    }
-
     fn requires_python(&self) -> Option<&VersionSpecifiers> {
         self.file.requires_python()
     }

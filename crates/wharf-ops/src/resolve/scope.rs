@@ -8,7 +8,7 @@ use wharf_ecosystem::pypi::{
 };
 use wharf_solve::Pull;
 
-use super::fetch::Listing;
+use super::fetch::{Builds, Listing};
 use super::offer::{Judge, Offer, Unfit};
 use wharf_project::{Prereleases, ResolutionMode};
 
@@ -60,6 +60,8 @@ pub(crate) struct Scope {
     /// Tells scopes of one resolution apart.
     pub(crate) number: usize,
     pub(crate) problem: Arc<Problem>,
+    /// Whether facts may cost a build.
+    pub(crate) builds: Builds,
     pub(crate) target: TargetEnvironment,
     /// Versions to try first, best first.
     favoured: FxHashMap<PackageName, Vec<Version>>,
@@ -80,6 +82,7 @@ impl Scope {
     pub(crate) fn new(
         number: usize,
         problem: Arc<Problem>,
+        builds: Builds,
         target: TargetEnvironment,
         earlier_picks: &[(PackageName, Version)],
         directs: &[(PackageName, Reference, Direct)],
@@ -144,6 +147,7 @@ impl Scope {
             indexes,
             lowest,
             problem,
+            builds,
         };
         let mut overrides: FxHashMap<PackageName, Vec<Wanted>> = FxHashMap::default();
         for asked in &scope.problem.overrides {

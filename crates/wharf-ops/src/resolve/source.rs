@@ -98,6 +98,15 @@ pub struct Dist {
     pub file: Option<Arc<File>>,
 }
 
+impl Dist {
+    /// Whether it is a wheel: whatever is not may have to be built before it can be read.
+    pub(crate) fn is_wheel(&self) -> bool {
+        self.file
+            .as_ref()
+            .is_some_and(|file| file.dist.as_wheel().is_some())
+    }
+}
+
 /// A direct reference as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reference {
@@ -141,11 +150,11 @@ pub struct Direct {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// No such package, where it was looked for.
-    #[error("{name} was not found in {searched}")]
+    #[error("there is no package `{name}`: {searched}")]
     Missing {
         /// The package.
         name: PackageName,
-        /// Where: the indexes, in words.
+        /// What each place that was asked said, in words.
         searched: String,
     },
     /// There is something, but it cannot be used (broken metadata, a failed build). Costs that one version.

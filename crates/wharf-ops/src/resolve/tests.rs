@@ -99,6 +99,7 @@ impl Scenario {
                     problem.cutoff = Some(Cutoff {
                         at: format!("{rest}T00:00:00Z").parse().unwrap(),
                         rule: String::from("the cooldown of 7d (wharf.toml:20)"),
+                        remedy: String::from("shorten it there"),
                     });
                 }
                 "prereleases" => {

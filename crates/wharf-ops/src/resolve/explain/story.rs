@@ -1,69 +1,81 @@
-//! A contradiction in sentences. Invariant: every sentence stands for a branch or a group of the solver's contradiction.
+//! A contradiction in sentences. Invariant: every sentence stands for a branch or a group of the proof.
 use std::collections::BTreeSet;
 
-use wharf_ecosystem::pypi::package_name;
-use wharf_solve::{Branch, Conflict, Fate, Group, SetId};
+use wharf_core::PackageName;
+use wharf_ecosystem::pypi::{Version, package_name};
+use wharf_solve::{Conflict, Provider, Root, SetId};
 
 use super::super::encode::{Encoding, Node, RootKind};
 use super::super::offer::Unfit;
 use super::super::problem::Problem;
 use super::super::scope::Spec;
+use super::proof::{Branch, Fall, Group, Proof};
 use super::{Line, asked, written};
 
 /// A story longer than this is cut: what matters stands first.
-const LINES: usize = 40;
+const LINES: usize = 12;
 
-/// Tells a contradiction.
+/// A contradiction, told.
+#[derive(Default)]
+pub(super) struct Story {
+    /// The sentences.
+    pub(super) lines: Vec<Line>,
+    /// Why versions in it are unusable.
+    pub(super) reasons: BTreeSet<Unfit>,
+    /// Packages in it that do not exist.
+    pub(super) unknown: Vec<PackageName>,
+    /// Root rules that exclude what others need.
+    pub(super) limits: Vec<RootKind>,
+}
+
+/// Tells a contradiction between `roots`, which come from `kinds`.
 pub(super) fn tell(
     encoding: &Encoding,
     problem: &Problem,
     conflict: &Conflict,
+    roots: &[Root],
     kinds: &[RootKind],
-) -> Vec<Line> {
+) -> Story {
+    let proof = Proof::new(encoding, conflict, roots, kinds);
     let mut teller = Teller {
         encoding,
         problem,
-        limits: Vec::new(),
-        lines: Vec::new(),
+        proof: &proof,
+        story: Story::default(),
+        authors: BTreeSet::new(),
+        clashes: BTreeSet::new(),
     };
-    for (index, branch) in &conflict.roots {
-        teller.note_limits(branch, &Author::Root(kinds[*index]));
+    let branches: Vec<(RootKind, Branch)> = conflict
+        .roots
+        .iter()
+        .map(|(index, set)| (kinds[*index], *set))
+        // What a constraint does is told where it bites.
+        .filter(|(kind, _)| matches!(kind, RootKind::Root(_)))
+        .map(|(kind, set)| (kind, proof.root(set)))
+        .collect();
+    // A root that only limits what others need is told where it bites.
+    let (limits, needs): (Vec<_>, Vec<_>) = branches.into_iter().partition(|(_, branch)| only_limits(branch));
+    for (kind, branch) in needs.into_iter().chain(limits) {
+        teller.root(kind, &branch);
     }
-    for (index, branch) in &conflict.roots {
-        teller.root(kinds[*index], branch);
-    }
-    let mut lines = teller.lines;
-    if lines.len() > LINES {
-        let more = lines.len() - LINES;
-        lines.truncate(LINES);
-        lines.push(Line {
+    let mut story = teller.story;
+    if story.lines.len() > LINES {
+        let more = story.lines.len() - LINES;
+        story.lines.truncate(LINES);
+        story.lines.push(Line {
             depth: 0,
             text: format!("… and {more} more such lines"),
         });
     }
-    lines
+    story
 }
 
-/// Every reason for which a version is unusable in a contradiction.
-pub(super) fn reasons(encoding: &Encoding, conflict: &Conflict) -> BTreeSet<Unfit> {
-    fn collect(encoding: &Encoding, branch: &Branch, found: &mut BTreeSet<Unfit>) {
-        for group in &branch.groups {
-            match &group.fate {
-                Fate::Unusable(reason) => {
-                    found.insert(encoding.reason(*reason));
-                }
-                Fate::Needs(branches) => branches
-                    .iter()
-                    .for_each(|branch| collect(encoding, branch, found)),
-                Fate::Clashes | Fate::Forbidden(_) | Fate::Told => {}
-            }
-        }
-    }
-    let mut found = BTreeSet::new();
-    for (_, branch) in &conflict.roots {
-        collect(encoding, branch, &mut found);
-    }
-    found
+fn only_limits(branch: &Branch) -> bool {
+    !branch.groups.is_empty()
+        && branch
+            .groups
+            .iter()
+            .all(|group| matches!(group.fall, Fall::Excluded(_) | Fall::Clash))
 }
 
 /// `flask>=3` → `flask >=3`.
@@ -76,183 +88,247 @@ pub(super) fn spaced(requirement: &str) -> String {
     }
 }
 
-/// Who asks for something.
-#[derive(Clone, PartialEq)]
-enum Author {
-    Root(RootKind),
-    /// Versions of a package, in words, with the verb.
-    Package(String),
-}
-
-/// A set that somebody asks for: what other candidates of the node clash with.
-struct Limit {
-    node: Node,
-    set: SetId,
-    author: Author,
-}
-
 struct Teller<'a> {
     encoding: &'a Encoding,
     problem: &'a Problem,
-    limits: Vec<Limit>,
-    lines: Vec<Line>,
+    proof: &'a Proof<'a>,
+    story: Story,
+    /// Packages whose needs were given as the reason why something is excluded.
+    authors: BTreeSet<PackageName>,
+    /// Packages of which it was said what clashes.
+    clashes: BTreeSet<PackageName>,
 }
 
 impl Teller<'_> {
-    fn note_limits(&mut self, branch: &Branch, author: &Author) {
-        let (node, spec) = self.encoding.spec_of(branch.set);
-        let own = matches!(spec, Spec::Only(_)) && matches!(author, Author::Package(_));
-        if !own {
-            self.limits.push(Limit {
-                node,
-                set: branch.set,
-                author: author.clone(),
-            });
-        }
-        for group in &branch.groups {
-            if let Fate::Needs(branches) = &group.fate {
-                let name = self.encoding.node_of_id(group.node).name;
-                let verb = if group.candidates.len() == 1 {
-                    "needs"
-                } else {
-                    "need"
-                };
-                let author = Author::Package(format!("{name} {} {verb}", self.versions(group)));
-                for branch in branches {
-                    self.note_limits(branch, &author);
-                }
-            }
-        }
-    }
-
     fn say(&mut self, depth: usize, text: String) {
         let line = Line { depth, text };
-        if self.lines.last() != Some(&line) {
-            self.lines.push(line);
+        if !self.story.lines.contains(&line) {
+            self.story.lines.push(line);
         }
     }
 
     fn root(&mut self, kind: RootKind, branch: &Branch) {
-        let asked = asked(self.problem, kind);
-        let text = written(asked);
-        if matches!(kind, RootKind::Constraint(_)) {
-            // What a constraint does is told where it bites.
+        if only_limits(branch) && (self.story.limits.contains(&kind) || self.bites_elsewhere(branch)) {
             return;
         }
-        if branch.groups.is_empty() {
-            let why = self.nothing(branch.set);
-            self.say(0, format!("{text}: {why}"));
-            return;
+        let text = written(asked(self.problem, kind));
+        match &branch.groups[..] {
+            [] => {
+                let (why, is_unknown) = self.nothing(branch.sets[0]);
+                let text = if is_unknown { why } else { format!("{text}: {why}") };
+                self.say(0, text);
+            }
+            [
+                Group {
+                    fall: Fall::Excluded(other),
+                    ..
+                },
+            ] if self.is_plain(kind) && self.is_plain(*other) => {
+                self.cite(kind);
+                self.cite(*other);
+                let specs = [kind, *other].map(|kind| self.specifiers_of(kind));
+                let text = format!(
+                    "no version of {} is both {} and {}",
+                    branch.node.name, specs[0], specs[1]
+                );
+                self.say(0, text);
+            }
+            [
+                Group {
+                    fall: Fall::Needs(needed),
+                    ..
+                },
+            ] if self.authors.contains(&branch.node.name)
+                && only_limits(needed)
+                && self.clashes.contains(&needed.node.name) =>
+            {
+                // Seen from this side, it is what was just said.
+            }
+            _ => self.groups(0, &text, branch, &mut Vec::new()),
         }
-        // A root that only limits what others need is told where it bites.
-        let only_limits = branch
-            .groups
-            .iter()
-            .all(|group| matches!(group.fate, Fate::Clashes | Fate::Forbidden(_)));
-        if only_limits && self.bites_elsewhere(branch) {
-            return;
-        }
-        self.groups(0, &text, branch);
     }
 
-    /// Whether another requirement on the same package has more to tell than this one.
+    /// Whether what this root limits was told as a clash already.
     fn bites_elsewhere(&self, branch: &Branch) -> bool {
-        let (node, _) = self.encoding.spec_of(branch.set);
-        self.limits.iter().any(|limit| {
-            limit.set != branch.set
-                && limit.node.name == node.name
-                && matches!(limit.author, Author::Package(_))
-        })
+        self.clashes.contains(&branch.node.name)
     }
 
-    /// Why a set is empty.
-    fn nothing(&self, set: SetId) -> String {
+    /// Whether a root is a name with versions, and nothing else.
+    fn is_plain(&self, kind: RootKind) -> bool {
+        let asked = asked(self.problem, kind);
+        asked.place.is_none()
+            && matches!(
+                &asked.requirement.version_or_url,
+                Some(wharf_ecosystem::pypi::VersionOrUrl::VersionSpecifier(_))
+            )
+    }
+
+    fn specifiers_of(&self, kind: RootKind) -> String {
+        match &asked(self.problem, kind).requirement.version_or_url {
+            Some(wharf_ecosystem::pypi::VersionOrUrl::VersionSpecifier(specifiers)) => {
+                tight(&specifiers.to_string())
+            }
+            _ => written(asked(self.problem, kind)),
+        }
+    }
+
+    fn cite(&mut self, kind: RootKind) {
+        if !self.story.limits.contains(&kind) {
+            self.story.limits.push(kind);
+        }
+    }
+
+    /// Why a set is empty, and whether that is because the package does not exist.
+    fn nothing(&mut self, set: SetId) -> (String, bool) {
         let (node, spec) = self.encoding.spec_of(set);
         let directs = self.encoding.scope.directs(&node.name);
         if let Some((reference, direct)) = directs.first() {
-            return format!(
+            let text = format!(
                 "{} is taken from {reference}, which is {}",
                 node.name, direct.dist.version
             );
+            return (text, false);
         }
         let Some(listing) = self.encoding.listing_of(&node.name) else {
-            return String::from("nothing is known about it");
+            return (String::from("nothing is known about it"), false);
         };
         if let Some(missing) = &listing.missing {
-            return missing.clone();
+            if listing.is_unknown && !self.story.unknown.contains(&node.name) {
+                self.story.unknown.push(node.name);
+            }
+            return (missing.clone(), listing.is_unknown);
         }
         if matches!(spec, Spec::Direct(_)) {
-            return String::from("its direct reference was not followed");
+            return (String::from("its direct reference was not followed"), false);
         }
         let (Some(newest), Some(oldest)) = (listing.versions.iter().max(), listing.versions.iter().min())
         else {
-            return String::from("there are no versions");
+            return (String::from("there are no versions"), false);
         };
-        if newest == oldest {
-            return format!("there is no such version; the only one is {newest}");
-        }
-        format!(
-            "there is no such version; there are {} from {oldest} to {newest}",
-            listing.versions.len()
-        )
+        let text = if newest == oldest {
+            format!("there is no such version; the only one is {newest}")
+        } else {
+            let count = listing.versions.len();
+            format!("there is no such version; there are {count} from {oldest} to {newest}")
+        };
+        (text, false)
     }
 
-    fn groups(&mut self, depth: usize, subject: &str, branch: &Branch) {
-        let merged = self.merge(&branch.groups);
-        let alone = merged.len() == 1;
-        for told in merged {
-            let versions = if alone && told.all_of(branch) && told.count > 1 {
-                format!("all versions ({})", told.versions)
-            } else {
-                told.versions.clone()
-            };
-            match told.kind {
-                Told::Unusable(reason) => self.say(depth, format!("{subject}: {versions} {reason}")),
-                Told::Clashes => {
-                    let by = self.excluded_by(&branch.groups, branch.set);
-                    let verb = if told.count == 1 { "is" } else { "are" };
+    /// `path`: the packages above.
+    fn groups(&mut self, depth: usize, subject: &str, branch: &Branch, path: &mut Vec<PackageName>) {
+        path.push(branch.node.name.clone());
+        let all = branch.candidates();
+        for group in &branch.groups {
+            let versions = self.versions(&branch.node, &group.candidates, &all);
+            let is_one = group.candidates.len() == 1;
+            match &group.fall {
+                Fall::Unusable(reasons) => {
+                    self.story.reasons.extend(reasons.iter().cloned());
+                    let reason = Unfit::together(reasons, is_one);
+                    self.say(depth, format!("{subject}: {versions} {reason}"));
+                }
+                Fall::Excluded(_) | Fall::Clash => {
+                    let by = self.excluded_by(branch, path);
+                    let verb = if is_one { "is" } else { "are" };
                     self.say(depth, format!("{subject}: {versions} {verb} excluded by {by}"));
                 }
-                Told::Forbidden(set) => {
-                    let by = self.author_of(set);
-                    let verb = if told.count == 1 { "is" } else { "are" };
-                    self.say(depth, format!("{subject}: {versions} {verb} excluded by {by}"));
-                }
-                Told::Again => self.say(depth, format!("{subject}: {versions}: as above")),
-                Told::NeedsClashing { name, specs, by } => {
-                    self.say(
-                        depth,
-                        format!("{subject}: {versions} need {name} {specs}, excluded by {by}"),
-                    );
-                }
-                Told::Needs(branches) => {
-                    for needed in branches {
-                        let (node, spec) = self.encoding.spec_of(needed.set);
-                        if self.is_own_base(&needed) {
-                            // The extra's package itself: what becomes of it is the story.
-                            self.groups(depth, subject, &needed);
-                            continue;
-                        }
-                        let mut what = self.describe(&node, &spec);
-                        if let Some(origin) = self.overridden(&node) {
-                            what.push_str(&format!(" (overridden, {origin})"));
-                        }
-                        let verb = if told.count == 1 { "needs" } else { "need" };
-                        if needed.groups.is_empty() {
-                            let why = self.nothing(needed.set);
-                            self.say(depth, format!("{subject}: {versions} {verb} {what}: {why}"));
-                        } else if let Some(by) = self.simply_excluded(&needed) {
-                            self.say(
-                                depth,
-                                format!("{subject}: {versions} {verb} {what}, excluded by {by}"),
-                            );
-                        } else {
-                            self.say(depth, format!("{subject}: {versions} {verb} {what}, of which"));
-                            self.groups(depth + 1, &what, &needed);
-                        }
-                    }
+                Fall::Needs(needed) => {
+                    let verb = if is_one { "needs" } else { "need" };
+                    let start = format!("{subject}: {versions} {verb}");
+                    self.need(depth, &start, needed, path);
                 }
             }
+        }
+        path.pop();
+    }
+
+    /// Tells of what is needed, stepping over links of the chain that have nothing of their own to tell.
+    fn need(&mut self, depth: usize, start: &str, needed: &Branch, path: &mut Vec<PackageName>) {
+        let above = path.len();
+        let mut links: Vec<String> = Vec::new();
+        let mut needed = needed;
+        while let [
+            Group {
+                fall: Fall::Needs(next),
+                ..
+            },
+        ] = &needed.groups[..]
+        {
+            links.push(needed.node.to_string());
+            path.push(needed.node.name.clone());
+            needed = next;
+        }
+        let mut what = self.describe(&needed.node, &needed.sets);
+        if let Some(origin) = self.overridden(&needed.node) {
+            what.push_str(&format!(" (overridden, {origin})"));
+        }
+        let through = match &links[..] {
+            [] => String::new(),
+            links => format!(" (through {})", links.join(" → ")),
+        };
+        if needed.groups.is_empty() {
+            let (why, is_unknown) = self.nothing(needed.sets[0]);
+            let why = if is_unknown {
+                format!(", but {why}")
+            } else {
+                format!(": {why}")
+            };
+            self.say(depth, format!("{start} {what}{through}{why}"));
+        } else if let (true, [_]) = (only_limits(needed), &needed.groups[..]) {
+            let told =
+                matches!(needed.groups[0].fall, Fall::Clash) && self.clashes.contains(&needed.node.name);
+            if told {
+                self.say(depth, format!("{start} {what}{through}"));
+            } else {
+                path.push(needed.node.name.clone());
+                let by = self.excluded_by(needed, path);
+                self.say(depth, format!("{start} {what}{through}, excluded by {by}"));
+            }
+        } else {
+            self.say(depth, format!("{start} {what}{through}, of which"));
+            self.groups(depth + 1, &what, needed, path);
+        }
+        path.truncate(above);
+    }
+
+    /// What excludes the excluded versions of a branch: the project's own rules first.
+    fn excluded_by(&mut self, branch: &Branch, path: &[PackageName]) -> String {
+        let mut by: Vec<String> = Vec::new();
+        for group in &branch.groups {
+            let text = match &group.fall {
+                Fall::Excluded(kind) => {
+                    self.cite(*kind);
+                    let asked = asked(self.problem, *kind);
+                    format!("{} ({})", written(asked), asked.origin)
+                }
+                Fall::Clash => self.clash(&branch.node, &group.candidates, path),
+                Fall::Unusable(_) | Fall::Needs(_) => continue,
+            };
+            if !by.contains(&text) {
+                by.push(text);
+            }
+        }
+        by.join(" and ")
+    }
+
+    fn clash(&mut self, node: &Node, candidates: &[u32], path: &[PackageName]) -> String {
+        self.clashes.insert(node.name.clone());
+        match self.proof.author_against(&node.name, candidates, path) {
+            Some((author, versions, sets)) => {
+                let verb = if versions.len() == 1 { "needs" } else { "need" };
+                let author_node = Node {
+                    name: author.clone(),
+                    extra: None,
+                };
+                let what = self.describe(node, &sets);
+                let text = format!(
+                    "{what}, which {author} {} {verb}",
+                    self.ranges(&author_node, &versions, &versions)
+                );
+                self.authors.insert(author);
+                text
+            }
+            None => format!("other requirements on {}", node.name),
         }
     }
 
@@ -265,294 +341,71 @@ impl Teller<'_> {
             .map(|asked| asked.origin.to_string())
     }
 
-    fn is_own_base(&self, branch: &Branch) -> bool {
-        matches!(self.encoding.spec_of(branch.set).1, Spec::Only(_))
-    }
-
-    /// `flask >=3`.
-    fn describe(&self, node: &Node, spec: &Spec) -> String {
-        let name = match &node.extra {
-            Some(extra) => format!("{}[{extra}]", node.name),
-            None => node.name.to_string(),
-        };
-        match spec {
-            Spec::Any => name,
-            Spec::Versions(specifiers) => format!("{name} {}", tight(&specifiers.to_string())),
-            Spec::Direct(reference) => format!("{name} @ {reference}"),
-            Spec::Only(candidate) => format!("{name} {}", self.encoding.version(&node.name, *candidate)),
+    /// `flask >=3`; of several sets the widest where one holds the others, else the first few.
+    fn describe(&self, node: &Node, sets: &[SetId]) -> String {
+        let widest = sets.iter().find(|&&wide| {
+            let wide = self.encoding.matching(wide);
+            sets.iter()
+                .all(|&other| self.encoding.matching(other).is_subset(&wide))
+        });
+        if let (Some(&widest), true) = (widest, sets.len() > 1) {
+            return match self.encoding.spec_of(widest).1 {
+                Spec::Any => node.to_string(),
+                _ => format!("{} or stricter", self.describe(node, &[widest])),
+            };
         }
-    }
-
-    /// The rule, when all candidates of a branch only fall to rules about the same package.
-    fn simply_excluded(&self, branch: &Branch) -> Option<String> {
-        let all_clash = branch
-            .groups
-            .iter()
-            .all(|group| matches!(group.fate, Fate::Clashes));
-        if all_clash {
-            return Some(self.excluded_by(&branch.groups, branch.set));
-        }
-        match &branch.groups[..] {
-            [
-                Group {
-                    fate: Fate::Forbidden(set),
-                    ..
-                },
-            ] => Some(self.author_of(*set)),
-            _ => None,
-        }
-    }
-
-    /// Who asks for a set, with what.
-    fn author_of(&self, set: SetId) -> String {
-        match self.limits.iter().find(|limit| limit.set == set) {
-            Some(limit) => self.limit_text(limit),
-            None => {
-                let (node, spec) = self.encoding.spec_of(set);
-                self.describe(&node, &spec)
-            }
-        }
-    }
-
-    fn limit_text(&self, limit: &Limit) -> String {
-        match &limit.author {
-            Author::Root(kind) => {
-                let asked = asked(self.problem, *kind);
-                format!("{} ({})", written(asked), asked.origin)
-            }
-            Author::Package(by) => {
-                let (node, spec) = self.encoding.spec_of(limit.set);
-                format!("{}, which {by}", self.describe(&node, &spec))
-            }
-        }
-    }
-
-    /// The other requirements on the package that leave these candidates out, the project's own first.
-    fn excluded_by(&self, groups: &[Group], own: SetId) -> String {
-        let Some(group) = groups.first() else {
-            return String::from("other requirements");
-        };
-        let node = self.encoding.node_of_id(group.node);
-        let mut by: Vec<(bool, String)> = Vec::new();
-        let mut alone: Option<(bool, String)> = None;
-        for limit in &self.limits {
-            if limit.node.name != node.name || limit.set == own {
-                continue;
-            }
-            let admitted = wharf_solve::Provider::matching(self.encoding, limit.set);
-            let out = |candidate: &u32| !admitted.contains(*candidate);
-            if groups.iter().any(|group| group.candidates.iter().any(out)) {
-                let entry = (matches!(limit.author, Author::Package(_)), self.limit_text(limit));
-                let all_out = groups.iter().all(|group| group.candidates.iter().all(out));
-                if all_out && alone.as_ref().is_none_or(|(package, _)| *package && !entry.0) {
-                    alone = Some(entry.clone());
-                }
-                if !by.contains(&entry) {
-                    by.push(entry);
-                }
-            }
-        }
-        if let Some((_, text)) = alone {
-            return text;
-        }
-        by.sort_by_key(|(package, _)| *package);
-        let more = by.len().saturating_sub(2);
-        let mut text = by
-            .into_iter()
-            .take(2)
-            .map(|(_, text)| text)
-            .collect::<Vec<_>>()
-            .join(" and ");
-        if text.is_empty() {
-            text = format!("other requirements on {}", node.name);
-        }
-        if more > 0 {
-            text.push_str(&format!(" and {more} more"));
-        }
-        text
-    }
-
-    /// Groups that have the same thing to say become one.
-    fn merge(&self, groups: &[Group]) -> Vec<Merged> {
-        let mut merged: Vec<(Key, Vec<&Group>)> = Vec::new();
-        for group in groups {
-            let key = self.key(group);
-            match merged
-                .iter_mut()
-                .find(|(known, _)| *known == key && key != Key::Alone)
-            {
-                Some((_, all)) => all.push(group),
-                None => merged.push((key, vec![group])),
-            }
-        }
-        merged
-            .into_iter()
-            .map(|(key, groups)| {
-                let candidates: Vec<u32> = groups
-                    .iter()
-                    .flat_map(|group| group.candidates.iter().copied())
-                    .collect();
-                let kind = match (&groups[0].fate, key) {
-                    (Fate::Unusable(_), _) => Told::Unusable(self.reasons_text(&groups)),
-                    (Fate::Clashes, _) => Told::Clashes,
-                    (Fate::Forbidden(set), _) => Told::Forbidden(*set),
-                    (Fate::Told, _) => Told::Again,
-                    (Fate::Needs(_), Key::Clashing(name)) if groups.len() > 1 => {
-                        let branches: Vec<&Branch> = groups
-                            .iter()
-                            .filter_map(|group| match &group.fate {
-                                Fate::Needs(branches) => branches.first(),
-                                Fate::Unusable(_) | Fate::Clashes | Fate::Forbidden(_) | Fate::Told => None,
-                            })
-                            .collect();
-                        let by = branches
-                            .iter()
-                            .filter_map(|branch| self.simply_excluded(branch))
-                            .collect::<BTreeSet<_>>();
-                        Told::NeedsClashing {
-                            name,
-                            specs: self.specs_text(&branches),
-                            by: by.into_iter().take(2).collect::<Vec<_>>().join(" and "),
-                        }
-                    }
-                    (Fate::Needs(branches), _) => Told::Needs(branches.clone()),
-                };
-                Merged {
-                    versions: self.version_text(groups[0], &candidates),
-                    count: candidates.len(),
-                    kind,
-                }
-            })
-            .collect()
-    }
-
-    fn key(&self, group: &Group) -> Key {
-        match &group.fate {
-            Fate::Unusable(reason) => Key::Unusable(std::mem::discriminant(&self.encoding.reason(*reason))),
-            Fate::Clashes => Key::Clashes,
-            Fate::Told => Key::Told,
-            Fate::Forbidden(set) => Key::Forbidden(*set),
-            Fate::Needs(branches) => match &branches[..] {
-                [branch]
-                    if !branch.groups.is_empty()
-                        && !self.is_own_base(branch)
-                        && self.simply_excluded(branch).is_some() =>
-                {
-                    let (node, _) = self.encoding.spec_of(branch.set);
-                    Key::Clashing(self.describe(&node, &Spec::Any))
-                }
-                _ => Key::Alone,
-            },
-        }
-    }
-
-    fn reasons_text(&self, groups: &[&Group]) -> String {
-        let many = groups.iter().map(|group| group.candidates.len()).sum::<usize>() > 1;
         let mut texts: Vec<String> = Vec::new();
-        for group in groups {
-            if let Fate::Unusable(reason) = group.fate {
-                let reason = self.encoding.reason(reason);
-                let text = match &reason {
-                    Unfit::Python { requires } if !texts.is_empty() => requires.clone(),
-                    _ if many => reason.plural(),
-                    _ => reason.to_string(),
-                };
-                if !texts.contains(&text) {
-                    texts.push(text);
-                }
-            }
-        }
-        shortened(texts, " or ")
-    }
-
-    fn specs_text(&self, branches: &[&Branch]) -> String {
-        let mut texts: Vec<String> = Vec::new();
-        for branch in branches {
-            let (node, spec) = self.encoding.spec_of(branch.set);
-            let text = match &spec {
+        for &set in sets {
+            let text = match self.encoding.spec_of(set).1 {
+                Spec::Any => return node.to_string(),
                 Spec::Versions(specifiers) => tight(&specifiers.to_string()),
-                Spec::Any | Spec::Direct(_) | Spec::Only(_) => self.describe(&node, &spec),
+                Spec::Direct(reference) => format!("@ {reference}"),
+                Spec::Only(candidate) => self.encoding.version(&node.name, candidate).to_string(),
             };
             if !texts.contains(&text) {
                 texts.push(text);
             }
         }
-        shortened(texts, " or ")
+        format!("{node} {}", shortened(texts, " or "))
     }
 
-    fn versions(&self, group: &Group) -> String {
-        self.version_text(group, &group.candidates)
-    }
-
-    /// Neighbouring versions become ranges: `3.0.0 – 3.0.3, 2.3.1`.
-    fn version_text(&self, group: &Group, candidates: &[u32]) -> String {
-        let name = self.encoding.node_of_id(group.node).name;
-        let mut positions = candidates.to_vec();
-        positions.sort_unstable();
-        positions.dedup();
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for position in positions {
-            match ranges.last_mut() {
-                Some((_, last)) if *last + 1 == position => *last = position,
-                _ => ranges.push((position, position)),
-            }
+    /// Some of the versions that a requirement admits, in words.
+    fn versions(&self, node: &Node, candidates: &[u32], all: &[u32]) -> String {
+        let ranges = self.ranges(node, candidates, all);
+        match candidates.len() {
+            1 => ranges,
+            count if count == all.len() && count == 2 => format!("both versions ({ranges})"),
+            count if count == all.len() => format!("all {count} versions ({ranges})"),
+            count if count > 5 => format!("{count} versions ({ranges})"),
+            _ => ranges,
         }
-        let texts = ranges
-            .into_iter()
-            .map(|(first, last)| {
-                let (newest, oldest) = (
-                    self.encoding.version(&name, first),
-                    self.encoding.version(&name, last),
-                );
-                if first == last {
-                    newest.to_string()
-                } else if newest > oldest {
-                    format!("{oldest} – {newest}")
-                } else {
-                    format!("{newest} – {oldest}")
-                }
+    }
+
+    /// Neighbours among all versions that are spoken of become ranges: `3.0.0 – 3.0.3, 2.3.1`.
+    fn ranges(&self, node: &Node, candidates: &[u32], all: &[u32]) -> String {
+        let mut sorted: Vec<(Version, bool)> = all
+            .iter()
+            .map(|&candidate| {
+                (
+                    self.encoding.version(&node.name, candidate),
+                    candidates.contains(&candidate),
+                )
             })
             .collect();
+        sorted.sort();
+        sorted.dedup();
+        let mut texts: Vec<String> = sorted
+            .chunk_by(|(_, before), (_, after)| before == after)
+            .filter(|run| run[0].1)
+            .map(|run| match run {
+                [(only, _)] => only.to_string(),
+                [(first, _), (second, _)] if run.len() == all.len() => format!("{first} and {second}"),
+                _ => format!("{} – {}", run[0].0, run[run.len() - 1].0),
+            })
+            .collect();
+        texts.reverse();
         shortened(texts, ", ")
     }
-}
-
-/// Groups that are told in one sentence.
-struct Merged {
-    versions: String,
-    count: usize,
-    kind: Told,
-}
-
-impl Merged {
-    fn all_of(&self, branch: &Branch) -> bool {
-        self.count
-            == branch
-                .groups
-                .iter()
-                .map(|group| group.candidates.len())
-                .sum::<usize>()
-    }
-}
-
-enum Told {
-    Unusable(String),
-    Clashes,
-    Forbidden(SetId),
-    Again,
-    NeedsClashing { name: String, specs: String, by: String },
-    Needs(Vec<Branch>),
-}
-
-#[derive(PartialEq)]
-enum Key {
-    Unusable(std::mem::Discriminant<Unfit>),
-    Clashes,
-    Forbidden(SetId),
-    Told,
-    /// Needs one other package, all admitted versions of which are excluded by other requirements.
-    Clashing(String),
-    Alone,
 }
 
 /// `>=1, <2` → `>=1,<2`.

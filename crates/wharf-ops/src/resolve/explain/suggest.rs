@@ -1,35 +1,61 @@
-//! What would help. Invariant: nothing is suggested that was not solved with the change in place.
+//! What would help. Invariant: nothing is suggested that was not solved with the change in place, apart from the spelling of
+//! names that do not exist; and nothing is built for it.
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wharf_core::{PackageName, PythonMinor};
 use wharf_ecosystem::pypi::{Implementation, Tags, Version, VersionOrUrl, marker_environment, package_name};
 use wharf_solve::Solution;
 
 use super::super::encode::{Encoding, RootKind};
-use super::super::fetch::{Fetcher, Gate};
+use super::super::fetch::{Builds, Fetcher, Gate};
 use super::super::offer::Unfit;
 use wharf_project::{PackageSet, Prereleases};
 
 use super::super::problem::{Problem, TargetEnvironment};
 use super::super::{Search, TargetChoice};
-use super::{Suggestion, asked, written};
+use super::story::Story;
+use super::{Suggestion, TIME, asked, written};
+use crate::names::nearest;
 
-/// All tries together may take this long.
-const TIME: Duration = Duration::from_secs(8);
 /// How many suggestions are worth reading.
 const ENOUGH: usize = 4;
 /// Python minor versions that are tried, besides the target's own.
 const MINORS: std::ops::RangeInclusive<u8> = 9..=14;
 
-/// Tries changes that fit the reasons, most promising first.
+/// For names that no place knows: known names that are spelt alike, else where to look.
+pub(super) fn spelling(problem: &Problem, encoding: &Encoding, unknown: &[PackageName]) -> Vec<Suggestion> {
+    let asked = problem
+        .roots
+        .iter()
+        .chain(&problem.constraints)
+        .chain(&problem.overrides)
+        .map(|asked| package_name(&asked.requirement));
+    let known: BTreeSet<PackageName> = asked
+        .chain(problem.preferences.keys().cloned())
+        .chain(encoding.known_packages())
+        .filter(|name| !unknown.contains(name))
+        .collect();
+    unknown
+        .iter()
+        .map(|name| Suggestion {
+            text: match nearest(name, known.iter()) {
+                Some(near) => format!("did you mean `{near}` instead of `{name}`?"),
+                None => format!("check how `{name}` is spelt, and whether its index is configured"),
+            },
+            kind: "spelling",
+        })
+        .collect()
+}
+
+/// Tries changes that fit the reasons, all at the same time, and lists those that work, most promising first.
 pub(super) fn suggest(
     search: &Search,
     position: usize,
     picks: &[(PackageName, Version)],
     at_fault: &[RootKind],
-    reasons: &BTreeSet<Unfit>,
+    story: &Story,
 ) -> Vec<Suggestion> {
     let trial = Trial {
         search,
@@ -40,22 +66,41 @@ pub(super) fn suggest(
             deadline: search.gate.deadline.min(Instant::now() + TIME),
         },
     };
-    let mut found = Vec::new();
-    trial.with_other_rules(reasons, &mut found);
-    for &kind in at_fault {
-        if found.len() >= ENOUGH {
-            break;
+    let trial = &trial;
+    let reasons = &story.reasons;
+    // What limits the others is most likely what was overlooked.
+    let mut at_fault = at_fault.to_vec();
+    at_fault.sort_by_key(|kind| !story.limits.contains(kind));
+    let is_python = |reason: &Unfit| {
+        matches!(
+            reason,
+            Unfit::Python { .. } | Unfit::Platform { .. } | Unfit::WheelPythons { .. }
+        )
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let runtime = &runtime;
+    std::thread::scope(|scope| {
+        let mut tries = Vec::new();
+        tries.push(scope.spawn(move || {
+            let _inside = runtime.enter();
+            trial.with_other_rules(reasons)
+        }));
+        if reasons.iter().any(is_python) {
+            tries.push(scope.spawn(move || {
+                let _inside = runtime.enter();
+                trial.with_other_python().into_iter().collect()
+            }));
         }
-        found.extend(trial.without(kind));
-    }
-    if reasons
-        .iter()
-        .any(|reason| matches!(reason, Unfit::Python { .. } | Unfit::Platform { .. }))
-    {
-        found.extend(trial.with_other_python());
-    }
-    found.truncate(ENOUGH);
-    found
+        for kind in at_fault.into_iter().take(ENOUGH) {
+            tries.push(scope.spawn(move || {
+                let _inside = runtime.enter();
+                trial.without(kind).into_iter().collect()
+            }));
+        }
+        // A try that breaks is one suggestion less.
+        let found = tries.into_iter().filter_map(|one| one.join().ok());
+        found.flatten().take(ENOUGH).collect()
+    })
 }
 
 struct Trial<'a> {
@@ -66,7 +111,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn with_other_rules(&self, reasons: &BTreeSet<Unfit>, found: &mut Vec<Suggestion>) {
+    fn with_other_rules(&self, reasons: &BTreeSet<Unfit>) -> Vec<Suggestion> {
+        let mut found = Vec::new();
         let problem = &self.search.problem;
         if reasons.contains(&Unfit::Prerelease) {
             let mut changed = (**problem).clone();
@@ -103,7 +149,12 @@ impl Trial<'_> {
                     .take(3)
                     .collect();
                 found.push(Suggestion {
-                    text: format!("without {} it would be {}", cutoff.rule, newer.join(", ")),
+                    text: format!(
+                        "without {} it would be {}: {}",
+                        cutoff.rule,
+                        newer.join(", "),
+                        cutoff.remedy
+                    ),
                     kind: "cutoff",
                 });
             }
@@ -125,13 +176,16 @@ impl Trial<'_> {
         if reasons.contains(&Unfit::OnlySource) {
             let mut changed = (**problem).clone();
             changed.only_binary = PackageSet::None;
-            if self.solve(changed).is_some() {
-                found.push(Suggestion {
-                    text: String::from("allow building from source: then it can be solved"),
-                    kind: "source",
-                });
-            }
+            let text = match self.solve(changed) {
+                Some(_) => "allow building from source: then it can be solved",
+                None => "building from source may help (not tried: nothing is built for a suggestion)",
+            };
+            found.push(Suggestion {
+                text: text.to_owned(),
+                kind: "source",
+            });
         }
+        found
     }
 
     /// Leaves a requirement's versions open, or a constraint out.
@@ -223,6 +277,7 @@ impl Trial<'_> {
                 tokio::runtime::Handle::current(),
             ),
             gate: self.gate.clone(),
+            builds: Builds::Skip,
             sinks: wharf_core::NullSink::shared(),
             directs: Arc::clone(&self.search.directs),
         };

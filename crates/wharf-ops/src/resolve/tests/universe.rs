@@ -226,7 +226,7 @@ impl PackageSource for Universe {
                 Some(page) => Ok(Arc::clone(page) as Arc<dyn Page>),
                 None => Err(SourceError::Missing {
                     name: name.clone(),
-                    searched: String::from("https://example.org/simple/"),
+                    searched: String::from("https://example.org/simple/ does not have it"),
                 }),
             }
         }
