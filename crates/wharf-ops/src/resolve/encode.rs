@@ -446,14 +446,15 @@ impl Provider for Encoding {
             .collect()
     }
 
-    fn ahead(&self, id: NodeId, _candidate: u32, tries: u32, open: &Bits) {
+    fn ahead(&self, id: NodeId, candidate: u32, tries: u32, open: &Bits) {
         let node = self.node_of_id(id);
         if node.extra.is_some() {
             return;
         }
         if let Some(listing) = self.listing_of(&node.name) {
+            let at = (tries, candidate);
             self.fetcher
-                .want_versions(&self.scope, &node.name, &listing, tries, open.iter());
+                .want_versions(&self.scope, &node.name, &listing, at, open.iter());
         }
     }
 

@@ -261,13 +261,16 @@ impl Fetcher {
         scope: &Arc<Scope>,
         name: &PackageName,
         listing: &Listing,
-        tries: u32,
+        (tries, candidate): (u32, u32),
         open: impl Iterator<Item = u32>,
     ) {
         if !(matches!(tries, 5 | 10) || tries >= 20 && tries.is_multiple_of(20)) {
             return;
         }
-        for candidate in open.take(tries.min(AHEAD) as usize) {
+        let count = tries.min(AHEAD) as usize;
+        // What is open now is often one version that another package pins; the next pins are for those that follow it.
+        let following = (candidate + 1..listing.versions.len() as u32).take(count);
+        for candidate in open.take(count).chain(following) {
             let version = &listing.versions[candidate as usize];
             if let Ok(offer) = scope.offer(name, listing, candidate) {
                 // Never build ahead: it is slow, and it runs foreign code.

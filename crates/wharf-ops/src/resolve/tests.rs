@@ -23,7 +23,7 @@ use super::{
     Asked, Cutoff, PackageSource, Preferences, Problem, Resolution, ResolveError, TargetEnvironment, Upgrade,
     resolve,
 };
-use universe::{Delays, Universe};
+use universe::{Crowd, Delays, Universe};
 
 struct Scenario {
     index: Vec<String>,
@@ -280,6 +280,24 @@ fn a_time_limit_says_what_was_going_on() {
         error.to_string(),
         "no resolution within 0 s; Wharf was waiting for the versions of b"
     );
+}
+
+/// Each version of `sdk` pins one of `core`, and all but the oldest fall: what the pinned ones need is asked for in crowds.
+#[test]
+fn versions_that_are_pinned_one_by_one_are_fetched_ahead() {
+    let mut text = String::from("@INDEX\nurl 1\nurl 2\n");
+    for version in 1..=120 {
+        let url = if version == 1 { "url==1" } else { "url>=2" };
+        text += &format!("sdk {version} : core=={version}\ncore {version} : {url}\n");
+    }
+    let scenario = Scenario::parse(&(text + "@ASK\nurl<2\nsdk\n@EXPECT\n"));
+    let crowd = Arc::new(Crowd::default());
+    let found = run(
+        scenario.problem(),
+        scenario.universe(Delays::Counted("core", Arc::clone(&crowd))),
+    );
+    assert_eq!(printed(&found), "core 1\nsdk 1\nurl 1");
+    assert!(crowd.most() >= 20, "at most {} at a time", crowd.most());
 }
 
 #[test]

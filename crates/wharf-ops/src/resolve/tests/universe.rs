@@ -21,6 +21,21 @@ pub(super) enum Delays {
     Random(u64),
     /// Never, for the versions of this package.
     Never(&'static str),
+    /// After ten milliseconds, while what this package needs is counted.
+    Counted(&'static str, Arc<Crowd>),
+}
+
+/// How many questions are open at the same time.
+#[derive(Default)]
+pub(super) struct Crowd {
+    open: AtomicU64,
+    most: AtomicU64,
+}
+
+impl Crowd {
+    pub(super) fn most(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
+    }
 }
 
 pub(super) struct Universe {
@@ -84,7 +99,7 @@ impl Universe {
     }
 
     async fn delay(&self, name: &PackageName) {
-        match self.delays {
+        match &self.delays {
             Delays::None => {}
             Delays::Random(seed) => {
                 let mut dice =
@@ -93,8 +108,14 @@ impl Universe {
                 dice = dice.wrapping_mul(0xbf58_476d_1ce4_e5b9);
                 tokio::time::sleep(Duration::from_micros((dice >> 20) % 3000)).await;
             }
-            Delays::Never(never) if name.as_str() == never => std::future::pending().await,
-            Delays::Never(_) => {}
+            Delays::Never(never) if name.as_str() == *never => std::future::pending().await,
+            Delays::Counted(counted, crowd) if name.as_str() == *counted => {
+                let open = crowd.open.fetch_add(1, Ordering::Relaxed) + 1;
+                crowd.most.fetch_max(open, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                crowd.open.fetch_sub(1, Ordering::Relaxed);
+            }
+            Delays::Never(_) | Delays::Counted(..) => {}
         }
     }
 }
