@@ -4,6 +4,8 @@
 //! `cargo nextest run -p wharf --test live --run-ignored all`. Every test has its own project folder; the store and the cache are
 //! shared below the build folder, so that a second run downloads nothing.
 
+#![expect(clippy::print_stderr, reason = "what a set cost is told to whoever runs it")]
+
 mod edits;
 mod local;
 mod project;
