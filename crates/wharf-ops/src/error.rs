@@ -161,6 +161,14 @@ impl OpsError {
         })
     }
 
+    /// What machines can read of it beyond its words: the explanation of requirements that contradict each other.
+    pub fn details(&self) -> Option<serde_json::Value> {
+        match self {
+            OpsError::Resolve(error) => error.details(),
+            _ => None,
+        }
+    }
+
     /// A file that could not be read or written.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

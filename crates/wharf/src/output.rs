@@ -154,15 +154,19 @@ impl Printer {
     }
 
     /// Ends a command with an error; gives the exit code of its fault.
-    pub(crate) fn fail(&self, command: &str, error: &dyn Explain) -> ExitCode {
+    pub(crate) fn fail(&self, command: &str, error: &(dyn Explain + 'static)) -> ExitCode {
         if self.is_json() {
-            self.document(&json!({ "command": command, "ok": false, "error": {
+            let mut document = json!({ "command": command, "ok": false, "error": {
                 "code": error.code(),
                 "fault": error.fault().as_str(),
                 "message": error.to_string(),
                 "causes": causes(error),
                 "hints": error.hints(),
-            }}));
+            }});
+            if let Some(details) = details(error) {
+                document["error"]["details"] = details;
+            }
+            self.document(&document);
         } else {
             self.explain(error);
         }
@@ -194,6 +198,18 @@ impl Printer {
         text.push('\n');
         self.data(&text);
     }
+}
+
+/// What a use case's error, here or further down, says beyond its words.
+fn details(error: &(dyn Explain + 'static)) -> Option<serde_json::Value> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<wharf_ops::OpsError>() {
+            return error.details();
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// The chain of causes, outermost first, without those that the message above already says.

@@ -12,7 +12,7 @@ use wharf_solve::{
     Bits, Candidates, Dependencies, NodeId, Provider, ReasonId, Requirement, Root, RootRule, SetId,
 };
 
-use super::fetch::{Fetcher, Gate, Listing, Stop};
+use super::fetch::{Builds, Fetcher, Gate, Listing, Stop};
 use super::offer::{Offer, Unfit, admits};
 use super::scope::{Scope, Spec, Wanted};
 use super::source::{Dist, Needs};
@@ -62,6 +62,8 @@ struct Inner {
     listings: FxHashMap<PackageName, Arc<Listing>>,
     offers: FxHashMap<(PackageName, u32), Result<Arc<Offer>, ReasonId>>,
     needs: FxHashMap<(PackageName, u32), Result<Arc<dyn Needs>, ReasonId>>,
+    /// How often the needs of a package's versions were asked for, where nothing else runs ahead.
+    asked: FxHashMap<PackageName, u32>,
     unknown_extras: FxHashSet<(PackageName, ExtraName, Version)>,
     doing: String,
     reported: Instant,
@@ -86,6 +88,7 @@ impl Encoding {
                 listings: FxHashMap::default(),
                 offers: FxHashMap::default(),
                 needs: FxHashMap::default(),
+                asked: FxHashMap::default(),
                 unknown_extras: FxHashSet::default(),
                 doing: String::from("starting"),
                 reported: Instant::now(),
@@ -303,6 +306,28 @@ impl Encoding {
         }
     }
 
+    /// The engine that explains does not say what it will ask next; but it asks for one version after the other.
+    fn run_ahead(&self, name: &PackageName, candidate: u32) {
+        if self.scope.builds != Builds::Skip || self.scope.is_direct(name) {
+            return;
+        }
+        let tries = {
+            let inner = &mut *self.inner.borrow_mut();
+            let tries = inner.asked.entry(name.clone()).or_default();
+            *tries += 1;
+            *tries
+        };
+        if let Some(listing) = self.listing_of(name) {
+            self.fetcher.want_versions(
+                &self.scope,
+                name,
+                &listing,
+                (tries, candidate),
+                std::iter::empty(),
+            );
+        }
+    }
+
     fn report(&self, name: &PackageName, version: &Version) {
         let inner = &mut *self.inner.borrow_mut();
         inner.decided += 1;
@@ -344,6 +369,7 @@ impl Provider for Encoding {
     fn dependencies(&self, id: NodeId, candidate: u32) -> Result<Dependencies, Stop> {
         let node = self.node_of_id(id);
         self.report(&node.name, &self.version(&node.name, candidate));
+        self.run_ahead(&node.name, candidate);
         let needs = match self.needs(&node.name, candidate)? {
             Ok(needs) => needs,
             Err(reason) => return Ok(Dependencies::Unusable(reason)),

@@ -103,6 +103,9 @@ enum Slot<T> {
 
 type Known<T> = Result<T, SourceError>;
 
+/// What a distribution needs, or why that costs the version.
+type Read = Result<Arc<dyn Needs>, String>;
+
 #[derive(Default)]
 struct Tables {
     listings: FxHashMap<PackageName, Slot<Known<Arc<Listing>>>>,
@@ -199,7 +202,7 @@ impl Fetcher {
         scope: &Arc<Scope>,
         dist: &Dist,
         gate: &Gate,
-    ) -> Result<Result<Arc<dyn Needs>, String>, Stop> {
+    ) -> Result<Read, Stop> {
         if let Some(answer) = self.without_building(scope, dist) {
             return answer;
         }
@@ -218,11 +221,7 @@ impl Fetcher {
     }
 
     /// What is known without a build, where a build would be needed and none may run.
-    fn without_building(
-        &self,
-        scope: &Scope,
-        dist: &Dist,
-    ) -> Option<Result<Result<Arc<dyn Needs>, String>, Stop>> {
+    fn without_building(&self, scope: &Scope, dist: &Dist) -> Option<Result<Read, Stop>> {
         if scope.builds == Builds::Run || dist.is_wheel() {
             return None;
         }

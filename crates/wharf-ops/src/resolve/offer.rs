@@ -248,11 +248,15 @@ impl Unfit {
         let Some(first) = merged else {
             return String::new();
         };
+        if let (Self::Python { .. }, true) = (&first, reasons.len() > 1)
+            && let Some(weakest) = reasons.iter().min_by_key(|reason| reason.least_python())
+        {
+            return format!("{} or stricter", weakest.plural());
+        }
         let mut texts = vec![if is_one { first.to_string() } else { first.plural() }];
         for reason in reasons.iter().skip(1) {
             let text = match reason {
                 Self::WheelPythons { .. } | Self::Platform { .. } => continue,
-                Self::Python { requires } => requires.clone(),
                 Self::Yanked { why } if why.is_empty() => continue,
                 Self::Yanked { why } => format!("({why})"),
                 _ if is_one => reason.to_string(),
@@ -268,6 +272,21 @@ impl Unfit {
             texts.push(format!("{} more", more + 1));
         }
         texts.join(" or ")
+    }
+
+    /// The oldest Python that a version says it is for.
+    pub(crate) fn least_python(&self) -> Option<Version> {
+        let Self::Python { requires } = self else {
+            return None;
+        };
+        let specifiers: VersionSpecifiers = requires.parse().ok()?;
+        let lower = specifiers.iter().filter(|specifier| {
+            !matches!(
+                specifier.operator(),
+                Operator::LessThan | Operator::LessThanEqual | Operator::NotEqual | Operator::NotEqualStar
+            )
+        });
+        lower.map(|specifier| specifier.version().clone()).max()
     }
 
     /// Both, where they are lists of the same kind; else this one.

@@ -23,12 +23,22 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    /// All versions that are admitted.
-    pub(super) fn candidates(&self) -> Vec<u32> {
-        self.groups
-            .iter()
-            .flat_map(|group| group.candidates.iter().copied())
-            .collect()
+    /// Whether nothing falls to what other packages need, so that nothing else has to be told.
+    pub(super) fn is_whole(&self) -> bool {
+        self.groups.iter().all(|group| match &group.fall {
+            Fall::Clash => false,
+            Fall::Needs(needed) => needed.is_whole(),
+            Fall::Unusable(_) | Fall::Excluded(_) => true,
+        })
+    }
+
+    /// How much there is to tell.
+    pub(super) fn size(&self) -> usize {
+        let size = |group: &Group| match &group.fall {
+            Fall::Needs(needed) => needed.size(),
+            Fall::Clash | Fall::Unusable(_) | Fall::Excluded(_) => 0,
+        };
+        1 + self.groups.iter().map(size).sum::<usize>()
     }
 }
 
@@ -233,7 +243,11 @@ impl<'a> Proof<'a> {
 
     /// `path`: the packages on the way here.
     fn branch(&self, sets: &[SetId], path: &mut Vec<PackageName>) -> Branch {
-        let node = self.encoding.spec_of(sets[0]).0;
+        // With an extra or without: its versions are the same.
+        let mut node = self.encoding.spec_of(sets[0]).0;
+        if sets.iter().any(|&set| self.encoding.spec_of(set).0 != node) {
+            node.extra = None;
+        }
         path.push(node.name.clone());
         let candidates: BTreeSet<(NodeId, u32)> = sets
             .iter()
@@ -243,7 +257,11 @@ impl<'a> Proof<'a> {
             .collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut open: Vec<(u32, Vec<SetId>)> = Vec::new();
+        let mut seen = BTreeSet::new();
         for candidate in candidates {
+            if !seen.insert(candidate.1) {
+                continue;
+            }
             match self.steps.get(&candidate) {
                 Some(Step::Needs(ways)) => {
                     let ways: Vec<SetId> = ways
@@ -264,10 +282,10 @@ impl<'a> Proof<'a> {
                 Some(Step::Clash) | None => add(&mut groups, candidate.1, Fall::Clash),
             }
         }
-        while let Some(node) = self.widest(&open) {
+        while let Some(name) = self.widest(&open) {
             let mut taken = Vec::new();
             let mut through: BTreeSet<SetId> = BTreeSet::new();
-            open.retain(|(position, ways)| match self.cheapest(ways, node) {
+            open.retain(|(position, ways)| match self.cheapest(ways, &name) {
                 Some((_, set)) => {
                     taken.push(*position);
                     through.insert(set);
@@ -294,30 +312,30 @@ impl<'a> Proof<'a> {
         self.encoding.spec_of(set).0.name
     }
 
-    /// The node whose lack makes most of these versions fall; of several, the one that is cheapest to show.
-    fn widest(&self, open: &[(u32, Vec<SetId>)]) -> Option<NodeId> {
-        let nodes: BTreeSet<NodeId> = open
+    /// The package whose lack makes most of these versions fall; of several, the one that is cheapest to show.
+    fn widest(&self, open: &[(u32, Vec<SetId>)]) -> Option<PackageName> {
+        let names: BTreeSet<PackageName> = open
             .iter()
             .flat_map(|(_, ways)| ways)
-            .map(|&set| self.encoding.node_of(set))
+            .map(|&set| self.package(set))
             .collect();
-        nodes.into_iter().max_by_key(|&node| {
+        names.into_iter().max_by_key(|name| {
             let costs: Vec<u32> = open
                 .iter()
-                .filter_map(|(_, ways)| self.cheapest(ways, node))
+                .filter_map(|(_, ways)| self.cheapest(ways, name))
                 .map(|(cost, _)| cost)
                 .collect();
             (
                 costs.len(),
                 std::cmp::Reverse(costs.into_iter().max()),
-                std::cmp::Reverse(node),
+                std::cmp::Reverse(name.clone()),
             )
         })
     }
 
-    fn cheapest(&self, ways: &[SetId], node: NodeId) -> Option<(u32, SetId)> {
+    fn cheapest(&self, ways: &[SetId], name: &PackageName) -> Option<(u32, SetId)> {
         ways.iter()
-            .filter(|&&set| self.encoding.node_of(set) == node)
+            .filter(|&&set| self.package(set) == *name)
             .filter_map(|&set| self.cost(set).map(|cost| (cost, set)))
             .min()
     }

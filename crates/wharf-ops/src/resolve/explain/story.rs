@@ -53,21 +53,18 @@ pub(super) fn tell(
         .filter(|(kind, _)| matches!(kind, RootKind::Root(_)))
         .map(|(kind, set)| (kind, proof.root(set)))
         .collect();
+    // One requirement whose versions all fall to the project's own words, or to the world, is the whole proof.
+    let whole = branches.iter().filter(|(_, branch)| branch.is_whole());
+    if let Some((kind, branch)) = whole.min_by_key(|(_, branch)| branch.size()) {
+        teller.root(*kind, branch);
+        return teller.finish();
+    }
     // A root that only limits what others need is told where it bites.
     let (limits, needs): (Vec<_>, Vec<_>) = branches.into_iter().partition(|(_, branch)| only_limits(branch));
     for (kind, branch) in needs.into_iter().chain(limits) {
         teller.root(kind, &branch);
     }
-    let mut story = teller.story;
-    if story.lines.len() > LINES {
-        let more = story.lines.len() - LINES;
-        story.lines.truncate(LINES);
-        story.lines.push(Line {
-            depth: 0,
-            text: format!("… and {more} more such lines"),
-        });
-    }
-    story
+    teller.finish()
 }
 
 fn only_limits(branch: &Branch) -> bool {
@@ -77,7 +74,6 @@ fn only_limits(branch: &Branch) -> bool {
             .iter()
             .all(|group| matches!(group.fall, Fall::Excluded(_) | Fall::Clash))
 }
-
 /// `flask>=3` → `flask >=3`.
 pub(super) fn spaced(requirement: &str) -> String {
     match requirement.find(['<', '>', '=', '!', '~']) {
@@ -100,6 +96,19 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    fn finish(self) -> Story {
+        let mut story = self.story;
+        if story.lines.len() > LINES {
+            let more = story.lines.len() - LINES;
+            story.lines.truncate(LINES);
+            story.lines.push(Line {
+                depth: 0,
+                text: format!("… and {more} more such lines"),
+            });
+        }
+        story
+    }
+
     fn say(&mut self, depth: usize, text: String) {
         let line = Line { depth, text };
         if !self.story.lines.contains(&line) {
@@ -217,9 +226,26 @@ impl Teller<'_> {
     /// `path`: the packages above.
     fn groups(&mut self, depth: usize, subject: &str, branch: &Branch, path: &mut Vec<PackageName>) {
         path.push(branch.node.name.clone());
-        let all = branch.candidates();
-        for group in &branch.groups {
-            let versions = self.versions(&branch.node, &group.candidates, &all);
+        // Withdrawn versions among others are a remark; nobody expects them to do.
+        let is_yanked = |group: &&Group| matches!(&group.fall, Fall::Unusable(reasons) if matches!(reasons[0], Unfit::Yanked { .. }));
+        let (yanked, groups): (Vec<&Group>, Vec<&Group>) = match &branch.groups[..] {
+            [_] => (Vec::new(), branch.groups.iter().collect()),
+            groups => groups.iter().partition(is_yanked),
+        };
+        let all: Vec<u32> = groups
+            .iter()
+            .flat_map(|group| group.candidates.iter().copied())
+            .collect();
+        let remark = match yanked.iter().map(|group| group.candidates.len()).sum::<usize>() {
+            0 => String::new(),
+            1 => String::from("; 1 more was yanked"),
+            count => format!("; {count} more were yanked"),
+        };
+        for group in groups {
+            let mut versions = self.versions(&branch.node, &group.candidates, &all);
+            if versions.ends_with(')') {
+                versions.insert_str(versions.len() - 1, &remark);
+            }
             let is_one = group.candidates.len() == 1;
             match &group.fall {
                 Fall::Unusable(reasons) => {
@@ -366,11 +392,41 @@ impl Teller<'_> {
                 texts.push(text);
             }
         }
-        format!("{node} {}", shortened(texts, " or "))
+        match texts.len() {
+            0..=3 => format!("{node} {}", texts.join(" or ")),
+            count => match self.span(node, sets) {
+                Some((oldest, newest)) => {
+                    format!("{node} from {oldest} to {newest} ({count} different ranges)")
+                }
+                None => format!("{node} {} (or {} other ranges)", texts[0], count - 1),
+            },
+        }
     }
 
-    /// Some of the versions that a requirement admits, in words.
+    /// The oldest and the newest version that any of the sets admits.
+    fn span(&self, node: &Node, sets: &[SetId]) -> Option<(Version, Version)> {
+        let versions: BTreeSet<Version> = sets
+            .iter()
+            .flat_map(|&set| self.encoding.matching(set).iter().collect::<Vec<u32>>())
+            .map(|candidate| self.encoding.version(&node.name, candidate))
+            .collect();
+        Some((versions.first()?.clone(), versions.last()?.clone()))
+    }
+
+    /// Some of the versions that a requirement admits, in words. Prereleases that share the fate of releases go unsaid.
     fn versions(&self, node: &Node, candidates: &[u32], all: &[u32]) -> String {
+        let released = |candidates: &[u32]| -> Vec<u32> {
+            let is_release =
+                |candidate: &u32| !self.encoding.version(&node.name, *candidate).any_prerelease();
+            candidates.iter().copied().filter(is_release).collect()
+        };
+        let stable = released(candidates);
+        let stable_of_all = released(all);
+        let (candidates, all): (&[u32], &[u32]) = if stable.is_empty() {
+            (candidates, all)
+        } else {
+            (&stable, &stable_of_all)
+        };
         let ranges = self.ranges(node, candidates, all);
         match candidates.len() {
             1 => ranges,

@@ -10,19 +10,18 @@ use wharf_solve::Solution;
 
 use super::super::encode::{Encoding, RootKind};
 use super::super::fetch::{Builds, Fetcher, Gate};
-use super::super::offer::Unfit;
+use super::super::offer::{Side, Unfit};
 use wharf_project::{PackageSet, Prereleases};
 
 use super::super::problem::{Problem, TargetEnvironment};
 use super::super::{Search, TargetChoice};
 use super::story::Story;
 use super::{Suggestion, TIME, asked, written};
-use crate::names::nearest;
 
 /// How many suggestions are worth reading.
 const ENOUGH: usize = 4;
 /// Python minor versions that are tried, besides the target's own.
-const MINORS: std::ops::RangeInclusive<u8> = 9..=14;
+const MINORS: std::ops::RangeInclusive<u8> = 7..=14;
 
 /// For names that no place knows: known names that are spelt alike, else where to look.
 pub(super) fn spelling(problem: &Problem, encoding: &Encoding, unknown: &[PackageName]) -> Vec<Suggestion> {
@@ -40,13 +39,24 @@ pub(super) fn spelling(problem: &Problem, encoding: &Encoding, unknown: &[Packag
     unknown
         .iter()
         .map(|name| Suggestion {
-            text: match nearest(name, known.iter()) {
+            text: match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}` instead of `{name}`?"),
                 None => format!("check how `{name}` is spelt, and whether its index is configured"),
             },
             kind: "spelling",
         })
         .collect()
+}
+
+/// The known name from which this one may be a slip of the hand: whole words too many are none.
+fn nearest<'a>(name: &PackageName, known: &'a BTreeSet<PackageName>) -> Option<&'a PackageName> {
+    let limit = (name.as_str().chars().count() / 4).clamp(1, 3);
+    known
+        .iter()
+        .map(|other| (strsim::osa_distance(name.as_str(), other.as_str()), other))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, other)| other)
 }
 
 /// Tries changes that fit the reasons, all at the same time, and lists those that work, most promising first.
@@ -88,7 +98,7 @@ pub(super) fn suggest(
         if reasons.iter().any(is_python) {
             tries.push(scope.spawn(move || {
                 let _inside = runtime.enter();
-                trial.with_other_python().into_iter().collect()
+                trial.with_other_python(reasons).into_iter().collect()
             }));
         }
         for kind in at_fault.into_iter().take(ENOUGH) {
@@ -245,25 +255,43 @@ impl Trial<'_> {
         Some(Suggestion { text, kind })
     }
 
-    fn with_other_python(&self) -> Option<Suggestion> {
+    fn with_other_python(&self, reasons: &BTreeSet<Unfit>) -> Option<Suggestion> {
         let target = self.search.problem.targets[self.position].clone();
         let current = target.target.python?;
-        // Newer ones first, nearest first; then older ones, nearest first.
         let newer = MINORS.filter(|&minor| minor > current.minor);
         let older = MINORS.rev().filter(|&minor| minor < current.minor);
-        newer
-            .chain(older)
+        // Nearest first, and newer ones first, unless the wheels say that all are older.
+        let is_older = |reason: &Unfit| {
+            matches!(
+                reason,
+                Unfit::WheelPythons {
+                    side: Side::Older,
+                    ..
+                }
+            )
+        };
+        let order: Vec<u8> = if reasons.iter().any(is_older) {
+            older.chain(newer).collect()
+        } else {
+            newer.chain(older).collect()
+        };
+        order
+            .into_iter()
             .map(|minor| PythonMinor {
                 major: current.major,
                 minor,
             })
-            .find(|&python| {
+            .map(|python| (python, patch_wanted(python, reasons)))
+            .find(|&(python, patch)| {
                 let mut changed = (*self.search.problem).clone();
-                changed.targets[self.position] = with_python(&target, python);
+                changed.targets[self.position] = with_python(&target, python, patch);
                 self.solve(changed).is_some()
             })
-            .map(|python| Suggestion {
-                text: format!("use Python {python}: there it can be solved"),
+            .map(|(python, patch)| Suggestion {
+                text: match patch {
+                    0 => format!("use Python {python}: there it can be solved"),
+                    patch => format!("use Python {python}.{patch} or later: there it can be solved"),
+                },
                 kind: "python",
             })
     }
@@ -288,12 +316,29 @@ impl Trial<'_> {
     }
 }
 
-fn with_python(target: &TargetEnvironment, python: PythonMinor) -> TargetEnvironment {
+/// The patch release of a minor version that the reasons ask for: `>=3.13.2` wants 2 of 3.13.
+fn patch_wanted(python: PythonMinor, reasons: &BTreeSet<Unfit>) -> u64 {
+    reasons
+        .iter()
+        .filter_map(Unfit::least_python)
+        .filter_map(|least| match least.release() {
+            [major, minor, patch, ..]
+                if (*major, *minor) == (u64::from(python.major), u64::from(python.minor)) =>
+            {
+                Some(*patch)
+            }
+            _ => None,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+fn with_python(target: &TargetEnvironment, python: PythonMinor, patch: u64) -> TargetEnvironment {
     let platform = target.target.with_python(python);
     TargetEnvironment {
         target: platform,
-        markers: marker_environment(&platform, &format!("{python}.0"), Implementation::CPython),
+        markers: marker_environment(&platform, &format!("{python}.{patch}"), Implementation::CPython),
         tags: Tags::for_target(&platform, Implementation::CPython),
-        python: Version::new([u64::from(python.major), u64::from(python.minor), 0]),
+        python: Version::new([u64::from(python.major), u64::from(python.minor), patch]),
     }
 }
