@@ -358,3 +358,17 @@ fn edges_carry_extras_and_markers() {
         ]
     );
 }
+
+#[test]
+fn a_panic_of_the_search_is_a_bug_and_says_so() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let broken = runtime
+        .block_on(async { tokio::task::spawn_blocking(|| panic!("node {} is missing", 7)).await })
+        .unwrap_err();
+    let error = ResolveError::broken_off(broken);
+    assert_eq!(error.fault(), wharf_core::Fault::Bug);
+    assert_eq!(
+        error.to_string(),
+        "the search for a resolution broke off: node 7 is missing"
+    );
+}

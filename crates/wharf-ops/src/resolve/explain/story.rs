@@ -403,13 +403,17 @@ impl Teller<'_> {
         }
     }
 
-    /// The oldest and the newest version that any of the sets admits.
+    /// The oldest and the newest version that any of the sets admits; prereleases only where there is nothing else.
     fn span(&self, node: &Node, sets: &[SetId]) -> Option<(Version, Version)> {
         let versions: BTreeSet<Version> = sets
             .iter()
             .flat_map(|&set| self.encoding.matching(set).iter().collect::<Vec<u32>>())
             .map(|candidate| self.encoding.version(&node.name, candidate))
             .collect();
+        let (stable, pre): (Vec<Version>, Vec<Version>) = versions
+            .into_iter()
+            .partition(|version| !version.any_prerelease());
+        let versions = if stable.is_empty() { pre } else { stable };
         Some((versions.first()?.clone(), versions.last()?.clone()))
     }
 
