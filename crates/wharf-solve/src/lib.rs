@@ -4,11 +4,11 @@
 //!
 //! Two engines stand behind one door, [`solve`]:
 //!
-//! - [`walk`](crate::walk): a conflict-driven search that decides nodes in the order in which a person would read the
+//! - `walk`: a conflict-driven search that decides nodes in the order in which a person would read the
 //!   requirements (direct references, exact pins, then first come, first served). Its picks are the ones people expect, and
 //!   it only ever asks for the dependencies of candidates that it decides on. Method: PubGrub (Weizenbaum, 2018), with
 //!   finite sets of candidates instead of version ranges.
-//! - [`sat`](crate::sat): resolvo's CDCL solver, for problems with alternatives (`a | b`), as the judge when the walk gives
+//! - `sat`: resolvo's CDCL solver, for problems with alternatives (`a | b`), as the judge when the walk gives
 //!   up, and as the prover whose conflict graph becomes the explanation.
 mod bits;
 mod conflict;
