@@ -6,10 +6,10 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`environment`] | which variables a build sees |
-//! | [`hook`] | one call of one hook: a Python process, its log, its answer |
-//! | [`diagnosis`] | what a failed build's log says about what is missing |
-//! | [`session`] | a whole build: environment, further requirements, hook, result |
+//! | `environment` | which variables a build sees |
+//! | `hook` | one call of one hook: a Python process, its log, its answer |
+//! | `diagnosis` | what a failed build's log says about what is missing |
+//! | `session` | a whole build: environment, further requirements, hook, result |
 
 mod diagnosis;
 mod environment;

@@ -1,7 +1,8 @@
 //! The index against loopback registries, with faults, and against local archives and repositories.
 
-mod support;
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod support;
 mod builds;
 mod direct;
 mod fetching;
