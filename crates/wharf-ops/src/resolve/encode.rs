@@ -185,6 +185,41 @@ impl Encoding {
         all
     }
 
+    /// What becomes of a candidate as far as that is known without asking anybody: `None` where it is not.
+    pub(crate) fn known(&self, id: NodeId, candidate: u32) -> Option<Dependencies> {
+        let name = self.node_of_id(id).name;
+        if self.scope.directs(&name).is_empty() {
+            let listing = self.listing_of(&name)?;
+            match self.offer(&name, candidate) {
+                Err(reason) => return Some(Dependencies::Unusable(reason)),
+                Ok(offer) => {
+                    let version = &listing.versions[candidate as usize];
+                    let dist = self.scope.dist(&name, version, &listing, offer.read.clone());
+                    if !self.fetcher.has_needs(&dist) {
+                        return None;
+                    }
+                }
+            }
+        }
+        self.dependencies(id, candidate).ok()
+    }
+
+    /// Which candidates are in a set, if the versions of its package are known without asking anybody.
+    pub(crate) fn known_members(&self, set: SetId) -> Option<Vec<(NodeId, u32)>> {
+        let (node, _) = self.spec_of(set);
+        if !self.scope.is_direct(&node.name) && !self.fetcher.has_listing(&node.name) {
+            return None;
+        }
+        let id = self.node_of(set);
+        self.candidates(id).ok()?;
+        Some(
+            self.matching(set)
+                .iter()
+                .map(|candidate| (id, candidate))
+                .collect(),
+        )
+    }
+
     fn node(&self, name: &PackageName, extra: Option<&ExtraName>) -> NodeId {
         let inner = &mut *self.inner.borrow_mut();
         let node = Node {

@@ -193,6 +193,9 @@ pub(super) fn explain(
 /// The story, unless there is no time for it or the proof breaks: an explanation must not cost the answer.
 fn told(encoding: &Encoding, problem: &Problem, roots: &[Root], kinds: &[RootKind]) -> Option<Story> {
     let tell = || {
+        if let Some(story) = story::tell_learned(encoding, problem, roots, kinds) {
+            return Some(story);
+        }
         let conflict = wharf_solve::explain(encoding, roots)?;
         let story = story::tell(encoding, problem, &conflict, roots, kinds);
         (!story.lines.is_empty()).then_some(story)

@@ -220,6 +220,16 @@ impl Fetcher {
         }
     }
 
+    /// Whether the versions of a package are there already.
+    pub(crate) fn has_listing(&self, name: &PackageName) -> bool {
+        matches!(lock(&self.tables).listings.get(name), Some(Slot::Ready(Ok(_))))
+    }
+
+    /// Whether it is known already what a distribution needs.
+    pub(crate) fn has_needs(&self, dist: &Dist) -> bool {
+        matches!(lock(&self.tables).needs.get(&key_of(dist)), Some(Slot::Ready(_)))
+    }
+
     /// What is known without a build, where a build would be needed and none may run.
     fn without_building(&self, scope: &Scope, dist: &Dist) -> Option<Result<Read, Stop>> {
         if scope.builds == Builds::Run || dist.is_wheel() {

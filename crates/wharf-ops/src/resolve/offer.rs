@@ -1,4 +1,5 @@
 //! Which file of a release to use, or why none will do. Invariant: pure; the same files and the same target give the same offer.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -151,7 +152,7 @@ impl std::fmt::Display for Unfit {
             Self::TooNew { rule } => write!(f, "is newer than {rule} allows"),
             Self::Python { requires } => write!(f, "is for Python {requires}"),
             Self::WheelPythons { pythons, side } => {
-                f.write_str("has no source archive, and wheels only for Python ")?;
+                f.write_str("has no source archive and no wheel that fits, only wheels for Python ")?;
                 match (&pythons[..], side) {
                     ([only], _) => f.write_str(only),
                     ([.., newest], Side::Older) => write!(f, "{newest} and older"),
@@ -160,7 +161,11 @@ impl std::fmt::Display for Unfit {
                 }
             }
             Self::Platform { offers } => {
-                write!(f, "has no source archive, and wheels only for {}", listed(offers))
+                write!(
+                    f,
+                    "has no source archive and no wheel that fits, only wheels for {}",
+                    listed(offers)
+                )
             }
             Self::OnlySource => {
                 f.write_str("has no wheel that fits, and building from source is not allowed")
@@ -197,8 +202,16 @@ impl Unfit {
     fn of_wheels(filenames: &[String], target: &TargetEnvironment) -> Self {
         let mut pythons: Vec<(Option<u8>, String)> = Vec::new();
         let mut platforms: Vec<String> = Vec::new();
+        let mut strangers: Vec<String> = Vec::new();
+        let tags: Vec<String> = target.tags.iter().collect();
+        let own_platforms: BTreeSet<&str> = tags.iter().filter_map(|tag| tag.rsplit('-').next()).collect();
         for wheel in filenames.iter().filter_map(|name| WheelName::parse(name).ok()) {
             match target.tags.explain(&wheel) {
+                Some(Incompatible::Python { .. })
+                    if !wheel.platform().any(|tag| own_platforms.contains(tag)) =>
+                {
+                    strangers.push(format!("`{}`", wheel.tag_text()));
+                }
                 Some(Incompatible::Python { .. } | Incompatible::Abi { .. }) => {
                     pythons.extend(wheel.python().map(python_of_tag));
                 }
@@ -210,6 +223,9 @@ impl Unfit {
         }
         // A wheel whose Python fits shows that Python is not what is in the way.
         if !platforms.is_empty() || pythons.is_empty() {
+            if platforms.is_empty() {
+                platforms = strangers;
+            }
             platforms.sort();
             platforms.dedup();
             return Self::Platform { offers: platforms };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_core::PackageName;
-use wharf_solve::{Conflict, Fate, NodeId, Provider, Requirement, Root, RootRule, SetId};
+use wharf_solve::{Conflict, Dependencies, Fate, NodeId, Provider, Requirement, Root, RootRule, SetId};
 
 use super::super::encode::{Encoding, Node, RootKind};
 use super::super::offer::Unfit;
@@ -69,6 +69,73 @@ enum Step {
     Needs(Vec<SetId>),
 }
 
+/// What the search learned on its way, as far as it leads from these roots, without asking anybody: often that is a proof.
+pub(super) fn learned(encoding: &Encoding, roots: &[Root]) -> Conflict {
+    let sets = roots
+        .iter()
+        .enumerate()
+        .filter_map(|(index, root)| match root.rule {
+            RootRule::Requires(Requirement::One { set, .. }) | RootRule::Constrains { set, .. } => {
+                Some((index, set))
+            }
+            RootRule::Requires(Requirement::AnyOf(_)) => None,
+        });
+    let mut conflict = Conflict {
+        roots: sets.collect(),
+        sets: BTreeMap::new(),
+        fates: BTreeMap::new(),
+    };
+    let limits = conflict.roots.clone();
+    let is_excluded = |(node, position): (NodeId, u32)| {
+        let name = encoding.node_of_id(node).name;
+        limits.iter().any(|&(_, set)| {
+            encoding.spec_of(set).0.name == name && !encoding.matching(set).contains(position)
+        })
+    };
+    let mut open: Vec<SetId> = roots
+        .iter()
+        .filter_map(|root| match root.rule {
+            RootRule::Requires(Requirement::One { set, .. }) => Some(set),
+            RootRule::Requires(Requirement::AnyOf(_)) | RootRule::Constrains { .. } => None,
+        })
+        .collect();
+    while let (Some(set), Ok(())) = (open.pop(), encoding.check()) {
+        if conflict.sets.contains_key(&set) {
+            continue;
+        }
+        let Some(members) = encoding.known_members(set) else {
+            continue;
+        };
+        for &candidate in &members {
+            if conflict.fates.contains_key(&candidate) {
+                continue;
+            }
+            let fate = if is_excluded(candidate) {
+                Fate::Clashes
+            } else {
+                match encoding.known(candidate.0, candidate.1) {
+                    None => continue,
+                    Some(Dependencies::Unusable(reason)) => Fate::Unusable(reason),
+                    Some(Dependencies::Known { requires, .. }) => {
+                        let needs: Vec<SetId> = requires
+                            .iter()
+                            .filter_map(|requirement| match requirement {
+                                Requirement::One { set, .. } => Some(*set),
+                                Requirement::AnyOf(_) => None,
+                            })
+                            .collect();
+                        open.extend(&needs);
+                        Fate::Needs(needs)
+                    }
+                }
+            };
+            conflict.fates.insert(candidate, fate);
+        }
+        conflict.sets.insert(set, members);
+    }
+    conflict
+}
+
 /// A contradiction with the price of every way through it.
 pub(super) struct Proof<'a> {
     encoding: &'a Encoding,
@@ -110,6 +177,11 @@ impl<'a> Proof<'a> {
             .collect();
         proof.weigh();
         proof
+    }
+
+    /// Whether it is shown that a set cannot be had.
+    pub(super) fn is_shown(&self, set: SetId) -> bool {
+        self.cost(set).is_some()
     }
 
     /// What becomes of a root's requirement.
@@ -230,12 +302,7 @@ impl<'a> Proof<'a> {
 
     /// The price of showing that a set cannot be had; `None` as long as no way is known.
     fn cost(&self, set: SetId) -> Option<u32> {
-        let candidates = self
-            .conflict
-            .sets
-            .get(&set)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let candidates = self.conflict.sets.get(&set)?;
         candidates.iter().try_fold(1, |worst, candidate| {
             self.costs.get(candidate).map(|&cost| worst.max(cost))
         })

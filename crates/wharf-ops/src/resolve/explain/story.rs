@@ -9,7 +9,7 @@ use super::super::encode::{Encoding, Node, RootKind};
 use super::super::offer::Unfit;
 use super::super::problem::Problem;
 use super::super::scope::Spec;
-use super::proof::{Branch, Fall, Group, Proof};
+use super::proof::{Branch, Fall, Group, Proof, learned};
 use super::{Line, asked, written};
 
 /// A story longer than this is cut: what matters stands first.
@@ -26,6 +26,25 @@ pub(super) struct Story {
     pub(super) unknown: Vec<PackageName>,
     /// Root rules that exclude what others need.
     pub(super) limits: Vec<RootKind>,
+}
+
+/// Tells a contradiction from what the search learned anyway, if that shows that one of the roots cannot be had.
+pub(super) fn tell_learned(
+    encoding: &Encoding,
+    problem: &Problem,
+    roots: &[Root],
+    kinds: &[RootKind],
+) -> Option<Story> {
+    let conflict = learned(encoding, roots);
+    let proof = Proof::new(encoding, &conflict, roots, kinds);
+    let is_whole = |&(index, set): &(usize, SetId)| {
+        matches!(kinds[index], RootKind::Root(_)) && proof.is_shown(set) && proof.root(set).is_whole()
+    };
+    let whole = Conflict {
+        roots: conflict.roots.iter().copied().filter(is_whole).collect(),
+        ..conflict.clone()
+    };
+    (!whole.roots.is_empty()).then(|| tell(encoding, problem, &whole, roots, kinds))
 }
 
 /// Tells a contradiction between `roots`, which come from `kinds`.
