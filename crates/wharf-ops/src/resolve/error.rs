@@ -1,7 +1,7 @@
 //! How a resolution fails.
 use std::time::Duration;
 
-use wharf_core::{Explain, Fault};
+use wharf_core::{Explain, Fault, PackageName};
 
 use super::explain::Explanation;
 use super::source::SourceError;
@@ -15,6 +15,17 @@ pub enum ResolveError {
     /// A fact could not be had.
     #[error("a package could not be looked up")]
     Source(#[source] SourceError),
+    /// What a requirement names by URL, path or repository could not be had.
+    #[error("{name} ({origin}) could not be looked up")]
+    Direct {
+        /// The package.
+        name: PackageName,
+        /// Where it is asked for.
+        origin: String,
+        /// Why not.
+        #[source]
+        error: SourceError,
+    },
     /// The time limit passed.
     #[error("no resolution within {} s; Wharf was {doing}", limit.as_secs())]
     OutOfTime {
@@ -36,7 +47,11 @@ impl ResolveError {
     pub fn details(&self) -> Option<serde_json::Value> {
         match self {
             Self::Unsatisfiable(explanation) => serde_json::to_value(explanation).ok(),
-            Self::Source(_) | Self::OutOfTime { .. } | Self::Panicked(_) | Self::Cancelled => None,
+            Self::Source(_)
+            | Self::Direct { .. }
+            | Self::OutOfTime { .. }
+            | Self::Panicked(_)
+            | Self::Cancelled => None,
         }
     }
 
@@ -55,13 +70,35 @@ impl ResolveError {
     }
 }
 
+impl Explain for SourceError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Failed(error) => error.code(),
+            Self::Missing { .. } => "resolve/missing",
+            Self::Unusable(_) => "resolve/unusable",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Failed(error) => error.fault(),
+            Self::Missing { .. } | Self::Unusable(_) => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Failed(error) => error.hints(),
+            Self::Missing { .. } | Self::Unusable(_) => Vec::new(),
+        }
+    }
+}
+
 impl Explain for ResolveError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Source(error) | Self::Direct { error, .. } => error.code(),
             Self::Unsatisfiable(_) => "resolve/unsatisfiable",
-            Self::Source(SourceError::Failed(error)) => error.code(),
-            Self::Source(SourceError::Missing { .. }) => "resolve/missing",
-            Self::Source(SourceError::Unusable(_)) => "resolve/unusable",
             Self::OutOfTime { .. } => "resolve/out-of-time",
             Self::Panicked(_) => "resolve/bug",
             Self::Cancelled => "resolve/interrupted",
@@ -70,9 +107,8 @@ impl Explain for ResolveError {
 
     fn fault(&self) -> Fault {
         match self {
+            Self::Source(error) | Self::Direct { error, .. } => error.fault(),
             Self::Unsatisfiable(_) => Fault::Unsatisfiable,
-            Self::Source(SourceError::Failed(error)) => error.fault(),
-            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_)) => Fault::User,
             Self::OutOfTime { .. } => Fault::World,
             Self::Panicked(_) => Fault::Bug,
             Self::Cancelled => Fault::Interrupted,
@@ -81,11 +117,9 @@ impl Explain for ResolveError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::Source(error) | Self::Direct { error, .. } => error.hints(),
             Self::Unsatisfiable(explanation) => explanation.hints(),
-            Self::Source(SourceError::Failed(error)) => error.hints(),
-            Self::Source(SourceError::Missing { .. } | SourceError::Unusable(_))
-            | Self::Panicked(_)
-            | Self::Cancelled => Vec::new(),
+            Self::Panicked(_) | Self::Cancelled => Vec::new(),
             Self::OutOfTime { .. } => vec![String::from(
                 "exact or lower bounds on the packages that were tried most make the search shorter",
             )],

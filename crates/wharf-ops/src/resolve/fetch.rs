@@ -447,7 +447,7 @@ pub(crate) async fn look_at_references(
     source: &Arc<dyn PackageSource>,
     first: Vec<(PackageName, super::source::Reference)>,
     follow: impl Fn(&dyn Needs) -> Vec<(PackageName, super::source::Reference)>,
-) -> Result<Vec<(PackageName, super::source::Reference, super::source::Direct)>, SourceError> {
+) -> Result<Vec<(PackageName, super::source::Reference, super::source::Direct)>, (PackageName, SourceError)> {
     let mut seen = FxHashSet::default();
     let mut queue: VecDeque<_> = first.into_iter().filter(|key| seen.insert(key.clone())).collect();
     let mut found = Vec::new();
@@ -460,7 +460,7 @@ pub(crate) async fn look_at_references(
         )
         .await;
         for ((name, reference), direct) in batch.into_iter().zip(looked) {
-            let direct = direct?;
+            let direct = direct.map_err(|error| (name.clone(), error))?;
             queue.extend(
                 follow(&*direct.needs)
                     .into_iter()

@@ -35,7 +35,7 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 use wharf_core::{Event, PackageName, Phase, Sinks};
-use wharf_ecosystem::pypi::{ExtraName, Version};
+use wharf_ecosystem::pypi::{ExtraName, Version, package_name};
 use wharf_solve::{Effort, Failure, Solution};
 
 pub use error::ResolveError;
@@ -122,7 +122,20 @@ async fn look_at_directs(
     };
     look_at_references(source, first, anywhere)
         .await
-        .map_err(ResolveError::Source)
+        .map_err(|(name, error)| ResolveError::Direct {
+            origin: origin_of(problem, &name),
+            name,
+            error,
+        })
+}
+
+/// Where the project itself asks for a package; a package that it asks for may ask for it instead.
+fn origin_of(problem: &Problem, name: &PackageName) -> String {
+    let asked = problem.roots.iter().chain(&problem.overrides);
+    let mut asking = asked.filter(|asked| package_name(&asked.requirement) == *name);
+    asking
+        .next()
+        .map_or_else(|| "a dependency".to_owned(), |asked| asked.origin.to_string())
 }
 
 /// Everything that a search on the solver's thread needs.
