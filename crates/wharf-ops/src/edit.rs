@@ -207,9 +207,15 @@ async fn follow(
     if !wanted {
         return Ok(None);
     }
+    let remembered = sync::remembered(session);
     let request = SyncRequest {
         solving: solving.clone(),
-        installing,
+        selecting: remembered.selecting,
+        installing: if installing == Installing::default() {
+            remembered.installing
+        } else {
+            installing
+        },
         ..SyncRequest::default()
     };
     sync::sync(session, &request).await.map(Some)

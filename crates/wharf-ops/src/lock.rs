@@ -17,6 +17,7 @@ use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
 use crate::resolve::{self, Asked, Cutoff, Demanded, Problem, Resolution, TargetEnvironment};
 use crate::session::{Session, host_target};
+use crate::sync;
 use crate::to_lock;
 use crate::write;
 
@@ -111,7 +112,7 @@ pub(crate) async fn update(
     mode: Mode,
 ) -> Result<(Lock, LockReport), OpsError> {
     let started = Instant::now();
-    let (interpreter, _) = session.interpreter(project)?;
+    let interpreter = interpreter(session, project, old.as_ref())?;
     warn_of_strangers(session, old.as_ref(), upgrade);
     if let Some(lock) = &old
         && *upgrade == Upgrade::None
@@ -151,6 +152,15 @@ pub(crate) async fn update(
         report.written = true;
     }
     Ok((lock, report))
+}
+
+/// The interpreter to solve for: one of the Python version that is locked where there is one, so that a lock made for one
+/// Python is not solved for another only because that comes first on PATH.
+fn interpreter(session: &Session, project: &Project, old: Option<&Lock>) -> Result<Interpreter, OpsError> {
+    match old.and_then(|lock| sync::choose_python(session, project, lock).ok()) {
+        Some(choice) => Ok(choice.interpreter),
+        None => Ok(session.interpreter(project)?.0),
+    }
 }
 
 /// A package that is to be upgraded and is not locked is a slip, and no reason to stop.

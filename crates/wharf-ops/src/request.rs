@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wharf_core::{Span, Timestamp};
 
 pub use crate::resolve::Upgrade;
@@ -74,7 +74,7 @@ impl Default for Solving {
 }
 
 /// Which part of the lock is installed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selecting {
     /// Leave out the development requirements.
     pub no_dev: bool,
@@ -91,7 +91,7 @@ pub struct Selecting {
 }
 
 /// How files come from the store into the environment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
     /// Reflink where the file system can, else hard link, else copy.
@@ -106,7 +106,7 @@ pub enum Link {
 }
 
 /// How the environment is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installing {
     /// Compile bytecode.
     pub compile: bool,

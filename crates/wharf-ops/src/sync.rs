@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use wharf_core::Source;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
@@ -96,6 +97,43 @@ pub fn nothing_to_do(session: &Session, request: &SyncRequest) -> Option<SyncRep
     })
 }
 
+/// What the last sync was asked about the environment. Commands that sync on the way (`run`, `add`, `remove`) keep to it: an
+/// extra that was installed yesterday does not vanish because today's command did not name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Which part of the lock.
+    pub selecting: Selecting,
+    /// How it was made.
+    pub installing: Installing,
+}
+
+/// What the last sync of the session's project was asked; the defaults where there was none, or it was of another form.
+pub fn remembered(session: &Session) -> Remembered {
+    let root = project_root(&session.settings().directory);
+    let file = root.map(|root| Environment::locate(root).state_directory().join(REMEMBERED));
+    let text = file.and_then(|file| std::fs::read(file).ok());
+    text.and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
+}
+
+const REMEMBERED: &str = "asked.json";
+
+/// Losing this costs a flag, so a failure to write it is not worth an error.
+fn remember(environment: &Environment, request: &SyncRequest) {
+    let asked = Remembered {
+        selecting: request.selecting.clone(),
+        // Replacing a stranger's environment was meant for that one time.
+        installing: Installing {
+            replace_foreign: false,
+            ..request.installing
+        },
+    };
+    let text = serde_json::to_vec(&asked).unwrap_or_default();
+    if let Err(error) = std::fs::write(environment.state_directory().join(REMEMBERED), text) {
+        tracing::debug!(%error, "what the sync was asked is not remembered");
+    }
+}
+
 /// The nearest folder above that has an environment's records, unless a manifest lies nearer.
 pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
     for folder in directory.ancestors() {
@@ -167,6 +205,7 @@ pub(crate) async fn sync_project(
             let key = request.key(session, request.freshness);
             environment.note_current(&Fingerprint { key, inputs })?;
         }
+        remember(&environment, request);
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
@@ -248,7 +287,7 @@ pub(crate) fn choose_python<'l>(
         }
         Err(missing) => missing,
     };
-    if session.settings().python.is_some() {
+    if session.settings().python.is_some() || names_python(&project.root) {
         return Err(missing.into());
     }
     for target in lock
@@ -276,6 +315,12 @@ pub(crate) fn choose_python<'l>(
         }
     }
     Err(missing.into())
+}
+
+/// Whether a `.python-version` file says which Python is meant, so that no other will do.
+fn names_python(root: &Path) -> bool {
+    root.ancestors()
+        .any(|folder| folder.join(".python-version").is_file())
 }
 
 fn wanted(

@@ -361,9 +361,17 @@ fn an_interrupt_leaves_nothing_half_done() {
 fn a_path_that_is_not_there_is_told_with_the_line_that_names_it() {
     let registry = Registry::start();
     let fixture = Fixture::with_registry(BINARY, &registry);
-    fixture.write("wharf.toml", "[project]\nname = \"p\"\n\n[pypi]\nx = { path = \"nope\" }\n");
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"p\"\n\n[pypi]\nx = { path = \"nope\" }\n",
+    );
     let finished = fixture.run(&["lock"]);
     assert!(!finished.status.success(), "{finished}");
-    assert!(finished.stderr.contains("x (wharf.toml:5) could not be looked up"), "{finished}");
+    assert!(
+        finished
+            .stderr
+            .contains("x (wharf.toml:5) could not be looked up"),
+        "{finished}"
+    );
     assert!(finished.stderr.contains("nope"), "{finished}");
 }

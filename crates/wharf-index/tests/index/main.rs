@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
-mod support;
 mod builds;
 mod direct;
 mod fetching;
 mod lookup;
 mod metadata;
+mod support;

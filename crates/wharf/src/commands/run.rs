@@ -4,7 +4,7 @@ use std::io;
 use std::process::Command;
 
 use wharf_core::{Explain, Fault};
-use wharf_ops::request::Effect;
+use wharf_ops::request::{Effect, Selecting};
 use wharf_ops::run;
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
@@ -53,23 +53,30 @@ impl Explain for CannotStart {
     }
 }
 
-fn request(arguments: &Run) -> SyncRequest {
+fn request(arguments: &Run, session: &Session) -> SyncRequest {
+    let remembered = sync::remembered(session);
+    let asked = arguments.selecting.request();
     SyncRequest {
         freshness: super::sync::freshness(arguments.locked, arguments.frozen),
         effect: Effect::Apply,
-        selecting: arguments.selecting.request(),
+        selecting: if asked == Selecting::default() {
+            remembered.selecting
+        } else {
+            asked
+        },
+        installing: remembered.installing,
         files: arguments.files.request(),
         ..SyncRequest::default()
     }
 }
 
 pub(super) fn nothing_to_do(arguments: &Run, session: &Session) -> Option<Result<Outcome, Failure>> {
-    let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments)).is_some();
+    let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments, session)).is_some();
     current.then(|| replace(arguments, session))
 }
 
 pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
-    let report = sync::sync(session, &request(arguments)).await?;
+    let report = sync::sync(session, &request(arguments, session)).await?;
     if !report.up_to_date {
         words::sync(&printer, &report);
     }
