@@ -10,6 +10,8 @@ use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
 use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
 
+use wharf_sys::Work;
+
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::names;
@@ -124,6 +126,7 @@ pub(crate) async fn update(
     }
     say_with_what(session, project, &interpreter);
     let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
+    let searching = session.governor().permit(Work::Cpu).await;
     let index = session.index(project, &interpreter)?;
     let source = Arc::new(IndexSource::new(index.clone()).with_hashes(direct_hashes(project)));
     let resolution = resolve::resolve(
@@ -137,6 +140,7 @@ pub(crate) async fn update(
         .or(resolution)
         .await
         .ok_or(OpsError::Interrupted)??;
+    drop(searching);
     check_hashes(project, &resolution)?;
     let digests = session
         .cancel()
