@@ -22,8 +22,8 @@ const STEPS: [Step; 7] = [
     ("format", format),
     ("tidy", tidy::run),
     ("lints", lints),
-    ("tests", tests),
     ("documentation tests", documentation_tests),
+    ("tests", tests),
     ("documentation", documentation),
     ("dependencies", dependencies),
 ];

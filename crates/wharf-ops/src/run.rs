@@ -37,6 +37,7 @@ pub fn command(session: &Session, words: &[OsString]) -> Result<Command, OpsErro
     let mut command = Command::new(in_environment(&scripts, program));
     command
         .args(arguments)
+        .current_dir(&session.settings().directory)
         .env("PATH", path)
         .env("VIRTUAL_ENV", environment.root())
         .env_remove("PYTHONHOME");

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Work on the project in this folder instead of the current one.
+    /// Work as if started in this folder.
     #[arg(
         long,
         short = 'C',

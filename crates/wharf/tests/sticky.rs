@@ -38,3 +38,16 @@ fn damaged_memory_costs_the_flags_and_nothing_else() {
     fixture.write(".wharf/asked.json", "{ not json");
     fixture.run(&["run", "--", "python", "-c", "import a"]).success();
 }
+
+#[test]
+fn run_starts_the_command_in_the_folder_that_is_named() {
+    let (_registry, fixture) = case();
+    fixture.write(
+        "sub/wharf.toml",
+        "[project]\nname = \"sub\"\n\n[pypi]\na = \"*\"\n",
+    );
+    fixture.write("sub/here.py", "import a\n");
+    fixture
+        .run(&["-C", "sub", "run", "--", "python", "-m", "here"])
+        .success();
+}

@@ -71,7 +71,12 @@ pub(super) fn sync(printer: &Printer, report: &SyncReport) {
     if let Some(locked) = &report.lock
         && locked.solved
     {
-        lock(printer, locked);
+        let packages = count(locked.packages, "package");
+        printer.remark(&format!("Locked {packages} in {}", time(locked.seconds)));
+        // What moves in the environment is said below; the same list twice would hide it.
+        if report.changes.is_empty() {
+            changes(printer, &locked.changes);
+        }
     }
     if report.up_to_date {
         printer.remark(&format!("Nothing to do ({})", time(report.seconds)));
