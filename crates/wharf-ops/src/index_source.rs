@@ -60,7 +60,7 @@ impl PackageSource for IndexSource {
         Box::pin(async move {
             let requirements = self
                 .index
-                .requirements(&asked(dist))
+                .requirements(dist)
                 .await
                 .map_err(|error| fault(&dist.name, error))?;
             usable(requirements)
@@ -68,7 +68,7 @@ impl PackageSource for IndexSource {
     }
 
     fn ready_needs(&self, dist: &Dist) -> Option<Arc<dyn Needs>> {
-        let requirements = self.index.cached_requirements(&asked(dist))?;
+        let requirements = self.index.cached_requirements(dist)?;
         usable(requirements).ok()
     }
 
@@ -82,38 +82,11 @@ impl PackageSource for IndexSource {
             let demanded = self.hashes.get(name).map(Vec::as_slice).unwrap_or_default();
             let direct = direct_reference(reference, demanded).map_err(failed)?;
             let (dist, requirements) = self.index.direct(Some(name), &direct).await.map_err(failed)?;
-            let wharf_index::Dist {
-                name,
-                version,
-                source,
-                file,
-            } = dist;
             Ok(Direct {
-                dist: Dist {
-                    name,
-                    version,
-                    source,
-                    file,
-                },
+                dist,
                 needs: Arc::new(PackageNeeds(requirements)),
             })
         })
-    }
-}
-
-/// What is asked for, in the index's words.
-fn asked(dist: &Dist) -> wharf_index::Dist {
-    let Dist {
-        name,
-        version,
-        source,
-        file,
-    } = dist.clone();
-    wharf_index::Dist {
-        name,
-        version,
-        source,
-        file,
     }
 }
 

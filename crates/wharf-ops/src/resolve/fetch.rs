@@ -232,7 +232,7 @@ impl Fetcher {
 
     /// What is known without a build, where a build would be needed and none may run.
     fn without_building(&self, scope: &Scope, dist: &Dist) -> Option<Result<Read, Stop>> {
-        if scope.builds == Builds::Run || dist.is_wheel() {
+        if scope.builds == Builds::Run || !dist.needs_build() {
             return None;
         }
         if let Some(Slot::Ready(_)) = lock(&self.tables).needs.get(&key_of(dist)) {
@@ -373,7 +373,7 @@ impl Fetcher {
     }
 
     fn start_needs(self: &Arc<Self>, scope: &Arc<Scope>, dist: Dist) {
-        if scope.builds != Builds::Run && !dist.is_wheel() {
+        if scope.builds != Builds::Run && dist.needs_build() {
             return;
         }
         let key = key_of(&dist);

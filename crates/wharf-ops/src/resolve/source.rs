@@ -9,6 +9,8 @@ use wharf_ecosystem::pypi::simple::File;
 use wharf_ecosystem::pypi::{CoreMetadata, ExtraName, Requirement, Version, VersionSpecifiers};
 use wharf_project::RequirementSource;
 
+pub use wharf_index::Dist;
+
 use super::offer::{Judge, Offer, Unfit};
 
 /// What can be chosen, and what it needs.
@@ -83,28 +85,6 @@ pub trait Needs: Send + Sync {
     }
     /// Whether an extra of this name is declared.
     fn provides(&self, extra: &ExtraName) -> bool;
-}
-
-/// One distribution: a file of a release, or what a direct reference leads to.
-#[derive(Debug, Clone)]
-pub struct Dist {
-    /// The package.
-    pub name: PackageName,
-    /// Its version.
-    pub version: Version,
-    /// Where it is from.
-    pub source: Source,
-    /// The file, unless it is a source tree.
-    pub file: Option<Arc<File>>,
-}
-
-impl Dist {
-    /// Whether it is a wheel: whatever is not may have to be built before it can be read.
-    pub(crate) fn is_wheel(&self) -> bool {
-        self.file
-            .as_ref()
-            .is_some_and(|file| file.dist.as_wheel().is_some())
-    }
 }
 
 /// A direct reference as it was written.
