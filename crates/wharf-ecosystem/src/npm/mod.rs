@@ -16,6 +16,6 @@ pub mod versions;
 
 pub use graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
 pub use manifest::{Dist, PackageManifest};
-pub use semver::Version;
+pub use semver::{Range, Version};
 pub use spec::Spec;
 pub use versions::{VersionRow, Versions};

@@ -1,0 +1,1 @@
+//! Laws of versions and ranges.
