@@ -7,7 +7,7 @@ use wharf_core::{PackageName, Timestamp};
 use super::semver::Version;
 
 /// All versions of one package.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
     /// The package.
     pub name: PackageName,
@@ -20,7 +20,7 @@ pub struct Versions {
 }
 
 /// One version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionRow {
     /// The version.
     pub version: Version,
@@ -33,9 +33,15 @@ pub struct VersionRow {
 }
 
 impl Versions {
+    /// The row of a version, if it is there.
+    pub fn find(&self, version: &Version) -> Option<&VersionRow> {
+        let at = self.rows.binary_search_by(|row| row.version.cmp(version)).ok()?;
+        self.rows.get(at)
+    }
+
     /// The version that a tag points to, if it is there.
     pub fn tagged(&self, tag: &str) -> Option<&VersionRow> {
         let (_, text) = self.tags.iter().find(|(name, _)| name == tag)?;
-        self.rows.iter().find(|row| row.version.as_str() == text)
+        self.find(&Version::parse_loose(text).ok()?)
     }
 }
