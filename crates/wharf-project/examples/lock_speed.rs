@@ -60,5 +60,6 @@ fn lock(count: usize) -> Lock {
         inputs: LockInputs::default(),
         targets: Vec::new(),
         packages: (0..count).map(package).collect(),
+        npm: None,
     }
 }

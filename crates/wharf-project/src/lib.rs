@@ -36,6 +36,7 @@ mod requirements;
 mod stated;
 mod suggest;
 mod table;
+mod yaml;
 
 pub use error::{Invalid, ProjectError};
 pub use index::{
@@ -46,6 +47,7 @@ pub use lock::{
     DevGroups, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot,
     LockedTarget, Selection, Stale,
 };
+pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use manifest::settings::parse_instant;
 pub use preferences::{Preferences, preferences};
 pub use project::{ManifestKind, Options, Policy, Project, SelfPackage, Warning};

@@ -17,7 +17,12 @@ pub(crate) type Key<'i> = Spanned<Cow<'i, str>>;
 
 /// Reads one TOML document.
 pub(crate) fn parse(source: &SourceText) -> Result<DeTable<'_>, Invalid> {
-    DeTable::parse(source.text())
+    parse_head(source, source.text().len())
+}
+
+/// Reads the TOML document that the text holds before a byte.
+pub(crate) fn parse_head(source: &SourceText, end: usize) -> Result<DeTable<'_>, Invalid> {
+    DeTable::parse(&source.text()[..end])
         .map(Spanned::into_inner)
         .map_err(|error| {
             let span = error.span().unwrap_or(0..0);

@@ -6,10 +6,12 @@
 //! | `print` | [`Lock`] → text, sorted, one fact a line, so that diffs are readable |
 //! | `stale` | does the lock still answer what the project asks? |
 //! | `select` | which packages and files a machine installs |
+//! | [`npm`] | npm's part of the lock |
 //!
 //! Invariant: `parse(print(lock))` is the normalised lock, and `print` of equal locks is the same bytes.
 
 mod local;
+pub mod npm;
 mod parse;
 mod print;
 mod select;
@@ -24,6 +26,7 @@ use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
 pub(crate) use print::quoted;
+pub use npm::NpmLock;
 pub use select::{DevGroups, InstallItem, Selection};
 pub use stale::Stale;
 
@@ -43,6 +46,22 @@ pub struct Lock {
     pub targets: Vec<LockedTarget>,
     /// The outcome, sorted by name and version.
     pub packages: Vec<LockedPackage>,
+    /// npm's part; `None` where the project has nothing of npm.
+    pub npm: Option<NpmLock>,
+}
+
+impl Default for Lock {
+    /// A lock of nothing at all.
+    fn default() -> Self {
+        Self {
+            version: FORMAT,
+            requires_python: None,
+            inputs: LockInputs::default(),
+            targets: Vec::new(),
+            packages: Vec::new(),
+            npm: None,
+        }
+    }
 }
 
 /// What a lock was solved from. Compared as a whole to tell whether it is stale.
@@ -197,6 +216,9 @@ impl Lock {
         self.packages.sort_by(|a, b| {
             (&a.name, &a.version, &a.source, &a.targets).cmp(&(&b.name, &b.version, &b.source, &b.targets))
         });
+        if let Some(npm) = &mut self.npm {
+            npm.normalize();
+        }
     }
 }
 

@@ -34,7 +34,9 @@ impl Lock {
 }
 
 fn read(source: &SourceText) -> Parsed<Lock> {
-    let table = table::parse(source)?;
+    // npm's part comes last and has a reader of its own, many times faster than a document tree.
+    let split = super::npm::split(source.text());
+    let table = table::parse_head(source, split.unwrap_or(source.text().len()))?;
     let reader = LockReader(Reader {
         source,
         code: "lock/malformed",
@@ -54,6 +56,7 @@ fn read(source: &SourceText) -> Parsed<Lock> {
         },
         targets: reader.each(&table, "target", |reader, entry| reader.target(entry))?,
         packages: reader.each(&table, "package", |reader, entry| reader.package(entry))?,
+        npm: split.map(|start| super::npm::parse(source, start)).transpose()?,
     };
     lock.targets.shrink_to_fit();
     Ok(lock)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wharf_core::{PackageName, Source, Target};
+use wharf_core::{PackageName, Source, Target, WebUrl};
 
 use super::{Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot};
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
@@ -22,8 +22,11 @@ impl Lock {
         if let Some(requires) = &sorted.requires_python {
             line(&mut text, "requires-python", &quoted(requires));
         }
-        text.push_str("\n[inputs]\n");
-        inputs(&mut text, &sorted.inputs);
+        // A lock of npm alone has no word about Python.
+        if sorted.npm.is_none() || sorted.inputs != LockInputs::default() {
+            text.push_str("\n[inputs]\n");
+            inputs(&mut text, &sorted.inputs);
+        }
         for target in &sorted.targets {
             text.push_str("\n[[target]]\n");
             line(&mut text, "target", &quoted(&target.target.to_string()));
@@ -31,6 +34,9 @@ impl Lock {
         }
         for entry in &sorted.packages {
             package(&mut text, entry);
+        }
+        if let Some(npm) = &sorted.npm {
+            super::npm::print(&mut text, npm);
         }
         text
     }
@@ -199,7 +205,7 @@ fn file(file: &LockedFile) -> String {
     table.finish()
 }
 
-fn source_table(source: &Source) -> String {
+pub(super) fn source_table(source: &Source) -> String {
     let mut table = Inline::new();
     match source {
         Source::Registry { index } => table.text("registry", &index.to_string()),
@@ -214,7 +220,7 @@ fn source_table(source: &Source) -> String {
             commit,
             subdirectory,
         } => {
-            table.text("git", &url.to_string());
+            table.text("git", &repository(url));
             table.optional("reference", reference.as_deref());
             table.text("commit", commit);
             table.optional("subdirectory", subdirectory.as_deref());
@@ -228,6 +234,18 @@ fn source_table(source: &Source) -> String {
         }
     }
     table.finish()
+}
+
+/// A repository's URL without its password. The user of an `ssh` URL is no secret, and nothing is fetched without it.
+fn repository(url: &WebUrl) -> String {
+    let plain = url.as_url();
+    if plain.scheme() != "ssh" {
+        return url.to_string();
+    }
+    let mut shown = plain.clone();
+    // Fails only for URLs that cannot have a host, and those carry no credentials.
+    let _ = shown.set_password(None);
+    shown.to_string()
 }
 
 fn line(text: &mut String, key: &str, value: &str) {
@@ -289,20 +307,32 @@ impl Inline {
 /// A TOML basic string. Source: TOML 1.0, "String".
 pub(crate) fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
+    write_quoted(&mut text, value);
+    text
+}
+
+/// Appends a TOML basic string.
+pub(super) fn write_quoted(text: &mut String, value: &str) {
     text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            c if c.is_control() => {
-                write!(text, "\\u{:04X}", u32::from(c)).expect("a String takes every write");
-            }
-            c => text.push(c),
-        }
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\' && byte < 0x7f;
+    if value.bytes().all(is_plain) {
+        text.push_str(value);
+    } else {
+        value.chars().for_each(|c| write_escaped(text, c));
     }
     text.push('"');
-    text
+}
+
+fn write_escaped(text: &mut String, c: char) {
+    match c {
+        '"' => text.push_str("\\\""),
+        '\\' => text.push_str("\\\\"),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        c if c.is_control() => {
+            write!(text, "\\u{:04X}", u32::from(c)).expect("a String takes every write");
+        }
+        c => text.push(c),
+    }
 }

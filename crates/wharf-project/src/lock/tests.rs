@@ -112,6 +112,7 @@ pub(crate) fn sample() -> Lock {
         packages: ["crypto", "fast", "never", "pytest", "docs"]
             .map(|name| package(name, "3.0", Vec::new()))
             .into(),
+        npm: None,
     };
     lock.packages.extend([app, lib]);
     lock.normalize();
@@ -581,6 +582,7 @@ prop_compose! {
         locked in targets(),
         (cooldown, no_index, modes) in (any::<u32>(), any::<bool>(), 0usize..3),
         packages in proptest::collection::vec(packages(), 0..6),
+        npm in proptest::option::of(super::npm::tests::npm_locks()),
     ) -> Lock {
         let mut lock = Lock {
             version: FORMAT,
@@ -604,6 +606,7 @@ prop_compose! {
             },
             targets: locked.into_iter().map(|target| LockedTarget { target, python: "3.12.4".to_owned() }).collect(),
             packages,
+            npm,
         };
         lock.normalize();
         lock

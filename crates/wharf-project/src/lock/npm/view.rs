@@ -1,0 +1,235 @@
+//! Who needs what: the graph with its edges turned round, for `list`, `tree` and `why`.
+//! Invariant: every answer is in the graph's own order, so that equal locks show the same.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+use wharf_ecosystem::npm::{Edge, Graph, PackageIndex, To};
+
+/// A point of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Node {
+    /// The project or a member of its workspace: position in [`Graph::importers`].
+    Importer(usize),
+    /// A package.
+    Package(PackageIndex),
+}
+
+/// A need, seen from what answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use<'g> {
+    /// Who needs it.
+    pub by: Node,
+    /// The need.
+    pub edge: &'g Edge,
+}
+
+/// A graph that also knows who needs each of its entries.
+#[derive(Clone, Debug)]
+pub struct GraphView<'g> {
+    graph: &'g Graph,
+    of_packages: Vec<Vec<Use<'g>>>,
+    of_importers: Vec<Vec<Use<'g>>>,
+    by_name: FxHashMap<&'g str, Vec<PackageIndex>>,
+}
+
+impl<'g> GraphView<'g> {
+    /// Turns the edges of a graph round.
+    pub fn new(graph: &'g Graph) -> Self {
+        let mut view = Self {
+            graph,
+            of_packages: vec![Vec::new(); graph.packages.len()],
+            of_importers: vec![Vec::new(); graph.importers.len()],
+            by_name: FxHashMap::default(),
+        };
+        for node in view.nodes() {
+            for edge in view.edges(node) {
+                match edge.to {
+                    Some(To::Package(index)) => view.of_packages[index].push(Use { by: node, edge }),
+                    Some(To::Importer(index)) => view.of_importers[index].push(Use { by: node, edge }),
+                    Some(To::Link(_)) | None => {}
+                }
+            }
+        }
+        for (index, package) in graph.packages.iter().enumerate() {
+            view.by_name.entry(package.name.as_str()).or_default().push(index);
+        }
+        view
+    }
+
+    /// The graph itself.
+    pub fn graph(&self) -> &'g Graph {
+        self.graph
+    }
+
+    /// Every point: importers, then packages.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> + use<'g> {
+        let importers = (0..self.graph.importers.len()).map(Node::Importer);
+        importers.chain((0..self.graph.packages.len()).map(Node::Package))
+    }
+
+    /// What a point needs.
+    pub fn edges(&self, node: Node) -> &'g [Edge] {
+        match node {
+            Node::Importer(index) => &self.graph.importers[index].dependencies,
+            Node::Package(index) => &self.graph.packages[index].dependencies,
+        }
+    }
+
+    /// Who needs a point.
+    pub fn uses(&self, node: Node) -> &[Use<'g>] {
+        match node {
+            Node::Importer(index) => &self.of_importers[index],
+            Node::Package(index) => &self.of_packages[index],
+        }
+    }
+
+    /// The point that an edge leads to; `None` for links and for what nothing answers.
+    pub fn target(&self, edge: &Edge) -> Option<Node> {
+        match edge.to {
+            Some(To::Package(index)) => Some(Node::Package(index)),
+            Some(To::Importer(index)) => Some(Node::Importer(index)),
+            Some(To::Link(_)) | None => None,
+        }
+    }
+
+    /// The entries of a package name.
+    pub fn named(&self, name: &str) -> &[PackageIndex] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The entries that a user means by `name`, by `name@version`, or by the name that an importer gives it.
+    pub fn find(&self, text: &str) -> Vec<PackageIndex> {
+        let cut = text.get(1..).and_then(|rest| rest.find('@')).map(|at| at + 1);
+        let (name, version) = match cut {
+            Some(cut) => (&text[..cut], Some(&text[cut + 1..])),
+            None => (text, None),
+        };
+        let fits = |index: &PackageIndex| {
+            version.is_none_or(|version| self.graph.packages[*index].version == version)
+        };
+        let mut found: Vec<PackageIndex> = self.named(name).iter().copied().filter(fits).collect();
+        if found.is_empty() {
+            let edges = self
+                .graph
+                .importers
+                .iter()
+                .flat_map(|importer| &importer.dependencies);
+            let aliased = edges
+                .filter(|edge| edge.alias == name)
+                .filter_map(|edge| match edge.to {
+                    Some(To::Package(index)) => Some(index),
+                    Some(To::Importer(_) | To::Link(_)) | None => None,
+                });
+            found = aliased.filter(fits).collect();
+            found.sort_unstable();
+            found.dedup();
+        }
+        found
+    }
+
+    /// The importers that no other importer needs, and the root in any case: where a tree begins.
+    pub fn roots(&self) -> Vec<usize> {
+        let is_root = |index: &usize| {
+            let used = &self.of_importers[*index];
+            let by_others = used.iter().any(|one| one.by != Node::Importer(*index));
+            !by_others || self.graph.importers[*index].path == "."
+        };
+        (0..self.graph.importers.len()).filter(is_root).collect()
+    }
+
+    /// How a point is called: `react 19.0.0`, with its peers where the lock has several entries of that version; an importer
+    /// by its name and path.
+    pub fn label(&self, node: Node) -> String {
+        match node {
+            Node::Importer(index) => {
+                let importer = &self.graph.importers[index];
+                match (&importer.name, importer.path.as_str()) {
+                    (Some(name), ".") => name.clone(),
+                    (Some(name), path) => format!("{name} ({path})"),
+                    (None, ".") => "the project".to_owned(),
+                    (None, path) => path.to_owned(),
+                }
+            }
+            Node::Package(index) => {
+                let package = &self.graph.packages[index];
+                let same = |other: &&PackageIndex| self.graph.packages[**other].version == package.version;
+                let several = self.named(package.name.as_str()).iter().filter(same).count() > 1;
+                let mut label = format!("{} {}", package.name, package.version);
+                if several && !package.peers.is_empty() {
+                    let peers: Vec<String> = package
+                        .peers
+                        .iter()
+                        .map(|(name, version)| format!("{name} {version}"))
+                        .collect();
+                    label.push_str(&format!(" (with {})", peers.join(", ")));
+                }
+                label
+            }
+        }
+    }
+
+    /// Which points are reached from some along edges that are wanted.
+    pub fn reached(&self, from: &[Node], wanted: impl Fn(Node, &Edge) -> bool) -> Reached {
+        let mut reached = Reached {
+            importers: vec![false; self.graph.importers.len()],
+            packages: vec![false; self.graph.packages.len()],
+        };
+        let mut waiting: Vec<Node> = from.to_vec();
+        while let Some(node) = waiting.pop() {
+            if std::mem::replace(reached.mark(node), true) {
+                continue;
+            }
+            let next = self.edges(node).iter().filter(|edge| wanted(node, edge));
+            waiting.extend(next.filter_map(|edge| self.target(edge)));
+        }
+        reached
+    }
+
+    /// The shortest chain of needs from an importer to a point, first need first; `None` where nothing leads there, empty for
+    /// an importer.
+    pub fn shortest_chain(&self, to: Node) -> Option<Vec<Use<'g>>> {
+        let mut next: FxHashMap<Node, Option<(Use<'g>, Node)>> = FxHashMap::from_iter([(to, None)]);
+        let mut waiting = VecDeque::from([to]);
+        while let Some(node) = waiting.pop_front() {
+            if matches!(node, Node::Importer(_)) {
+                return Some(chain(&next, node));
+            }
+            for one in self.uses(node) {
+                if !next.contains_key(&one.by) {
+                    next.insert(one.by, Some((*one, node)));
+                    waiting.push_back(one.by);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn chain<'g>(next: &FxHashMap<Node, Option<(Use<'g>, Node)>>, from: Node) -> Vec<Use<'g>> {
+    let mut chain = Vec::new();
+    let mut node = from;
+    while let Some(Some((one, after))) = next.get(&node) {
+        chain.push(*one);
+        node = *after;
+    }
+    chain
+}
+
+/// The points that a walk reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// By position in [`Graph::importers`].
+    pub importers: Vec<bool>,
+    /// By position in [`Graph::packages`].
+    pub packages: Vec<bool>,
+}
+
+impl Reached {
+    fn mark(&mut self, node: Node) -> &mut bool {
+        match node {
+            Node::Importer(index) => &mut self.importers[index],
+            Node::Package(index) => &mut self.packages[index],
+        }
+    }
+}
