@@ -11,6 +11,7 @@ use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
 use crate::archive::hex_digest;
+use crate::npm::NpmRegistry;
 use crate::registry::Registry;
 
 /// A project directory and a home of its own, both gone when the value is dropped.
@@ -57,6 +58,42 @@ impl Fixture {
         self.set("PIP_INDEX_URL", &registry.index_url());
         self.replacements
             .push((registry.base_url(), "[REGISTRY]".to_owned()));
+    }
+
+    /// An empty project whose npm registry is `registry`.
+    #[must_use]
+    pub fn with_npm_registry(binary: impl AsRef<Path>, registry: &NpmRegistry) -> Self {
+        let mut fixture = Self::new(binary);
+        fixture.use_npm_registry(registry);
+        fixture
+    }
+
+    /// Makes `registry` the npm registry, by an `.npmrc` of the user's: the project stays as the test writes it.
+    ///
+    /// # Panics
+    /// When the home directory cannot be written.
+    pub fn use_npm_registry(&mut self, registry: &NpmRegistry) {
+        std::fs::write(self.home().join(".npmrc"), registry.npmrc()).expect("the home can be written");
+        self.replacements.push((registry.base_url(), "[NPM]".to_owned()));
+    }
+
+    /// Puts a program called `node` first on the search path that answers questions about its version as Node would and
+    /// runs nothing: tests that only install need no Node.
+    ///
+    /// # Panics
+    /// When the home directory cannot be written.
+    pub fn fake_node(&mut self, version: &str) {
+        let folder = self.programs();
+        std::fs::create_dir_all(&folder).expect("the home can be written");
+        let program = folder.join("node");
+        std::fs::write(&program, fake_node(version)).expect("the home can be written");
+        make_executable(&program);
+    }
+
+    /// A folder that comes first on the search path, for programs that a test makes.
+    #[must_use]
+    pub fn programs(&self) -> PathBuf {
+        self.scratch.path().join("programs")
     }
 
     /// Sets an environment variable for every later command.
@@ -116,7 +153,7 @@ impl Fixture {
         command
             .current_dir(self.project())
             .env_clear()
-            .env("PATH", search_path())
+            .env("PATH", search_path(&self.programs()))
             .env("HOME", &home)
             .env("XDG_CACHE_HOME", home.join("cache"))
             .env("XDG_CONFIG_HOME", home.join("config"))
@@ -356,14 +393,55 @@ pub fn host_python() -> &'static Path {
     })
 }
 
-/// The interpreter's own directory first, then the system's; nothing of a version manager.
-fn search_path() -> std::ffi::OsString {
+/// The real Node behind `node` on the caller's search path, or nothing: tests that run JavaScript are left out, visibly,
+/// where there is none.
+pub fn host_node() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let output = Command::new("node")
+            .args(["-p", "process.execPath"])
+            .output()
+            .ok()?;
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        (output.status.success() && path.is_file()).then_some(path)
+    });
+    found.as_deref()
+}
+
+/// A shell script that is asked like Node and knows its versions only.
+fn fake_node(version: &str) -> String {
+    // The numbers of the binary interface, by major version. Source: nodejs.org, "Node.js releases" (NODE_MODULE_VERSION).
+    let abi = match version.split('.').next() {
+        Some("18") => "108",
+        Some("20") => "115",
+        Some("22") => "127",
+        Some("24") => "137",
+        _ => "0",
+    };
+    format!(
+        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n\
+         *) echo '{{\"node\":\"{version}\",\"version\":\"v{version}\",\"modules\":\"{abi}\"}}';;\nesac\n"
+    )
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(path, mode).expect("our own file can be changed");
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) {}
+
+/// The test's own programs first, then the interpreter's directory, then the system's; nothing of a version manager.
+fn search_path(programs: &Path) -> std::ffi::OsString {
     let interpreter = host_python()
         .parent()
         .expect("an executable has a directory")
         .to_owned();
     let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    std::env::join_paths([interpreter].into_iter().chain(system)).expect("the paths hold no separator")
+    std::env::join_paths([programs.to_owned(), interpreter].into_iter().chain(system))
+        .expect("the paths hold no separator")
 }
 
 /// Replaces numbers followed by a unit of time with `[TIME]`.

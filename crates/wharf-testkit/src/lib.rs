@@ -4,7 +4,9 @@
 //! * [`Registry`] serves releases on a loopback port, in either index format, with faults on request;
 //! * [`Fixture`] is a project directory in which the real binary runs with nothing of the user's around it;
 //! * [`Crash`] kills the binary at random points and judges what is left;
-//! * [`Scenario`] is a plain-text case for the solver, readable as a table.
+//! * [`Scenario`] is a plain-text case for the solver, readable as a table;
+//! * [`NpmPackage`], [`NpmRegistry`] and [`NpmScenario`] are the same for npm, and [`Modules`] reads what is installed as
+//!   node finds it.
 //!
 //! Invariant: nothing here shares code with what it tests (no crate of Wharf is a dependency), so a mistake in a
 //! parser cannot cancel itself out. Nothing here opens a connection to anything but the loopback interface.
@@ -13,6 +15,7 @@ mod archive;
 mod crash;
 mod fault;
 mod fixture;
+mod npm;
 mod package;
 mod page;
 mod registry;
@@ -22,7 +25,12 @@ mod server;
 pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive, wheel_record_digest};
 pub use crash::{Crash, Tally};
 pub use fault::{Fault, Times};
-pub use fixture::{Digest, Finished, Fixture, host_python};
+pub use fixture::{Digest, Finished, Fixture, host_node, host_python};
+pub use npm::{
+    Access, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage, NpmRegistry, NpmRelease,
+    NpmScenario,
+};
 pub use package::Package;
-pub use registry::{Format, Logged, Options, Registry};
+pub use registry::{Format, Options, Registry};
 pub use scenario::{Expectation, Release, Scenario, ScenarioError, ScenarioProject};
+pub use server::Logged;

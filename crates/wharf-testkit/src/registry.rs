@@ -3,15 +3,15 @@
 //! Invariant: a registry lives as long as its value; when that is dropped, the port is closed and its thread has ended.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
-use crate::fault::{Fault, Pending, Times};
-use crate::server;
+use crate::fault::{Fault, Times};
+use crate::page;
+use crate::server::{Answer, Logged, Server, Site, Speaks, base64, conditional};
 
 /// Which formats of index page the registry knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,25 +72,6 @@ impl Options {
     }
 }
 
-/// One request that arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logged {
-    /// The method, in upper case.
-    pub method: String,
-    /// The path, without the query.
-    pub path: String,
-    /// The status of the answer.
-    pub status: u16,
-    /// The `Range` header.
-    pub range: Option<String>,
-    /// The `If-None-Match` header.
-    pub if_none_match: Option<String>,
-    /// The `Authorization` header.
-    pub authorization: Option<String>,
-    /// The `User-Agent` header.
-    pub user_agent: Option<String>,
-}
-
 /// One file on a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Served {
@@ -110,22 +91,25 @@ impl Served {
     }
 }
 
-/// What the server's thread and the test share.
+/// Everything that is served.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
-    pub(crate) projects: BTreeMap<String, Vec<Served>>,
-    pub(crate) raw: BTreeMap<String, (String, Bytes)>,
-    pub(crate) faults: Vec<Pending>,
-    pub(crate) log: Vec<Logged>,
+struct Shelf {
+    projects: BTreeMap<String, Vec<Served>>,
+    raw: BTreeMap<String, (String, Bytes)>,
 }
 
 /// A running registry.
 #[derive(Debug)]
 pub struct Registry {
-    address: SocketAddr,
-    shelf: Arc<Mutex<Shelf>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
+    index: Arc<Index>,
+}
+
+/// What the server's thread and the test share.
+#[derive(Debug)]
+struct Index {
+    shelf: Mutex<Shelf>,
+    options: Options,
 }
 
 impl Registry {
@@ -141,31 +125,19 @@ impl Registry {
     /// When no loopback port can be opened.
     #[must_use]
     pub fn start_with(options: Options) -> Self {
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
-        listener
-            .set_nonblocking(true)
-            .expect("a socket can be made non-blocking");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        let shelf = Arc::new(Mutex::new(Shelf::default()));
-        let (stop, stopped) = oneshot::channel();
-        let state = server::State {
-            shelf: Arc::clone(&shelf),
-            options: Arc::new(options),
-        };
-        let thread = std::thread::spawn(move || server::run(listener, state, stopped));
-        Self {
-            address,
-            shelf,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        let index = Arc::new(Index {
+            shelf: Mutex::default(),
+            options,
+        });
+        let served = Arc::clone(&index);
+        let server = Server::start(|_| served);
+        Self { server, index }
     }
 
     /// The base URL, without a path.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.base_url()
     }
 
     /// The URL of the index, as package installers are given it.
@@ -219,28 +191,25 @@ impl Registry {
 
     /// Makes the next requests of `path` meet `fault`.
     pub fn fault(&self, path: &str, fault: Fault, times: Times) {
-        self.lock().faults.push(Pending {
-            path: path.to_owned(),
-            fault,
-            times,
-        });
+        self.server.fault(path, fault, times);
     }
 
     /// Every request so far, in the order of the answers.
     #[must_use]
     pub fn log(&self) -> Vec<Logged> {
-        self.lock().log.clone()
+        self.server.traffic().log.clone()
     }
 
     /// How often `path` was asked for.
     #[must_use]
     pub fn hits(&self, path: &str) -> usize {
-        self.lock().log.iter().filter(|entry| entry.path == path).count()
+        let traffic = self.server.traffic();
+        traffic.log.iter().filter(|entry| entry.path == path).count()
     }
 
     /// Forgets the requests so far.
     pub fn clear_log(&self) {
-        self.lock().log.clear();
+        self.server.traffic().log.clear();
     }
 
     pub(crate) fn serve(&self, file: Served) {
@@ -251,20 +220,100 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.index.lock()
+    }
+}
+
+impl Index {
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.shelf
             .lock()
             .expect("no handler panics while it holds the shelf")
     }
+
+    fn speaks(&self) -> Speaks {
+        Speaks {
+            etag: self.options.etag,
+            ranges: self.options.ranges,
+        }
+    }
 }
 
-impl Drop for Registry {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The server may have ended already: then nobody listens, and nothing is to be done.
-            let _ = stop.send(());
+impl Site for Index {
+    fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
+        let shelf = self.lock();
+        if let Some((user, password)) = &self.options.credentials {
+            let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            if given
+                != Some(&format!(
+                    "Basic {}",
+                    base64(format!("{user}:{password}").as_bytes())
+                ))
+            {
+                return Answer::text(401, "credentials, please")
+                    .header(WWW_AUTHENTICATE, "Basic realm=\"testkit\"");
+            }
         }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some((content_type, content)) = shelf.raw.get(path) {
+            return conditional(content.clone(), content_type, self.speaks(), headers);
+        }
+        if let Some(project) = path
+            .strip_prefix("/simple/")
+            .and_then(|rest| rest.strip_suffix('/'))
+        {
+            return self.page(&shelf, project, headers);
+        }
+        match path.strip_prefix("/files/").and_then(|rest| rest.split_once('/')) {
+            Some((project, filename)) => self.archive(&shelf, project, filename, headers),
+            None => Answer::text(404, "no such path"),
+        }
+    }
+}
+
+impl Index {
+    fn page(&self, shelf: &Shelf, project: &str, headers: &HeaderMap) -> Answer {
+        let options = &self.options;
+        let Some(files) = shelf.projects.get(project) else {
+            return Answer::text(404, "no such project");
+        };
+        let accepted = headers
+            .get(ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let json = options.format == Format::Negotiated && accepted.contains(page::JSON);
+        let (content_type, text) = if json {
+            (page::JSON, page::json_page(project, files, options))
+        } else {
+            (page::HTML, page::html_page(project, files, options))
+        };
+        let answer = conditional(text.into(), content_type, self.speaks(), headers);
+        match &options.cache_control {
+            Some(value) => answer.header(CACHE_CONTROL, value.clone()),
+            None => answer,
+        }
+    }
+
+    fn archive(&self, shelf: &Shelf, project: &str, filename: &str, headers: &HeaderMap) -> Answer {
+        let options = &self.options;
+        let files = shelf.projects.get(project).map(Vec::as_slice).unwrap_or_default();
+        if let Some(file) = files.iter().find(|file| file.filename == filename) {
+            return conditional(
+                file.content.clone(),
+                "application/octet-stream",
+                self.speaks(),
+                headers,
+            );
+        }
+        let owner = filename
+            .strip_suffix(".metadata")
+            .filter(|_| options.serve_metadata);
+        let metadata = files
+            .iter()
+            .find(|file| Some(file.filename.as_str()) == owner)
+            .and_then(|file| file.metadata.clone());
+        match metadata {
+            Some(content) => conditional(content, "text/plain", self.speaks(), headers),
+            None => Answer::text(404, "no such file"),
         }
     }
 }

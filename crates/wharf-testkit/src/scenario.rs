@@ -106,6 +106,12 @@ pub struct Expectation {
 #[derive(Debug)]
 pub struct ScenarioError(String);
 
+impl ScenarioError {
+    pub(crate) fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 impl std::fmt::Display for ScenarioError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
@@ -142,25 +148,10 @@ impl Scenario {
     /// # Errors
     /// When the directory or one of its files cannot be read, or there is none.
     pub fn load_all(directory: &Path) -> Result<Vec<(String, Self)>, ScenarioError> {
-        let failed = |error: std::io::Error| ScenarioError(format!("{}: {error}", directory.display()));
-        let mut scenarios = Vec::new();
-        for entry in std::fs::read_dir(directory).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let label = path
-                    .file_stem()
-                    .map(|stem| stem.to_string_lossy().into_owned())
-                    .unwrap_or_default();
-                let text = std::fs::read_to_string(&path).map_err(failed)?;
-                let scenario = Self::parse(&text, &label)?;
-                scenarios.push((label, scenario));
-            }
-        }
-        scenarios.sort_by(|left, right| left.0.cmp(&right.0));
-        match scenarios.is_empty() {
-            true => Err(ScenarioError(format!("{}: no scenarios", directory.display()))),
-            false => Ok(scenarios),
-        }
+        texts(directory)?
+            .into_iter()
+            .map(|(label, text)| Ok((label.clone(), Self::parse(&text, &label)?)))
+            .collect()
     }
 
     /// The releases as packages that can be published or built.
@@ -200,6 +191,25 @@ impl Scenario {
             }
         }
         text
+    }
+}
+
+/// Every `*.toml` of a directory by its name without the ending, in order of name; none is an error.
+pub(crate) fn texts(directory: &Path) -> Result<Vec<(String, String)>, ScenarioError> {
+    let failed = |error: std::io::Error| ScenarioError(format!("{}: {error}", directory.display()));
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let label = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            let text = std::fs::read_to_string(&path).map_err(failed)?;
+            texts.push((label.unwrap_or_default(), text));
+        }
+    }
+    texts.sort();
+    match texts.is_empty() {
+        true => Err(ScenarioError(format!("{}: no scenarios", directory.display()))),
+        false => Ok(texts),
     }
 }
 

@@ -1,14 +1,16 @@
-//! The registry's thread: from a request to an answer. Invariant: a decision is made in one place, [`answer`], which is pure.
+//! A registry's thread: from a request to an answer. Invariant: what a registry says is decided in one place, its
+//! [`Site::answer`], which is pure; faults and the log are the same for every kind of registry.
 
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::{
-    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    IF_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
 };
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
@@ -16,27 +18,134 @@ use futures::stream;
 use tokio::sync::oneshot;
 
 use crate::archive::hex_digest;
-use crate::fault::{self, Fault};
-use crate::page;
-use crate::registry::{Format, Logged, Options, Shelf};
+use crate::fault::{self, Fault, Pending, Times};
+
+/// One request that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The method, in upper case.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// The `Accept` header.
+    pub accept: Option<String>,
+    /// The `Range` header.
+    pub range: Option<String>,
+    /// The `If-None-Match` header.
+    pub if_none_match: Option<String>,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<String>,
+}
+
+/// What waits for requests, and what came of them.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) faults: Vec<Pending>,
+    pub(crate) log: Vec<Logged>,
+}
+
+/// What one kind of registry says.
+pub(crate) trait Site: std::fmt::Debug + Send + Sync + 'static {
+    /// The right answer to a request.
+    fn answer(&self, path: &str, headers: &HeaderMap) -> Answer;
+
+    /// The path under which a request is logged and meets its faults.
+    fn canonical(&self, path: &str) -> String {
+        path.to_owned()
+    }
+}
+
+/// A site on a loopback port. Invariant: when this is dropped, the port is closed and its thread has ended.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    traffic: Arc<Mutex<Traffic>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens a port and serves what `site` makes of its base URL.
+    ///
+    /// # Panics
+    /// When no loopback port can be opened.
+    pub(crate) fn start<S: Site>(site: impl FnOnce(String) -> Arc<S>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be made non-blocking");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let (stop, stopped) = oneshot::channel();
+        let state = State {
+            site: site(format!("http://{address}")),
+            traffic: Arc::clone(&traffic),
+        };
+        let thread = std::thread::spawn(move || run(listener, state, stopped));
+        Self {
+            address,
+            traffic,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// The base URL, without a path.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes the next requests of `path` meet `fault`.
+    pub(crate) fn fault(&self, path: &str, fault: Fault, times: Times) {
+        self.traffic().faults.push(Pending {
+            path: path.to_owned(),
+            fault,
+            times,
+        });
+    }
+
+    /// Faults and log.
+    pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic
+            .lock()
+            .expect("no handler panics while it holds the traffic")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The server may have ended already: then nobody listens, and nothing is to be done.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
 
 /// What every request sees.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
-    pub(crate) shelf: Arc<Mutex<Shelf>>,
-    pub(crate) options: Arc<Options>,
+struct State {
+    site: Arc<dyn Site>,
+    traffic: Arc<Mutex<Traffic>>,
 }
 
 /// A plain answer, before it becomes one of HTTP.
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(HeaderName, String)>,
-    body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    fn text(status: u16, text: &str) -> Self {
+    /// An answer of its own words, as errors have it.
+    pub(crate) fn text(status: u16, text: &str) -> Self {
         let headers = vec![(CONTENT_TYPE, "text/plain".to_owned())];
         Self {
             status,
@@ -45,7 +154,8 @@ impl Answer {
         }
     }
 
-    fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+    /// The same with one header set.
+    pub(crate) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, value.into()));
         self
@@ -53,7 +163,7 @@ impl Answer {
 }
 
 /// Serves until `stopped` is told.
-pub(crate) fn run(listener: TcpListener, state: State, stopped: oneshot::Receiver<()>) {
+fn run(listener: TcpListener, state: State, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -71,23 +181,25 @@ pub(crate) fn run(listener: TcpListener, state: State, stopped: oneshot::Receive
 }
 
 async fn handle(Extracted(state): Extracted<State>, request: Request) -> Response<Body> {
-    let path = request.uri().path().to_owned();
+    let path = state.site.canonical(request.uri().path());
     let method = request.method().clone();
-    let (answer, fault) = {
-        let mut shelf = state
-            .shelf
+    let fault = {
+        let mut traffic = state
+            .traffic
             .lock()
-            .expect("no handler panics while it holds the shelf");
-        let fault = fault::take(&mut shelf.faults, &path);
-        let answer = faulty(
-            answer(&shelf, &state.options, &path, request.headers()),
-            fault.as_ref(),
-        );
-        shelf
+            .expect("no handler panics while it holds the traffic");
+        fault::take(&mut traffic.faults, &path)
+    };
+    let answer = faulty(state.site.answer(&path, request.headers()), fault.as_ref());
+    {
+        let mut traffic = state
+            .traffic
+            .lock()
+            .expect("no handler panics while it holds the traffic");
+        traffic
             .log
             .push(logged(&method, &path, answer.status, request.headers()));
-        (answer, fault)
-    };
+    }
     if let Some(Fault::Slow(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
@@ -109,6 +221,7 @@ fn logged(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Logg
         method: method.to_string(),
         path: path.to_owned(),
         status,
+        accept: text(ACCEPT),
         range: text(RANGE),
         if_none_match: text(IF_NONE_MATCH),
         authorization: text(AUTHORIZATION),
@@ -116,76 +229,17 @@ fn logged(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Logg
     }
 }
 
-/// The right answer to a request.
-fn answer(shelf: &Shelf, options: &Options, path: &str, headers: &HeaderMap) -> Answer {
-    if let Some((user, password)) = &options.credentials {
-        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if given
-            != Some(&format!(
-                "Basic {}",
-                base64(format!("{user}:{password}").as_bytes())
-            ))
-        {
-            return Answer::text(401, "credentials, please")
-                .header(WWW_AUTHENTICATE, "Basic realm=\"testkit\"");
-        }
-    }
-    if let Some((content_type, content)) = shelf.raw.get(path) {
-        return conditional(content.clone(), content_type, options, headers);
-    }
-    if let Some(project) = path
-        .strip_prefix("/simple/")
-        .and_then(|rest| rest.strip_suffix('/'))
-    {
-        return index_page(shelf, options, project, headers);
-    }
-    match path.strip_prefix("/files/").and_then(|rest| rest.split_once('/')) {
-        Some((project, filename)) => archive(shelf, options, project, filename, headers),
-        None => Answer::text(404, "no such path"),
-    }
-}
-
-fn index_page(shelf: &Shelf, options: &Options, project: &str, headers: &HeaderMap) -> Answer {
-    let Some(files) = shelf.projects.get(project) else {
-        return Answer::text(404, "no such project");
-    };
-    let accepted = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let json = options.format == Format::Negotiated && accepted.contains(page::JSON);
-    let (content_type, text) = if json {
-        (page::JSON, page::json_page(project, files, options))
-    } else {
-        (page::HTML, page::html_page(project, files, options))
-    };
-    let answer = conditional(text.into(), content_type, options, headers);
-    match &options.cache_control {
-        Some(value) => answer.header(CACHE_CONTROL, value.clone()),
-        None => answer,
-    }
-}
-
-fn archive(shelf: &Shelf, options: &Options, project: &str, filename: &str, headers: &HeaderMap) -> Answer {
-    let files = shelf.projects.get(project).map(Vec::as_slice).unwrap_or_default();
-    if let Some(file) = files.iter().find(|file| file.filename == filename) {
-        return conditional(file.content.clone(), "application/octet-stream", options, headers);
-    }
-    let owner = filename
-        .strip_suffix(".metadata")
-        .filter(|_| options.serve_metadata);
-    let metadata = files
-        .iter()
-        .find(|file| Some(file.filename.as_str()) == owner)
-        .and_then(|file| file.metadata.clone());
-    match metadata {
-        Some(content) => conditional(content, "text/plain", options, headers),
-        None => Answer::text(404, "no such file"),
-    }
+/// What of HTTP a registry speaks beyond plain answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaks {
+    /// Entity tags, and `304` where the client has the content already.
+    pub(crate) etag: bool,
+    /// Parts of a body.
+    pub(crate) ranges: bool,
 }
 
 /// Applies `If-None-Match`, then `Range`, to a whole answer.
-fn conditional(content: Bytes, content_type: &str, options: &Options, headers: &HeaderMap) -> Answer {
+pub(crate) fn conditional(content: Bytes, content_type: &str, speaks: Speaks, headers: &HeaderMap) -> Answer {
     let mut answer = Answer {
         status: 200,
         headers: Vec::new(),
@@ -193,7 +247,7 @@ fn conditional(content: Bytes, content_type: &str, options: &Options, headers: &
     }
     .header(CONTENT_TYPE, content_type);
     let tag = format!("\"{}\"", &hex_digest(&answer.body)[..16]);
-    if options.etag {
+    if speaks.etag {
         answer = answer.header(ETAG, tag.clone());
         if headers
             .get(IF_NONE_MATCH)
@@ -206,7 +260,7 @@ fn conditional(content: Bytes, content_type: &str, options: &Options, headers: &
             };
         }
     }
-    if !options.ranges {
+    if !speaks.ranges {
         return answer;
     }
     let answer = answer.header(ACCEPT_RANGES, "bytes");
@@ -264,10 +318,15 @@ fn faulty(answer: Answer, fault: Option<&Fault>) -> Answer {
         }
         Some(Fault::Garbage) => {
             let body = Bytes::from_static(b"\x00\xff<<{[ this is neither a page nor an archive \xfe");
+            // What kind of thing was asked for is still said: only the bytes are wrong.
+            let kind = answer
+                .headers
+                .into_iter()
+                .filter(|(name, _)| *name == CONTENT_TYPE);
             Answer {
                 status: 200,
+                headers: kind.collect(),
                 body,
-                headers: vec![(CONTENT_TYPE, page::JSON.to_owned())],
             }
         }
         Some(Fault::Corrupt) => {
@@ -316,8 +375,8 @@ fn broken(head: Bytes) -> Body {
     }))
 }
 
-/// Base 64 with padding, for `Authorization`. Source: RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
+/// Base 64 with padding, for `Authorization` and digests. Source: RFC 4648, section 4.
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
