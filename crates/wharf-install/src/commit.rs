@@ -1,34 +1,36 @@
-//! The commit sequence: journal, stage, flush, switch; and its undoing after a crash.
+//! The commit sequence: journal, stage, flush, prepare, switch.
 //!
-//! 1. BEGIN is on disk. 2. The new environment is made in `stage/<tx>/root`, its record in `gen/`. 3. All of it is flushed.
-//! 4. PREPARED is on disk. 5. `stage/<tx>/root` and `.venv` change places: **the commit point**. 6. COMMIT.
-//! 7. What was replaced goes to the trash.
+//! 1. BEGIN, with the list of folders, is on disk. 2. Each folder that changes is made in `stage/<tx>/<i>`, the record in
+//! `gen/`. 3. All of it is flushed. 4. PREPARED is on disk: **the commit point**. 5. Each folder changes places with the one
+//! that stands there. 6. Caches of tools are moved over, `current` names the generation. 7. COMMIT. 8. What was replaced goes
+//! to the trash.
 //!
-//! Invariant: before step 5 the old environment stands untouched, after it the new one; the marker inside `.venv`, which
-//! moves with it, says which. Recovery may itself be killed at any point and started again.
+//! Invariant: before step 4 the old environment stands untouched; after it, whoever looks next finishes what is left
+//! ([`crate::redo`]). Folders that do not change are not touched.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rayon::prelude::*;
-use rustc_hash::FxHashSet;
 use wharf_core::{Event, Phase, Sinks};
-use wharf_store::journal::{self, Journal};
+use wharf_store::journal::Journal;
 use wharf_store::{LinkReport, Placed, Store, durable};
 use wharf_sys::{Governor, Work};
 
 use crate::bytecode::{self, Compiled};
-use crate::environment::{Applied, Recovered};
+use crate::environment::Applied;
 use crate::error::InstallError;
-use crate::generation::{Generation, InstalledPackage, Marker};
-use crate::layout::{Content, Item, Layout};
+use crate::foreign::{self, Standing};
+use crate::generation::{Generation, Marker, NodePart, RootRecord};
+use crate::ground::{Ground, RootName};
+use crate::node_root::{self, NodeFolder};
 use crate::plan::Plan;
+use crate::python_root::PythonFolder;
+use crate::redo::{self, Action, Before, Redo, Site, Step};
 use crate::state::State;
-use crate::venv::Skeleton;
-use crate::wheel::{self, Destination};
-use crate::{Compile, Durability, Wanted, fault, fresh, trash};
+use crate::{Compile, Durability, Foreign, Wanted, fault, fresh, trash};
 
 /// Records of generations that are kept.
 const RECORDS: usize = 20;
@@ -36,13 +38,22 @@ const RECORDS: usize = 20;
 /// One change of an environment, under the lock.
 pub(crate) struct Task<'a> {
     pub(crate) state: &'a State,
-    pub(crate) root: &'a Path,
+    pub(crate) ground: &'a Ground,
     pub(crate) current: Option<&'a Generation>,
     pub(crate) wanted: &'a Wanted,
     pub(crate) store: &'a Store,
     pub(crate) governor: &'a Governor,
     pub(crate) sinks: &'a Sinks,
     pub(crate) cancel: &'a AtomicBool,
+}
+
+/// What is put in place of what, all decided.
+struct Change<'a> {
+    marker: Marker,
+    redo: Redo,
+    python: Option<PythonFolder<'a>>,
+    nodes: Vec<NodeFolder<'a>>,
+    generation: Generation,
 }
 
 /// What staging did.
@@ -56,10 +67,7 @@ struct Staged {
 impl Task<'_> {
     /// Carries out a plan.
     pub(crate) fn run(&self, plan: Plan) -> Result<Applied, InstallError> {
-        let number = next_number(self.state)?;
-        let transaction = format!("{number}-{}-{:x}", std::process::id(), now());
-        let layout = self.layout(number, &transaction)?;
-        let generation = self.generation(number, &transaction, &layout);
+        let work = self.prepare(&plan)?;
         // Nobody may take the fast path to an environment that is about to change.
         fresh::forget(self.state);
         // The store must not be collected while the stage links to it.
@@ -68,16 +76,17 @@ impl Task<'_> {
                 what: format!("another wharf that holds {}", lock.display()),
             });
         })?;
-        let outcome = self.transact(&transaction, &layout, &generation);
-        let staged = match outcome {
+        let staged = match self.transact(&work) {
             Ok(staged) => staged,
             Err(error) => {
                 // The error at hand is the one to report; what cannot be cleared now is cleared by the next command.
-                let _ = recover(self.state, self.root);
+                let _ = redo::recover(self.site());
                 return Err(error);
             }
         };
+        let number = work.generation.number;
         forget_old_records(self.state, number);
+        let collisions = work.python.map(|python| python.layout.collisions().to_vec());
         Ok(Applied {
             generation: number,
             changed: true,
@@ -87,124 +96,142 @@ impl Task<'_> {
             linked_by: staged.linked.by.as_str(),
             written: staged.written,
             compiled: staged.compiled,
-            collisions: layout.collisions().to_vec(),
+            collisions: collisions.unwrap_or_default(),
         })
     }
 
-    /// Everything that the environment will hold. Writes nothing but objects that the store lacks.
-    fn layout(&self, number: u64, transaction: &str) -> Result<Layout, InstallError> {
-        let wanted = self.wanted;
-        let skeleton = Skeleton {
-            python: &wanted.python,
-            root: self.root,
-            prompt: &wanted.prompt,
-            system_site: wanted.system_site,
-        };
-        let mut items = skeleton.items()?;
-        let marker = Marker::of(number, transaction).text();
-        items.push(Item {
-            path: Marker::NAME.to_owned(),
-            content: Content::Bytes {
-                bytes: marker,
-                executable: false,
-            },
-        });
-        let to = Destination {
-            python: &wanted.python,
-            root: self.root,
-        };
-        let mut placed: Vec<_> = wanted
-            .packages
-            .par_iter()
-            .map(|package| wheel::place(self.store, package, to).map(|placed| (package, placed)))
-            .collect::<Result<_, _>>()?;
-        placed.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
-        let mut layout = Layout::new(items);
-        for (package, placed) in placed {
-            for warning in placed.warnings {
-                self.sinks.emit(Event::warning("install/odd-wheel", warning));
-            }
-            layout.add(&format!("{} {}", package.name, package.version), placed.items);
+    fn site(&self) -> Site<'_> {
+        Site {
+            state: self.state,
+            ground: self.ground,
         }
-        layout.check()?;
-        for one in layout.collisions() {
-            let message = format!(
-                "`{}` comes with {} and with {}; the former's is installed",
-                one.path, one.kept, one.hidden
-            );
-            self.sinks.emit(Event::warning("install/collision", message));
-        }
-        Ok(layout)
     }
 
-    fn generation(&self, number: u64, transaction: &str, layout: &Layout) -> Generation {
-        let wanted = self.wanted;
-        let site_packages = wanted.python.site_packages();
-        let scripts = wanted.python.scheme.scripts.clone();
-        let mut packages: Vec<_> = wanted
-            .packages
-            .iter()
-            .map(|package| InstalledPackage {
-                name: package.name.clone(),
-                version: package.version.clone(),
-                tree: package.tree,
-                requested: package.requested,
-                direct_url: package.direct_url.clone(),
+    /// Decides everything: which folder is made of what, and what the record will say.
+    fn prepare(&self, plan: &Plan) -> Result<Change<'_>, InstallError> {
+        let number = next_number(self.state)?;
+        let transaction = format!("{number}-{}-{:x}", std::process::id(), now());
+        let marker = Marker::of(number, &transaction);
+        let redo = Redo {
+            generation: number,
+            steps: self.steps(plan)?,
+        };
+        let python = match &self.wanted.python {
+            Some(wanted) if plan.roots.make.contains(&self.ground.python_name()) => Some(PythonFolder::new(
+                wanted,
+                self.ground.python(),
+                &marker,
+                self.store,
+                self.sinks,
+            )?),
+            _ => None,
+        };
+        let nodes = self.wanted.node.iter().flat_map(node_root::folders);
+        let nodes: Vec<_> = nodes.filter(|folder| plan.roots.make.contains(&folder.name)).collect();
+        let generation = self.generation(&marker, plan, python.as_ref(), &nodes);
+        Ok(Change {
+            marker,
+            redo,
+            python,
+            nodes,
+            generation,
+        })
+    }
+
+    /// What happens to each folder, refusing what is not ours to move.
+    fn steps(&self, plan: &Plan) -> Result<Vec<Step>, InstallError> {
+        let make = plan.roots.make.iter().map(|root| (root, Action::Make));
+        let remove = plan.roots.remove.iter().map(|root| (root, Action::Remove));
+        let steps = make.chain(remove).map(|(root, action)| {
+            let path = self.ground.path(root);
+            let refuse = |found: &str| InstallError::Foreign {
+                path: path.clone(),
+                found: found.to_owned(),
+            };
+            let before = match foreign::standing(&path, root.kind)? {
+                Standing::Nothing => Before::Nothing,
+                Standing::Ours(transaction) => Before::Ours(transaction),
+                Standing::Foreign(_) if self.wanted.foreign == Foreign::Replace => Before::Foreign,
+                Standing::Foreign(found) | Standing::Odd(found) => return Err(refuse(found)),
+            };
+            foreign::refuse_apart(&path, self.state.directory())?;
+            Ok(Step {
+                root: root.clone(),
+                action,
+                before,
             })
-            .collect();
-        packages.sort_by(|left, right| left.name.cmp(&right.name));
+        });
+        steps.collect()
+    }
+
+    fn generation(
+        &self,
+        marker: &Marker,
+        plan: &Plan,
+        python: Option<&PythonFolder<'_>>,
+        nodes: &[NodeFolder<'_>],
+    ) -> Generation {
+        let made = |name: RootName, digest: String, places| RootRecord {
+            name,
+            generation: marker.generation,
+            transaction: marker.transaction.clone(),
+            digest,
+            places,
+        };
+        let kept = self.current.iter().flat_map(|current| &current.roots);
+        let kept = kept.filter(|root| plan.roots.keep.contains(&root.name)).cloned();
+        let mut roots: Vec<RootRecord> = kept.collect();
+        roots.extend(python.map(|folder| made(self.ground.python_name(), String::new(), folder.places())));
+        let nodes = nodes.iter();
+        roots.extend(nodes.map(|folder| made(folder.name.clone(), folder.digest(), folder.places())));
+        roots.sort_by(|left, right| left.name.cmp(&right.name));
+        let standing = self.current.and_then(|current| current.python.clone());
+        let node = self.wanted.node.as_ref().map(|wanted| NodePart {
+            packages: wanted.packages.clone(),
+            runtime: wanted.runtime.clone(),
+            store: self.store.root().to_owned(),
+        });
         Generation {
             format: Generation::FORMAT,
-            number,
-            transaction: transaction.to_owned(),
-            root: self.root.to_owned(),
-            label: wanted.label.clone(),
-            python: wanted.python.clone(),
-            prompt: wanted.prompt.clone(),
-            system_site: wanted.system_site,
-            compile: wanted.compile,
-            packages,
-            site_names: layout.names_in(&site_packages),
-            script_names: layout.names_in(&scripts),
-            site_packages,
-            scripts,
+            number: marker.generation,
+            transaction: marker.transaction.clone(),
+            project: self.ground.project().to_owned(),
+            label: self.wanted.label.clone(),
+            roots,
+            python: match (&self.wanted.python, python) {
+                (None, _) => None,
+                (Some(_), Some(folder)) => Some(folder.part()),
+                (Some(_), None) => standing,
+            },
+            node,
         }
     }
 
-    /// Steps 1 to 7.
-    fn transact(
-        &self,
-        transaction: &str,
-        layout: &Layout,
-        generation: &Generation,
-    ) -> Result<Staged, InstallError> {
-        let about = serde_json::json!({
-            "generation": generation.number,
-            "replaces": self.current.map(|current| current.number),
-            "label": generation.label,
-        });
+    /// Steps 1 to 8.
+    fn transact(&self, work: &Change<'_>) -> Result<Staged, InstallError> {
+        let transaction = &work.marker.transaction;
+        let about = serde_json::to_value(&work.redo).expect("a redo is plain data");
         let mut journal = Journal::begin(&self.state.journal(), transaction, about)?;
         fault::point("begun");
         let place = self.state.stage().join(transaction);
-        let new = place.join("root");
-        fs::create_dir_all(&new).map_err(InstallError::io("create", &new))?;
-        let staged = self.stage(layout, &new)?;
-        self.record(generation)?;
+        fs::create_dir_all(&place).map_err(InstallError::io("create", &place))?;
+        let staged = self.stage(work)?;
+        self.record(&work.generation)?;
         fault::point("recorded");
         self.stop_if_asked()?;
         self.sinks.emit(Event::PhaseStarted {
             phase: Phase::Commit,
             total: None,
         });
-        if self.wanted.durability == Durability::Power {
-            durable::sync_filesystem(&new)?;
-        }
+        self.sync(work, &place)?;
         fault::point("synced");
         self.stop_if_asked()?;
         journal.prepared()?;
         fault::point("prepared");
-        switch(&new, self.root)?;
-        fault::point("exchanged");
+        if let Err(error) = work.redo.attempt(self.site(), transaction, self.wanted.durability)? {
+            journal.abort()?;
+            return Err(error);
+        }
         journal.commit()?;
         fault::point("committed");
         trash::discard(self.state, &place, transaction);
@@ -216,81 +243,80 @@ impl Task<'_> {
         Ok(staged)
     }
 
-    /// Makes the new environment at `new`.
-    fn stage(&self, layout: &Layout, new: &Path) -> Result<Staged, InstallError> {
+    /// Makes every folder that changes.
+    fn stage(&self, work: &Change<'_>) -> Result<Staged, InstallError> {
         self.stop_if_asked()?;
         fault::point("staging");
-        let total = layout.items().len() as u64;
+        let mut folders: Vec<(usize, Vec<Placed>)> = Vec::new();
+        for (index, step) in work.redo.steps.iter().enumerate() {
+            let python = work.python.as_ref().filter(|_| step.root == self.ground.python_name());
+            let node = work.nodes.iter().find(|folder| folder.name == step.root);
+            match (step.action, python, node) {
+                (Action::Remove, _, _) | (Action::Make, None, None) => {}
+                (Action::Make, Some(python), _) => folders.push((index, python.placed())),
+                (Action::Make, None, Some(node)) => folders.push((index, node.placed(work.marker.text()))),
+            }
+        }
+        let total = folders.iter().map(|(_, items)| items.len() as u64).sum();
         self.sinks.emit(Event::PhaseStarted {
             phase: Phase::Stage,
             total: Some(total),
         });
-        let linked = {
+        let mut staged = Staged::default();
+        {
             let _permit = self.governor.permit_blocking(Work::Disk);
-            let placed: Vec<Placed> = layout.items().iter().map(placed).collect();
-            self.store.materialise(&placed, new, self.wanted.link)?
-        };
+            for (index, items) in folders {
+                let new = redo::staged(self.state, &work.marker.transaction, index);
+                let linked = self.store.materialise(&items, &new, self.wanted.link)?;
+                staged.linked = sum(staged.linked, linked);
+                self.stop_if_asked()?;
+            }
+        }
         fault::point("staged");
         self.sinks.emit(Event::PhaseFinished {
             phase: Phase::Stage,
             done: total,
         });
-        self.stop_if_asked()?;
-        let carried = self.carry(layout, new);
-        let compiled = match self.wanted.compile {
-            Compile::No => None,
-            Compile::Yes => {
-                let task = bytecode::Task {
-                    python: &self.wanted.python,
-                    stage: new,
-                    root: self.root,
-                };
-                Some(bytecode::compile(
-                    &task,
-                    layout,
-                    &carried,
-                    self.governor,
-                    self.sinks,
-                    self.cancel,
-                )?)
-            }
-        };
+        if let Some(python) = &work.python {
+            staged.written = python.written();
+            let steps = &work.redo.steps;
+            let index = steps.iter().position(|step| step.root == self.ground.python_name());
+            let index = index.expect("what is made is a step");
+            let new = redo::staged(self.state, &work.marker.transaction, index);
+            staged.compiled = self.compile(python, &new)?;
+        }
         fault::point("compiled");
-        let written = layout
-            .items()
-            .iter()
-            .filter(|item| matches!(item.content, Content::Bytes { .. }))
-            .count();
-        Ok(Staged {
-            linked,
-            written,
-            compiled,
-        })
+        Ok(staged)
     }
 
-    /// Bytecode of packages that stay as they are.
-    fn carry(&self, layout: &Layout, new: &Path) -> FxHashSet<String> {
-        let Some(current) = self.current else {
-            return FxHashSet::default();
-        };
-        if !current.python.same_runtime(&self.wanted.python)
-            || current.python.magic != self.wanted.python.magic
-        {
-            return FxHashSet::default();
+    /// Bytecode of the Python part that is staged at `new`: carried over, and compiled where that is wanted.
+    fn compile(&self, python: &PythonFolder<'_>, new: &Path) -> Result<Option<Compiled>, InstallError> {
+        let before = self.current.and_then(|current| current.python.as_ref());
+        let carried = python.carry(before, new);
+        if python.wanted.compile == Compile::No {
+            return Ok(None);
         }
-        let before: FxHashSet<_> = current
-            .packages
-            .iter()
-            .map(|package| (&package.name, package.tree))
-            .collect();
-        // Owners in the layout are the skeleton, then the packages by name.
-        let mut packages: Vec<_> = self.wanted.packages.iter().collect();
-        packages.sort_by(|left, right| left.name.cmp(&right.name));
-        let kept: Vec<bool> = packages
-            .iter()
-            .map(|package| before.contains(&(&package.name, package.tree)))
-            .collect();
-        bytecode::carry(layout, self.root, new, &|owner| owner > 0 && kept[owner - 1])
+        let task = bytecode::Task {
+            python: &python.wanted.python,
+            stage: new,
+            root: python.root,
+        };
+        let (governor, sinks, cancel) = (self.governor, self.sinks, self.cancel);
+        bytecode::compile(&task, &python.layout, &carried, governor, sinks, cancel).map(Some)
+    }
+
+    /// Brings what is staged to the disk, and what it links to.
+    fn sync(&self, work: &Change<'_>, place: &Path) -> Result<(), InstallError> {
+        if self.wanted.durability == Durability::Process {
+            return Ok(());
+        }
+        durable::sync_filesystem(place)?;
+        // Homes of npm packages are linked as they stand: one that is only half on disk would be half in the project.
+        let device = |path: &Path| fs::metadata(path).ok().map(|data| data.dev());
+        if !work.nodes.is_empty() && device(place) != device(self.store.root()) {
+            durable::sync_filesystem(self.store.root())?;
+        }
+        Ok(())
     }
 
     fn record(&self, generation: &Generation) -> Result<(), InstallError> {
@@ -307,95 +333,14 @@ impl Task<'_> {
     }
 }
 
-/// An item in the store's words.
-fn placed(item: &Item) -> Placed {
-    use wharf_store::Content as Stored;
-    let content = match &item.content {
-        Content::Directory => Stored::Directory,
-        Content::Object { id, size, executable } => Stored::Object {
-            object: *id,
-            size: *size,
-            executable: *executable,
-        },
-        Content::Bytes { bytes, executable } => Stored::Bytes {
-            bytes: bytes.clone(),
-            executable: *executable,
-        },
-        Content::Link(target) => Stored::Link(target.clone()),
-    };
-    Placed {
-        path: item.path.clone().into(),
-        content,
-    }
-}
-
-/// Moves the new environment into its place, and the old one, if any, into the stage. The commit point.
-fn switch(new: &Path, root: &Path) -> Result<(), InstallError> {
-    if !durable::rename_noreplace(new, root)? {
-        durable::exchange(root, new)?;
-    }
-    // Both directories, or a power cut could bring back one half of the exchange.
-    durable::fsync_dir(root.parent().unwrap_or(root))?;
-    durable::fsync_dir(new.parent().unwrap_or(new))?;
-    Ok(())
-}
-
-/// Whether a process died here, as far as a glance tells.
-pub(crate) fn needs_recovery(state: &State) -> bool {
-    let filled =
-        |directory: PathBuf| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
-    filled(state.journal()) || filled(state.stage())
-}
-
-/// Finishes or takes back every transaction that is still in the journal. Under the lock.
-pub(crate) fn recover(state: &State, root: &Path) -> Result<Recovered, InstallError> {
-    if !needs_recovery(state) {
-        return Ok(Recovered::Clean);
-    }
-    let (mut committed, mut discarded) = (0, 0);
-    for found in journal::recover(&state.journal())? {
-        let done = match found.state {
-            journal::State::Committed => true,
-            // A damaged journal may say less than was done; the marker does not.
-            journal::State::Begun | journal::State::Prepared => finish_switch(state, root, &found.tx)?,
-        };
-        match done {
-            true => committed += 1,
-            false => discarded += 1,
-        }
-        found.close()?;
-    }
-    clear_stage(state)?;
-    match committed + discarded {
-        0 => Ok(Recovered::Clean),
-        _ => Ok(Recovered::Repaired { committed, discarded }),
-    }
-}
-
-/// Looks which side of the commit point a transaction reached; whether the new environment stands.
-fn finish_switch(state: &State, root: &Path, transaction: &str) -> Result<bool, InstallError> {
-    // On file systems that cannot exchange in one step, the old environment may be away under an interim name.
-    durable::undo_swap(root)?;
-    let interim = root.with_file_name(format!(
-        "{}.swap",
-        root.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    let done = Marker::read(root).is_some_and(|marker| marker.transaction == transaction);
-    if done && interim.is_dir() {
-        trash::discard(state, &interim, &format!("{transaction}.swap"));
-    }
-    Ok(done)
-}
-
-/// Stages that no transaction owns any more go to the trash.
-fn clear_stage(state: &State) -> Result<(), InstallError> {
-    let Ok(entries) = fs::read_dir(state.stage()) else {
-        return Ok(());
-    };
-    for entry in entries.flatten() {
-        trash::discard(state, &entry.path(), &entry.file_name().to_string_lossy());
-    }
-    Ok(())
+fn sum(left: LinkReport, right: LinkReport) -> LinkReport {
+    let mut sum = left;
+    sum.files += right.files;
+    sum.bytes += right.bytes;
+    sum.by.reflink += right.by.reflink;
+    sum.by.hardlink += right.by.hardlink;
+    sum.by.copy += right.by.copy;
+    sum
 }
 
 /// The number after the highest on record: a number is never used twice, even if its commit failed.

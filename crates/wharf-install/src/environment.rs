@@ -4,7 +4,6 @@
 //! new one, whole, and the leftovers are cleared away under the lock.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -14,19 +13,20 @@ use wharf_store::Store;
 use wharf_sys::Governor;
 
 use crate::bytecode::Compiled;
-use crate::commit;
 use crate::error::InstallError;
 use crate::fresh::{self, Fingerprint, Freshness};
-use crate::generation::{Generation, Marker};
-use crate::layout::{Collision, listing};
-use crate::plan::{Drift, Plan};
+use crate::generation::Generation;
+use crate::ground::Ground;
+use crate::layout::Collision;
+use crate::plan::Plan;
+use crate::redo::{self, Site};
 use crate::state::State;
-use crate::{Foreign, Wanted, trash};
+use crate::{Wanted, commit, drift, trash};
 
-/// A Python environment and its records.
+/// The `.venv` and the `node_modules` of a project, and their records.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    root: PathBuf,
+    ground: Ground,
     state: State,
 }
 
@@ -71,7 +71,8 @@ pub enum Recovered {
 }
 
 impl Environment {
-    /// The environment `.venv` of a project, with its records in `.wharf`. Repairs what a dead process left.
+    /// The environment of a project: `.venv` and every `node_modules`, with its records in `.wharf`. Repairs what a dead
+    /// process left.
     ///
     /// # Errors
     /// Leftovers cannot be cleared away.
@@ -81,7 +82,7 @@ impl Environment {
         Ok(environment)
     }
 
-    /// A free-standing environment at `root`, with its records in `.<name>.wharf` beside it. Repairs as [`Self::open`].
+    /// A free-standing Python environment at `root`, with its records in `.<name>.wharf` beside it. Repairs as [`Self::open`].
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -103,27 +104,34 @@ impl Environment {
     /// An environment whose records lie where one says; both must be on one file system. Looks at nothing.
     #[must_use]
     pub fn with_state(root: &Path, state: &Path) -> Self {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
         Self {
-            root: absolute(root),
-            state: State::new(absolute(state)),
+            ground: Ground::new(root.parent().unwrap_or(root), root),
+            state: State::new(state),
         }
     }
 
-    /// Where the environment stands.
+    /// Where its Python part stands, if it has one.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.root
+        self.ground.python()
     }
 
-    /// The directory of its commands, if it stands.
+    /// The project that it belongs to.
+    #[must_use]
+    pub fn project(&self) -> &Path {
+        self.ground.project()
+    }
+
+    /// The directory of its Python part's commands, if that stands.
     ///
     /// # Errors
     /// As [`Self::current`].
     pub fn scripts(&self) -> Result<Option<PathBuf>, InstallError> {
         Ok(self
             .current()?
-            .map(|generation| self.root.join(generation.scripts)))
+            .and_then(|generation| generation.python)
+            .map(|python| self.root().join(python.scripts)))
     }
 
     /// Where its records lie.
@@ -132,27 +140,26 @@ impl Environment {
         self.state.directory()
     }
 
-    /// The generation that stands now; `None` if there is no environment, or none of Wharf's.
+    /// The generation that stands now; `None` if there is no environment, or none of Wharf's. Folders that somebody removed
+    /// or replaced are not part of it.
     ///
     /// # Errors
-    /// The environment names a generation whose record is damaged or gone.
+    /// The record of the generation is damaged.
     pub fn current(&self) -> Result<Option<Generation>, InstallError> {
-        let Some(marker) = Marker::read(&self.root) else {
+        let Some(number) = self.state.current_number() else {
             return Ok(None);
         };
-        let file = self.state.generation(marker.generation);
-        match Generation::read(&file) {
-            // An environment copied from elsewhere, or whose records were deleted: Wharf's, but nothing is known of it.
+        match Generation::read(&self.state.generation(number)) {
+            // An environment whose records were deleted: Wharf's, but nothing is known of it.
             Err(InstallError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Ok(generation) if generation.transaction != marker.transaction => Ok(None),
-            other => other.map(Some),
+            other => Ok(other?.and_then(|generation| generation.standing(&self.ground))),
         }
     }
 
     /// Whether a sync with this key has anything to do. Takes no lock, runs nothing, reads one file.
     #[must_use]
     pub fn is_current(&self, key: &str) -> Freshness {
-        fresh::check(&self.state, &self.root, key)
+        fresh::check(&self.state, &self.ground, key)
     }
 
     /// Records that a sync found or made everything current, for [`Self::is_current`] to find.
@@ -161,7 +168,7 @@ impl Environment {
     /// As [`Self::current`].
     pub fn note_current(&self, fingerprint: &Fingerprint) -> Result<(), InstallError> {
         if let Some(generation) = self.current()? {
-            fresh::note(&self.state, &self.root, &generation, fingerprint);
+            fresh::note(&self.state, &self.ground, &generation, fingerprint);
         }
         Ok(())
     }
@@ -174,9 +181,14 @@ impl Environment {
         let current = self.current()?;
         let drift = current
             .as_ref()
-            .map(|generation| self.drift(generation))
+            .map(|generation| drift::look(&self.ground, generation))
             .unwrap_or_default();
-        Ok(Plan::new(current.as_ref(), drift, wanted))
+        Ok(Plan::new(
+            current.as_ref(),
+            drift,
+            wanted,
+            &self.ground.python_name(),
+        ))
     }
 
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.
@@ -196,7 +208,7 @@ impl Environment {
         self.state.create()?;
         let _held = self.state.lock(sinks, cancel)?;
         crate::fault::point("locked");
-        commit::recover(&self.state, &self.root)?;
+        redo::recover(self.site())?;
         let current = self.current()?;
         let plan = match current.as_ref().map(|generation| generation.number) == plan.base {
             true => plan.clone(),
@@ -210,7 +222,6 @@ impl Environment {
                 ..Applied::default()
             });
         }
-        self.refuse_foreign(wanted.foreign)?;
         for name in &plan.foreign {
             sinks.emit(Event::warning(
                 "install/foreign-package",
@@ -219,7 +230,7 @@ impl Environment {
         }
         let task = commit::Task {
             state: &self.state,
-            root: &self.root,
+            ground: &self.ground,
             current: current.as_ref(),
             wanted,
             store,
@@ -237,12 +248,12 @@ impl Environment {
     /// # Errors
     /// Leftovers cannot be cleared away.
     pub fn recover(&self) -> Result<Recovered, InstallError> {
-        if !commit::needs_recovery(&self.state) {
+        if !redo::needs_recovery(&self.state) {
             return Ok(Recovered::Clean);
         }
         match self.state.try_lock()? {
             None => Ok(Recovered::Busy),
-            Some(_held) => commit::recover(&self.state, &self.root),
+            Some(_held) => redo::recover(self.site()),
         }
     }
 
@@ -259,74 +270,10 @@ impl Environment {
         Ok(())
     }
 
-    /// Compares the directories with what the generation put there.
-    fn drift(&self, generation: &Generation) -> Drift {
-        let mut drift = Drift::default();
-        if generation.root != self.root {
-            drift.reasons.push(format!(
-                "the environment was made at {}",
-                generation.root.display()
-            ));
-        }
-        let places = [
-            (&generation.site_packages, &generation.site_names),
-            (&generation.scripts, &generation.script_names),
-        ];
-        for (place, expected) in places {
-            let found = listing(&self.root.join(place)).unwrap_or_default();
-            let named = |name: &String| format!("{place}/{name}");
-            drift.foreign.extend(
-                found
-                    .iter()
-                    .filter(|name| expected.binary_search(name).is_err())
-                    .map(named),
-            );
-            drift.missing.extend(
-                expected
-                    .iter()
-                    .filter(|name| found.binary_search(name).is_err())
-                    .map(named),
-            );
-        }
-        let python = self.root.join(&generation.scripts).join("python");
-        if !python.exists() {
-            drift.reasons.push(format!(
-                "the Python behind the environment, {}, is gone",
-                generation.python.base_executable.display()
-            ));
-        }
-        drift
-    }
-
-    /// Refuses to replace what Wharf did not make.
-    fn refuse_foreign(&self, foreign: Foreign) -> Result<(), InstallError> {
-        let data = match fs::symlink_metadata(&self.root) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(InstallError::io("examine", &self.root)(error)),
-            Ok(data) => data,
-        };
-        let refuse = |found: &str| {
-            Err(InstallError::Foreign {
-                path: self.root.clone(),
-                found: found.to_owned(),
-            })
-        };
-        if data.is_symlink() {
-            return refuse("it is a symbolic link");
-        }
-        if !data.is_dir() {
-            return refuse("it is a file");
-        }
-        if foreign == Foreign::Replace || Marker::read(&self.root).is_some() {
-            return Ok(());
-        }
-        let mut entries = fs::read_dir(&self.root).map_err(InstallError::io("list", &self.root))?;
-        if entries.next().is_none() {
-            return Ok(());
-        }
-        match self.root.join("pyvenv.cfg").is_file() {
-            true => refuse("it is a virtual environment of another tool"),
-            false => refuse("it is a directory with something else in it"),
+    fn site(&self) -> Site<'_> {
+        Site {
+            state: &self.state,
+            ground: &self.ground,
         }
     }
 }

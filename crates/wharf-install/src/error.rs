@@ -30,6 +30,14 @@ pub enum InstallError {
         /// What it is, in words.
         found: String,
     },
+    /// A folder of the environment cannot be exchanged in one step.
+    #[error("{} is a mount point or lies on another file system than {}", path.display(), state.display())]
+    Apart {
+        /// The folder.
+        path: PathBuf,
+        /// Where new folders are made.
+        state: PathBuf,
+    },
     /// The path cannot be named inside scripts.
     #[error("the path {} {reason}, so no script can name it", path.display())]
     UnwritablePath {
@@ -98,6 +106,7 @@ impl Explain for InstallError {
             Self::Io { .. } => "install/io",
             Self::Store(error) => error.code(),
             Self::Foreign { .. } => "install/foreign-environment",
+            Self::Apart { .. } => "install/file-system",
             Self::UnwritablePath { .. } => "install/path",
             Self::BadWheel { .. } => "install/bad-wheel",
             Self::Clash { .. } => "install/clash",
@@ -110,7 +119,7 @@ impl Explain for InstallError {
     fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Foreign { .. } | Self::UnwritablePath { .. } => Fault::User,
+            Self::Foreign { .. } | Self::Apart { .. } | Self::UnwritablePath { .. } => Fault::User,
             Self::Io { .. } | Self::Compile { .. } | Self::Damaged { .. } => Fault::World,
             Self::BadWheel { .. } | Self::Clash { .. } => Fault::Denied,
             Self::Interrupted => Fault::Interrupted,
@@ -123,6 +132,10 @@ impl Explain for InstallError {
             Self::Store(error) => error.hints(),
             Self::Foreign { path, .. } => vec![format!(
                 "move {0} away or remove it, or let wharf replace it with `--replace`",
+                path.display()
+            )],
+            Self::Apart { path, .. } => vec![format!(
+                "unmount {0}, or mount the whole project there instead of {0}",
                 path.display()
             )],
             Self::UnwritablePath { .. } => {

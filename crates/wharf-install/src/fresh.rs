@@ -2,7 +2,8 @@
 //!
 //! One small file keeps the state of all that a sync depends on. Checking it costs a read and a handful of `stat`s: no
 //! Python, no lockfile, no lock. Invariant: "current" is only said if every input is what it was (same
-//! time, size and inode, or same content), the same generation stands at the same place, and nobody put a package into it.
+//! time, size and inode, or same content), every folder of the same generation stands at the same place, and nobody put a
+//! package into one.
 //! A change within the clock's granularity of the record counts as a change until the content is compared.
 
 use std::fs::{self, Metadata};
@@ -13,13 +14,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::generation::{Generation, Marker};
-use crate::layout::listing;
+use crate::drift::listing;
+use crate::generation::{Generation, Marker, RootRecord};
+use crate::ground::{Ground, RootKind};
 use crate::state::State;
 
 /// Files whose time lies this close to the record's are compared by content: two writes may share one tick of the clock.
 const GRANULARITY: i128 = 20_000_000;
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a sync depended on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,14 +47,23 @@ pub enum Freshness {
 struct Record {
     format: u32,
     key: String,
-    root: PathBuf,
+    project: PathBuf,
     generation: u64,
     written: i128,
-    marker: Stat,
-    python: Stat,
-    site: Listing,
-    scripts: Listing,
+    roots: Vec<Root>,
+    /// The interpreter that the Python part links to.
+    python: Option<(PathBuf, Stat)>,
+    /// The store that the Node part links into, and its inode.
+    store: Option<(PathBuf, u64)>,
     inputs: Vec<Input>,
+}
+
+/// One folder of the generation.
+#[derive(Serialize, Deserialize)]
+struct Root {
+    kind: RootKind,
+    marker: (PathBuf, Stat),
+    listings: Vec<Listing>,
 }
 
 /// What `stat` says of a file.
@@ -68,6 +79,7 @@ struct Stat {
 #[derive(Serialize, Deserialize)]
 struct Listing {
     path: PathBuf,
+    place: String,
     stat: Stat,
     names: String,
 }
@@ -120,29 +132,46 @@ impl Input {
 }
 
 impl Listing {
-    fn read(path: PathBuf, names: &[String]) -> Option<Self> {
+    fn read(root: &Path, place: &str, names: &[String]) -> Option<Self> {
+        let path = root.join(place);
         Some(Self {
             stat: Stat::read(&path)?,
             names: digest(names),
+            place: place.to_owned(),
             path,
         })
     }
 
     /// Looks again. `Some(None)`: untouched; `Some(Some(_))`: touched, but the same names, and this is what `stat` said
     /// before they were read; `None`: other names.
-    fn check(&self, written: i128) -> Option<Option<Stat>> {
+    fn check(&self, kind: RootKind, written: i128) -> Option<Option<Stat>> {
         let now = Stat::read(&self.path)?;
         if now.inode == self.stat.inode && now.modified == self.stat.modified && !self.stat.racy(written) {
             return Some(None);
         }
-        (digest(&listing(&self.path)?) == self.names).then_some(Some(now))
+        (digest(&listing(&self.path, kind, &self.place)?) == self.names).then_some(Some(now))
+    }
+}
+
+impl Root {
+    fn read(ground: &Ground, root: &RootRecord) -> Option<Self> {
+        let path = ground.path(&root.name);
+        let marker = path.join(Marker::NAME);
+        let listings = root.places.iter();
+        Some(Self {
+            kind: root.name.kind,
+            marker: (marker.clone(), Stat::read(&marker)?),
+            listings: listings
+                .map(|place| Listing::read(&path, &place.path, &place.names))
+                .collect::<Option<_>>()?,
+        })
     }
 }
 
 /// A directory's content is its listing: a project may depend on what lies in a directory of archives.
 fn content(path: &Path) -> Option<String> {
     if path.is_dir() {
-        return listing(path).map(|names| digest(&names));
+        return listing(path, RootKind::Python, "").map(|names| digest(&names));
     }
     Some(blake3::hash(&fs::read(path).ok()?).to_hex().to_string())
 }
@@ -155,15 +184,15 @@ fn digest(names: &[String]) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// Whether the environment at `root` is still what it was when `note` was called with this key.
-pub(crate) fn check(state: &State, root: &Path, key: &str) -> Freshness {
-    match judge(state, root, key) {
+/// Whether the environment is still what it was when `note` was called with this key.
+pub(crate) fn check(state: &State, ground: &Ground, key: &str) -> Freshness {
+    match judge(state, ground, key) {
         Ok(generation) => Freshness::Current(generation),
         Err(reason) => Freshness::Stale(reason),
     }
 }
 
-fn judge(state: &State, root: &Path, key: &str) -> Result<u64, String> {
+fn judge(state: &State, ground: &Ground, key: &str) -> Result<u64, String> {
     let bytes = fs::read(state.fresh()).map_err(|_| "no sync has finished here yet".to_owned())?;
     let mut record: Record =
         serde_json::from_slice(&bytes).map_err(|_| "the last sync left no readable record".to_owned())?;
@@ -173,11 +202,9 @@ fn judge(state: &State, root: &Path, key: &str) -> Result<u64, String> {
         "another version of wharf made the record",
     )?;
     because(record.key == key, "the options differ from the last sync's")?;
-    because(record.root == root, "the project has moved")?;
-    because(
-        Stat::read(&root.join(Marker::NAME)) == Some(record.marker),
-        "the environment was replaced",
-    )?;
+    because(record.project == ground.project(), "the project has moved")?;
+    let marked = |root: &Root| Stat::read(&root.marker.0) == Some(root.marker.1);
+    because(record.roots.iter().all(marked), "the environment was replaced")?;
     if let Some(changed) = record
         .inputs
         .iter()
@@ -185,25 +212,29 @@ fn judge(state: &State, root: &Path, key: &str) -> Result<u64, String> {
     {
         return Err(format!("{} has changed", changed.path.display()));
     }
-    let python = Stat::read(&record.scripts.path.join("python"));
+    let same = |(path, stat): &(PathBuf, Stat)| Stat::read(path) == Some(*stat);
     because(
-        python == Some(record.python),
+        record.python.as_ref().is_none_or(same),
         "the Python behind the environment has changed",
     )?;
-    let generation = record.generation;
+    let same = |(path, inode): &(PathBuf, u64)| Stat::read(path).is_some_and(|stat| stat.inode == *inode);
+    because(record.store.as_ref().is_none_or(same), "the store was replaced")?;
     let (mut touched, looked) = (false, now());
-    for directory in [&mut record.site, &mut record.scripts] {
-        match directory.check(record.written) {
-            Some(None) => {}
-            Some(Some(stat)) => (directory.stat, touched) = (stat, true),
-            None => {
-                return Err(format!(
-                    "somebody changed what lies in {}",
-                    directory.path.display()
-                ));
+    for root in &mut record.roots {
+        for directory in &mut root.listings {
+            match directory.check(root.kind, record.written) {
+                Some(None) => {}
+                Some(Some(stat)) => (directory.stat, touched) = (stat, true),
+                None => {
+                    return Err(format!(
+                        "somebody changed what lies in {}",
+                        directory.path.display()
+                    ));
+                }
             }
         }
     }
+    let generation = record.generation;
     if touched {
         // Only time stamps moved: note them, so that the next check need not list the directories. Inputs too close
         // to the old record were compared by content after `looked`, so they are not too close to the new one.
@@ -214,28 +245,34 @@ fn judge(state: &State, root: &Path, key: &str) -> Result<u64, String> {
 }
 
 /// Records that everything is current. Failures are passed over: the next sync only looks harder.
-pub(crate) fn note(state: &State, root: &Path, generation: &Generation, fingerprint: &Fingerprint) {
-    let site = Listing::read(root.join(&generation.site_packages), &generation.site_names);
-    let scripts = Listing::read(root.join(&generation.scripts), &generation.script_names);
-    let marker = Stat::read(&root.join(Marker::NAME));
-    let python = Stat::read(&root.join(&generation.scripts).join("python"));
-    let (Some(site), Some(scripts), Some(marker), Some(python)) = (site, scripts, marker, python) else {
-        return;
+pub(crate) fn note(state: &State, ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) {
+    if let Some(record) = record(ground, generation, fingerprint) {
+        write(state, &record);
+    }
+}
+
+fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -> Option<Record> {
+    let roots = generation.roots.iter().map(|root| Root::read(ground, root));
+    let stat = |path: PathBuf| Stat::read(&path).map(|stat| (path, stat));
+    let python = match &generation.python {
+        Some(part) => Some(stat(ground.python().join(&part.scripts).join("python"))?),
+        None => None,
     };
-    let inputs = fingerprint.inputs.iter().map(|path| Input::read(path)).collect();
-    let record = Record {
+    let store = match &generation.node {
+        Some(part) => Some((part.store.clone(), Stat::read(&part.store)?.inode)),
+        None => None,
+    };
+    Some(Record {
         format: FORMAT,
         key: fingerprint.key.clone(),
-        root: root.to_owned(),
+        project: ground.project().to_owned(),
         generation: generation.number,
-        written: now(),
-        marker,
+        roots: roots.collect::<Option<_>>()?,
         python,
-        site,
-        scripts,
-        inputs,
-    };
-    write(state, &record);
+        store,
+        inputs: fingerprint.inputs.iter().map(|path| Input::read(path)).collect(),
+        written: now(),
+    })
 }
 
 /// Forgets the record, so that whatever happens next, nobody believes it.

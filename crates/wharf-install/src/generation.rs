@@ -1,7 +1,8 @@
 //! One realised environment on record: what stands in it and why.
 //!
-//! Invariant: a generation's file is complete and on disk before the environment it describes becomes current, so whatever
-//! number the marker inside an environment names can be read.
+//! Invariant: a generation's file is complete and on disk before PREPARED, and `current` names it only after all of its
+//! roots stand, so whatever number `current` names can be read. A root that a commit left alone keeps the marker of the
+//! generation that made it; the record says which that is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use wharf_core::PackageName;
 use wharf_store::TreeId;
 
-use crate::Compile;
 use crate::error::InstallError;
+use crate::ground::{Ground, RootName};
 use crate::python::Interpreter;
 use crate::venv::SystemSite;
+use crate::{Compile, InstalledNode, NodeRuntime};
 
-/// The version of the record's shape.
-const FORMAT: u32 = 1;
+/// The version of the record's shape. Records of format 1 knew one `.venv` and nothing else; what they describe is made anew.
+const FORMAT: u32 = 2;
 
 /// What an environment holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +29,51 @@ pub struct Generation {
     pub number: u64,
     /// The transaction that made it.
     pub transaction: String,
-    /// Where it stands.
-    pub root: PathBuf,
+    /// The project that it belongs to.
+    pub project: PathBuf,
     /// What it realises, in the caller's words: usually the digest of a lockfile.
     pub label: String,
+    /// The folders that it consists of, sorted by name.
+    pub roots: Vec<RootRecord>,
+    /// Its Python part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<PythonPart>,
+    /// Its Node part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodePart>,
+}
+
+/// One folder of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootRecord {
+    /// Which.
+    pub name: RootName,
+    /// The generation that made it.
+    pub generation: u64,
+    /// The transaction that made it, as its marker says.
+    pub transaction: String,
+    /// What it holds, as a digest of the items that it was made from; empty where packages are compared instead.
+    pub digest: String,
+    /// Directories of it that are watched for what others put in or take out.
+    pub places: Vec<Place>,
+}
+
+/// A directory and the names that belong into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Relative to the root; empty for the root itself.
+    pub path: String,
+    /// Sorted.
+    pub names: Vec<String>,
+}
+
+/// The Python part of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PythonPart {
+    /// Where it was made to stand: scripts inside name this path.
+    pub root: PathBuf,
     /// The interpreter behind it.
-    pub python: Interpreter,
+    pub interpreter: Interpreter,
     /// What shells show.
     pub prompt: String,
     /// Whether the interpreter's own packages are visible.
@@ -45,13 +86,21 @@ pub struct Generation {
     pub site_packages: String,
     /// Where commands lie, relative to the root.
     pub scripts: String,
-    /// The names that belong into `site_packages`, sorted.
-    pub site_names: Vec<String>,
-    /// The names that belong into `scripts`, sorted.
-    pub script_names: Vec<String>,
 }
 
-/// One package of a generation.
+/// The Node part of a generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePart {
+    /// Its packages, sorted.
+    pub packages: Vec<InstalledNode>,
+    /// The Node that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<NodeRuntime>,
+    /// The store that its links lead into.
+    pub store: PathBuf,
+}
+
+/// One Python package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledPackage {
     /// Its name.
@@ -67,7 +116,7 @@ pub struct InstalledPackage {
     pub direct_url: Option<serde_json::Value>,
 }
 
-/// The file inside an environment that says which generation it is.
+/// The file inside a root that says which generation made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// Version of this shape.
@@ -78,32 +127,63 @@ pub struct Marker {
     pub transaction: String,
 }
 
+/// The first thing that is read of a record: whether the rest can be understood.
+#[derive(Deserialize)]
+struct Shape {
+    format: u32,
+}
+
 impl Generation {
     pub(crate) const FORMAT: u32 = FORMAT;
 
-    /// Reads the record in `file`.
+    /// Reads the record in `file`; `None` if it is of another format, so that what it describes is made anew.
     ///
     /// # Errors
     /// It cannot be read or is damaged.
-    pub fn read(file: &Path) -> Result<Self, InstallError> {
+    pub fn read(file: &Path) -> Result<Option<Self>, InstallError> {
         let bytes = fs::read(file).map_err(InstallError::io("read", file))?;
-        let damaged = |reason: String| InstallError::Damaged {
+        let damaged = |error: serde_json::Error| InstallError::Damaged {
             path: file.to_owned(),
-            reason,
+            reason: error.to_string(),
         };
-        let found: Self = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if found.format != FORMAT {
-            return Err(damaged(format!(
-                "it has format {}, this wharf knows {FORMAT}",
-                found.format
-            )));
+        let shape: Shape = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if shape.format != FORMAT {
+            return Ok(None);
         }
-        Ok(found)
+        serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+    }
+
+    /// The record of a root.
+    #[must_use]
+    pub fn root(&self, name: &RootName) -> Option<&RootRecord> {
+        self.roots.iter().find(|root| root.name == *name)
+    }
+
+    /// What of the generation still stands: without the roots that somebody removed or replaced, and without a part
+    /// of which nothing is left. `None` if nothing of it stands.
+    pub(crate) fn standing(mut self, ground: &Ground) -> Option<Self> {
+        let recorded = self.roots.len();
+        self.roots.retain(|root| root.stands(ground));
+        let has = |kind| self.roots.iter().any(|root| root.name.kind == kind);
+        let (python, node) = (
+            has(crate::ground::RootKind::Python),
+            has(crate::ground::RootKind::Node),
+        );
+        self.python = self.python.filter(|_| python);
+        self.node = self.node.filter(|_| node);
+        (recorded == 0 || !self.roots.is_empty()).then_some(self)
+    }
+}
+
+impl RootRecord {
+    /// Whether the folder is still the one that was made.
+    pub(crate) fn stands(&self, ground: &Ground) -> bool {
+        Marker::read(&ground.path(&self.name)).is_some_and(|marker| marker.transaction == self.transaction)
     }
 }
 
 impl Marker {
-    /// The name of the marker inside an environment.
+    /// The name of the marker inside a root.
     pub const NAME: &'static str = ".wharf.json";
 
     /// The marker of a generation.
@@ -115,13 +195,14 @@ impl Marker {
         }
     }
 
-    /// Reads the marker of the environment at `root`; `None` if there is none, or none that makes sense.
+    /// Reads the marker of the folder at `root`; `None` if there is none, or none that makes sense. Markers of older formats
+    /// count: they say that the folder is Wharf's.
     #[must_use]
     pub fn read(root: &Path) -> Option<Self> {
         let bytes = fs::read(root.join(Self::NAME)).ok()?;
         serde_json::from_slice(&bytes)
             .ok()
-            .filter(|marker: &Self| marker.format == FORMAT)
+            .filter(|marker: &Self| marker.format <= FORMAT)
     }
 
     /// Its text.

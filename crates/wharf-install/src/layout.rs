@@ -3,12 +3,10 @@
 //! Invariant: no two items of a finished [`Layout`] have the same path, none lies below another that is no directory, and
 //! where two packages want one path the same one wins on every machine: the later in the order of names.
 
-use std::fs;
-use std::path::Path;
-
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
-use wharf_store::ObjectId;
+use wharf_store::{ObjectId, Placed};
+type HomeId = String; // TEMP
 
 use crate::error::InstallError;
 
@@ -44,9 +42,39 @@ pub enum Content {
     },
     /// A symbolic link with this target.
     Link(String),
+    /// A folder that gets all files of a package's home in the store.
+    Home {
+        /// Which.
+        home: HomeId,
+        /// Whether the files are copies that may be written, rather than the store's own.
+        copy: bool,
+    },
 }
 
 impl Item {
+    /// The item in the store's words.
+    pub(crate) fn placed(&self) -> Placed {
+        use wharf_store::Content as Stored;
+        let content = match &self.content {
+            Content::Directory => Stored::Directory,
+            Content::Object { id, size, executable } => Stored::Object {
+                object: *id,
+                size: *size,
+                executable: *executable,
+            },
+            Content::Bytes { bytes, executable } => Stored::Bytes {
+                bytes: bytes.clone(),
+                executable: *executable,
+            },
+            Content::Link(target) => Stored::Link(target.clone()),
+            Content::Home { home, copy } => unreachable!("{home} {copy}"), // TEMP
+        };
+        Placed {
+            path: self.path.clone().into(),
+            content,
+        }
+    }
+
     pub(crate) fn text(path: &str, text: String) -> Self {
         Self {
             path: path.to_owned(),
@@ -211,20 +239,6 @@ impl Layout {
 enum Wins {
     Old,
     New,
-}
-
-/// The names in a directory on disk, sorted, without those that Python itself leaves there.
-/// `None` if it cannot be listed.
-pub(crate) fn listing(directory: &Path) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).ok()? {
-        let name = entry.ok()?.file_name().to_string_lossy().into_owned();
-        if name != "__pycache__" {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Some(names)
 }
 
 #[cfg(test)]

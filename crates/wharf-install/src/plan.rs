@@ -1,13 +1,16 @@
 //! What a commit would change, decided before anything is touched. Invariant: a plan is a pure function of the current
 //! generation, a look at the environment's directories, and what is wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use wharf_core::PackageName;
 
-use crate::generation::{Generation, InstalledPackage};
-use crate::{Package, Wanted};
+use crate::drift::Drift;
+use crate::generation::{Generation, InstalledPackage, NodePart, PythonPart};
+use crate::ground::RootName;
+use crate::node_root;
+use crate::{InstalledNode, NodeWanted, Package, PythonWanted, Wanted};
 
 /// The difference between an environment and what is wanted of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,6 +31,19 @@ pub struct Plan {
     pub foreign: Vec<String>,
     /// Names that somebody took out of the environment.
     pub missing: Vec<String>,
+    /// What happens to each folder.
+    pub roots: RootPlan,
+}
+
+/// What happens to the folders of an environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RootPlan {
+    /// Made, in place of what stands there if anything does.
+    pub make: BTreeSet<RootName>,
+    /// Left alone.
+    pub keep: BTreeSet<RootName>,
+    /// Taken away.
+    pub remove: BTreeSet<RootName>,
 }
 
 /// One package that comes, goes or changes.
@@ -35,7 +51,7 @@ pub struct Plan {
 pub struct Change {
     /// Which.
     pub name: PackageName,
-    /// The version that stands there.
+    /// The version that stands there; several of npm's, in order, as `1.0.0, 2.0.0`.
     pub from: Option<String>,
     /// The version that is wanted.
     pub to: Option<String>,
@@ -46,6 +62,8 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.base.is_some()
+            && self.roots.make.is_empty()
+            && self.roots.remove.is_empty()
             && self.add.is_empty()
             && self.remove.is_empty()
             && self.change.is_empty()
@@ -54,8 +72,13 @@ impl Plan {
             && self.missing.is_empty()
     }
 
-    /// Compares. `drift` is what a look at the directories found.
-    pub(crate) fn new(current: Option<&Generation>, drift: Drift, wanted: &Wanted) -> Self {
+    /// Compares. `drift` is what a look at the directories found; `python` names the root of the Python part.
+    pub(crate) fn new(
+        current: Option<&Generation>,
+        drift: Drift,
+        wanted: &Wanted,
+        python: &RootName,
+    ) -> Self {
         let mut plan = Self {
             base: current.map(|generation| generation.number),
             foreign: drift.foreign,
@@ -63,44 +86,109 @@ impl Plan {
             rebuild: drift.reasons,
             ..Self::default()
         };
-        let mut old: BTreeMap<&PackageName, &InstalledPackage> = current
+        let before = current.and_then(|generation| generation.python.as_ref());
+        if plan.python(before, wanted.python.as_ref()) || drift.roots.contains(python) {
+            plan.roots.make.insert(python.clone());
+        } else if wanted.python.is_some() {
+            plan.roots.keep.insert(python.clone());
+        }
+        let before = current.and_then(|generation| generation.node.as_ref());
+        plan.node(current, before, wanted.node.as_ref(), &drift.roots);
+        if wanted.python.is_none() {
+            plan.roots.make.remove(python);
+        }
+        if let Some(current) = current {
+            let gone = current.roots.iter().map(|root| &root.name);
+            let gone = gone.filter(|name| !plan.roots.make.contains(*name) && !plan.roots.keep.contains(*name));
+            plan.roots.remove = gone.cloned().collect();
+        }
+        for list in [&mut plan.add, &mut plan.change, &mut plan.remove] {
+            list.sort_by(|left, right| left.name.cmp(&right.name));
+        }
+        plan
+    }
+
+    /// Compares the Python parts; whether `.venv` has to be made.
+    fn python(&mut self, before: Option<&PythonPart>, wanted: Option<&PythonWanted>) -> bool {
+        let mut old: BTreeMap<&PackageName, &InstalledPackage> = before
             .iter()
-            .flat_map(|generation| &generation.packages)
+            .flat_map(|part| &part.packages)
             .map(|one| (&one.name, one))
             .collect();
-        for package in &wanted.packages {
-            match old.remove(&package.name) {
-                None => plan.add.push(change(&package.name, None, Some(&package.version))),
-                Some(before) if same(before, package) => plan.keep += 1,
+        let mut differs = before.is_none() && wanted.is_some();
+        for package in wanted.iter().flat_map(|wanted| &wanted.packages) {
+            let known = old.remove(&package.name);
+            match known {
+                Some(before) if same(before, package) => {
+                    self.keep += 1;
+                    continue;
+                }
+                None => self.add.push(change(&package.name, None, Some(&package.version))),
                 Some(before) => {
-                    plan.change.push(change(
+                    self.change.push(change(
                         &package.name,
                         Some(&before.version),
                         Some(&package.version),
                     ));
                 }
             }
+            differs = true;
         }
-        plan.remove = old
-            .values()
-            .map(|gone| change(&gone.name, Some(&gone.version), None))
-            .collect();
-        if let Some(current) = current {
-            plan.rebuild.extend(differences(current, wanted));
+        differs |= !old.is_empty();
+        self.remove
+            .extend(old.values().map(|gone| change(&gone.name, Some(&gone.version), None)));
+        if let (Some(before), Some(wanted)) = (before, wanted) {
+            let reasons = differences(before, wanted);
+            differs |= !reasons.is_empty();
+            self.rebuild.extend(reasons);
         }
-        for list in [&mut plan.add, &mut plan.change] {
-            list.sort_by(|left, right| left.name.cmp(&right.name));
-        }
-        plan
+        differs
     }
-}
 
-/// What a look at an environment's directories found.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Drift {
-    pub(crate) foreign: Vec<String>,
-    pub(crate) missing: Vec<String>,
-    pub(crate) reasons: Vec<String>,
+    /// Compares the Node parts, folder by folder.
+    fn node(
+        &mut self,
+        current: Option<&Generation>,
+        before: Option<&NodePart>,
+        wanted: Option<&NodeWanted>,
+        drifted: &BTreeSet<RootName>,
+    ) {
+        let none = Vec::new();
+        let old = versions(before.map_or(&none, |part| &part.packages));
+        let new = versions(wanted.map_or(&none, |wanted| &wanted.packages));
+        let mut differs = false;
+        for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            let (from, to) = (old.get(name).map(joined), new.get(name).map(joined));
+            let change = change(name, from.as_ref(), to.as_ref());
+            match (&from, &to) {
+                (from, to) if from == to => {
+                    self.keep += new[name].len();
+                    continue;
+                }
+                (None, _) => self.add.push(change),
+                (Some(_), Some(_)) => self.change.push(change),
+                (Some(_), None) => self.remove.push(change),
+            }
+            differs = true;
+        }
+        for folder in wanted.iter().flat_map(|wanted| node_root::folders(wanted)) {
+            let known = current.and_then(|current| current.root(&folder.name));
+            let reason = match known {
+                Some(root) if root.digest == folder.digest() => None,
+                Some(_) => Some("what lies in it changes"),
+                None => Some("it is not there"),
+            };
+            // Packages that come and go are reason enough, and so is an environment that is made for the first time.
+            if let (Some(reason), false, true) = (reason, differs, before.is_some()) {
+                self.rebuild.push(format!("{}: {reason}", folder.name.path));
+            }
+            if reason.is_some() || drifted.contains(&folder.name) {
+                self.roots.make.insert(folder.name);
+            } else {
+                self.roots.keep.insert(folder.name);
+            }
+        }
+    }
 }
 
 fn change(name: &PackageName, from: Option<&String>, to: Option<&String>) -> Change {
@@ -118,14 +206,31 @@ fn same(before: &InstalledPackage, package: &Package) -> bool {
         && before.direct_url == package.direct_url
 }
 
+/// The versions of each package, in the order of the graph, which is the order of versions.
+fn versions(packages: &[InstalledNode]) -> BTreeMap<&PackageName, Vec<&str>> {
+    let mut found: BTreeMap<&PackageName, Vec<&str>> = BTreeMap::new();
+    for package in packages {
+        let versions = found.entry(&package.name).or_default();
+        if !versions.contains(&package.version.as_str()) {
+            versions.push(&package.version);
+        }
+    }
+    found
+}
+
+#[expect(clippy::ptr_arg, reason = "passed to `map` over references to the lists")]
+fn joined(versions: &Vec<&str>) -> String {
+    versions.join(", ")
+}
+
 /// Reasons to make everything anew that no package shows.
-fn differences(current: &Generation, wanted: &Wanted) -> Vec<String> {
+fn differences(current: &PythonPart, wanted: &PythonWanted) -> Vec<String> {
     let mut reasons = Vec::new();
-    if !current.python.same_runtime(&wanted.python) {
+    if !current.interpreter.same_runtime(&wanted.python) {
         reasons.push(format!(
             "Python changes from {} ({}) to {} ({})",
-            current.python.version,
-            current.python.base_executable.display(),
+            current.interpreter.version,
+            current.interpreter.base_executable.display(),
             wanted.python.version,
             wanted.python.base_executable.display()
         ));

@@ -5,7 +5,8 @@
 //! <state>/lock           flock: exclusive while the environment changes
 //! <state>/journal/       one file a transaction that is under way
 //! <state>/gen/<n>.json   what generation n holds
-//! <state>/stage/<tx>/    what is being made; `root` becomes the environment
+//! <state>/current        the number of the generation that stands
+//! <state>/stage/<tx>/<i> what is being made; becomes the i-th root that the transaction lists
 //! <state>/trash/         what is to be deleted
 //! <state>/fresh          what must be unchanged for a sync to have nothing to do
 //! ```
@@ -52,6 +53,15 @@ impl State {
 
     pub(crate) fn generation(&self, number: u64) -> PathBuf {
         self.generations().join(format!("{number}.json"))
+    }
+
+    pub(crate) fn current(&self) -> PathBuf {
+        self.directory.join("current")
+    }
+
+    /// The number of the generation that stands, as far as the records say.
+    pub(crate) fn current_number(&self) -> Option<u64> {
+        fs::read_to_string(self.current()).ok()?.trim().parse().ok()
     }
 
     pub(crate) fn stage(&self) -> PathBuf {

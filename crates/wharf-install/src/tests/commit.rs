@@ -32,7 +32,7 @@ fn child() {
     let Some(mut fixture) = Fixture::new() else { return };
     fixture.project = project.into();
     let mut wanted = fixture.wanted(&packages(&fixture, Side::New));
-    wanted.compile = Compile::Yes;
+    super::python(&mut wanted).compile = Compile::Yes;
     fixture.apply(&wanted).unwrap();
 }
 
@@ -67,26 +67,26 @@ fn killed(project: &Path, point: &str) -> bool {
 #[test]
 fn a_kill_at_any_point_leaves_the_old_or_the_new() {
     for first_install in [true, false] {
-        for point in POINTS {
+        for (index, point) in POINTS.into_iter().enumerate() {
             let Some(fixture) = Fixture::new() else { return };
             if !first_install {
                 fixture.install(&packages(&fixture, Side::Old));
             }
             let old = comparable(&fixture.root());
             assert!(killed(&fixture.project, point), "{point}");
-            let passed = matches!(point, "exchanged" | "committed" | "trashed");
+            let at = |name: &str| POINTS.iter().position(|point| *point == name).unwrap();
+            let (prepared, switched) = (index >= at("prepared"), index >= at("exchanged"));
             // Before anything is repaired, what stands there is whole already.
-            let standing = comparable(&fixture.root());
-            match passed {
+            match switched {
                 true => assert_eq!(fixture.run("import a, b; print(a.v)"), "2", "{point}"),
-                false => assert_eq!(standing, old, "{point}"),
+                false => assert_eq!(comparable(&fixture.root()), old, "{point}"),
             }
             let environment = Environment::locate(&fixture.project);
             let recovered = environment.recover().unwrap();
             let expected = match point {
                 // Before there is a journal, and after it has served.
                 "locked" | "committed" | "trashed" => Recovered::Clean,
-                _ if passed => Recovered::Repaired {
+                _ if prepared => Recovered::Repaired {
                     committed: 1,
                     discarded: 0,
                 },
@@ -96,16 +96,17 @@ fn a_kill_at_any_point_leaves_the_old_or_the_new() {
                 },
             };
             assert_eq!(recovered, expected, "{point}");
-            assert_eq!(
-                comparable(&fixture.root()),
-                standing,
-                "{point}: repair moved the environment"
-            );
+            match prepared {
+                true => assert_eq!(fixture.run("import a, b; print(a.v)"), "2", "{point}"),
+                false => assert_eq!(comparable(&fixture.root()), old, "{point}"),
+            }
+            let standing = snapshot(&fixture.root());
             assert_eq!(
                 environment.recover().unwrap(),
                 Recovered::Clean,
                 "{point}: repair is done once"
             );
+            assert_eq!(snapshot(&fixture.root()), standing, "{point}: a second repair does nothing");
             assert!(
                 fs::read_dir(environment.state_directory().join("stage")).map_or(0, Iterator::count) == 0,
                 "{point}"
@@ -113,10 +114,10 @@ fn a_kill_at_any_point_leaves_the_old_or_the_new() {
             let number = environment
                 .current()
                 .unwrap()
-                .map(|generation| generation.packages.len());
+                .map(|generation| generation.python.unwrap().packages.len());
             assert_eq!(
                 number,
-                match (passed, first_install) {
+                match (prepared, first_install) {
                     (true, _) => Some(2),
                     (false, true) => None,
                     (false, false) => Some(1),
@@ -140,7 +141,7 @@ fn a_recovery_that_is_killed_too_can_start_again() {
     let Some(fixture) = Fixture::new() else { return };
     fixture.install(&packages(&fixture, Side::Old));
     let old = comparable(&fixture.root());
-    assert!(killed(&fixture.project, "prepared"));
+    assert!(killed(&fixture.project, "synced"));
     // A recovery that died after it moved the stage, before it closed the journal.
     let state = fixture.project.join(".wharf");
     for entry in fs::read_dir(state.join("stage")).unwrap().flatten() {
@@ -157,16 +158,27 @@ fn a_recovery_that_is_killed_too_can_start_again() {
 }
 
 #[test]
-fn an_exchange_in_several_steps_is_taken_back() {
+fn an_exchange_in_several_steps_is_gone_on_with() {
     let Some(fixture) = Fixture::new() else { return };
     fixture.install(&packages(&fixture, Side::Old));
-    let old = comparable(&fixture.root());
     assert!(killed(&fixture.project, "prepared"));
     // As on a file system without an atomic exchange: the old environment is away, the new one not there yet.
-    fs::rename(fixture.root(), fixture.project.join(".venv.swap")).unwrap();
+    let interim = fixture.project.join(".venv.swap");
+    fs::rename(fixture.root(), &interim).unwrap();
     let environment = Environment::open(&fixture.project).unwrap();
-    assert_eq!(comparable(&fixture.root()), old);
+    assert_eq!(fixture.run("import a, b; print(a.v)"), "2");
+    assert!(!interim.exists());
     assert_eq!(environment.recover().unwrap(), Recovered::Clean);
+    // And with the new one there, the old one not yet put aside.
+    assert!(killed(&fixture.project, "locked"));
+    fixture.install(&packages(&fixture, Side::Old));
+    assert!(killed(&fixture.project, "exchanged"));
+    let stage = fs::read_dir(fixture.project.join(".wharf/stage")).unwrap();
+    let stage = stage.flatten().next().unwrap().path();
+    fs::rename(stage.join("0"), &interim).unwrap();
+    Environment::open(&fixture.project).unwrap();
+    assert_eq!(fixture.run("import a, b; print(a.v)"), "2");
+    assert!(!interim.exists());
 }
 
 /// Collects what is emitted, and calls a function at each event.

@@ -127,7 +127,11 @@ fn every_kind_of_change_reaches_the_environment() {
     assert_eq!((again.generation, again.changed), (2, false));
     let current = fixture.environment().current().unwrap().unwrap();
     assert_eq!(
-        (current.number, current.packages.len(), current.label.as_str()),
+        (
+            current.number,
+            current.python.unwrap().packages.len(),
+            current.label.as_str()
+        ),
         (2, 2, "label")
     );
 }
@@ -137,8 +141,8 @@ fn settings_of_the_environment_are_part_of_what_is_wanted() {
     let Some(fixture) = Fixture::new() else { return };
     let mut wanted = fixture.wanted(&[]);
     fixture.apply(&wanted).unwrap();
-    wanted.prompt = "other".to_owned();
-    wanted.system_site = SystemSite::Visible;
+    super::python(&mut wanted).prompt = "other".to_owned();
+    super::python(&mut wanted).system_site = SystemSite::Visible;
     let applied = fixture.apply(&wanted).unwrap();
     assert_eq!(
         applied.plan.rebuild,
@@ -349,7 +353,7 @@ fn bytecode_is_compiled_for_the_final_path_and_outlives_a_change() {
         ],
     );
     let mut wanted = fixture.wanted(std::slice::from_ref(&a));
-    wanted.compile = Compile::Yes;
+    super::python(&mut wanted).compile = Compile::Yes;
     let compiled = fixture.apply(&wanted).unwrap().compiled.unwrap();
     assert_eq!((compiled.files, compiled.failed), (2, 1));
     let cached = |module: &str| {
@@ -368,8 +372,8 @@ fn bytecode_is_compiled_for_the_final_path_and_outlives_a_change() {
     }
     let before = fs::metadata(cached("a")).unwrap();
     let c = fixture.package("c", "1", &[("c.py", "")]);
-    wanted.packages.push(c);
-    wanted.compile = Compile::No;
+    super::python(&mut wanted).packages.push(c);
+    super::python(&mut wanted).compile = Compile::No;
     fixture.apply(&wanted).unwrap();
     let after = fs::metadata(cached("a")).unwrap();
     use std::os::unix::fs::MetadataExt;
@@ -518,7 +522,7 @@ fn interpreters_of_every_age_make_environments() {
         };
         fixture.python = python;
         let mut wanted = fixture.wanted(std::slice::from_ref(&package));
-        wanted.compile = Compile::Yes;
+        super::python(&mut wanted).compile = Compile::Yes;
         let applied = fixture.apply(&wanted).unwrap();
         assert_eq!(applied.compiled.unwrap().failed, 0);
         assert_eq!(

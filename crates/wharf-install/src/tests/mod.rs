@@ -11,11 +11,11 @@ use std::sync::atomic::AtomicBool;
 
 use wharf_core::{Algorithm, NullSink, PackageName, SafePath};
 use wharf_ecosystem::pypi::wheel::Row;
-use wharf_store::{Entry, Hasher, Kind, LinkMode, Store, Tree};
+use wharf_store::{Entry, Hasher, Kind, Store, Tree};
 use wharf_sys::Governor;
 
 use crate::python::{Interpreter, Search, Surroundings};
-use crate::{Applied, Compile, Durability, Environment, Foreign, InstallError, Package, SystemSite, Wanted};
+use crate::{Applied, Compile, Environment, InstallError, Package, PythonWanted, SystemSite, Wanted};
 
 /// Any interpreter of this machine; tests that need one pass quietly where there is none.
 pub(crate) fn any_python() -> Option<Interpreter> {
@@ -106,17 +106,13 @@ impl Fixture {
     }
 
     pub(super) fn wanted(&self, packages: &[Package]) -> Wanted {
-        Wanted {
+        Wanted::new("label").with_python(PythonWanted {
             python: self.python.clone(),
             packages: packages.to_vec(),
             prompt: "demo".to_owned(),
             compile: Compile::No,
-            link: LinkMode::Auto,
             system_site: SystemSite::Hidden,
-            label: "label".to_owned(),
-            foreign: Foreign::Refuse,
-            durability: Durability::Power,
-        }
+        })
     }
 
     pub(super) fn environment(&self) -> Environment {
@@ -156,6 +152,11 @@ impl Fixture {
     pub(super) fn run(&self, code: &str) -> String {
         said(Command::new(self.bin("python")).args(["-c", code]))
     }
+}
+
+/// The Python part of a wish, to change it.
+pub(super) fn python(wanted: &mut Wanted) -> &mut PythonWanted {
+    wanted.python.as_mut().unwrap()
 }
 
 /// Runs a command that must succeed; its output, trimmed.

@@ -1,0 +1,126 @@
+//! What others did to an environment since it was made.
+//!
+//! Invariant: only directories that a generation records are looked at, and what Python and the tools of Node leave there
+//! on their own (`__pycache__`, `.cache`, `.vite`) is no change.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::generation::{Generation, Place, PythonPart, RootRecord};
+use crate::ground::{Ground, RootKind, RootName};
+use crate::node_root::OURS;
+
+/// What a look at an environment's directories found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drift {
+    pub(crate) foreign: Vec<String>,
+    pub(crate) missing: Vec<String>,
+    pub(crate) reasons: Vec<String>,
+    /// The folders in which anything of it was found.
+    pub(crate) roots: BTreeSet<RootName>,
+}
+
+/// Compares the directories with what the generation put there.
+pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
+    let mut drift = Drift::default();
+    for root in &generation.roots {
+        let (foreign, missing) = (drift.foreign.len(), drift.missing.len());
+        let mut reasons = Vec::new();
+        match root.name.kind {
+            RootKind::Python => {
+                names(&ground.path(&root.name), root, "", &mut drift);
+                if let Some(part) = &generation.python {
+                    reasons = python(ground, part);
+                }
+            }
+            RootKind::Node => {
+                let before = format!("{}/", root.name.path);
+                names(&ground.path(&root.name), root, &before, &mut drift);
+                dangling(&ground.path(&root.name), root, &before, &mut drift);
+            }
+        }
+        if (foreign, missing) != (drift.foreign.len(), drift.missing.len()) || !reasons.is_empty() {
+            drift.roots.insert(root.name.clone());
+        }
+        drift.reasons.extend(reasons);
+    }
+    drift
+}
+
+/// The names in a directory on disk that count, sorted. `None` if it cannot be listed.
+pub(crate) fn listing(directory: &Path, kind: RootKind, place: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).ok()? {
+        let name = entry.ok()?.file_name().to_string_lossy().into_owned();
+        if counts(kind, place, &name) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Some(names)
+}
+
+/// Whether a name is somebody's doing, rather than what programs leave behind on their own.
+fn counts(kind: RootKind, place: &str, name: &str) -> bool {
+    match kind {
+        RootKind::Python => name != "__pycache__",
+        RootKind::Node if place.is_empty() => !name.starts_with('.') || OURS.contains(&name),
+        RootKind::Node => true,
+    }
+}
+
+/// Notes what is there and should not be, and what should be there and is not; `before` precedes each name.
+fn names(path: &Path, root: &RootRecord, before: &str, drift: &mut Drift) {
+    for place in &root.places {
+        let found = listing(&path.join(&place.path), root.name.kind, &place.path).unwrap_or_default();
+        let named = |name: &String| match place.path.as_str() {
+            "" => format!("{before}{name}"),
+            place => format!("{before}{place}/{name}"),
+        };
+        let strange = |name: &&String| place.names.binary_search(name).is_err();
+        drift.foreign.extend(found.iter().filter(strange).map(named));
+        let lost = |name: &&String| found.binary_search(name).is_err();
+        drift.missing.extend(place.names.iter().filter(lost).map(named));
+    }
+}
+
+fn python(ground: &Ground, part: &PythonPart) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if part.root != ground.python() {
+        reasons.push(format!("the environment was made at {}", part.root.display()));
+    }
+    if !ground.python().join(&part.scripts).join("python").exists() {
+        reasons.push(format!(
+            "the Python behind the environment, {}, is gone",
+            part.interpreter.base_executable.display()
+        ));
+    }
+    reasons
+}
+
+/// Notes links that lead nowhere, as in a project that was copied from another machine or whose store was deleted.
+fn dangling(path: &Path, root: &RootRecord, before: &str, drift: &mut Drift) {
+    for place in &root.places {
+        let folder = path.join(&place.path);
+        let lost = |name: &&String| {
+            let entry = folder.join(name);
+            entry.symlink_metadata().is_ok() && fs::metadata(&entry).is_err()
+        };
+        let lost: Vec<&String> = place.names.par_iter().filter(lost).collect();
+        let named = |name: &String| format!("{before}{}", Path::new(&place.path).join(name).display());
+        drift.missing.extend(lost.into_iter().map(named));
+    }
+}
+
+impl Place {
+    /// A directory of a root with the names that belong into it.
+    pub(crate) fn new(path: &str, names: Vec<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            names,
+        }
+    }
+}

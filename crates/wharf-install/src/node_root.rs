@@ -1,0 +1,233 @@
+//! A `node_modules` as it is wanted: its items, what identifies them, and which directories of it are watched.
+//!
+//! Invariant: two wishes for a root have the same digest exactly if they would make the same folder, so a root whose digest
+//! is on record and that nobody touched is left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wharf_store::Placed;
+
+use crate::NodeWanted;
+use crate::generation::{Marker, Place};
+use crate::ground::RootName;
+use crate::layout::{Content, Item};
+
+/// Folders inside `node_modules` whose names begin with a dot and that are ours, not a tool's cache.
+pub(crate) const OURS: [&str; 3] = [".bin", ".wharf", Marker::NAME];
+
+/// One `node_modules` that is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeFolder<'a> {
+    pub(crate) name: RootName,
+    items: &'a [Item],
+    /// The Node that comes with the environment, as a command.
+    runtime: Option<Item>,
+}
+
+/// Every folder of a wish, sorted by name; those without items are not wanted.
+pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
+    let top = RootName::node(".");
+    let runtime = wanted
+        .runtime
+        .as_ref()
+        .map(|node| Item::link(".bin/node", &node.path.to_string_lossy()));
+    let mut folders: BTreeMap<RootName, NodeFolder<'_>> = BTreeMap::new();
+    for root in &wanted.roots {
+        let name = RootName::node(&root.folder);
+        let folder = NodeFolder {
+            name: name.clone(),
+            items: &root.items,
+            runtime: None,
+        };
+        folders.insert(name, folder);
+    }
+    if runtime.is_some() {
+        let folder = folders.entry(top.clone()).or_insert(NodeFolder {
+            name: top,
+            items: &[],
+            runtime: None,
+        });
+        folder.runtime = runtime;
+    }
+    folders.retain(|_, folder| folder.items().next().is_some());
+    folders.into_values().collect()
+}
+
+impl NodeFolder<'_> {
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        // A package that brings a command `node` must not stand in the way of the real one.
+        let hidden = self.runtime.as_ref().map(|item| item.path.as_str());
+        let own = self.items.iter().filter(move |item| Some(item.path.as_str()) != hidden);
+        own.chain(&self.runtime)
+    }
+
+    /// What identifies the folder's content.
+    pub(crate) fn digest(&self) -> String {
+        let mut items: Vec<&Item> = self.items().collect();
+        items.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        let mut hasher = blake3::Hasher::new();
+        for item in items {
+            part(&mut hasher, item.path.as_bytes());
+            describe(&mut hasher, &item.content);
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// The directories that are watched: the folder itself, its scopes, its commands and what is found by hoisting.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let mut places: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        places.entry(String::new()).or_default().insert(Marker::NAME);
+        for item in self.items() {
+            note(&mut places, &item.path);
+        }
+        places
+            .into_iter()
+            .map(|(path, names)| Place {
+                path,
+                names: names.into_iter().map(str::to_owned).collect(),
+            })
+            .collect()
+    }
+
+    /// Everything that is put into the folder, with its marker.
+    pub(crate) fn placed(&self, marker: Vec<u8>) -> Vec<Placed> {
+        let marker = Placed {
+            path: Marker::NAME.into(),
+            content: wharf_store::Content::Bytes {
+                bytes: marker,
+                executable: false,
+            },
+        };
+        std::iter::once(marker)
+            .chain(self.items().map(Item::placed))
+            .collect()
+    }
+}
+
+/// Feeds one field, with its length, so that two fields never read as another two.
+fn part(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+    hasher
+        .update(&(bytes.len() as u64).to_le_bytes())
+        .update(bytes);
+}
+
+fn describe(hasher: &mut blake3::Hasher, content: &Content) {
+    match content {
+        Content::Directory => part(hasher, b"directory"),
+        Content::Object { id, executable, .. } => {
+            part(hasher, if *executable { b"program" } else { b"file" });
+            part(hasher, id.to_string().as_bytes());
+        }
+        Content::Bytes { bytes, executable } => {
+            part(hasher, if *executable { b"own program" } else { b"own file" });
+            part(hasher, bytes);
+        }
+        Content::Link(target) => {
+            part(hasher, b"link");
+            part(hasher, target.as_bytes());
+        }
+        Content::Home { home, copy } => {
+            part(hasher, if *copy { b"copied home" } else { b"home" });
+            part(hasher, home.to_string().as_bytes());
+        }
+    }
+}
+
+/// Enters a path's names into the places that are watched.
+fn note<'a>(places: &mut BTreeMap<String, BTreeSet<&'a str>>, path: &'a str) {
+    let mut parts = path.split('/');
+    let Some(first) = parts.next() else { return };
+    places.entry(String::new()).or_default().insert(first);
+    if !first.starts_with('@') && first != ".bin" && first != ".wharf" {
+        return;
+    }
+    let Some(second) = parts.next() else { return };
+    insert(places, first, second);
+    if (first, second) == (".wharf", "node_modules")
+        && let Some(third) = parts.next()
+    {
+        insert(places, ".wharf/node_modules", third);
+    }
+}
+
+fn insert<'a>(places: &mut BTreeMap<String, BTreeSet<&'a str>>, place: &str, name: &'a str) {
+    match places.get_mut(place) {
+        Some(names) => drop(names.insert(name)),
+        None => drop(places.insert(place.to_owned(), BTreeSet::from([name]))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeRoot;
+
+    fn wanted(items: &[(&str, &str)]) -> NodeWanted {
+        let items = items.iter().map(|(path, target)| Item::link(path, target)).collect();
+        NodeWanted {
+            roots: vec![NodeRoot {
+                folder: ".".to_owned(),
+                items,
+            }],
+            ..NodeWanted::default()
+        }
+    }
+
+    #[test]
+    fn the_digest_knows_every_item_and_no_order() {
+        let digest = |items: &[(&str, &str)]| folders(&wanted(items))[0].digest();
+        let both = digest(&[("a", "x"), ("b", "y")]);
+        assert_eq!(both, digest(&[("b", "y"), ("a", "x")]));
+        for other in [
+            &[("a", "x")][..],
+            &[("a", "x"), ("b", "z")],
+            &[("a", "xb"), ("", "y")],
+        ] {
+            assert_ne!(both, digest(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn watched_places_are_shallow() {
+        let wish = wanted(&[
+            ("react", "x"),
+            ("@s/one", "x"),
+            ("@s/two", "x"),
+            (".bin/vite", "x"),
+            (".wharf/node_modules/deep", "x"),
+            (".wharf/node_modules/@t/deep", "x"),
+            (".wharf/a@1-0/node_modules/a/index.js", "x"),
+            ("hoisted/node_modules/inner/index.js", "x"),
+        ]);
+        let places = folders(&wish)[0].places();
+        let lines: Vec<String> = places
+            .iter()
+            .map(|place| format!("{}: {}", place.path, place.names.join(" ")))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ": .bin .wharf .wharf.json @s hoisted react",
+                ".bin: vite",
+                ".wharf: a@1-0 node_modules",
+                ".wharf/node_modules: @t deep",
+                "@s: one two",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_node_of_the_environment_is_a_command_even_without_packages() {
+        let mut wish = NodeWanted::default();
+        assert!(folders(&wish).is_empty());
+        wish.runtime = Some(crate::NodeRuntime {
+            version: "22.1.0".to_owned(),
+            path: "/store/node".into(),
+        });
+        let found = folders(&wish);
+        assert_eq!(
+            (found.len(), found[0].name.path.as_str(), found[0].items().count()),
+            (1, "node_modules", 1)
+        );
+    }
+}

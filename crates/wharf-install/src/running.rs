@@ -1,0 +1,103 @@
+//! The variables around a command that runs inside an environment.
+//!
+//! Invariant: the environment's own commands come first, in the order that both worlds expect: `.venv/bin`, then the
+//! `node_modules/.bin` of the folder and of each folder above it up to the project's, then whatever was there.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::environment::Environment;
+use crate::error::InstallError;
+
+/// What a command finds around it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunEnvironment {
+    /// Directories that come before those of PATH, first ones first. Each exists.
+    pub path: Vec<PathBuf>,
+    /// Variables that are set.
+    pub variables: Vec<(String, OsString)>,
+    /// Variables that must not be there.
+    pub remove: Vec<String>,
+}
+
+impl Environment {
+    /// What a command that runs in `folder` finds around it; `None` if no part of the environment stands there. Finishes
+    /// what a process that died has left, so that no command sees one half of an old environment and one of a new.
+    ///
+    /// # Errors
+    /// As [`Environment::open`] and [`Environment::current`].
+    pub fn run_environment(&self, folder: &Path) -> Result<Option<RunEnvironment>, InstallError> {
+        self.recover()?;
+        let mut found = RunEnvironment::default();
+        let scripts = match self.scripts()? {
+            Some(scripts) => scripts,
+            // One whose records are gone, or that another tool made, still has its commands in the usual place.
+            None => self.root().join("bin"),
+        };
+        if scripts.is_dir() {
+            found.path.push(scripts);
+            let root = self.root().as_os_str().to_owned();
+            found.variables.push(("VIRTUAL_ENV".to_owned(), root));
+            found.remove.push("PYTHONHOME".to_owned());
+        }
+        found.path.extend(self.node_commands(folder));
+        let hoisted = self.project().join("node_modules/.wharf/node_modules");
+        if hoisted.is_dir() {
+            let before = std::env::var_os("NODE_PATH");
+            let value = with_first(&hoisted, before.as_deref());
+            found.variables.push(("NODE_PATH".to_owned(), value));
+        }
+        Ok((!found.path.is_empty() || !found.variables.is_empty()).then_some(found))
+    }
+
+    /// The commands of npm packages that count in `folder`, nearest first.
+    fn node_commands(&self, folder: &Path) -> Vec<PathBuf> {
+        let inside = folder.starts_with(self.project());
+        let folders = folder.ancestors().take_while(|above| above.starts_with(self.project()));
+        let alone = (!inside).then_some(self.project());
+        folders
+            .chain(alone)
+            .map(|folder| folder.join("node_modules/.bin"))
+            .filter(|commands| commands.is_dir())
+            .collect()
+    }
+}
+
+impl RunEnvironment {
+    /// The value of PATH: the environment's directories before those of `path`.
+    #[must_use]
+    pub fn path_before(&self, path: &OsStr) -> OsString {
+        let folders = self.path.iter().cloned().chain(std::env::split_paths(path));
+        std::env::join_paths(folders).unwrap_or_else(|_| path.to_owned())
+    }
+
+    /// Puts all of it around a command.
+    pub fn surround(&self, command: &mut std::process::Command) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env("PATH", self.path_before(&path));
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        for name in &self.remove {
+            command.env_remove(name);
+        }
+    }
+
+    /// The environment's own program of this name, if it has one and the name is no path: `exec` looks at the PATH of the
+    /// process that calls it, not at the new one.
+    #[must_use]
+    pub fn program(&self, name: &OsStr) -> Option<PathBuf> {
+        if Path::new(name).components().count() != 1 {
+            return None;
+        }
+        let mut places = self.path.iter().map(|folder| folder.join(name));
+        places.find(|file| file.is_file())
+    }
+}
+
+/// A list of directories with one more in front, unless it is there already.
+fn with_first(first: &Path, list: Option<&OsStr>) -> OsString {
+    let rest = list.into_iter().flat_map(std::env::split_paths);
+    let rest = rest.filter(|path| path != first && !path.as_os_str().is_empty());
+    std::env::join_paths(std::iter::once(first.to_owned()).chain(rest)).unwrap_or_else(|_| first.into())
+}

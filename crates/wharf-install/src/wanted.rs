@@ -1,0 +1,162 @@
+//! What an environment shall be: its Python part, its Node part, either or both.
+//!
+//! Invariant: what is wanted names everything that a commit needs and nothing of what stands there now, so that the same
+//! wish gives the same environment whatever stood there before.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use wharf_core::PackageName;
+use wharf_store::{LinkMode, TreeId};
+
+use crate::layout::Item;
+use crate::python::Interpreter;
+use crate::venv::SystemSite;
+
+/// What an environment shall be. A part that is `None` is not wanted: what Wharf made of it before goes.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its `.venv`.
+    pub python: Option<PythonWanted>,
+    /// Its `node_modules`, one a workspace member.
+    pub node: Option<NodeWanted>,
+    /// What this realises, for the record: usually the digest of the lockfile.
+    pub label: String,
+    /// How files come out of the store.
+    pub link: LinkMode,
+    /// What happens to an environment there that Wharf did not make.
+    pub foreign: Foreign,
+    /// Whether the commit survives a power cut, or only a killed process.
+    pub durability: Durability,
+}
+
+/// What a Python environment shall be.
+#[derive(Clone, Debug)]
+pub struct PythonWanted {
+    /// The interpreter behind it.
+    pub python: Interpreter,
+    /// Its packages; each name once.
+    pub packages: Vec<Package>,
+    /// What shells show while it is active; usually the project's name.
+    pub prompt: String,
+    /// Whether bytecode is compiled now rather than at the first import.
+    pub compile: Compile,
+    /// Whether the interpreter's own packages are visible.
+    pub system_site: SystemSite,
+}
+
+/// What the `node_modules` of a project shall be.
+#[derive(Clone, Debug, Default)]
+pub struct NodeWanted {
+    /// The folders; one without items gets no `node_modules`.
+    pub roots: Vec<NodeRoot>,
+    /// What they hold, for plans and records.
+    pub packages: Vec<InstalledNode>,
+    /// A Node that comes with the environment, where the machine has none that fits.
+    pub runtime: Option<NodeRuntime>,
+}
+
+/// The `node_modules` of one folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeRoot {
+    /// The folder that it lies in, relative to the project with `/` separators; `.` for the project itself.
+    pub folder: String,
+    /// What it holds; paths are relative to `node_modules`.
+    pub items: Vec<Item>,
+}
+
+/// An npm package of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstalledNode {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// What tells it from the same version among other peers.
+    pub key: String,
+}
+
+/// A Node that lies in the store and belongs to an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRuntime {
+    /// Its version.
+    pub version: String,
+    /// Its executable.
+    pub path: PathBuf,
+}
+
+/// A package that a Python environment shall hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version, as its metadata writes it.
+    pub version: String,
+    /// Its unpacked wheel in the store.
+    pub tree: TreeId,
+    /// The content of its `direct_url.json`, if it came from elsewhere than an index.
+    pub direct_url: Option<serde_json::Value>,
+    /// Whether the user asked for it, rather than another package.
+    pub requested: bool,
+}
+
+/// Whether bytecode is compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compile {
+    /// At the first import, by Python.
+    #[default]
+    No,
+    /// Before the commit.
+    Yes,
+}
+
+/// What happens to an environment that Wharf did not make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreign {
+    /// It is left alone, and the commit refused.
+    #[default]
+    Refuse,
+    /// It is replaced and deleted.
+    Replace,
+}
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: everything is on disk before the environment is switched.
+    #[default]
+    Power,
+    /// A killed process only. For environments that can be thrown away.
+    Process,
+}
+
+impl Wanted {
+    /// An environment of neither Python nor Node yet, linked in the best way, that replaces nothing of others and
+    /// survives a power cut. Fill in the fields.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self {
+            python: None,
+            node: None,
+            label: label.to_owned(),
+            link: LinkMode::Auto,
+            foreign: Foreign::Refuse,
+            durability: Durability::Power,
+        }
+    }
+
+    /// The same with this Python part.
+    #[must_use]
+    pub fn with_python(mut self, python: PythonWanted) -> Self {
+        self.python = Some(python);
+        self
+    }
+
+    /// The same with this Node part.
+    #[must_use]
+    pub fn with_node(mut self, node: NodeWanted) -> Self {
+        self.node = Some(node);
+        self
+    }
+}
