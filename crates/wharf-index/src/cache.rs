@@ -15,6 +15,9 @@ use crate::error::IndexError;
 /// The number changes with the format of any file below it, so that old and new versions of Wharf share a cache.
 const FOLDER: &str = "pypi-v1";
 
+/// The same for npm.
+const NPM_FOLDER: &str = "npm-v1";
+
 /// The folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
@@ -26,6 +29,11 @@ impl Cache {
         Self {
             root: cache_root.join(FOLDER),
         }
+    }
+
+    /// The folder for npm. Bare clones are shared with everything else.
+    pub(crate) fn npm(cache_root: &Path) -> PathBuf {
+        cache_root.join(NPM_FOLDER)
     }
 
     /// The parsed page of a project on an index.

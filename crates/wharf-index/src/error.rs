@@ -9,6 +9,7 @@ use wharf_ecosystem::pypi::simple::PageError;
 use wharf_net::NetError;
 
 use crate::build::BuildError;
+use crate::npm::NpmError;
 
 /// An error of another crate that explains itself.
 pub type Cause = Arc<dyn Explain + Send + Sync>;
@@ -113,6 +114,9 @@ pub enum IndexError {
         /// Next steps.
         hints: Vec<String>,
     },
+    /// An npm package that cannot be had.
+    #[error("{0}")]
+    Npm(Arc<NpmError>),
     /// The disk failed.
     #[error("could not {action} `{}`: {error}", .path.display())]
     Disk {
@@ -155,7 +159,11 @@ impl IndexError {
 
     /// Whether every place said that there is no such package.
     pub fn is_unknown_package(&self) -> bool {
-        matches!(self, IndexError::UnknownPackage { .. })
+        match self {
+            IndexError::UnknownPackage { .. } => true,
+            IndexError::Npm(error) => matches!(**error, NpmError::Unknown { .. }),
+            _ => false,
+        }
     }
 }
 
@@ -180,6 +188,7 @@ impl Explain for IndexError {
             IndexError::NoBuilder { .. } => "build/not-possible",
             IndexError::Build(error) => error.code(),
             IndexError::Git { .. } => "index/git",
+            IndexError::Npm(error) => error.code(),
             IndexError::Disk { .. } => "index/disk",
         }
     }
@@ -193,6 +202,7 @@ impl Explain for IndexError {
             IndexError::Net { error, .. } => error.fault(),
             IndexError::Unpack { error, .. } => error.fault(),
             IndexError::Build(error) => error.fault(),
+            IndexError::Npm(error) => error.fault(),
             IndexError::Mismatch { .. } | IndexError::WrongDigest { .. } => Fault::Denied,
             IndexError::Page { .. }
             | IndexError::Metadata { .. }
@@ -226,6 +236,7 @@ impl Explain for IndexError {
             IndexError::NoBuilder { .. } => vec!["choose a version that has a wheel for this platform".to_owned()],
             IndexError::Build(error) => error.hints(),
             IndexError::Git { hints, .. } => hints.clone(),
+            IndexError::Npm(error) => error.hints(),
             IndexError::Disk { error, .. } => vec![match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                     "the disk is full: free some space and run the command again".to_owned()

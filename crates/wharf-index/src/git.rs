@@ -7,29 +7,89 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use tempfile::TempDir;
 use tokio::process::Command;
 use wharf_core::WebUrl;
 
 use crate::build::session::Kind;
+use crate::cache::Cache;
 use crate::error::IndexError;
 use crate::index::PypiIndex;
+use crate::once::OnceMap;
 use crate::source_tree::{SourceTree, below};
 
 /// The kinds of URL that are given to git. `ext::` and its like run commands.
 const PROTOCOLS: [&str; 5] = ["https", "http", "ssh", "git", "file"];
 
+/// The repositories that one command works with: their bare clones in the cache, and what was learned of them.
+pub(crate) struct Repositories {
+    cache: Cache,
+    offline: bool,
+    commits: OnceMap<String, Result<String, IndexError>>,
+}
+
+/// A working tree.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    /// The folder that was asked for.
+    pub(crate) root: PathBuf,
+    /// The repository's URL without a password.
+    pub(crate) shown: String,
+    /// Keeps the tree in place.
+    pub(crate) scratch: TempDir,
+}
+
 impl PypiIndex {
     /// The full commit that a branch, tag or revision is now; with none, that of the default branch.
     pub(crate) async fn commit(&self, url: &WebUrl, reference: Option<&str>) -> Result<String, IndexError> {
-        let key = format!("{url} {}", reference.unwrap_or_default());
-        self.shared
+        self.shared.repositories.commit(url, reference).await
+    }
+
+    /// A working tree of a commit.
+    pub(crate) async fn checkout(
+        &self,
+        url: &WebUrl,
+        commit: &str,
+        subdirectory: Option<&str>,
+    ) -> Result<SourceTree, IndexError> {
+        let found = self
+            .shared
             .repositories
+            .checkout(url, commit, subdirectory)
+            .await?;
+        let key = format!(
+            "git {} {commit} {}",
+            found.shown,
+            subdirectory.unwrap_or_default()
+        );
+        Ok(SourceTree {
+            root: found.root,
+            key,
+            kind: Kind::Wheel,
+            _scratch: Some(found.scratch),
+        })
+    }
+}
+
+impl Repositories {
+    pub(crate) fn new(cache: Cache, offline: bool) -> Self {
+        Self {
+            cache,
+            offline,
+            commits: OnceMap::default(),
+        }
+    }
+
+    /// The full commit that a branch, tag or revision is now; with none, that of the default branch.
+    pub(crate) async fn commit(&self, url: &WebUrl, reference: Option<&str>) -> Result<String, IndexError> {
+        let key = format!("{url} {}", reference.unwrap_or_default());
+        self.commits
             .get_or(&key, || self.find_commit(url, reference))
             .await
     }
 
     async fn find_commit(&self, url: &WebUrl, reference: Option<&str>) -> Result<String, IndexError> {
-        let repository = Repository::new(self, url)?;
+        let repository = Repository::new(&self.cache, url)?;
         if let Some(reference) = reference {
             let odd = reference.starts_with('-')
                 || reference
@@ -43,7 +103,7 @@ impl PypiIndex {
             }
         }
         let _lock = repository.lock().await?;
-        if self.shared.client.is_offline() {
+        if self.offline {
             let known = repository.parse(reference).await;
             return known.ok_or_else(|| {
                 repository.failed("it is not in the cache, and the network is off".to_owned())
@@ -57,20 +117,51 @@ impl PypiIndex {
             .ok_or_else(|| repository.failed(format!("it has no `{what}`")))
     }
 
+    /// The names of all tags.
+    pub(crate) async fn tags(&self, url: &WebUrl) -> Result<Vec<String>, IndexError> {
+        // Fetches, unless that happened already.
+        self.commit(url, None).await?;
+        let repository = Repository::new(&self.cache, url)?;
+        let listed = repository
+            .in_database(&["for-each-ref", "--format=%(refname:strip=2)", "refs/tags"])
+            .await?;
+        Ok(listed.lines().map(str::to_owned).collect())
+    }
+
+    /// The bytes of a file as a commit has it; `None` where it has none of that name.
+    pub(crate) async fn file(
+        &self,
+        url: &WebUrl,
+        commit: &str,
+        path: &str,
+    ) -> Result<Option<String>, IndexError> {
+        let commit = self.commit(url, Some(commit)).await?;
+        let repository = Repository::new(&self.cache, url)?;
+        let object = format!("{commit}:{path}");
+        let kind = repository.in_database(&["cat-file", "-t", &object]).await;
+        if kind.is_ok_and(|kind| kind.trim() == "blob") {
+            return repository
+                .in_database(&["cat-file", "blob", &object])
+                .await
+                .map(Some);
+        }
+        Ok(None)
+    }
+
     /// A working tree of a commit.
     pub(crate) async fn checkout(
         &self,
         url: &WebUrl,
         commit: &str,
         subdirectory: Option<&str>,
-    ) -> Result<SourceTree, IndexError> {
+    ) -> Result<Checkout, IndexError> {
         if !is_commit(commit) {
-            let repository = Repository::new(self, url)?;
+            let repository = Repository::new(&self.cache, url)?;
             return Err(repository.failed(format!("`{commit}` is no full commit id")));
         }
         let found = self.commit(url, Some(commit)).await?;
-        let repository = Repository::new(self, url)?;
-        let scratch = self.shared.cache.scratch("git")?;
+        let repository = Repository::new(&self.cache, url)?;
+        let scratch = self.cache.scratch("git")?;
         let tree = scratch.path().join("tree");
         let _lock = repository.lock().await?;
         let (database, into) = (repository.path.as_os_str(), tree.as_os_str());
@@ -101,16 +192,10 @@ impl PypiIndex {
                 .await?;
         }
         let root = below(&tree, subdirectory, &repository.shown)?;
-        let key = format!(
-            "git {} {commit} {}",
-            repository.shown,
-            subdirectory.unwrap_or_default()
-        );
-        Ok(SourceTree {
+        Ok(Checkout {
             root,
-            key,
-            kind: Kind::Wheel,
-            _scratch: Some(scratch),
+            shown: repository.shown,
+            scratch,
         })
     }
 }
@@ -131,7 +216,7 @@ struct Repository {
 }
 
 impl Repository {
-    fn new(index: &PypiIndex, url: &WebUrl) -> Result<Self, IndexError> {
+    fn new(cache: &Cache, url: &WebUrl) -> Result<Self, IndexError> {
         let scheme = url.as_url().scheme();
         if !PROTOCOLS.contains(&scheme) {
             return Err(IndexError::Location {
@@ -147,7 +232,7 @@ impl Repository {
             let _ = shown.set_username(if user.is_empty() { "git" } else { user });
         }
         Ok(Self {
-            path: index.shared.cache.git(url),
+            path: cache.git(url),
             secret: (scheme != "ssh" && url.has_credentials()).then(|| url.expose().to_owned()),
             shown: shown.into(),
             what: url.to_string(),

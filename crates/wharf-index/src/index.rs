@@ -16,6 +16,7 @@ use crate::cache::Cache;
 use crate::dist::Dist;
 use crate::error::IndexError;
 use crate::find_links::Listing;
+use crate::git::Repositories;
 use crate::hosts::Hosts;
 use crate::metadata::Requirements;
 use crate::once::OnceMap;
@@ -77,7 +78,7 @@ pub(crate) struct Shared {
     pub(crate) wheel_metadata: OnceMap<String, Answer<Arc<Requirements>>>,
     pub(crate) wheels: OnceMap<String, Answer<TreeId>>,
     pub(crate) archives: OnceMap<String, Answer<crate::fetch::Archive>>,
-    pub(crate) repositories: OnceMap<String, Answer<String>>,
+    pub(crate) repositories: Repositories,
 }
 
 /// Results that needed a build, or may need one.
@@ -105,6 +106,7 @@ impl PypiIndex {
             }
         }
         let cache = Cache::new(&cache_root);
+        let repositories = Repositories::new(cache.clone(), client.is_offline());
         let shared = Shared {
             client,
             store,
@@ -121,7 +123,7 @@ impl PypiIndex {
             wheel_metadata: OnceMap::default(),
             wheels: OnceMap::default(),
             archives: OnceMap::default(),
-            repositories: OnceMap::default(),
+            repositories,
         };
         Self {
             shared: Arc::new(shared),

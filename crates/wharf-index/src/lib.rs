@@ -17,6 +17,7 @@
 //! | `git` | repositories through the `git` command |
 //! | [`build`] | PEP 517 and 660: hooks, isolated environments through [`Builder`], logs and hints |
 //! | [`info`] | what people ask about a package |
+//! | [`npm`] | [`NpmIndex`]: the same for npm registries |
 //! | [`error`] | [`IndexError`] |
 //!
 //! Invariants: a warm look-up is one file read and no parsing beyond what is asked for. Everything is asked for once per
@@ -40,6 +41,7 @@ pub mod error;
 pub mod index;
 pub mod info;
 pub mod metadata;
+pub mod npm;
 pub mod releases;
 pub mod remote_zip;
 pub mod settings;
@@ -51,6 +53,7 @@ pub use error::{Cause, IndexError};
 pub use index::{PypiIndex, Refresh};
 pub use info::{Info, Suits, VersionInfo};
 pub use metadata::Requirements;
+pub use npm::{NpmError, NpmIndex};
 pub use releases::{FileRef, Fit, Pick, Place, ReleaseRef, Releases, Unfit};
 pub use settings::{IndexLocation, Locations, Strategy};
 pub use source_tree::watched;

@@ -1,4 +1,4 @@
-//! Who we are to whom: logins from URLs, settings, netrc and a keyring command.
+//! Who we are to whom: logins and tokens from URLs, settings, netrc and a keyring command.
 //!
 //! Invariant: a login is only ever given for the origin (scheme, host, port) or the URL prefix it was meant for,
 //! and neither `Debug` nor an error shows its password.
@@ -10,46 +10,107 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use reqwest::header;
 use url::{Origin, Url};
 use wharf_core::WebUrl;
 
 use crate::netrc::Netrc;
 use crate::settings::{KeyringMode, Settings};
 
-/// A user name and, mostly, a password.
+/// What proves to a server who we are: a user name and, mostly, a password; a token; or what is sent as it stands.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    username: String,
-    password: Option<String>,
+pub struct Login(Proof);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Proof {
+    /// Sent by the scheme `Basic`.
+    Password {
+        username: String,
+        password: Option<String>,
+    },
+    /// Sent by the scheme `Bearer`.
+    Token(String),
+    /// Sent by the scheme `Basic`, encoded already.
+    Encoded(String),
 }
 
 impl Login {
-    /// A login. Token-only servers take the token as password, with an empty user name or `__token__`.
+    /// A login. Servers that know only tokens by this scheme take the token as password, with an empty user name or
+    /// `__token__`.
     #[must_use]
     pub fn new(username: String, password: Option<String>) -> Self {
-        Self { username, password }
+        Self(Proof::Password { username, password })
     }
 
-    /// The user name.
+    /// A token, sent as `Authorization: Bearer …`. Source: RFC 6750.
+    #[must_use]
+    pub fn bearer(token: String) -> Self {
+        Self(Proof::Token(token))
+    }
+
+    /// A user name and password that are joined and encoded in base64 already, as `_auth` of an `.npmrc` has them.
+    #[must_use]
+    pub fn basic_encoded(encoded: String) -> Self {
+        Self(Proof::Encoded(encoded))
+    }
+
+    /// The user name; empty for tokens.
     #[must_use]
     pub fn username(&self) -> &str {
-        &self.username
+        match &self.0 {
+            Proof::Password { username, .. } => username,
+            Proof::Token(_) | Proof::Encoded(_) => "",
+        }
     }
 
     /// The password, for whoever sends it.
     #[must_use]
     pub fn expose_password(&self) -> Option<&str> {
-        self.password.as_deref()
+        match &self.0 {
+            Proof::Password { password, .. } => password.as_deref(),
+            Proof::Token(_) | Proof::Encoded(_) => None,
+        }
+    }
+
+    /// Adds it to a request.
+    pub(crate) fn sign(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.0 {
+            Proof::Password { username, password } => request.basic_auth(username, password.as_deref()),
+            Proof::Token(token) => request.bearer_auth(token),
+            Proof::Encoded(encoded) => {
+                match header::HeaderValue::try_from(format!("Basic {encoded}")) {
+                    Ok(mut value) => {
+                        value.set_sensitive(true);
+                        request.header(header::AUTHORIZATION, value)
+                    }
+                    // What no header can hold is no login: the server refuses, and the error names the place.
+                    Err(_) => request,
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is missing, as a password is where only the user name is known.
+    fn is_whole(&self) -> bool {
+        !matches!(self.0, Proof::Password { password: None, .. })
+    }
+
+    /// The same for another user name, where one is wanted and the proof has any.
+    fn named(&self, wanted: Option<&str>) -> Self {
+        match (&self.0, wanted) {
+            (Proof::Password { password, .. }, Some(wanted)) => {
+                Self::new(wanted.to_owned(), password.clone())
+            }
+            _ => self.clone(),
+        }
     }
 
     /// What stands before the `@` of a URL.
     fn of_url(url: &Url) -> Option<Self> {
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let password = url.password().map(decode);
-        (!url.username().is_empty() || password.is_some()).then(|| Self {
-            username: decode(url.username()),
-            password,
-        })
+        (!url.username().is_empty() || password.is_some())
+            .then(|| Self::new(decode(url.username()), password))
     }
 }
 
@@ -112,25 +173,20 @@ impl Logins {
             })
         };
         let own = Login::of_url(url);
-        if let Some(own) = own.as_ref().filter(|login| login.password.is_some()) {
+        if let Some(own) = own.as_ref().filter(|login| login.is_whole()) {
             return found(own, "the URL");
         }
-        let wanted = own.as_ref().map(|login| login.username.as_str());
+        let wanted = own.as_ref().map(Login::username);
         let fits = |login: &&Login| {
-            login.password.is_some()
-                && wanted.is_none_or(|name| login.username.is_empty() || login.username == name)
+            login.is_whole()
+                && wanted.is_none_or(|name| login.username().is_empty() || login.username() == name)
         };
         let scoped = self
             .scoped
             .iter()
             .filter(|(prefix, _)| is_below(url, prefix.as_url()));
         if let Some((_, login)) = scoped.clone().find(|(_, login)| fits(&login)) {
-            let username = wanted.unwrap_or(&login.username).to_owned();
-            let login = Login {
-                username,
-                password: login.password.clone(),
-            };
-            return found(&login, "the environment or the settings");
+            return found(&login.named(wanted), "the environment or the settings");
         }
         let remembered = {
             let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,12 +201,9 @@ impl Logins {
         let half = own
             .or(remembered)
             .or_else(|| scoped.map(|(_, login)| login.clone()).next())?;
-        match self.ask_keyring(url, &half.username).await {
+        match self.ask_keyring(url, half.username()).await {
             Some(password) => found(
-                &Login {
-                    username: half.username,
-                    password: Some(password),
-                },
+                &Login::new(half.username().to_owned(), Some(password)),
                 "the keyring",
             ),
             // A user name alone may be a token.
@@ -194,7 +247,7 @@ impl Logins {
 }
 
 /// Whether `url` lies at or below `prefix`: the same origin, and a path that continues at a `/`.
-fn is_below(url: &Url, prefix: &Url) -> bool {
+pub(crate) fn is_below(url: &Url, prefix: &Url) -> bool {
     let folder = prefix.path().trim_end_matches('/');
     url.origin() == prefix.origin()
         && url
@@ -230,7 +283,8 @@ mod tests {
 
     async fn find(logins: &Logins, text: &str) -> Option<(String, Option<String>, &'static str)> {
         let found = logins.find(url(text).as_url()).await?;
-        Some((found.login.username, found.login.password, found.place))
+        let (username, password) = (found.login.username(), found.login.expose_password());
+        Some((username.to_owned(), password.map(str::to_owned), found.place))
     }
 
     fn some(

@@ -68,7 +68,7 @@ pub fn content_range(value: &str) -> Option<(u64, u64, u64)> {
 }
 
 /// Reads a body as it comes, of at most `limit` bytes.
-async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
+pub(crate) async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
     let too_large = || {
         Failure::stop(NetError::TooLarge {
             url: NetError::shown(url),
@@ -107,14 +107,27 @@ async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<B
 
 /// Reads a body and undoes its content coding.
 pub(crate) async fn read_body(url: &WebUrl, exchange: &mut Exchange, limit: u64) -> Result<Bytes, Failure> {
-    let coding = text(exchange.response.headers(), header::CONTENT_ENCODING).map(str::to_ascii_lowercase);
+    let coding = coding(exchange);
     let raw = read_raw(url, exchange, limit).await?;
-    let Some(coding) = coding.filter(|coding| !coding.is_empty() && coding != "identity" && !raw.is_empty())
-    else {
+    decode(url, raw, coding.as_deref(), limit)
+}
+
+/// The content coding of an answer, in lower case; `None` where its bytes are what they are.
+pub(crate) fn coding(exchange: &Exchange) -> Option<String> {
+    let coding = text(exchange.response.headers(), header::CONTENT_ENCODING).map(str::to_ascii_lowercase);
+    coding.filter(|coding| !coding.is_empty() && coding != "identity")
+}
+
+/// Undoes a content coding. Computes: for large bodies not on an async thread.
+pub(crate) fn decode(url: &WebUrl, raw: Bytes, coding: Option<&str>, limit: u64) -> Result<Bytes, Failure> {
+    let Some(coding) = coding.filter(|_| !raw.is_empty()) else {
         return Ok(raw);
     };
-    let decoded = match coding.as_str() {
-        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
+    let decoded = match coding {
+        "gzip" | "x-gzip" => match gunzip_at_once(&raw, limit) {
+            Some(body) => Ok(Some(body)),
+            None => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
+        },
         "zstd" => {
             zstd::stream::read::Decoder::new(raw.as_ref()).and_then(|decoder| read_limited(decoder, limit))
         }
@@ -126,9 +139,29 @@ pub(crate) async fn read_body(url: &WebUrl, exchange: &mut Exchange, limit: u64)
         Ok(None) => Err(Failure::stop(NetError::TooLarge { url, limit })),
         Err(_) => Err(Failure::again(NetError::Encoding {
             url,
-            encoding: coding,
+            encoding: coding.to_owned(),
         })),
     }
+}
+
+/// Decompresses a body of a single gzip member in one go, into one allocation of the size that its last bytes tell:
+/// two to three times as fast as doing it piece by piece. `None` where that is not possible; then the slow way says
+/// what is wrong, if anything is.
+fn gunzip_at_once(raw: &[u8], limit: u64) -> Option<Bytes> {
+    /// DEFLATE cannot do better, so that a larger size is a lie.
+    const BEST_RATIO: usize = 1032;
+    const MAGIC: &[u8] = &[0x1f, 0x8b, 8];
+    let told = u32::from_le_bytes(*raw.last_chunk::<4>()?);
+    let length = usize::try_from(told).ok()?;
+    let believable = u64::from(told) <= limit && length <= raw.len().saturating_mul(BEST_RATIO);
+    // A second member would be left out silently.
+    let single = memchr::memmem::find(raw.get(MAGIC.len()..)?, MAGIC).is_none();
+    if !believable || !single {
+        return None;
+    }
+    let mut body = vec![0; length];
+    let written = libdeflater::Decompressor::new().gzip_decompress(raw, &mut body);
+    (written.ok()? == length).then(|| body.into())
 }
 
 /// Reads at most `limit` bytes; `None` if there are more.
@@ -154,6 +187,36 @@ mod tests {
         check("bytes 0-18446744073709551615/18446744073709551615", None);
         check("pages 0-1/2", None);
         check("", None);
+    }
+
+    fn gzipped(text: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn gzip_of_every_kind() {
+        let url = WebUrl::parse("https://example.org/").unwrap();
+        let check = |raw: Vec<u8>, limit, expected: Option<&[u8]>| {
+            let found = decode(&url, raw.into(), Some("gzip"), limit).ok();
+            assert_eq!(found.as_deref(), expected);
+        };
+        let long = b"a page ".repeat(1000);
+        check(gzipped(&long), 7000, Some(&long));
+        check(gzipped(&long), 6999, None);
+        check(gzipped(b""), 10, Some(b""));
+        // Members of equal length: the size at the end fits the first one too.
+        check([gzipped(b"one"), gzipped(b"two")].concat(), 10, Some(b"onetwo"));
+        let mut cut = gzipped(&long);
+        cut.truncate(cut.len() - 9);
+        check(cut, 7000, None);
+        let mut lying = gzipped(&long);
+        let end = lying.len();
+        lying[end - 4..].copy_from_slice(&6_000u32.to_le_bytes());
+        check(lying, 7000, None);
+        check(b"garbage".to_vec(), 10, None);
     }
 
     #[test]

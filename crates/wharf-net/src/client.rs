@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, hash_map};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::error::{NetError, TransportKind};
 use crate::freshness::{self, CachingHeaders, FOREVER, HEURISTIC, Lifetime, NEGATIVE};
 use crate::retry::{Failure, Tries};
 use crate::settings::Settings;
-use crate::transport::{self, Exchange, Line};
+use crate::transport::{self, Exchange, Line, Pools};
 
 /// For this long after a server could not be reached, cached answers are used without asking it again.
 const OUTAGE: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) sinks: Sinks,
     logins: Logins,
     cache: Cache,
-    http: OnceLock<Result<reqwest::Client, NetError>>,
+    pools: Pools,
     /// Servers that could not be reached, and when.
     outages: Mutex<HashMap<Origin, Instant>>,
     /// What the user was already warned about.
@@ -58,11 +58,11 @@ impl Client {
     pub fn new(settings: Settings, governor: Arc<Governor>, cache_root: PathBuf, sinks: Sinks) -> Self {
         let inner = Inner {
             logins: Logins::new(&settings),
+            pools: Pools::new(&settings),
             settings,
             governor,
             sinks,
             cache: Cache::new(cache_root),
-            http: OnceLock::new(),
             outages: Mutex::default(),
             warned: Mutex::default(),
             contacts: Mutex::default(),
@@ -294,11 +294,9 @@ impl Inner {
                 url: NetError::shown(url),
             }));
         }
-        let http = self.http.get_or_init(|| transport::build(&self.settings));
-        let http = http.as_ref().map_err(|error| Failure::stop(error.clone()))?;
         let _first = self.first_contact(place).await;
         let line = Line {
-            http,
+            pools: &self.pools,
             settings: &self.settings,
             logins: &self.logins,
             governor: &self.governor,
@@ -421,7 +419,7 @@ impl Inner {
             Err(NetError::NotFound { url, status }) => not_found(*url, status),
             Err(error) => return Err(error),
         };
-        self.outages().remove(&request.url.as_url().origin());
+        self.answers(request.url);
         Ok((page, lifetime))
     }
 
@@ -519,26 +517,16 @@ impl Inner {
     }
 
     /// Uses an old answer in the place of an error, and says so.
-    fn stand_in(&self, request: &Request<'_>, entry: Entry, error: &NetError) -> Result<Cached, NetError> {
-        if let NetError::Transport {
-            kind: TransportKind::Connect | TransportKind::Dns,
-            ..
-        } = error
-        {
-            self.outages()
-                .insert(request.url.as_url().origin(), Instant::now());
-        }
-        let age = words(entry.state.age);
-        let host = request.url.as_url().host_str().unwrap_or_default();
-        self.warn_once(
-            "cache/stale",
-            format!("stale {host}"),
-            format!("{error}; using answers of {host} from the cache, the first of them {age} old"),
-        );
-        self.sinks.emit(Event::detail(format!(
-            "{} comes from the cache and is {age} old",
-            request.url
-        )));
+    fn stand_in(
+        self: &Arc<Self>,
+        request: &Request<'_>,
+        entry: Entry,
+        error: &NetError,
+    ) -> Result<Cached, NetError> {
+        let client = Client {
+            inner: Arc::clone(self),
+        };
+        client.stands_in(request.url, entry.state.age, error);
         answer(
             request,
             &entry,
@@ -546,7 +534,17 @@ impl Inner {
         )
     }
 
-    fn is_out(&self, url: &WebUrl) -> bool {
+    /// Notes that the server of this URL cannot be reached.
+    pub(crate) fn is_out_now(&self, url: &WebUrl) {
+        self.outages().insert(url.as_url().origin(), Instant::now());
+    }
+
+    /// Notes that the server of this URL answers.
+    pub(crate) fn answers(&self, url: &WebUrl) {
+        self.outages().remove(&url.as_url().origin());
+    }
+
+    pub(crate) fn is_out(&self, url: &WebUrl) -> bool {
         self.outages()
             .get(&url.as_url().origin())
             .is_some_and(|since| since.elapsed() < OUTAGE)
@@ -556,7 +554,7 @@ impl Inner {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn warn_once(&self, code: &str, key: String, message: String) {
+    pub(crate) fn warn_once(&self, code: &str, key: String, message: String) {
         let new = self
             .warned
             .lock()
@@ -624,7 +622,7 @@ pub(crate) fn broken(url: &WebUrl, message: String) -> NetError {
     }
 }
 
-fn caching_headers(headers: &HeaderMap) -> CachingHeaders<'_> {
+pub(crate) fn caching_headers(headers: &HeaderMap) -> CachingHeaders<'_> {
     CachingHeaders {
         cache_control: text(headers, header::CACHE_CONTROL),
         expires: text(headers, header::EXPIRES),
@@ -643,7 +641,7 @@ pub(crate) fn value(text: &str) -> HeaderValue {
 }
 
 /// A span for people, in its largest unit.
-fn words(span: Duration) -> String {
+pub(crate) fn words(span: Duration) -> String {
     let seconds = span.as_secs();
     let (count, unit) = match seconds {
         0..120 => (seconds, "second"),

@@ -385,7 +385,7 @@ impl Partial {
 }
 
 /// A validator that `If-Range` may use: a strong entity tag, or else a date. Source: RFC 9110, section 13.1.5.
-fn validator(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn validator(headers: &HeaderMap) -> Option<String> {
     let etag = text(headers, header::ETAG).filter(|etag| !etag.starts_with("W/"));
     etag.or_else(|| text(headers, header::LAST_MODIFIED))
         .map(str::to_owned)

@@ -3,7 +3,8 @@
 //! The map of the crate:
 //! - [`settings`]: what the user can turn: timeouts, certificates, proxies, mirrors, credentials;
 //! - [`client`]: the [`Client`] and its cached, plain and ranged requests ([`answer`]: what they give);
-//!   [`download`] streams files to disk;
+//!   [`download`] streams files to disk; [`stream`] hands their bytes over; [`document`]: for who keeps answers
+//!   in a form of its own;
 //! - [`body`]: reading what comes, to a limit;
 //! - [`cache`]: the disk cache: one file per answer; [`freshness`]: how long an answer may be used;
 //! - [`auth`] and [`netrc`]: who we are to whom; `tls`: whom we trust;
@@ -19,6 +20,7 @@ pub mod auth;
 pub mod body;
 pub mod cache;
 pub mod client;
+pub mod document;
 pub mod download;
 pub mod error;
 pub mod freshness;
@@ -26,6 +28,7 @@ mod hash;
 pub mod netrc;
 pub mod retry;
 pub mod settings;
+pub mod stream;
 mod tls;
 mod transport;
 
@@ -33,6 +36,8 @@ pub use answer::{CacheStatus, Cached, Freshness, HeadReply, Range, RangeReply, R
 pub use auth::Login;
 pub use cache::{Body, CachedState, Identity};
 pub use client::Client;
+pub use document::{Document, DocumentReply, Validators};
 pub use download::Downloaded;
 pub use error::{NetError, Tried};
-pub use settings::{KeyringMode, Mirror, ProxySettings, Settings};
+pub use settings::{ClientIdentity, KeyringMode, Mirror, ProxySettings, Settings};
+pub use stream::Stream;

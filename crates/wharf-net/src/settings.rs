@@ -25,8 +25,16 @@ pub struct Settings {
     pub ca_bundle: Option<PathBuf>,
     /// Directories of PEM files to trust instead of the system's, beside `ca_bundle` where both are given.
     pub ca_directories: Vec<PathBuf>,
+    /// Certificates in PEM to trust instead of the system's, beside `ca_bundle` where both are given.
+    pub ca_pem: Vec<String>,
+    /// A PEM file of certificates to trust *beside* all others.
+    pub extra_ca: Option<PathBuf>,
+    /// Whether certificates are not checked at all, of whatever host.
+    pub accept_any_certificate: bool,
     /// A PEM file with a client certificate and its private key.
     pub client_cert: Option<PathBuf>,
+    /// Client certificates for everything below a URL; the longest matching one wins, over `client_cert` too.
+    pub client_identities: Vec<(WebUrl, ClientIdentity)>,
     /// Which proxies stand between.
     pub proxy: ProxySettings,
     /// Hosts (`name` or `name:port`) whose certificates are not checked.
@@ -59,7 +67,11 @@ impl Default for Settings {
             max_backoff: Duration::from_secs(30),
             ca_bundle: None,
             ca_directories: Vec::new(),
+            ca_pem: Vec::new(),
+            extra_ca: None,
+            accept_any_certificate: false,
             client_cert: None,
+            client_identities: Vec::new(),
             proxy: ProxySettings::Environment,
             trusted_hosts: Vec::new(),
             netrc: None,
@@ -110,7 +122,7 @@ impl Settings {
     /// Whether certificates of this host, and plain connections to it, are accepted.
     pub(crate) fn trusts(&self, host: &str) -> bool {
         let host = host_of(host);
-        self.trusted_hosts.iter().any(|trusted| host_of(trusted) == host)
+        self.accept_any_certificate || self.trusted_hosts.iter().any(|trusted| host_of(trusted) == host)
     }
 
     /// Adds the login that the environment holds for a named index, if any: `WHARF_INDEX_<NAME>_USERNAME` and
@@ -180,6 +192,38 @@ impl std::fmt::Debug for ProxySettings {
                 .field("url", url)
                 .field("no_proxy", no_proxy)
                 .finish(),
+        }
+    }
+}
+
+/// A client certificate and its private key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ClientIdentity {
+    /// Two PEM files.
+    Files {
+        /// The certificate, and those that vouch for it.
+        cert: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+    /// Two PEM texts.
+    Pem {
+        /// The certificate, and those that vouch for it.
+        cert: String,
+        /// The private key.
+        key: String,
+    },
+}
+
+impl std::fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files { cert, key } => f
+                .debug_struct("Files")
+                .field("cert", cert)
+                .field("key", key)
+                .finish(),
+            Self::Pem { .. } => f.write_str("Pem(…)"),
         }
     }
 }

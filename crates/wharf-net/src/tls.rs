@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::NetError;
-use crate::settings::{Settings, host_of};
+use crate::settings::{ClientIdentity, Settings, host_of};
 
 /// Where Linux distributions and BSDs keep their bundle.
 const SYSTEM_BUNDLES: [&str; 7] = [
@@ -29,16 +29,21 @@ const SYSTEM_BUNDLES: [&str; 7] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
-/// The TLS configuration for these settings.
-pub(crate) fn config(settings: &Settings) -> Result<ClientConfig, NetError> {
+/// The TLS configuration for these settings, showing `identity` rather than the settings' own certificate.
+pub(crate) fn config(
+    settings: &Settings,
+    identity: Option<&ClientIdentity>,
+) -> Result<ClientConfig, NetError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     // Said now, because a bundle that the user named and that is missing must not end in "unknown issuer".
     if let Some(path) = &settings.ca_bundle {
         std::fs::metadata(path).map_err(|error| unusable("the CA bundle", path, &error))?;
     }
+    let pem = pem_certificates(&settings.ca_pem)?;
     let verifier = Verifier {
         provider: Arc::clone(&provider),
-        sources: Sources::new(settings),
+        sources: Sources::new(settings, pem),
+        accept_any: settings.accept_any_certificate,
         trusted_hosts: settings.trusted_hosts.iter().map(|host| host_of(host)).collect(),
         near: OnceLock::new(),
         far: OnceLock::new(),
@@ -51,13 +56,18 @@ pub(crate) fn config(settings: &Settings) -> Result<ClientConfig, NetError> {
         })?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match &settings.client_cert {
+    let files = |path: &PathBuf| ClientIdentity::Files {
+        cert: path.clone(),
+        key: path.clone(),
+    };
+    let own = settings.client_cert.as_ref().map(files);
+    let mut config = match identity.or(own.as_ref()) {
         None => builder.with_no_client_auth(),
-        Some(path) => {
-            let (certificates, key) = client_identity(path)?;
+        Some(identity) => {
+            let (certificates, key) = client_identity(identity)?;
             builder
                 .with_client_auth_cert(certificates, key)
-                .map_err(|error| unusable("the client certificate", path, &error))?
+                .map_err(|error| unusable(CLIENT, cert_path(identity), &error))?
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -66,14 +76,56 @@ pub(crate) fn config(settings: &Settings) -> Result<ClientConfig, NetError> {
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn client_identity(path: &Path) -> Result<Identity, NetError> {
-    let what = "the client certificate";
-    let pem = std::fs::read(path).map_err(|error| unusable(what, path, &error))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem)
+const CLIENT: &str = "the client certificate";
+
+fn client_identity(identity: &ClientIdentity) -> Result<Identity, NetError> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| unusable(CLIENT, path, &error));
+    let (cert, key) = match identity {
+        ClientIdentity::Files { cert, key } => (read(cert)?, read(key)?),
+        ClientIdentity::Pem { cert, key } => (cert.clone().into_bytes(), key.clone().into_bytes()),
+    };
+    let certificates = CertificateDer::pem_slice_iter(&cert)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unusable(what, path, &error))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(what, path, &error))?;
+        .map_err(|error| unusable(CLIENT, cert_path(identity), &error))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&key).map_err(|error| unusable(CLIENT, key_path(identity), &error))?;
     Ok((certificates, key))
+}
+
+fn cert_path(identity: &ClientIdentity) -> &Path {
+    match identity {
+        ClientIdentity::Files { cert, .. } => cert,
+        ClientIdentity::Pem { .. } => Path::new("(in the configuration)"),
+    }
+}
+
+fn key_path(identity: &ClientIdentity) -> &Path {
+    match identity {
+        ClientIdentity::Files { key, .. } => key,
+        ClientIdentity::Pem { .. } => Path::new("(in the configuration)"),
+    }
+}
+
+/// Certificates that stand in the configuration itself. Said now where they are none, as for a bundle.
+fn pem_certificates(texts: &[String]) -> Result<Vec<CertificateDer<'static>>, NetError> {
+    let mut certificates = Vec::new();
+    for text in texts {
+        let before = certificates.len();
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            certificates.push(certificate.map_err(|error| pem_unusable(&error))?);
+        }
+        if certificates.len() == before {
+            return Err(pem_unusable(&"it holds no certificate"));
+        }
+    }
+    Ok(certificates)
+}
+
+fn pem_unusable(error: &dyn std::fmt::Display) -> NetError {
+    NetError::Settings {
+        what: "the CA certificate in the configuration".to_owned(),
+        message: error.to_string(),
+    }
 }
 
 fn unusable(what: &str, path: &Path, error: &dyn std::fmt::Display) -> NetError {
@@ -88,13 +140,18 @@ fn unusable(what: &str, path: &Path, error: &dyn std::fmt::Display) -> NetError 
 struct Sources {
     bundle: Option<PathBuf>,
     directories: Vec<PathBuf>,
+    /// Certificates that stand in the configuration.
+    pem: Vec<CertificateDer<'static>>,
+    /// A file of certificates beside all others.
+    extra: Option<PathBuf>,
     /// Whether the user named none, so that the system's own apply.
     system: bool,
 }
 
 impl Sources {
-    fn new(settings: &Settings) -> Self {
-        let system = settings.ca_bundle.is_none() && settings.ca_directories.is_empty();
+    fn new(settings: &Settings, pem: Vec<CertificateDer<'static>>) -> Self {
+        let system =
+            settings.ca_bundle.is_none() && settings.ca_directories.is_empty() && settings.ca_pem.is_empty();
         let system_bundle = || {
             SYSTEM_BUNDLES
                 .iter()
@@ -108,16 +165,19 @@ impl Sources {
                 settings.ca_bundle.clone()
             },
             directories: settings.ca_directories.clone(),
+            pem,
+            extra: settings.extra_ca.clone(),
             system,
         }
     }
 
     fn near(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        if let Some(path) = &self.bundle {
+        for path in self.bundle.iter().chain(&self.extra) {
             let found = rustls_native_certs::load_certs_from_paths(Some(path), None);
             add(&mut roots, found);
         }
+        roots.add_parsable_certificates(self.pem.iter().cloned());
         roots
     }
 
@@ -152,6 +212,7 @@ struct Verifier {
     provider: Arc<CryptoProvider>,
     sources: Sources,
     trusted_hosts: Vec<String>,
+    accept_any: bool,
     near: Stage,
     far: Stage,
 }
@@ -165,10 +226,11 @@ impl Verifier {
     }
 
     fn is_trusted(&self, server_name: &ServerName<'_>) -> bool {
-        !self.trusted_hosts.is_empty() && {
-            let name = server_name.to_str().to_ascii_lowercase();
-            self.trusted_hosts.contains(&name)
-        }
+        self.accept_any
+            || !self.trusted_hosts.is_empty() && {
+                let name = server_name.to_str().to_ascii_lowercase();
+                self.trusted_hosts.contains(&name)
+            }
     }
 }
 
@@ -244,7 +306,7 @@ mod tests {
             ca_bundle: Some("/nonexistent/ca.pem".into()),
             ..Settings::default()
         };
-        let error = config(&settings).unwrap_err().to_string();
+        let error = config(&settings, None).unwrap_err().to_string();
         assert!(error.contains("/nonexistent/ca.pem"), "{error}");
     }
 
@@ -256,7 +318,7 @@ mod tests {
             ..Settings::default()
         };
         assert!(
-            config(&settings)
+            config(&settings, None)
                 .unwrap_err()
                 .to_string()
                 .contains("client certificate")

@@ -4,6 +4,7 @@
 //! leads from https to http; what libraries report is passed on without URLs, which might hold credentials.
 
 use std::error::Error as StdError;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
@@ -12,10 +13,10 @@ use url::Url;
 use wharf_core::WebUrl;
 use wharf_sys::{Governor, Permit, Work};
 
-use crate::auth::Logins;
+use crate::auth::{Logins, is_below};
 use crate::error::{NetError, TransportKind};
 use crate::retry::{Failure, Next, is_passing, retry_after};
-use crate::settings::{Mirror, ProxySettings, Settings};
+use crate::settings::{ClientIdentity, Mirror, ProxySettings, Settings};
 
 const MAX_REDIRECTS: usize = 10;
 
@@ -28,14 +29,64 @@ pub(crate) struct Exchange {
     _permit: Permit,
 }
 
-/// Builds the connection pool. Nothing is opened or read yet.
-pub(crate) fn build(settings: &Settings) -> Result<reqwest::Client, NetError> {
+/// The connection pools: one for whom we show the usual certificate (or none), and one for each further certificate.
+/// Each is built when it is first needed.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    usual: OnceLock<Result<reqwest::Client, NetError>>,
+    /// Longest prefix first, so that the closest one wins.
+    special: Vec<Special>,
+}
+
+#[derive(Debug)]
+struct Special {
+    prefix: WebUrl,
+    identity: ClientIdentity,
+    pool: OnceLock<Result<reqwest::Client, NetError>>,
+}
+
+impl Pools {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut special: Vec<_> = settings
+            .client_identities
+            .iter()
+            .map(|(prefix, identity)| Special {
+                prefix: prefix.without_credentials(),
+                identity: identity.clone(),
+                pool: OnceLock::new(),
+            })
+            .collect();
+        special.sort_by_key(|special| std::cmp::Reverse(special.prefix.expose().len()));
+        Self {
+            usual: OnceLock::new(),
+            special,
+        }
+    }
+
+    /// The pool for a URL.
+    fn of(&self, url: &Url, settings: &Settings) -> Result<&reqwest::Client, NetError> {
+        let special = self
+            .special
+            .iter()
+            .find(|special| is_below(url, special.prefix.as_url()));
+        let pool = match special {
+            None => self.usual.get_or_init(|| build(settings, None)),
+            Some(special) => special
+                .pool
+                .get_or_init(|| build(settings, Some(&special.identity))),
+        };
+        pool.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Builds a connection pool. Nothing is opened yet.
+fn build(settings: &Settings, identity: Option<&ClientIdentity>) -> Result<reqwest::Client, NetError> {
     let unusable = |what: &str, error: reqwest::Error| NetError::Settings {
         what: what.to_owned(),
         message: causes(&error.without_url()),
     };
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::tls::config(settings)?)
+        .tls_backend_preconfigured(crate::tls::config(settings, identity)?)
         .user_agent(&settings.user_agent)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -64,7 +115,7 @@ pub(crate) fn build(settings: &Settings) -> Result<reqwest::Client, NetError> {
 
 /// What one attempt needs.
 pub(crate) struct Line<'a> {
-    pub(crate) http: &'a reqwest::Client,
+    pub(crate) pools: &'a Pools,
     pub(crate) settings: &'a Settings,
     pub(crate) logins: &'a Logins,
     pub(crate) governor: &'a Governor,
@@ -113,12 +164,12 @@ impl Line<'_> {
     ) -> Result<(Response, Option<&'static str>), Failure> {
         let found = self.logins.find(at).await;
         let shown = WebUrl::from(at.clone()).without_credentials();
-        let mut request = self
-            .http
+        let pool = self.pools.of(at, self.settings).map_err(Failure::stop)?;
+        let mut request = pool
             .request(method.clone(), shown.as_url().clone())
             .headers(headers.clone());
         if let Some(found) = &found {
-            request = request.basic_auth(found.login.username(), found.login.expose_password());
+            request = found.login.sign(request);
         }
         let begun = std::time::Instant::now();
         let response = request.send().await.map_err(|error| transport(url, error))?;

@@ -142,6 +142,7 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
         | IndexError::Location { .. }
         | IndexError::WrongDigest { .. }
         | IndexError::Git { .. }
+        | IndexError::Npm(_)
         | IndexError::Disk { .. } => SourceError::Failed(Arc::new(error) as Arc<dyn Explain + Send + Sync>),
     }
 }

@@ -1,0 +1,489 @@
+//! Packuments: from the cache where they are fresh, from the registry where not, parsed once.
+//!
+//! Invariant: decompressing and parsing happen on threads for computing, writing on the cache's own; a document that
+//! the registry confirms is not parsed again. Source: the registry's "package metadata" page.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use wharf_core::{PackageName, Timestamp, WebUrl};
+use wharf_ecosystem::npm::packument::{self, Scanned};
+use wharf_ecosystem::npm::{PackageManifest, Version, Versions};
+use wharf_net::{Document, DocumentReply, NetError};
+
+use super::table::{self, Freshness, Span, Table};
+use super::{Detail, NpmError, NpmIndex};
+use crate::cache::short_hash;
+use crate::error::IndexError;
+
+/// Asked of registries for the abbreviated form; what does not know it answers with everything.
+const ACCEPT_ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+/// Asked for the full form.
+const ACCEPT_FULL: &str = "application/json";
+/// Names this different from one that was asked for are no suggestion.
+const FAR: usize = 3;
+
+/// A form of packument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Abbreviated,
+    Full,
+}
+
+impl Form {
+    fn accept(self) -> &'static str {
+        match self {
+            Form::Abbreviated => ACCEPT_ABBREVIATED,
+            Form::Full => ACCEPT_FULL,
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Form::Abbreviated => "abbreviated",
+            Form::Full => "full",
+        }
+    }
+}
+
+/// What may be done with what the cache holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// Used as long as it is fresh.
+    Used,
+    /// Not even looked at: it is damaged.
+    Ignored,
+}
+
+/// A packument: its table in memory, its document in memory until it is written, and from then on in its file.
+#[derive(Debug)]
+pub(super) struct Packument {
+    table: Table,
+    path: PathBuf,
+    /// Shared with the copies that differ in what they say of times.
+    document: Arc<Mutex<Option<Bytes>>>,
+    manifests: Mutex<FxHashMap<usize, Arc<PackageManifest>>>,
+}
+
+impl Packument {
+    fn new(table: Table, path: PathBuf, document: Option<Bytes>) -> Self {
+        Self {
+            table,
+            path,
+            document: Arc::new(Mutex::new(document)),
+            manifests: Mutex::default(),
+        }
+    }
+
+    pub(super) fn versions(&self) -> &Arc<Versions> {
+        &self.table.versions
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Forgets the document, which its file has now.
+    pub(super) fn let_go(&self) {
+        self.document
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+
+    fn row(&self, version: &Version) -> Result<usize, IndexError> {
+        let versions = &self.table.versions;
+        let found = versions.rows.binary_search_by(|row| row.version.cmp(version));
+        found.map_err(|_| NpmError::no_version(&versions.name, version.as_str()))
+    }
+
+    /// What one version says of itself.
+    pub(super) fn manifest(&self, version: &Version) -> Result<Arc<PackageManifest>, IndexError> {
+        let row = self.row(version)?;
+        if let Some(known) = self.manifests().get(&row) {
+            return Ok(Arc::clone(known));
+        }
+        let object = self.object(row)?;
+        let parsed = PackageManifest::parse(&object).map_err(|error| NpmError::Manifest {
+            what: format!("{}@{version}", self.table.versions.name),
+            reason: error.to_string(),
+        })?;
+        let parsed = Arc::new(parsed);
+        self.manifests().insert(row, Arc::clone(&parsed));
+        Ok(parsed)
+    }
+
+    /// Keeps a manifest that was found in another place.
+    pub(super) fn remember(&self, version: &Version, manifest: &Arc<PackageManifest>) {
+        if let Ok(row) = self.row(version) {
+            self.manifests().insert(row, Arc::clone(manifest));
+        }
+    }
+
+    /// When the package changed last, as it says itself.
+    pub(super) fn modified(&self) -> Option<Timestamp> {
+        self.table.modified
+    }
+
+    /// The bytes of one version's object.
+    pub(super) fn object_of(&self, version: &Version) -> Result<Bytes, IndexError> {
+        self.object(self.row(version)?)
+    }
+
+    fn object(&self, row: usize) -> Result<Bytes, IndexError> {
+        let span = self.table.spans[row];
+        let document = self
+            .document
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let found = match document {
+            Some(document) => document.get(span.range()).map(|_| document.slice(span.range())),
+            None => table::read_span(&self.path, self.table.stamp, self.table.body_at, span)
+                .or_else(|| self.moved(row))
+                .map(Bytes::from),
+        };
+        found.ok_or_else(|| {
+            let error = std::io::Error::other("the cached package document is gone or damaged");
+            IndexError::disk("read", &self.path)(error)
+        })
+    }
+
+    /// The object where another command wrote a newer document in the meantime.
+    fn moved(&self, row: usize) -> Option<Vec<u8>> {
+        let versions = &self.table.versions;
+        let newer = Table::read(&self.path, &versions.name)?;
+        let wanted = &versions.rows[row].version;
+        let found = newer
+            .versions
+            .rows
+            .binary_search_by(|row| row.version.cmp(wanted))
+            .ok()?;
+        table::read_span(&self.path, newer.stamp, newer.body_at, newer.spans[found])
+    }
+
+    fn manifests(&self) -> std::sync::MutexGuard<'_, FxHashMap<usize, Arc<PackageManifest>>> {
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same with the time of the last change in the place of each version's own: none is younger.
+    fn dated(self: Arc<Self>, modified: Timestamp) -> Arc<Self> {
+        let mut versions = (*self.table.versions).clone();
+        for row in &mut versions.rows {
+            row.published = Some(modified);
+        }
+        let mut table = self.table.clone();
+        table.versions = Arc::new(versions);
+        Arc::new(Self {
+            table,
+            path: self.path.clone(),
+            document: Arc::clone(&self.document),
+            manifests: Mutex::default(),
+        })
+    }
+}
+
+impl NpmIndex {
+    pub(super) async fn packument(&self, name: &PackageName) -> Result<Arc<Packument>, IndexError> {
+        self.shared
+            .packuments
+            .get_or(name, || self.load(name, Cached::Used))
+            .await
+    }
+
+    pub(super) async fn load(
+        &self,
+        name: &PackageName,
+        cached: Cached,
+    ) -> Result<Arc<Packument>, IndexError> {
+        let form = match self.shared.detail {
+            Detail::Full => Form::Full,
+            Detail::Abbreviated | Detail::Until(_) => Form::Abbreviated,
+        };
+        let found = self.load_as(name, form, cached).await?;
+        match self.shared.detail {
+            Detail::Until(until) if !found.table.has_times => match old(&found, until) {
+                Some(modified) => Ok(found.dated(modified)),
+                None => self.load_as(name, Form::Full, cached).await,
+            },
+            Detail::Abbreviated | Detail::Full | Detail::Until(_) => Ok(found),
+        }
+    }
+
+    /// The packument where the cache has it and it is fresh.
+    pub(super) fn fresh(&self, name: &PackageName) -> Option<Arc<Packument>> {
+        let now = Timestamp::now().as_second();
+        let stored = |form| {
+            let found = self.stored(name, form)?;
+            (self.shared.client.is_offline() || self.may_use(&found.table, name, now))
+                .then(|| Arc::new(found))
+        };
+        match self.shared.detail {
+            Detail::Abbreviated => stored(Form::Abbreviated),
+            Detail::Full => stored(Form::Full),
+            Detail::Until(until) => {
+                let found = stored(Form::Abbreviated)?;
+                if found.table.has_times {
+                    return Some(found);
+                }
+                match old(&found, until) {
+                    Some(modified) => Some(found.dated(modified)),
+                    None => stored(Form::Full),
+                }
+            }
+        }
+    }
+
+    fn may_use(&self, table: &Table, name: &PackageName, now: i64) -> bool {
+        table.freshness.holds(now) && !self.shared.refresh.covers(name)
+    }
+
+    fn path_of(&self, name: &PackageName, form: Form) -> PathBuf {
+        let file = format!("{}.bin", name.as_str().replace('/', "+"));
+        self.registry_folder(name).join(form.folder()).join(file)
+    }
+
+    fn registry_folder(&self, name: &PackageName) -> PathBuf {
+        let registry = self.shared.registries.registry_for(name).without_credentials();
+        self.folder("packuments").join(short_hash(registry.expose()))
+    }
+
+    fn stored(&self, name: &PackageName, form: Form) -> Option<Packument> {
+        let path = self.path_of(name, form);
+        let table = Table::read(&path, name)?;
+        Some(Packument::new(table, path, None))
+    }
+
+    /// The packument in one form: from the cache, else from the registry.
+    pub(super) async fn load_as(
+        &self,
+        name: &PackageName,
+        form: Form,
+        cached: Cached,
+    ) -> Result<Arc<Packument>, IndexError> {
+        let client = &self.shared.client;
+        let stored = match cached {
+            Cached::Used => self.stored(name, form),
+            Cached::Ignored => None,
+        };
+        let now = Timestamp::now().as_second();
+        let url = self.url_of(name)?;
+        let enough = |table: &Table| {
+            client.is_offline()
+                || self.may_use(table, name, now)
+                || !table.must_revalidate && client.is_out(&url)
+        };
+        let stored = match stored {
+            Some(stored) if enough(&stored.table) => return Ok(Arc::new(stored)),
+            other => other,
+        };
+        let validators = stored.as_ref().map(|stored| &stored.table.validators);
+        let reply = client.get_document(&url, form.accept(), validators).await;
+        match reply {
+            Ok(DocumentReply::Unchanged(lifetime)) => match stored {
+                Some(mut stored) => {
+                    stored.table.freshness = freshness(lifetime.fresh_for, lifetime.age);
+                    self.shared
+                        .keeper
+                        .renew(stored.path.clone(), stored.table.freshness);
+                    Ok(Arc::new(stored))
+                }
+                // Only asked for with a condition where something is stored.
+                None => Err(self.not_a_packument(url, "it is empty".to_owned())),
+            },
+            Ok(DocumentReply::New(document)) => self.take_in(name, form, url, document).await,
+            Err(error) => match stored {
+                Some(stored)
+                    if !stored.table.must_revalidate
+                        && client.stands_in(&url, age(&stored.table, now), &error) =>
+                {
+                    Ok(Arc::new(stored))
+                }
+                _ => Err(self.refused(name, error)),
+            },
+        }
+    }
+
+    /// Parses what the registry sent; a body that was damaged on the way is asked for once more.
+    async fn take_in(
+        &self,
+        name: &PackageName,
+        form: Form,
+        url: WebUrl,
+        document: Document,
+    ) -> Result<Arc<Packument>, IndexError> {
+        let path = self.path_of(name, form);
+        let parsed = match parse(name.clone(), path.clone(), document).await {
+            Err(Unreadable::Net(NetError::Encoding { .. })) => {
+                let again = self.shared.client.get_document(&url, form.accept(), None).await;
+                match again.map_err(|error| self.refused(name, error))? {
+                    DocumentReply::New(document) => parse(name.clone(), path, document).await,
+                    DocumentReply::Unchanged(_) => {
+                        return Err(self.not_a_packument(url, "it is empty".to_owned()));
+                    }
+                }
+            }
+            other => other,
+        };
+        match parsed {
+            Ok(Parsed {
+                packument,
+                head,
+                body,
+            }) => {
+                if let Some(head) = head {
+                    self.shared.keeper.packument(Arc::clone(&packument), head, body);
+                }
+                Ok(packument)
+            }
+            Err(Unreadable::Net(error)) => Err(self.refused(name, error)),
+            Err(Unreadable::Document(reason)) => Err(self.not_a_packument(url, reason)),
+        }
+    }
+
+    fn not_a_packument(&self, url: WebUrl, reason: String) -> IndexError {
+        NpmError::Packument {
+            url: Box::new(url.without_credentials()),
+            reason,
+        }
+        .into()
+    }
+
+    pub(super) fn url_of(&self, name: &PackageName) -> Result<WebUrl, IndexError> {
+        self.shared
+            .registries
+            .packument_url(name)
+            .map_err(|error| IndexError::Location {
+                location: error.text,
+                reason: error.reason,
+            })
+    }
+
+    /// The error for a packument that could not be had.
+    pub(super) fn refused(&self, name: &PackageName, error: NetError) -> IndexError {
+        let registries = &self.shared.registries;
+        let registry = registries.registry_for(name).without_credentials();
+        match error {
+            NetError::NotFound { .. } => NpmError::Unknown {
+                name: name.clone(),
+                scoped: registry != registries.default.without_credentials(),
+                registry,
+                near: self.near(name),
+            }
+            .into(),
+            NetError::Unauthorized { status, sent, .. } => NpmError::Refused {
+                name: name.clone(),
+                registry,
+                status,
+                sent,
+            }
+            .into(),
+            error => IndexError::net(format!("could not look up `{name}`"))(error),
+        }
+    }
+
+    /// Names spelled like this one, among those that this user's cache has met on the registry: nearest first.
+    fn near(&self, name: &PackageName) -> Vec<String> {
+        let wanted = name.as_str();
+        let folder = self.registry_folder(name);
+        let mut near: Vec<(usize, String)> = Vec::new();
+        for form in [Form::Abbreviated, Form::Full] {
+            let Ok(entries) = std::fs::read_dir(folder.join(form.folder())) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                let file = entry.file_name();
+                let Some(known) = file.to_str().and_then(|file| file.strip_suffix(".bin")) else {
+                    continue;
+                };
+                let known = known.replace('+', "/");
+                let distance = strsim::osa_distance(wanted, &known);
+                // Short names are all alike.
+                if distance > 0 && distance < FAR.min(wanted.len().div_ceil(3) + 1) {
+                    near.push((distance, known));
+                }
+            }
+        }
+        near.sort();
+        near.dedup();
+        near.into_iter().take(2).map(|(_, name)| name).collect()
+    }
+}
+
+/// When a packument changed last, where that is not after `until`.
+fn old(packument: &Packument, until: Timestamp) -> Option<Timestamp> {
+    packument.table.modified.filter(|modified| *modified <= until)
+}
+
+fn age(table: &Table, now: i64) -> Duration {
+    Duration::from_secs(u64::try_from(now.saturating_sub(table.freshness.fetched)).unwrap_or(0))
+}
+
+fn freshness(fresh_for: Duration, age: Duration) -> Freshness {
+    let now = Timestamp::now().as_second();
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    Freshness {
+        fetched: now.saturating_sub(seconds(age)),
+        until: now.saturating_add(seconds(fresh_for)),
+    }
+}
+
+/// A packument and what is to be written; no head where it may not be kept.
+struct Parsed {
+    packument: Arc<Packument>,
+    head: Option<Vec<u8>>,
+    body: Bytes,
+}
+
+enum Unreadable {
+    Net(NetError),
+    Document(String),
+}
+
+async fn parse(name: PackageName, path: PathBuf, document: Document) -> Result<Parsed, Unreadable> {
+    wharf_sys::run_compute(move || {
+        let (lifetime, validators) = (document.lifetime, document.validators.clone());
+        let body = document.decode().map_err(Unreadable::Net)?;
+        let scanned = packument::scan(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
+        let mut table = table_of(name, scanned);
+        table.freshness = freshness(lifetime.fresh_for, lifetime.age);
+        table.validators = validators;
+        table.must_revalidate = lifetime.must_revalidate;
+        let head = table.encode(body.len());
+        let packument = Arc::new(Packument::new(table, path, Some(body.clone())));
+        Ok(Parsed {
+            packument,
+            head: lifetime.store.then_some(head),
+            body,
+        })
+    })
+    .await
+}
+
+fn table_of(name: PackageName, scanned: Scanned) -> Table {
+    let mut spans = Vec::with_capacity(scanned.rows.len());
+    let mut rows = Vec::with_capacity(scanned.rows.len());
+    for row in scanned.rows {
+        spans.push(Span::new(&row.span));
+        rows.push(row.row);
+    }
+    Table {
+        freshness: Freshness { fetched: 0, until: 0 },
+        validators: wharf_net::Validators::default(),
+        must_revalidate: false,
+        modified: scanned.modified,
+        has_times: scanned.has_times,
+        versions: Arc::new(Versions {
+            name,
+            tags: scanned.tags,
+            rows,
+            skipped: scanned.skipped,
+        }),
+        spans: spans.into(),
+        stamp: 0,
+        body_at: 0,
+    }
+}

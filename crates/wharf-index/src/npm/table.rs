@@ -1,0 +1,344 @@
+//! The file that a packument is kept in: a compact table of its versions, then the document as it was fetched.
+//!
+//! A warm pick reads the table, and then the few hundred bytes of the version that it chose; the document is never
+//! parsed again. The file, all numbers little-endian:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | magic with the version of this layout |
+//! | 8, 8 | when the document was fetched or confirmed, and until when it is fresh, in seconds since 1970 |
+//! | 8 | checksum of everything up to the document, but for the three rows above |
+//! | 8 | bytes of the document |
+//! | 8 | when the packument says that it was last modified, in microseconds since 1970 |
+//! | 4, 4, 4, 4 | bytes of the table, rows, where the texts begin in the table, flags |
+//! | 24 each | rows, lowest version first: start and length of its object, place and length of its text, engines, flags |
+//! | 8 each | when each row was published, where the document says so |
+//! | … | texts, each a 4-byte length and UTF-8: name, ETag, Last-Modified, engines, tags, what was skipped |
+//! | … | the versions' texts, one after the other |
+//! | … | the document |
+//!
+//! Invariant: reading never panics, whatever the bytes are; a file that is not whole is as good as none. The times in
+//! front stand outside the checksum, so that a confirmed document is renewed by writing 16 bytes in place.
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use wharf_core::{PackageName, Timestamp};
+use wharf_ecosystem::npm::{Version, VersionRow, Versions};
+use wharf_net::Validators;
+
+use crate::codec::{Cursor, checksum, i64_at, offset, put_text, u32_at, u64_at};
+
+const MAGIC: &[u8; 8] = b"WHARFNP1";
+/// Bytes before the table.
+const FIXED: usize = 64;
+const ROW: usize = 24;
+/// Where the two times stand, for renewing them.
+pub(super) const TIMES_AT: u64 = 8;
+/// Read in one go: most tables are smaller.
+const FIRST_READ: usize = 16 << 10;
+/// Stands for a time that is not known.
+const UNKNOWN: i64 = i64::MIN;
+
+const FLAG_TIMES: u32 = 1;
+const FLAG_MUST_REVALIDATE: u32 = 2;
+const ROW_DEPRECATED: u32 = 1;
+
+/// Until when a document may be used without asking, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Freshness {
+    pub(super) fetched: i64,
+    pub(super) until: i64,
+}
+
+impl Freshness {
+    pub(super) fn bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.fetched.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.until.to_le_bytes());
+        bytes
+    }
+
+    /// Whether it is fresh at `now`. A clock that was set back must not make it fresh for years.
+    pub(super) fn holds(self, now: i64) -> bool {
+        (self.fetched..self.until).contains(&now)
+    }
+}
+
+/// Where the object of one version stands in the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) length: u32,
+}
+
+impl Span {
+    pub(super) fn new(range: &Range<u32>) -> Self {
+        Self {
+            start: range.start,
+            length: range.end.saturating_sub(range.start),
+        }
+    }
+
+    pub(super) fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start.saturating_add(self.length as usize)
+    }
+}
+
+/// What is kept of a packument besides the document itself.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) freshness: Freshness,
+    pub(super) validators: Validators,
+    /// Whether it may not be used once stale, not even where its server is out of order.
+    pub(super) must_revalidate: bool,
+    /// When it was last modified, as it says itself.
+    pub(super) modified: Option<Timestamp>,
+    /// Whether it says when each version was published.
+    pub(super) has_times: bool,
+    pub(super) versions: Arc<Versions>,
+    /// As many as there are rows of `versions`, in their order.
+    pub(super) spans: Box<[Span]>,
+    /// The checksum of the file that it was read from or written to: tells one document from the next.
+    pub(super) stamp: u64,
+    /// Where the document begins in that file.
+    pub(super) body_at: u64,
+}
+
+impl Table {
+    /// The bytes before the document; sets `stamp` and `body_at`.
+    pub(super) fn encode(&mut self, body_length: usize) -> Vec<u8> {
+        let versions = &self.versions;
+        let count = versions.rows.len();
+        let mut out = Vec::with_capacity(FIXED + count * 48 + 512);
+        out.resize(FIXED, 0);
+        let mut texts = Vec::new();
+        let mut engines = Vec::<&str>::new();
+        let mut known = FxHashMap::<&str, u32>::default();
+        for (row, span) in versions.rows.iter().zip(&self.spans) {
+            let engine = row.engines_node.as_deref().map_or(0, |engine| {
+                *known.entry(engine).or_insert_with(|| {
+                    engines.push(engine);
+                    offset(engines.len())
+                })
+            });
+            let text = row.version.as_str();
+            let flags = if row.deprecated { ROW_DEPRECATED } else { 0 };
+            for number in [
+                span.start,
+                span.length,
+                offset(texts.len()),
+                offset(text.len()),
+                engine,
+                flags,
+            ] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            texts.extend_from_slice(text.as_bytes());
+        }
+        if self.has_times {
+            for row in &versions.rows {
+                let published = row.published.map_or(UNKNOWN, Timestamp::as_microsecond);
+                out.extend_from_slice(&published.to_le_bytes());
+            }
+        }
+        put_text(&mut out, versions.name.as_str());
+        put_text(&mut out, self.validators.etag.as_deref().unwrap_or_default());
+        put_text(
+            &mut out,
+            self.validators.last_modified.as_deref().unwrap_or_default(),
+        );
+        put_texts(&mut out, engines.iter().copied(), engines.len());
+        let tags = versions.tags.iter();
+        put_texts(
+            &mut out,
+            tags.flat_map(|(tag, version)| [tag.as_str(), version]),
+            versions.tags.len() * 2,
+        );
+        put_texts(
+            &mut out,
+            versions.skipped.iter().map(String::as_str),
+            versions.skipped.len(),
+        );
+        let texts_at = out.len() - FIXED;
+        out.extend_from_slice(&texts);
+        self.seal(&mut out, body_length, count, texts_at);
+        out
+    }
+
+    /// Fills in the fixed part.
+    fn seal(&mut self, out: &mut [u8], body_length: usize, count: usize, texts_at: usize) {
+        let table = out.len() - FIXED;
+        let flags = [
+            (self.has_times, FLAG_TIMES),
+            (self.must_revalidate, FLAG_MUST_REVALIDATE),
+        ];
+        let flags = flags
+            .iter()
+            .filter(|(set, _)| *set)
+            .fold(0, |all, (_, flag)| all | flag);
+        let modified = self.modified.map_or(UNKNOWN, Timestamp::as_microsecond);
+        out[..8].copy_from_slice(MAGIC);
+        out[8..24].copy_from_slice(&self.freshness.bytes());
+        out[32..40].copy_from_slice(&(body_length as u64).to_le_bytes());
+        out[40..48].copy_from_slice(&modified.to_le_bytes());
+        out[48..52].copy_from_slice(&offset(table).to_le_bytes());
+        out[52..56].copy_from_slice(&offset(count).to_le_bytes());
+        out[56..60].copy_from_slice(&offset(texts_at).to_le_bytes());
+        out[60..64].copy_from_slice(&flags.to_le_bytes());
+        self.stamp = checksum(&out[32..]);
+        self.body_at = out.len() as u64;
+        out[24..32].copy_from_slice(&self.stamp.to_le_bytes());
+    }
+
+    /// Reads the table of a file; `None` where it is not there, not whole, or of another package.
+    pub(super) fn read(path: &Path, name: &PackageName) -> Option<Self> {
+        let mut file = File::open(path).ok()?;
+        let mut bytes = Vec::with_capacity(FIRST_READ);
+        (&mut file).take(FIRST_READ as u64).read_to_end(&mut bytes).ok()?;
+        let whole = FIXED.checked_add(u32_at(&bytes, 48)? as usize)?;
+        let body = u64_at(&bytes, 32)?;
+        if file.metadata().ok()?.len() != body.checked_add(whole as u64)? {
+            return None;
+        }
+        if let Some(missing) = whole.checked_sub(bytes.len()) {
+            (&mut file).take(missing as u64).read_to_end(&mut bytes).ok()?;
+        }
+        Self::decode(bytes.get(..whole)?, name)
+    }
+
+    /// Reads the bytes before the document.
+    pub(super) fn decode(bytes: &[u8], name: &PackageName) -> Option<Self> {
+        let stamp = u64_at(bytes, 24)?;
+        if bytes.get(..8)? != MAGIC || checksum(bytes.get(32..)?) != stamp {
+            return None;
+        }
+        let (count, flags) = (u32_at(bytes, 52)? as usize, u32_at(bytes, 60)?);
+        let has_times = flags & FLAG_TIMES != 0;
+        let table = &bytes[FIXED..];
+        let rows = table.get(..count.checked_mul(ROW)?)?;
+        let times_end = rows.len() + if has_times { count.checked_mul(8)? } else { 0 };
+        let times = table.get(rows.len()..times_end)?;
+        let texts = std::str::from_utf8(table.get(u32_at(bytes, 56)? as usize..)?).ok()?;
+        let mut cursor = Cursor::new(table.get(times_end..)?);
+        if cursor.text()? != name.as_str() {
+            return None;
+        }
+        let optional = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let validators = Validators {
+            etag: optional(cursor.text()?),
+            last_modified: optional(cursor.text()?),
+        };
+        let engines: Vec<Arc<str>> = take_texts(&mut cursor)?.into_iter().map(Arc::from).collect();
+        let tags = take_texts(&mut cursor)?;
+        let tags = tags
+            .chunks_exact(2)
+            .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
+            .collect();
+        let skipped = take_texts(&mut cursor)?.into_iter().map(str::to_owned).collect();
+        let mut spans = Vec::with_capacity(count);
+        let mut versions = Vec::with_capacity(count);
+        for (number, row) in rows.chunks_exact(ROW).enumerate() {
+            let field = |at| u32_at(row, at);
+            spans.push(Span {
+                start: field(0)?,
+                length: field(4)?,
+            });
+            let text_at = field(8)? as usize;
+            let text = texts.get(text_at..text_at.checked_add(field(12)? as usize)?)?;
+            let engine = (field(16)? as usize).checked_sub(1);
+            let published = if has_times {
+                time(i64_at(times, number * 8)?)
+            } else {
+                None
+            };
+            versions.push(VersionRow {
+                version: Version::parse(text).ok()?,
+                deprecated: field(20)? & ROW_DEPRECATED != 0,
+                engines_node: engine.and_then(|at| engines.get(at)).cloned(),
+                published,
+            });
+        }
+        Some(Self {
+            freshness: Freshness {
+                fetched: i64_at(bytes, 8)?,
+                until: i64_at(bytes, 16)?,
+            },
+            validators,
+            must_revalidate: flags & FLAG_MUST_REVALIDATE != 0,
+            modified: time(i64_at(bytes, 40)?),
+            has_times,
+            versions: Arc::new(Versions {
+                name: name.clone(),
+                tags,
+                rows: versions,
+                skipped,
+            }),
+            spans: spans.into(),
+            stamp,
+            body_at: bytes.len() as u64,
+        })
+    }
+}
+
+/// Reads the object of one version out of a file, if that is still the file whose table has this stamp.
+#[cfg(unix)]
+pub(super) fn read_span(path: &Path, stamp: u64, body_at: u64, span: Span) -> Option<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let file = File::open(path).ok()?;
+    let mut found = [0; 8];
+    file.read_exact_at(&mut found, 24).ok()?;
+    if u64::from_le_bytes(found) != stamp {
+        return None;
+    }
+    let mut bytes = vec![0; span.length as usize];
+    file.read_exact_at(&mut bytes, body_at + u64::from(span.start))
+        .ok()?;
+    Some(bytes)
+}
+
+/// Reads the object of one version out of a file, if that is still the file whose table has this stamp.
+#[cfg(not(unix))]
+pub(super) fn read_span(path: &Path, stamp: u64, body_at: u64, span: Span) -> Option<Vec<u8>> {
+    use std::io::{Seek, SeekFrom};
+    let mut file = File::open(path).ok()?;
+    let mut found = [0; 8];
+    file.seek(SeekFrom::Start(24)).ok()?;
+    file.read_exact(&mut found).ok()?;
+    if u64::from_le_bytes(found) != stamp {
+        return None;
+    }
+    let mut bytes = vec![0; span.length as usize];
+    file.seek(SeekFrom::Start(body_at + u64::from(span.start))).ok()?;
+    file.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn time(microseconds: i64) -> Option<Timestamp> {
+    if microseconds == UNKNOWN {
+        return None;
+    }
+    Timestamp::from_microsecond(microseconds).ok()
+}
+
+fn put_texts<'t>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'t str>, count: usize) {
+    out.extend_from_slice(&offset(count).to_le_bytes());
+    for text in texts {
+        put_text(out, text);
+    }
+}
+
+fn take_texts<'b>(cursor: &mut Cursor<'b>) -> Option<Vec<&'b str>> {
+    let count = cursor.number()?;
+    let mut texts = Vec::new();
+    for _ in 0..count {
+        // Ends at the first that is not there, so that a wrong count allocates nothing.
+        texts.push(cursor.text()?);
+    }
+    Some(texts)
+}
