@@ -3,26 +3,48 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`extensions`] | what a project adds to the manifests of packages |
+//! | [`glob`] | patterns of names and of paths |
 //! | [`graph`] | [`Graph`]: importers, resolved packages and the edges between them |
 //! | [`hosts`] | hosts of repositories that specifiers name by a word |
+//! | [`json`] | JSON in the order of the file |
 //! | [`manifest`] | [`PackageManifest`]: what one version of a package says about itself |
+//! | [`overrides`] | what a project says about the dependencies of its dependencies |
+//! | [`package_json`] | the whole file of an importer |
+//! | [`packument`] | a registry's document about a package, read in one pass |
+//! | [`peers`] | exceptions from the rules of peers |
 //! | [`pick`] | which version answers a specifier |
+//! | [`platform`] | which packages are for which machines |
 //! | [`registries`] | [`Registries`]: which registry answers for a package, and the URLs there |
 //! | [`semver`] | [`Version`] and [`Range`] as node has them |
 //! | [`spec`] | [`Spec`]: the right-hand side of a dependency |
 //! | [`versions`] | [`Versions`]: what a registry says of all versions of one package |
 
+pub mod extensions;
+pub mod glob;
 pub mod graph;
 pub mod hosts;
+pub mod json;
 pub mod manifest;
+pub mod overrides;
+pub mod package_json;
+pub mod packument;
+pub mod peers;
 pub mod pick;
+pub mod platform;
 pub mod registries;
 pub mod semver;
 pub mod spec;
 pub mod versions;
 
+pub use extensions::PackageExtensions;
 pub use graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
+pub use json::Json;
 pub use manifest::{Dist, PackageManifest};
+pub use overrides::{Applied, Overrides};
+pub use package_json::PackageJson;
+pub use packument::Scanned;
+pub use peers::PeerRules;
 pub use pick::{PickRules, pick};
 pub use registries::Registries;
 pub use semver::{Range, Version};

@@ -1,0 +1,197 @@
+//! Package extensions: what a project adds to the manifests of packages that forgot something.
+//! Source: pnpm.io, "packageExtensions"; yarnpkg.com, "packageExtensions". What a package says itself is never changed.
+
+use super::json::Json;
+use super::manifest::{PackageManifest, is_name};
+use super::semver::{Range, Version};
+
+/// The extensions of a project, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageExtensions {
+    entries: Vec<Extension>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Extension {
+    name: String,
+    range: Option<Range>,
+    adds: PackageManifest,
+}
+
+/// An extension that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the package extension `{key}` cannot be used: {reason}")]
+pub struct InvalidExtension {
+    /// The key as written.
+    pub key: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl PackageExtensions {
+    /// Reads `{"name@range": {"dependencies": …, "peerDependencies": …, …}}`.
+    ///
+    /// # Errors
+    /// Where a key names no package or its range is none, or a value is no object.
+    pub fn parse(value: &Json) -> Result<Self, InvalidExtension> {
+        let mut extensions = Self::default();
+        for (key, value) in value.object().unwrap_or_default() {
+            extensions.add(key, value)?;
+        }
+        Ok(extensions)
+    }
+
+    /// Adds one extension.
+    ///
+    /// # Errors
+    /// As for [`PackageExtensions::parse`].
+    pub fn add(&mut self, key: &str, value: &Json) -> Result<(), InvalidExtension> {
+        let invalid = |reason: String| InvalidExtension {
+            key: key.to_owned(),
+            reason,
+        };
+        let cut = key.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
+        let (name, range) = cut.map_or((key, ""), |at| (&key[..at], &key[at + 1..]));
+        if !is_name(name) {
+            return Err(invalid(format!("`{name}` names no package")));
+        }
+        let range = match range.trim() {
+            "" | "*" => None,
+            text => Some(Range::parse(text).map_err(|error| invalid(error.to_string()))?),
+        };
+        if value.object().is_none() {
+            return Err(invalid(format!("it is {}, not an object", value.kind())));
+        }
+        self.entries.push(Extension {
+            name: name.to_owned(),
+            range,
+            adds: PackageManifest::from_json(value.clone()),
+        });
+        Ok(())
+    }
+
+    /// Every extension of another set, after these.
+    pub fn extend(&mut self, other: PackageExtensions) {
+        self.entries.extend(other.entries);
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether any is about packages of this name.
+    pub fn concern(&self, name: &str) -> bool {
+        self.entries.iter().any(|extension| extension.name == name)
+    }
+
+    /// Adds what the extensions of its name and version say to a manifest. Whether anything was added.
+    pub fn apply(&self, manifest: &mut PackageManifest) -> bool {
+        let Some(name) = manifest.name.clone().filter(|name| self.concern(name)) else {
+            return false;
+        };
+        let version = manifest.version.as_deref().and_then(|text| Version::parse_loose(text).ok());
+        let mut added = false;
+        for extension in self.entries.iter().filter(|extension| extension.name == name) {
+            let fits = extension.range.as_ref().is_none_or(|range| {
+                version
+                    .as_ref()
+                    .is_some_and(|version| range.satisfies_including_prerelease(version))
+            });
+            if fits {
+                added |= extension.extend(manifest);
+            }
+        }
+        added
+    }
+}
+
+impl Extension {
+    fn extend(&self, manifest: &mut PackageManifest) -> bool {
+        let mut added = false;
+        for (name, text) in &self.adds.dependencies {
+            let optional = manifest.optional_dependencies.iter().any(|(own, _)| own == name);
+            added |= !optional && add(&mut manifest.dependencies, name, text);
+        }
+        for (name, text) in &self.adds.optional_dependencies {
+            if add(&mut manifest.optional_dependencies, name, text) {
+                manifest.dependencies.retain(|(own, _)| own != name);
+                added = true;
+            }
+        }
+        for (name, text) in &self.adds.peer_dependencies {
+            added |= add(&mut manifest.peer_dependencies, name, text);
+        }
+        for name in &self.adds.optional_peers {
+            if !manifest.optional_peers.contains(name) {
+                manifest.optional_peers.push(name.clone());
+                added = true;
+            }
+        }
+        added
+    }
+}
+
+fn add(entries: &mut Vec<(String, String)>, name: &str, text: &str) -> bool {
+    if entries.iter().any(|(own, _)| own == name) {
+        return false;
+    }
+    entries.push((name.to_owned(), text.to_owned()));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extended(extensions: &str, manifest: &str) -> (bool, PackageManifest) {
+        let json = Json::parse(extensions.as_bytes()).unwrap();
+        let extensions = PackageExtensions::parse(&json).unwrap();
+        let mut manifest = PackageManifest::parse(manifest.as_bytes()).unwrap();
+        (extensions.apply(&mut manifest), manifest)
+    }
+
+    #[test]
+    fn what_is_missing_is_added_and_nothing_is_changed() {
+        let (added, manifest) = extended(
+            r#"{"a@1": {"dependencies": {"b": "^9", "c": "1"}, "peerDependencies": {"react": "*"},
+                "peerDependenciesMeta": {"react": {"optional": true}}, "optionalDependencies": {"d": "1"}}}"#,
+            r#"{"name": "a", "version": "1.5.0", "dependencies": {"b": "^1", "d": "2"}}"#,
+        );
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert!(added);
+        assert_eq!(manifest.dependencies, [pair("b", "^1"), pair("c", "1")]);
+        assert_eq!(manifest.optional_dependencies, [pair("d", "1")]);
+        assert_eq!(manifest.peer_dependencies, [pair("react", "*")]);
+        assert_eq!(manifest.optional_peers, ["react"]);
+    }
+
+    #[test]
+    fn only_the_named_versions() {
+        for (key, version, expected) in [
+            ("a", "2.0.0", true),
+            ("a@*", "2.0.0-rc.1", true),
+            ("a@^1", "2.0.0", false),
+            ("b", "2.0.0", false),
+            ("a@>=2.0.0-0", "2.0.0-rc.1", true),
+        ] {
+            let (added, _) = extended(
+                &format!(r#"{{"{key}": {{"dependencies": {{"x": "1"}}}}}}"#),
+                &format!(r#"{{"name": "a", "version": "{version}"}}"#),
+            );
+            assert_eq!(added, expected, "{key} {version}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_key() {
+        for (json, error) in [
+            (r#"{"": {}}"#, "the package extension `` cannot be used: `` names no package"),
+            (r#"{"a@zz": {}}"#, "the package extension `a@zz` cannot be used: `zz` is not a range of versions"),
+            (r#"{"a": []}"#, "the package extension `a` cannot be used: it is a list, not an object"),
+        ] {
+            let json = Json::parse(json.as_bytes()).unwrap();
+            assert_eq!(PackageExtensions::parse(&json).unwrap_err().to_string(), error);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Documents as registries serve them, and as they should not.
+use super::*;
+
+const DOCUMENT: &str = r#"{"name": "a", "dist-tags": {"latest": "1.1.0", "next": "2.0.0-rc.1"},
+ "modified": "2024-05-01T00:00:00.000Z",
+ "versions": {
+  "2.0.0-rc.1": {"name": "a", "version": "2.0.0-rc.1", "dist": {"tarball": "t2", "signatures": [{"sig": "}\""}]}},
+  "1.0.0": {"dependencies": [], "engines": {"node": ">= 4 \u0026\u0026 x"}, "deprecated": "no\\\"", "dist": {"tarball": "t0"}},
+  "1.1.0": {"engines": ["node >= 0.4"], "deprecated": "", "readme": "{[\\", "dist": {"tarball": "t1"}},
+  "1.2.0": "broken",
+  "1.3.0": {"dist": {"shasum": "x"}},
+  "latest": {"dist": {"tarball": "t"}},
+  "v1.4.0": {"dist": {"tarball": "t4"}}
+ },
+ "readme": "long \"text\" {"}"#;
+
+fn texts(scanned: &Scanned) -> Vec<&str> {
+    scanned.rows.iter().map(|row| row.row.version.as_str()).collect()
+}
+
+#[test]
+fn what_a_choice_needs() {
+    let scanned = scan(DOCUMENT.as_bytes()).unwrap();
+    assert_eq!(scanned.name.as_deref(), Some("a"));
+    assert_eq!(texts(&scanned), ["1.0.0", "1.1.0", "1.4.0", "2.0.0-rc.1"]);
+    assert_eq!(scanned.tags[1], ("next".to_owned(), "2.0.0-rc.1".to_owned()));
+    assert_eq!(scanned.modified.unwrap().to_string(), "2024-05-01T00:00:00Z");
+    let [old, new, ..] = &scanned.rows[..] else { panic!() };
+    assert_eq!((old.row.deprecated, new.row.deprecated), (true, false));
+    assert_eq!(old.row.engines_node.as_deref(), Some(">= 4 && x"));
+    assert_eq!(new.row.engines_node, None);
+    assert_eq!(
+        scanned.skipped,
+        [
+            "1.2.0: what is said of it is no object",
+            "1.3.0: it has no archive (`dist.tarball`)",
+            "`latest` is not a version: a version is three numbers, as in `1.2.3`",
+        ]
+    );
+    assert!(!scanned.has_times);
+}
+
+#[test]
+fn spans_hold_the_manifests() {
+    let scanned = scan(DOCUMENT.as_bytes()).unwrap();
+    for (version, tarball) in [("1.0.0", "t0"), ("1.1.0", "t1"), ("1.4.0", "t4"), ("2.0.0-rc.1", "t2")] {
+        let span = scanned.span(&Version::parse(version).unwrap()).unwrap();
+        let manifest = manifest_at(DOCUMENT.as_bytes(), &span).unwrap();
+        assert_eq!(manifest.dist.unwrap().tarball, tarball, "{version}");
+    }
+    assert_eq!(scanned.span(&Version::new(9, 9, 9)), None);
+    assert!(manifest_at(DOCUMENT.as_bytes(), &(0..9_999_999)).is_err());
+}
+
+#[test]
+fn times_of_the_full_form() {
+    let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "t"}}, "2.0.0": {"dist": {"tarball": "t"}}},
+        "time": {"created": "2020-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "1.0.0": "2021-06-01T12:30:00.123Z",
+                 "2.0.0": 7, "unpublished": {"name": "x"}}}"#;
+    let scanned = scan(document.as_bytes()).unwrap();
+    let published: Vec<_> = scanned.rows.iter().map(|row| row.row.published.map(|time| time.to_string())).collect();
+    assert_eq!(published, [Some("2021-06-01T12:30:00.123Z".to_owned()), None]);
+    assert_eq!(scanned.modified.unwrap().to_string(), "2024-01-01T00:00:00Z");
+    assert!(scanned.has_times);
+}
+
+#[test]
+fn the_last_of_equal_versions_counts() {
+    let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "first"}}, "1.0.0": {"dist": {"tarball": "last"}}}}"#;
+    let scanned = scan(document.as_bytes()).unwrap();
+    assert_eq!(scanned.rows.len(), 1);
+    let manifest = manifest_at(document.as_bytes(), &scanned.rows[0].span).unwrap();
+    assert_eq!(manifest.dist.unwrap().tarball, "last");
+}
+
+#[test]
+fn what_is_no_packument() {
+    for (text, error) in [
+        ("", "byte 0: an object was expected"),
+        ("[]", "byte 0: an object was expected"),
+        ("<html>", "byte 0: an object was expected"),
+        ("{\"versions\": {}", "byte 15: `,` or `}` was expected"),
+        ("{\"versions\": {}} x", "byte 17: the document goes on after its end"),
+        ("{\"versions\": {\"1.0.0\": {\"a\": \"", "byte 30: it ends inside a text"),
+        ("{\"a\": [[\"x\\\"", "byte 12: it ends inside a value"),
+        ("{\"a\": }", "byte 6: a value was expected"),
+        ("{}", "it has no `versions`"),
+        ("{\"versions\": []}", "it has no `versions`"),
+        ("{\"error\": \"not_found\"}", "it has no `versions`: not_found"),
+    ] {
+        assert_eq!(scan(text.as_bytes()).unwrap_err().to_string(), error, "{text}");
+    }
+    let deep = format!("{{\"a\": {}", "[".repeat(100_000));
+    assert!(scan(deep.as_bytes()).unwrap_err().to_string().contains("nests too deeply"));
+}
+
+#[test]
+fn an_unpublished_package_has_no_versions() {
+    let document = r#"{"name": "a", "versions": {}, "time": {"unpublished": {"name": "x"}}}"#;
+    assert_eq!(scan(document.as_bytes()).unwrap().rows, []);
+}
