@@ -3,6 +3,7 @@
 mod activation;
 mod commit;
 mod environment;
+mod mixed;
 mod python;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,521 @@
+//! Environments of several folders: `.venv` and `node_modules` of a project and its members, as one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use wharf_core::{Explain, NullSink, PackageName};
+use wharf_store::Store;
+use wharf_sys::Governor;
+
+use super::{Fixture, snapshot};
+use crate::fault::{POINTS, RESUMED};
+use crate::generation::Marker;
+use crate::layout::Item;
+use crate::{
+    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot, NodeRuntime,
+    NodeWanted, Plan, Recovered, RootName, Wanted,
+};
+
+/// A project without Python.
+pub(super) struct Project {
+    _temporary: tempfile::TempDir,
+    pub(super) folder: PathBuf,
+    pub(super) store: Store,
+}
+
+impl Project {
+    fn new(members: &[&str]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("project");
+        for member in members {
+            fs::create_dir_all(folder.join(member)).unwrap();
+        }
+        fs::create_dir_all(&folder).unwrap();
+        let store = Store::open(&temporary.path().join("store")).unwrap();
+        Self {
+            folder,
+            store,
+            _temporary: temporary,
+        }
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::open(&self.folder).unwrap()
+    }
+
+    fn plan(&self, wanted: &Wanted) -> Plan {
+        self.environment().plan(wanted).unwrap()
+    }
+
+    fn apply(&self, wanted: &Wanted) -> Result<Applied, InstallError> {
+        apply(&self.folder, &self.store, wanted)
+    }
+
+    fn root(&self, folder: &str) -> PathBuf {
+        self.folder.join(folder).join("node_modules")
+    }
+}
+
+fn apply(project: &Path, store: &Store, wanted: &Wanted) -> Result<Applied, InstallError> {
+    let environment = Environment::open(project)?;
+    let plan = environment.plan(wanted)?;
+    environment.apply(
+        &plan,
+        wanted,
+        store,
+        &Governor::for_machine(),
+        &NullSink::shared(),
+        &AtomicBool::new(false),
+    )
+}
+
+/// A `node_modules` with a file for each package, and a package of that name and version on record.
+fn node(folders: &[(&str, &[(&str, &str)])]) -> NodeWanted {
+    let mut wanted = NodeWanted::default();
+    for (folder, packages) in folders {
+        let mut items = Vec::new();
+        for (name, version) in *packages {
+            items.push(Item::text(&format!("{name}/version"), (*version).to_owned()));
+            items.push(Item::link(&format!(".bin/{}", name.replace('/', "-")), &format!("../{name}/version")));
+            wanted.packages.push(InstalledNode {
+                name: PackageName::new(wharf_core::Ecosystem::Npm, name).unwrap(),
+                version: (*version).to_owned(),
+                key: format!("{name}@{version}"),
+            });
+        }
+        wanted.roots.push(NodeRoot {
+            folder: (*folder).to_owned(),
+            items,
+        });
+    }
+    wanted.packages.sort();
+    wanted.packages.dedup();
+    wanted
+}
+
+fn wish(folders: &[(&str, &[(&str, &str)])]) -> Wanted {
+    Wanted::new("lock").with_node(node(folders))
+}
+
+#[test]
+fn a_project_without_python_gets_no_venv() {
+    let project = Project::new(&["packages/a", "packages/empty"]);
+    let wanted = wish(&[
+        (".", &[("react", "19.0.0"), ("@scope/x", "1.0.0")]),
+        ("packages/a", &[("react", "18.0.0")]),
+        ("packages/empty", &[]),
+    ]);
+    let applied = project.apply(&wanted).unwrap();
+    assert_eq!((applied.generation, applied.changed), (1, true));
+    let names = |changes: &[crate::Change]| -> Vec<String> {
+        let line = |change: &crate::Change| {
+            let shown = |version: &Option<String>| version.clone().unwrap_or_default();
+            format!("{} {} -> {}", change.name, shown(&change.from), shown(&change.to))
+        };
+        changes.iter().map(line).collect()
+    };
+    assert_eq!(names(&applied.plan.add), ["@scope/x  -> 1.0.0", "react  -> 18.0.0, 19.0.0"]);
+    assert_eq!(fs::read_to_string(project.root(".").join("react/version")).unwrap(), "19.0.0");
+    assert_eq!(fs::read_to_string(project.root("packages/a").join(".bin/react")).unwrap(), "18.0.0");
+    assert!(!project.root("packages/empty").exists() && !project.folder.join(".venv").exists());
+    let again = project.apply(&wanted).unwrap();
+    assert_eq!((again.generation, again.changed), (1, false));
+    let less = wish(&[(".", &[("react", "19.1.0")])]);
+    let applied = project.apply(&less).unwrap();
+    assert_eq!(names(&applied.plan.change), ["react 18.0.0, 19.0.0 -> 19.1.0"]);
+    assert_eq!(names(&applied.plan.remove), ["@scope/x 1.0.0 -> "]);
+    assert!(!project.root("packages/a").exists(), "folders that are no longer wanted go");
+    assert_eq!(project.environment().recover().unwrap(), Recovered::Clean);
+    // Nothing is wanted any more.
+    project.apply(&Wanted::new("lock")).unwrap();
+    assert!(!project.root(".").exists());
+    assert!(!project.apply(&Wanted::new("lock")).unwrap().changed);
+}
+
+#[test]
+fn folders_that_do_not_change_are_not_touched() {
+    use std::os::unix::fs::MetadataExt;
+    let project = Project::new(&["a", "b"]);
+    project
+        .apply(&wish(&[("a", &[("x", "1.0.0")]), ("b", &[("x", "1.0.0")])]))
+        .unwrap();
+    let inode = |folder: &str| fs::metadata(project.root(folder)).unwrap().ino();
+    let (a, b) = (inode("a"), inode("b"));
+    let wanted = wish(&[("a", &[("x", "1.0.0")]), ("b", &[("x", "2.0.0")])]);
+    let applied = project.apply(&wanted).unwrap();
+    assert_eq!(applied.plan.roots.keep, [RootName::node("a")].into());
+    assert_eq!(applied.plan.roots.make, [RootName::node("b")].into());
+    assert!(inode("a") == a && inode("b") != b);
+    assert_eq!(Marker::read(&project.root("a")).unwrap().generation, 1);
+    assert_eq!(Marker::read(&project.root("b")).unwrap().generation, 2);
+    assert!(project.plan(&wanted).is_empty());
+}
+
+#[test]
+fn what_others_did_is_noticed_and_set_right_in_its_folder() {
+    let project = Project::new(&["a"]);
+    let wanted = wish(&[
+        (".", &[("x", "1.0.0"), ("@s/y", "1.0.0")]),
+        ("a", &[("x", "1.0.0")]),
+    ]);
+    project.apply(&wanted).unwrap();
+    fs::create_dir_all(project.root(".").join("intruder")).unwrap();
+    fs::create_dir_all(project.root(".").join("@s/intruder")).unwrap();
+    fs::remove_file(project.root(".").join(".bin/x")).unwrap();
+    fs::create_dir_all(project.root("a").join(".cache/tool")).unwrap();
+    let plan = project.plan(&wanted);
+    assert_eq!(plan.foreign, ["node_modules/intruder", "node_modules/@s/intruder"]);
+    assert_eq!(plan.missing, ["node_modules/.bin/x"]);
+    assert_eq!(plan.roots.make, [RootName::node(".")].into());
+    project.apply(&wanted).unwrap();
+    assert!(!project.root(".").join("intruder").exists());
+    assert!(project.plan(&wanted).is_empty());
+    fs::remove_dir_all(project.root("a")).unwrap();
+    let plan = project.plan(&wanted);
+    assert_eq!(plan.rebuild, ["a/node_modules: it is not there"]);
+    project.apply(&wanted).unwrap();
+    assert!(project.root("a").join("x/version").exists());
+}
+
+#[test]
+fn links_that_lead_nowhere_are_mended() {
+    let project = Project::new(&[]);
+    let home = project.folder.join("home");
+    fs::create_dir(&home).unwrap();
+    let mut wanted = wish(&[(".", &[])]);
+    let part = wanted.node.as_mut().unwrap();
+    part.roots[0].items = vec![Item::link("x", home.to_str().unwrap())];
+    project.apply(&wanted).unwrap();
+    assert!(project.plan(&wanted).is_empty());
+    fs::remove_dir(&home).unwrap();
+    assert_eq!(project.plan(&wanted).missing, ["node_modules/x"]);
+}
+
+#[test]
+fn a_project_that_moved_keeps_its_node_modules() {
+    let project = Project::new(&["a"]);
+    let wanted = wish(&[(".", &[("x", "1.0.0")]), ("a", &[("y", "1.0.0")])]);
+    project.apply(&wanted).unwrap();
+    let moved = project.folder.with_file_name("moved");
+    fs::rename(&project.folder, &moved).unwrap();
+    let environment = Environment::open(&moved).unwrap();
+    assert!(environment.plan(&wanted).unwrap().is_empty());
+}
+
+#[test]
+fn anothers_node_modules_are_refused_unless_replacing_is_asked_for() {
+    let project = Project::new(&["a"]);
+    let root = project.root("a");
+    fs::create_dir_all(root.join("react")).unwrap();
+    let mut wanted = wish(&[(".", &[("x", "1.0.0")]), ("a", &[("x", "1.0.0")])]);
+    for (file, words) in [
+        (None, "another tool installed it"),
+        (Some(".yarn-integrity"), "yarn installed it"),
+        (Some(".package-lock.json"), "npm installed it"),
+        (Some(".modules.yaml"), "pnpm installed it"),
+    ] {
+        if let Some(file) = file {
+            fs::write(root.join(file), "").unwrap();
+        }
+        let error = project.apply(&wanted).unwrap_err();
+        assert_eq!(error.code(), "install/foreign-environment");
+        assert!(error.to_string().ends_with(words), "{error}");
+        assert!(error.hints()[0].contains("`--replace`"));
+    }
+    assert!(root.join("react").is_dir() && !project.root(".").exists(), "nothing was touched");
+    fs::create_dir_all(root.join(".cache/kept")).unwrap();
+    wanted.foreign = Foreign::Replace;
+    project.apply(&wanted).unwrap();
+    assert!(!root.join("react").exists() && root.join("x").exists() && root.join(".cache/kept").exists());
+    fs::remove_dir_all(project.root(".")).unwrap();
+    std::os::unix::fs::symlink("a", project.root(".")).unwrap();
+    let error = project.apply(&wanted).unwrap_err();
+    assert!(error.to_string().ends_with("it is a symbolic link"), "{error}");
+}
+
+#[test]
+fn caches_of_tools_outlive_the_folder() {
+    let project = Project::new(&[]);
+    fs::create_dir_all(project.root(".").join(".vite/deps")).unwrap();
+    project.apply(&wish(&[(".", &[("x", "1.0.0")])])).unwrap();
+    assert!(project.root(".").join(".vite/deps").exists(), "from before the first install, too");
+    fs::write(project.root(".").join(".vite/deps/a.js"), "cached").unwrap();
+    fs::create_dir_all(project.root(".").join(".cache/babel")).unwrap();
+    let wanted = wish(&[(".", &[("x", "2.0.0")])]);
+    project.apply(&wanted).unwrap();
+    assert_eq!(fs::read_to_string(project.root(".").join(".vite/deps/a.js")).unwrap(), "cached");
+    assert!(project.root(".").join(".cache/babel").exists());
+    assert!(project.plan(&wanted).is_empty(), "caches are no change");
+}
+
+#[test]
+fn a_node_of_the_environment_comes_first() {
+    let project = Project::new(&["a/src"]);
+    let mut wanted = wish(&[("a", &[("x", "1.0.0")])]);
+    let node = project.folder.join("node-22");
+    fs::write(&node, "").unwrap();
+    wanted.node.as_mut().unwrap().runtime = Some(NodeRuntime {
+        version: "22.1.0".to_owned(),
+        path: node.clone(),
+    });
+    project.apply(&wanted).unwrap();
+    assert_eq!(fs::read_link(project.root(".").join(".bin/node")).unwrap(), node);
+    let environment = project.environment();
+    let around = environment.run_environment(&project.folder.join("a/src")).unwrap().unwrap();
+    assert_eq!(
+        around.path,
+        [project.root("a").join(".bin"), project.root(".").join(".bin")]
+    );
+    assert_eq!(around.program("node".as_ref()), Some(project.root(".").join(".bin/node")));
+    assert_eq!(around.program("./node".as_ref()), None);
+    assert!(around.variables.is_empty() && around.remove.is_empty());
+    let part = environment.current().unwrap().unwrap().node.unwrap();
+    assert_eq!(part.runtime.unwrap().version, "22.1.0");
+}
+
+#[test]
+fn a_command_finds_both_worlds() {
+    let Some(fixture) = Fixture::new() else { return };
+    let mut wanted = fixture.wanted(&[]);
+    let environment = Environment::open(&fixture.project).unwrap();
+    assert_eq!(environment.run_environment(&fixture.project).unwrap(), None);
+    let mut part = node(&[(".", &[("x", "1.0.0")])]);
+    part.roots[0].items.push(Item::link(".wharf/node_modules/x", "../../x"));
+    wanted.node = Some(part);
+    apply(&fixture.project, &fixture.store, &wanted).unwrap();
+    let around = environment.run_environment(&fixture.project).unwrap().unwrap();
+    let modules = fixture.project.join("node_modules");
+    assert_eq!(around.path, [fixture.root().join("bin"), modules.join(".bin")]);
+    let names: Vec<&str> = around.variables.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["VIRTUAL_ENV", "NODE_PATH"]);
+    assert_eq!(around.remove, ["PYTHONHOME"]);
+    let hoisted = modules.join(".wharf/node_modules");
+    assert!(around.variables[1].1.to_string_lossy().starts_with(hoisted.to_str().unwrap()));
+    let path = around.path_before("/one:/two".as_ref());
+    assert!(path.to_string_lossy().ends_with("node_modules/.bin:/one:/two"));
+}
+
+/// What all roots hold, apart from what differs between two makings of one environment.
+fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    [".venv", "node_modules", "a/node_modules", "b/node_modules", "c/node_modules"]
+        .map(|root| {
+            let mut found = snapshot(&project.join(root));
+            found.remove(Marker::NAME);
+            found.retain(|name, _| !name.ends_with(".pyc") && !name.starts_with(".cache"));
+            (root.to_owned(), found)
+        })
+        .into()
+}
+
+/// Before: everything but `c`. After: everything but `b`, and other versions.
+fn side(fixture: &Fixture, new: bool) -> Wanted {
+    let (version, other) = if new { ("2.0.0", "c") } else { ("1.0.0", "b") };
+    let text = format!("v = '{version}'\n");
+    let mut wanted = fixture.wanted(&[fixture.package("p", version, &[("p.py", &text)])]);
+    let packages = [("x", version)];
+    wanted.node = Some(node(&[(".", &packages), ("a", &packages), (other, &packages)]));
+    wanted
+}
+
+/// The child of [`killed`].
+#[test]
+#[ignore = "run by other tests, in a process that dies"]
+fn child() {
+    let Some(project) = std::env::var_os("WHARF_TEST_PROJECT") else {
+        return;
+    };
+    if std::env::var_os("WHARF_TEST_RECOVER").is_some() {
+        Environment::open(Path::new(&project)).unwrap();
+        return;
+    }
+    let Some(mut fixture) = Fixture::new() else { return };
+    fixture.project = project.into();
+    apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
+}
+
+/// Runs a sync or a recovery in a process that is killed at the point; whether it died.
+fn killed(project: &Path, point: &str, recover: bool) -> bool {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "tests::mixed::child", "--ignored"])
+        .env("WHARF_TEST_PROJECT", project)
+        .env("WHARF_FAULT", point);
+    if recover {
+        command.env("WHARF_TEST_RECOVER", "1");
+    }
+    !command.output().unwrap().status.success()
+}
+
+fn mixed() -> Option<Fixture> {
+    let fixture = Fixture::new()?;
+    for member in ["a", "b", "c"] {
+        fs::create_dir_all(fixture.project.join(member)).unwrap();
+    }
+    Some(fixture)
+}
+
+/// Every point, and every passage of the one that is passed for each folder: `.venv`, three that are made, one that goes.
+fn points() -> Vec<(String, bool)> {
+    let prepared = POINTS.iter().position(|point| *point == "prepared").unwrap();
+    let mut points: Vec<(String, bool)> = POINTS
+        .iter()
+        .enumerate()
+        .map(|(index, point)| ((*point).to_owned(), index >= prepared))
+        .collect();
+    points.extend((2..=5).map(|time| (format!("exchanged@{time}"), true)));
+    points
+}
+
+#[test]
+fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
+    let Some(reference) = mixed() else { return };
+    apply(&reference.project, &reference.store, &side(&reference, true)).unwrap();
+    for first_install in [true, false] {
+        for (point, prepared) in points() {
+            // Nothing goes in a first install.
+            if first_install && point == "exchanged@5" {
+                continue;
+            }
+            let fixture = mixed().unwrap();
+            if !first_install {
+                apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
+                fs::create_dir_all(fixture.project.join("a/node_modules/.cache/tool")).unwrap();
+            }
+            let old = state(&fixture.project);
+            assert!(killed(&fixture.project, &point, false), "{point}");
+            let environment = Environment::open(&fixture.project).unwrap();
+            let found = state(&fixture.project);
+            match prepared {
+                true => {
+                    let number = environment.current().unwrap().unwrap().number;
+                    assert_eq!(number, if first_install { 1 } else { 2 }, "{point}");
+                    let versions = |root: &str| found[root].get("x/version").map(String::as_str);
+                    assert_eq!(
+                        ["node_modules", "a/node_modules", "b/node_modules", "c/node_modules"].map(versions),
+                        [Some("2.0.0"), Some("2.0.0"), None, Some("2.0.0")],
+                        "{point}"
+                    );
+                    assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "{point}");
+                }
+                false => assert_eq!(found, old, "{point}"),
+            }
+            if !first_install {
+                assert!(fixture.project.join("a/node_modules/.cache/tool").exists(), "{point}");
+            }
+            assert_eq!(environment.recover().unwrap(), Recovered::Clean, "{point}");
+            assert_eq!(state(&fixture.project), found, "{point}: a second recovery does nothing");
+            let stage = environment.state_directory().join("stage");
+            assert_eq!(fs::read_dir(stage).map_or(0, Iterator::count), 0, "{point}");
+            apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
+            assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "{point}");
+            let plan = environment.plan(&side(&fixture, true)).unwrap();
+            assert!(plan.is_empty(), "{point}: {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn a_recovery_that_is_killed_at_any_point_is_gone_on_with() {
+    let Some(reference) = mixed() else { return };
+    drop(reference);
+    let switch = ["exchanged@1", "exchanged@3", "exchanged@5", "switched", "carried", "named", RESUMED];
+    for first in ["prepared", "exchanged@2", "carried"] {
+        for second in switch {
+            let fixture = mixed().unwrap();
+            apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
+            fs::create_dir_all(fixture.project.join("a/node_modules/.cache/tool")).unwrap();
+            assert!(killed(&fixture.project, first, false), "{first}");
+            assert!(killed(&fixture.project, second, true), "{first} {second}");
+            let environment = Environment::open(&fixture.project).unwrap();
+            assert!(environment.plan(&side(&fixture, true)).unwrap().is_empty(), "{first} {second}");
+            assert!(fixture.project.join("a/node_modules/.cache/tool").exists(), "{first} {second}");
+            assert!(!fixture.project.join("b/node_modules").exists(), "{first} {second}");
+        }
+    }
+}
+
+#[test]
+fn what_others_put_there_after_the_crash_stays() {
+    let Some(fixture) = mixed() else { return };
+    apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
+    assert!(killed(&fixture.project, "prepared", false));
+    let root = fixture.project.join("a/node_modules");
+    fs::remove_dir_all(&root).unwrap();
+    fs::create_dir_all(root.join("precious")).unwrap();
+    let environment = Environment::open(&fixture.project).unwrap();
+    assert!(root.join("precious").exists());
+    assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "the others are switched");
+    let wanted = side(&fixture, true);
+    let plan = environment.plan(&wanted).unwrap();
+    assert_eq!(plan.roots.make, [RootName::node("a")].into());
+    let error = apply(&fixture.project, &fixture.store, &wanted).unwrap_err();
+    assert_eq!(error.code(), "install/foreign-environment");
+}
+
+#[test]
+fn a_damaged_journal_does_not_leave_one_half() {
+    let Some(fixture) = mixed() else { return };
+    apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
+    assert!(killed(&fixture.project, "exchanged@2", false));
+    let journal = fs::read_dir(fixture.project.join(".wharf/journal")).unwrap();
+    let journal = journal.flatten().next().unwrap().path();
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&journal, bytes).unwrap();
+    let environment = Environment::open(&fixture.project).unwrap();
+    for root in ["node_modules", "a/node_modules", "c/node_modules"] {
+        assert_eq!(fs::read_to_string(fixture.project.join(root).join("x/version")).unwrap(), "2.0.0");
+    }
+    // Only what the journal alone knew, that a folder was to go, is left to the next sync.
+    apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
+    assert_eq!(environment.recover().unwrap(), Recovered::Clean);
+}
+
+#[test]
+fn nothing_to_do_is_found_out_in_no_time() {
+    let members: Vec<String> = (0..10).map(|number| format!("packages/m{number}")).collect();
+    let folders: Vec<&str> = members.iter().map(String::as_str).chain(["."]).collect();
+    let project = Project::new(&folders);
+    let names: Vec<String> = (0..40).map(|number| format!("package-{number}")).collect();
+    let packages: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1.0.0")).collect();
+    let all: Vec<_> = folders.iter().map(|folder| (*folder, packages.as_slice())).collect();
+    project.apply(&wish(&all)).unwrap();
+    let environment = project.environment();
+    let inputs: Vec<PathBuf> = folders.iter().map(|folder| project.folder.join(folder).join("package.json")).collect();
+    let note = || {
+        let (key, inputs) = ("sync".to_owned(), inputs.clone());
+        environment.note_current(&Fingerprint { key, inputs }).unwrap();
+    };
+    note();
+    // Past the clock's granularity nothing has to be listed; the first look notes that.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    assert_eq!(environment.is_current("sync"), Freshness::Current(1));
+    note();
+    let started = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(environment.is_current("sync"), Freshness::Current(1));
+    }
+    let each = started.elapsed() / 100;
+    eprintln!("nothing to do, 11 roots: {each:?}");
+    assert!(each.as_millis() < 20, "{each:?}");
+    let stale = |part: &str| match environment.is_current("sync") {
+        Freshness::Stale(reason) => assert!(reason.contains(part), "{reason}"),
+        Freshness::Current(_) => panic!("taken for current although: {part}"),
+    };
+    let root = project.root("packages/m7");
+    fs::create_dir(root.join(".cache")).unwrap();
+    assert_eq!(environment.is_current("sync"), Freshness::Current(1), "a tool's cache");
+    fs::create_dir(root.join("intruder")).unwrap();
+    stale("somebody changed");
+    fs::remove_dir(root.join("intruder")).unwrap();
+    fs::rename(root.join(".bin/package-3"), root.join(".bin/other")).unwrap();
+    stale("somebody changed");
+    fs::rename(root.join(".bin/other"), root.join(".bin/package-3")).unwrap();
+    assert_eq!(environment.is_current("sync"), Freshness::Current(1));
+    fs::remove_dir_all(&root).unwrap();
+    stale("was replaced");
+}
