@@ -7,6 +7,8 @@ mod logins;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tls;

@@ -15,7 +15,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio::net::TcpListener;
 use wharf_core::{Explain, WebUrl};
-use wharf_net::{Client, NetError, Settings};
+use wharf_net::{Client, ClientIdentity, NetError, Settings};
 
 use crate::support::{fixture, page, quick};
 
@@ -267,4 +267,65 @@ async fn start_redirecting(authority: &Authority, location: String) -> WebUrl {
         }
     });
     url
+}
+
+#[tokio::test]
+async fn client_certificates_belong_to_what_lies_below_a_url() {
+    let authority = authority();
+    let server = start(&authority, ClientCertificate::Required).await;
+    let (certificate, key) = issue(&authority, "me");
+    let (_cert, cert_path) = write("me.crt", &certificate.pem());
+    let (_key, key_path) = write("me.key", &key.serialize_pem());
+    let files = ClientIdentity::Files {
+        cert: cert_path,
+        key: key_path,
+    };
+    let pem = ClientIdentity::Pem {
+        cert: certificate.pem(),
+        key: key.serialize_pem(),
+    };
+    for identity in [files, pem] {
+        let with = |prefix: &WebUrl| Settings {
+            ca_pem: vec![authority.pem()],
+            client_identities: vec![(prefix.clone(), identity.clone())],
+            ..quick()
+        };
+        assert_eq!(
+            get(&fixture(with(&server.url)).client, &server).await.unwrap(),
+            "HTTP/2.0"
+        );
+        let below = server.url.join("team/").unwrap();
+        get(&fixture(with(&below)).client, &server).await.unwrap_err();
+        assert!(!format!("{:?}", with(&server.url)).contains("PRIVATE"));
+    }
+}
+
+#[tokio::test]
+async fn certificates_in_the_configuration_let_a_server_in() {
+    let authority = authority();
+    let server = start(&authority, ClientCertificate::Ignored).await;
+    let (_folder, extra) = write("extra.pem", &authority.pem());
+    let accepted = [
+        Settings {
+            ca_pem: vec![authority.pem()],
+            ..quick()
+        },
+        Settings {
+            extra_ca: Some(extra),
+            ..quick()
+        },
+        Settings {
+            accept_any_certificate: true,
+            ..quick()
+        },
+    ];
+    for settings in accepted {
+        get(&fixture(settings).client, &server).await.unwrap();
+    }
+    let nonsense = Settings {
+        ca_pem: vec!["-----BEGIN NOTHING-----".to_owned()],
+        ..quick()
+    };
+    let error = get(&fixture(nonsense).client, &server).await.unwrap_err();
+    assert_eq!(error.code(), "net/settings");
 }
