@@ -320,17 +320,10 @@ impl Layers {
     }
 
     fn defaults(&mut self) -> Result<(), ProjectError> {
-        const DEFAULTS: &str = include_str!("../data/defaults.toml");
         if self.indexes.iter().any(|index| index.default) {
             return Ok(());
         }
-        let table: toml::Table = toml::from_str(DEFAULTS).expect("the built-in defaults are valid TOML");
-        let text = |key: &str| {
-            table["pypi"][key]
-                .as_str()
-                .expect("the built-in defaults are strings")
-        };
-        let (name, value) = (text("name"), text("index"));
+        let (name, value) = (&default_text("pypi", "name"), &default_text("pypi", "index"));
         let setting = Setting {
             name,
             value,
@@ -356,6 +349,14 @@ impl Layers {
             strategy: self.strategy.unwrap_or_default(),
         }
     }
+}
+
+/// A text of the built-in defaults.
+pub(crate) fn default_text(table: &str, key: &str) -> String {
+    const DEFAULTS: &str = include_str!("../data/defaults.toml");
+    let defaults: toml::Table = toml::from_str(DEFAULTS).expect("the built-in defaults are valid TOML");
+    let text = defaults[table][key].as_str();
+    text.expect("the built-in defaults are strings").to_owned()
 }
 
 /// Reads `FROM=TO`. A URL may have `=` itself, so the one before the second scheme counts.

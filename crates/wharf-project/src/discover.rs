@@ -1,19 +1,26 @@
 //! Finds a project from a folder and puts together what its files say.
 //!
-//! `wharf.toml` wins; else a `pyproject.toml` that states requirements; else `requirements*.txt`. Each folder upwards
-//! is tried until one has any of them.
+//! `wharf.toml` wins; else a `pyproject.toml` that states requirements; else `requirements*.txt`; else `package.json`. Each folder
+//! upwards is tried until one has any of them. A `package.json` beside the others is read as well, and a folder that a workspace
+//! above names as its member belongs to that one.
 
 use std::path::{Path, PathBuf};
 
+use wharf_core::Origin;
+
 use crate::config;
 use crate::error::ProjectError;
+use crate::index::NetworkSettings;
+use crate::json::{self, Dialect};
 use crate::local_sources;
 use crate::manifest;
+use crate::npm::{self, NpmProject, package_json, workspace};
 use crate::project::{ManifestKind, Options, Project};
 use crate::pyproject;
 use crate::requirement::{Group, normalize};
 use crate::requirements::{self, Context, Role};
 use crate::stated::Stated;
+use crate::text::SourceText;
 
 impl Project {
     /// Finds and reads the project that `start` belongs to.
@@ -25,13 +32,29 @@ impl Project {
         if !options.files.is_empty() {
             return from_files(&start, options);
         }
+        let mut bare = None;
         for folder in start.ancestors() {
-            if let Some((kind, path)) = manifest_of(folder) {
-                return read(folder, kind, path, options);
+            match manifest_of(folder) {
+                Some((ManifestKind::PackageJson, _)) if is_bare(folder) => {
+                    bare.get_or_insert(folder);
+                }
+                Some((ManifestKind::PackageJson, path)) => {
+                    let above = workspace::root_above(folder);
+                    let root = above.and_then(|root| Some((manifest_of(&root)?, root)));
+                    return match root {
+                        Some(((kind, path), root)) => read(&root, kind, path, options),
+                        None => read(folder, ManifestKind::PackageJson, path, options),
+                    };
+                }
+                Some((kind, path)) => return read(folder, kind, path, options),
+                None => {}
             }
             refuse_closed(folder)?;
         }
-        Err(ProjectError::NoProject { start })
+        match bare {
+            Some(folder) => read(folder, ManifestKind::PackageJson, folder.join("package.json"), options),
+            None => Err(ProjectError::NoProject { start }),
+        }
     }
 
     /// A project that asks for nothing: what the machine's configuration alone says, for looking at an index.
@@ -41,7 +64,7 @@ impl Project {
     pub fn machine(folder: &Path, options: &Options) -> Result<Self, ProjectError> {
         let folder = normalize(&std::path::absolute(folder).map_err(ProjectError::reading(folder))?);
         let manifest = folder.join("wharf.toml");
-        assemble(folder, ManifestKind::Wharf, manifest, options, Stated::default())
+        assemble(folder, ManifestKind::Wharf, manifest, options, Stated::default(), Npm::Leave)
     }
 
     /// Reads the project in exactly this folder; `None` where it has no manifest.
@@ -70,10 +93,23 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<(ManifestKind, PathBuf)> {
     }
     let requirements = requirements_files(folder);
     let first = requirements.into_iter().next().map(|(path, _)| path);
+    let package = folder.join("package.json");
     match first {
         Some(path) => Some((ManifestKind::Requirements, path)),
+        None if package.is_file() => Some((ManifestKind::PackageJson, package)),
         None => text.map(|_| (ManifestKind::Pyproject, pyproject)),
     }
+}
+
+/// Whether a folder's `package.json` only tells Node how to load files (`{"type": "module"}`).
+fn is_bare(folder: &Path) -> bool {
+    let path = folder.join("package.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return false;
+    };
+    let source = SourceText::new(&path, &text);
+    json::parse(&source, Dialect::Strict).is_ok_and(|root| !package_json::states_something(&root))
+        && !folder.join(workspace::PNPM).is_file()
 }
 
 /// A folder that may not be looked into could hold the manifest: passing over it would find another project.
@@ -137,8 +173,44 @@ fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Re
                 requirements::read(&file, &Role::Requirements(group), &context, &mut stated)?;
             }
         }
+        ManifestKind::PackageJson => {}
     }
-    assemble(root, kind, path, options, stated)
+    assemble(root, kind, path, options, stated, Npm::Read)
+}
+
+/// Whether the npm part of a project is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Npm {
+    Read,
+    /// Exactly these files were asked for.
+    Leave,
+}
+
+/// The npm part of a project, unless its folder belongs to a workspace above.
+fn npm_part(
+    root: &Path,
+    kind: ManifestKind,
+    path: &Path,
+    options: &Options,
+    network: &NetworkSettings,
+    stated: &mut Stated,
+) -> Result<Option<NpmProject>, ProjectError> {
+    let member_of = match kind {
+        ManifestKind::PackageJson => None,
+        ManifestKind::Wharf if stated.npm.asks() => None,
+        _ if root.join("package.json").is_file() => workspace::root_above(root),
+        _ => None,
+    };
+    if let Some(above) = member_of {
+        let package = Path::new("package.json");
+        let message = format!(
+            "package.json is not read here: this folder is a member of the workspace `{}`",
+            above.display()
+        );
+        stated.warn("npm/member", message, Origin::file(package, 1, 1));
+        return Ok(None);
+    }
+    npm::read::read(root, path, options, network, stated)
 }
 
 /// Exactly these requirements files.
@@ -165,7 +237,7 @@ fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> 
         .into_iter()
         .next()
         .expect("the caller checked that there is a file");
-    assemble(root, ManifestKind::Requirements, first, options, stated)
+    assemble(root, ManifestKind::Requirements, first, options, stated, Npm::Leave)
 }
 
 fn assemble(
@@ -174,10 +246,16 @@ fn assemble(
     manifest_path: PathBuf,
     options: &Options,
     mut stated: Stated,
+    npm: Npm,
 ) -> Result<Project, ProjectError> {
     let no_index_declared = stated.no_index;
     let configured = config::configure(&root, options, &mut stated)?;
     local_sources::check(&root, &stated.roots)?;
+    let npm = match npm {
+        Npm::Read => npm_part(&root, manifest, &manifest_path, options, &configured.network, &mut stated)?,
+        Npm::Leave => None,
+    };
+    let own_name = npm.as_ref().and_then(|npm| npm.root().name.clone());
     let (requires_python, requires_python_origin) = stated.requires_python.unzip();
     let require_hashes = stated.require_hashes
         || stated
@@ -188,7 +266,7 @@ fn assemble(
         root,
         manifest,
         manifest_path,
-        name: stated.name,
+        name: stated.name.or(own_name),
         requires_python,
         requires_python_origin,
         roots: stated.roots,
@@ -199,6 +277,7 @@ fn assemble(
         self_package: stated.self_package,
         indexes: configured.indexes,
         no_index_declared,
+        npm,
         network: configured.network,
         formats: stated.formats,
         prereleases: stated.prereleases.unwrap_or_default(),

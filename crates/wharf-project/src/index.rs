@@ -103,6 +103,12 @@ impl IndexSettings {
 pub struct NetworkSettings {
     /// A file of certificates to trust instead of the usual ones.
     pub ca_bundle: Option<PathBuf>,
+    /// Certificates to trust instead of the usual ones, as PEM text.
+    pub ca_pem: Vec<String>,
+    /// A file of certificates to trust besides the others.
+    pub extra_ca: Option<PathBuf>,
+    /// Whether no host's certificate is checked, where anybody says so.
+    pub accept_any_certificate: Option<bool>,
     /// A file with a client certificate and its key.
     pub client_cert: Option<PathBuf>,
     /// How long to wait for an answer.
@@ -111,6 +117,8 @@ pub struct NetworkSettings {
     pub retries: Option<u32>,
     /// A proxy for everything.
     pub proxy: Option<WebUrl>,
+    /// Hosts that are reached without the proxy, separated by commas.
+    pub no_proxy: Option<String>,
     /// Hosts (`host` or `host:port`) whose certificates are not checked.
     pub trusted_hosts: Vec<String>,
     /// Whether the keyring command is asked for passwords.
@@ -253,6 +261,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words!(IndexStrategy { FirstMatch = "first-match", BestMatch = "best-match" });
 words!(Prereleases { IfNecessary = "if-necessary", Allow = "allow", Disallow = "disallow" });

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`project`] | [`Project`]: everything that the files of a project say, found from a folder |
 //! | [`requirement`] | [`RootRequirement`]: one requirement with its group, its source and its place |
+//! | [`npm`] | [`NpmProject`]: the npm part of a project |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
 //! | [`mod@preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
@@ -19,6 +20,7 @@ pub mod export;
 pub mod index;
 pub mod init;
 pub mod lock;
+pub mod npm;
 pub mod preferences;
 pub mod project;
 pub mod requirement;
@@ -29,6 +31,7 @@ mod discover;
 #[cfg(test)]
 mod discover_tests;
 mod ini;
+mod json;
 mod local_sources;
 mod manifest;
 mod pyproject;
@@ -49,6 +52,10 @@ pub use lock::{
 };
 pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use manifest::settings::parse_instant;
+pub use npm::{
+    CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,
+    NpmVirtualStore, RegistryCredential, ScriptApproval, Secret, StatedRule,
+};
 pub use preferences::{Preferences, preferences};
 pub use project::{ManifestKind, Options, Policy, Project, SelfPackage, Warning};
 pub use requirement::{Group, PathKind, RequirementSource, RootRequirement};

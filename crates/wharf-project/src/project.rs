@@ -9,6 +9,7 @@ use serde::Serialize;
 use wharf_core::{Origin, PackageName, Span, Target, Timestamp};
 
 use crate::index::{Formats, IndexSettings, NetworkSettings, Prereleases, ResolutionMode};
+use crate::npm::NpmProject;
 use crate::requirement::{Base, RootRequirement, project_path};
 
 /// Which kind of file states the project's requirements.
@@ -21,6 +22,8 @@ pub enum ManifestKind {
     Pyproject,
     /// `requirements*.txt`.
     Requirements,
+    /// `package.json`.
+    PackageJson,
 }
 
 /// The `[policy]` table.
@@ -30,7 +33,7 @@ pub struct Policy {
     pub cooldown: Span,
     /// Versions uploaded after this are left out.
     pub exclude_newer: Option<Timestamp>,
-    /// Packages whose build scripts may run; later versions enforce it.
+    /// Packages whose install scripts may run, as written; those of npm are read into [`crate::NpmProject::scripts`].
     pub scripts: Vec<String>,
 }
 
@@ -111,6 +114,8 @@ pub struct Project {
     pub indexes: IndexSettings,
     /// Whether the project itself (not the machine) forbids indexes.
     pub no_index_declared: bool,
+    /// What it has of npm.
+    pub npm: Option<NpmProject>,
     /// How the network is reached.
     pub network: NetworkSettings,
     /// Which kinds of archive may be used.
@@ -137,6 +142,21 @@ impl Project {
                 folder: &self.root,
             },
         )
+    }
+
+    /// Whether the project has a Python part. One that has no npm part is taken for a Python project, even if it asks for nothing.
+    pub fn uses_python(&self) -> bool {
+        let states = !self.roots.is_empty()
+            || !self.constraints.is_empty()
+            || self.requires_python.is_some()
+            || self.self_package.is_some();
+        let kind = matches!(self.manifest, ManifestKind::Pyproject | ManifestKind::Requirements);
+        self.npm.is_none() || states || kind
+    }
+
+    /// Whether the project has an npm part that asks for something.
+    pub fn uses_npm(&self) -> bool {
+        self.npm.as_ref().is_some_and(NpmProject::asks_for_something)
     }
 
     /// The lockfile's path.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use pep440_rs::VersionSpecifiers;
 use wharf_core::{Origin, Target};
 
+use crate::manifest::npm::NpmTables;
 use crate::index::{FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
 use crate::project::{Policy, SelfPackage, Warning};
 use crate::requirement::RootRequirement;
@@ -31,6 +32,7 @@ pub(crate) struct Stated {
     pub(crate) resolution: Option<ResolutionMode>,
     pub(crate) require_hashes: bool,
     pub(crate) trusted_hosts: Vec<String>,
+    pub(crate) npm: NpmTables,
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) warnings: Vec<Warning>,
 }

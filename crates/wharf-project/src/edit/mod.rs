@@ -55,7 +55,9 @@ pub struct Manifest<'a> {
 /// The file that holds a group's requirements. In a project of requirements files each group has its own.
 pub fn file_for(project: &Project, group: &Group) -> PathBuf {
     match (project.manifest, group) {
-        (ManifestKind::Wharf | ManifestKind::Pyproject, _) => project.manifest_path.clone(),
+        (ManifestKind::Wharf | ManifestKind::Pyproject | ManifestKind::PackageJson, _) => {
+            project.manifest_path.clone()
+        }
         (ManifestKind::Requirements, Group::Main) => project.manifest_path.clone(),
         (ManifestKind::Requirements, Group::Dev) => {
             let other = project.root.join("dev-requirements.txt");
@@ -98,6 +100,7 @@ pub fn add(manifest: Manifest<'_>, additions: &[Addition]) -> Result<String, Pro
             ManifestKind::Wharf => wharf::add(now, addition, &parsed)?,
             ManifestKind::Pyproject => pyproject::add(now, addition, &parsed)?,
             ManifestKind::Requirements => requirements::add(now, addition, &parsed)?,
+            ManifestKind::PackageJson => return Err(manifest.no_python()),
         };
     }
     Ok(text)
@@ -116,10 +119,16 @@ pub fn remove(
         ManifestKind::Wharf => wharf::remove(manifest, names, group),
         ManifestKind::Pyproject => pyproject::remove(manifest, names, group),
         ManifestKind::Requirements => Ok(requirements::remove(manifest, names)),
+        ManifestKind::PackageJson => Err(manifest.no_python()),
     }
 }
 
 impl Manifest<'_> {
+    fn no_python(&self) -> ProjectError {
+        let reason = "a package.json has no place for Python packages";
+        self.cannot(reason, "run `wharf init --wharf-toml` first: both files make one project")
+    }
+
     fn cannot(&self, reason: impl Into<String>, hint: &str) -> ProjectError {
         let hints = if hint.is_empty() {
             Vec::new()

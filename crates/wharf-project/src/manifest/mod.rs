@@ -3,9 +3,11 @@
 //! | module | job |
 //! |---|---|
 //! | [`entry`] | one requirement: `name = ">=1"` or `name = { version = … }` |
+//! | [`npm`] | the tables about npm |
 //! | [`settings`] | `[policy]`, `[options]`, `[[index]]`, targets |
 
 pub(crate) mod entry;
+pub(crate) mod npm;
 pub(crate) mod settings;
 
 #[cfg(test)]
@@ -15,6 +17,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 use wharf_core::Ecosystem;
+use wharf_ecosystem::npm::EdgeKind;
 
 use crate::error::{Invalid, ProjectError};
 use crate::requirement::{Base, Group, RootRequirement};
@@ -26,7 +29,6 @@ use entry::requirements;
 
 /// The tables of the ecosystems that this version of Wharf does not handle yet.
 const LATER: &[Ecosystem] = &[
-    Ecosystem::Npm,
     Ecosystem::Cargo,
     Ecosystem::Deb,
     Ecosystem::Apk,
@@ -37,8 +39,12 @@ const LATER: &[Ecosystem] = &[
 const TABLES: &[&str] = &[
     "project",
     "python",
+    "node",
+    "workspace",
     "pypi",
+    "npm",
     "dev",
+    "optional",
     "groups",
     "extras",
     "overrides",
@@ -88,6 +94,12 @@ impl Manifest<'_> {
         if let Some(value) = document.get("python") {
             self.python(value, stated)?;
         }
+        if let Some(value) = document.get("node") {
+            npm::node(&self.reader, value, &mut stated.npm)?;
+        }
+        if let Some(value) = document.get("workspace") {
+            npm::workspace(&self.reader, value, &mut stated.npm)?;
+        }
         let indexes = document.get("index");
         settings::indexes(&self.reader, indexes, stated)?;
         settings::policy(&self.reader, document.get("policy"), stated)?;
@@ -108,7 +120,39 @@ impl Manifest<'_> {
                 into.extend(self.ecosystems(value, Group::Main, &format!("[{key}]"))?);
             }
         }
+        self.npm(document, stated)?;
         entry::check_indexes(&self.reader, document, stated)
+    }
+
+    /// `[npm]`, `[dev.npm]`, `[optional.npm]` and `[overrides.npm]`.
+    fn npm(&self, document: &DeTable<'_>, stated: &mut Stated) -> Result<(), Invalid> {
+        let below = |table: &str| Some(document.get(table)?.get_ref().as_table()?.get("npm")?);
+        let optional = document.get("optional");
+        if let Some(value) = optional {
+            let table = self.reader.table(value, "[optional]")?;
+            for key in table.keys() {
+                self.refuse_later(key)?;
+                if key.get_ref() == "pypi" {
+                    let error = self.reader.error(key.span(), "a Python requirement is optional as part of an extra");
+                    return Err(error.hint("write `[extras.NAME.pypi]`"));
+                }
+            }
+            self.reader.known_keys(table, "[optional]", &["npm"])?;
+        }
+        let tables = &mut stated.npm;
+        for (value, kind, place) in [
+            (document.get("npm"), EdgeKind::Prod, "[npm]"),
+            (below("dev"), EdgeKind::Dev, "[dev.npm]"),
+            (below("optional"), EdgeKind::Optional, "[optional.npm]"),
+        ] {
+            if let Some(value) = value {
+                npm::requirements(&self.reader, value, kind, place, tables)?;
+            }
+        }
+        match below("overrides") {
+            Some(value) => npm::overrides(&self.reader, value, tables),
+            None => Ok(()),
+        }
     }
 
     fn refuse_unknown(&self, document: &DeTable<'_>) -> Result<(), Invalid> {
@@ -129,7 +173,7 @@ impl Manifest<'_> {
                 let mut error = self.reader.error(key.span(), message);
                 error.code = "manifest/later-ecosystem";
                 Err(error.hint(format!(
-                    "take the `{ecosystem}` table out; only `pypi` is handled"
+                    "take the `{ecosystem}` table out; only `pypi` and `npm` are handled"
                 )))
             }
             None => Ok(()),
@@ -181,9 +225,15 @@ impl Manifest<'_> {
         let table = self.reader.table(value, place)?;
         for key in table.keys() {
             self.refuse_later(key)?;
-            if key.get_ref() != "pypi" {
-                let error = self.reader.unknown_key(key, place, &["pypi"]);
-                let inner = place.trim_matches(['[', ']']);
+            let inner = place.trim_matches(['[', ']']);
+            let has_npm = matches!(inner, "dev" | "overrides");
+            if key.get_ref() == "npm" && !has_npm {
+                let error = self.reader.error(key.span(), format!("npm has nothing like `[{inner}]`"));
+                return Err(error.hint("npm's requirements stand in `[npm]`, `[dev.npm]` and `[optional.npm]`"));
+            }
+            if !matches!(key.get_ref().as_ref(), "pypi" | "npm") {
+                let known: &[&str] = if has_npm { &["pypi", "npm"] } else { &["pypi"] };
+                let error = self.reader.unknown_key(key, place, known);
                 return Err(error.hint(format!("requirements stand in `[{inner}.pypi]`")));
             }
         }

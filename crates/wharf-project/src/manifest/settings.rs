@@ -59,7 +59,10 @@ pub(crate) fn policy(
     }
     if let Some(value) = table.get("scripts") {
         let scripts = reader.strings(value, "`scripts`")?;
-        stated.policy.scripts = scripts.into_iter().map(|(name, _)| name.to_owned()).collect();
+        for (text, span) in scripts {
+            crate::npm::own::approval(text).map_err(|reason| reader.error(span, reason))?;
+            stated.policy.scripts.push(text.to_owned());
+        }
     }
     Ok(())
 }
@@ -98,6 +101,7 @@ pub(crate) fn options(
         "no-index",
         "no-binary",
         "only-binary",
+        "npm",
     ];
     let Some(value) = value else { return Ok(()) };
     let table = reader.table(value, "`options`")?;
@@ -139,6 +143,9 @@ pub(crate) fn options(
                 origin,
             });
         }
+    }
+    if let Some(value) = table.get("npm") {
+        super::npm::options(reader, value, &mut stated.npm)?;
     }
     if let Some(value) = table.get("no-index") {
         stated.no_index |= reader.boolean(value, "`no-index`")?;

@@ -1,0 +1,301 @@
+//! What pnpm, yarn and bun let a project say beside npm's own words: `pnpm-workspace.yaml`, the `pnpm` key, `.yarnrc.yml`,
+//! `trustedDependencies` and more. Invariant: what changes what is installed is obeyed, or a warning names it.
+
+use percent_encoding::percent_decode_str;
+use wharf_core::Origin;
+
+use crate::error::{Invalid, ProjectError};
+use crate::json::{self, Dialect};
+use crate::npm::config::Layers;
+use crate::npm::read::Sources;
+use crate::npm::rules::{Notation, Rules};
+use crate::npm::workspace::Catalogs;
+use crate::project::Warning;
+use crate::stated::Stated;
+use crate::text::SourceText;
+use crate::yaml::{Node, Value};
+
+/// Reads what stands at the project's root, strongest first.
+pub(crate) fn read(
+    sources: &Sources<'_>,
+    catalogs: &Catalogs,
+    rules: &mut Rules,
+    machine: &mut Layers<'_>,
+    stated: &mut Stated,
+) -> Result<(), ProjectError> {
+    let mut reader = Reader {
+        catalogs,
+        rules,
+        machine,
+        stated,
+    };
+    if let Some((source, root)) = sources.pnpm {
+        reader.pnpm(source, root)?;
+    }
+    if let Some((source, root)) = sources.package {
+        if let Some(pnpm) = root.get("pnpm") {
+            reader.pnpm(source, pnpm)?;
+        }
+        reader.package(source, root)?;
+    }
+    if let Some((source, root)) = sources.yarn {
+        reader.yarn(source, root)?;
+    }
+    Ok(())
+}
+
+/// Names what only counts at the root of a workspace, and stands in a member.
+pub(crate) fn check_member(source: &SourceText, stated: &mut Stated) -> Result<(), Invalid> {
+    let root = json::parse(source, Dialect::Strict)?;
+    for key in ["overrides", "resolutions", "pnpm"] {
+        if let Some(node) = root.get(key).filter(|node| node.map().is_some_and(|map| !map.is_empty())) {
+            let origin = source.origin(node.span.start);
+            let message = format!("`{key}` in {origin} has no effect: it counts at the root of the workspace");
+            stated.warn("npm/not-the-root", message, origin);
+        }
+    }
+    warn_of_meta(source, &root, stated);
+    Ok(())
+}
+
+/// What yarn's `patch:PACKAGE@SPEC#FILE` patches, without the patch; `None` where a text is no patch.
+pub(crate) fn without_patch(text: &str) -> Option<String> {
+    let inner = text.strip_prefix("patch:")?;
+    let inner = inner.split('#').next().unwrap_or(inner);
+    let (at, _) = inner.char_indices().skip(1).find(|(_, c)| *c == '@')?;
+    let spec = percent_decode_str(&inner[at + 1..]).decode_utf8_lossy().into_owned();
+    // A patch of a patch.
+    Some(without_patch(&spec).unwrap_or(spec))
+}
+
+/// Says that a package is taken without its patch.
+pub(crate) fn patch_warning(name: &str, origin: Origin) -> Warning {
+    Warning {
+        code: "npm/patch",
+        message: format!("`{name}` is installed without its patch ({origin}): Wharf applies no patches"),
+        origin: Some(origin),
+    }
+}
+
+struct Reader<'a, 'm> {
+    catalogs: &'a Catalogs,
+    rules: &'a mut Rules,
+    machine: &'a mut Layers<'m>,
+    stated: &'a mut Stated,
+}
+
+impl Reader<'_, '_> {
+    /// `pnpm-workspace.yaml`, or the `pnpm` key of a `package.json`: the same keys.
+    fn pnpm(&mut self, source: &SourceText, node: &Node<'_>) -> Result<(), ProjectError> {
+        for (key, value) in node.map().unwrap_or_default() {
+            let origin = || source.origin(key.span.start);
+            match key.text().unwrap_or_default() {
+                "packages" | "catalog" | "catalogs" | "packageManager" => {}
+                "overrides" => self.rules.overrides(Notation::Pnpm, source, value, self.catalogs)?,
+                "packageExtensions" => self.rules.extensions(source, value)?,
+                "peerDependencyRules" => self.rules.peers(source, value)?,
+                "onlyBuiltDependencies" | "allowBuilds" | "onlyBuiltDependenciesFile" => {
+                    self.approvals(value, origin());
+                }
+                "neverBuiltDependencies" | "ignoredBuiltDependencies" => {}
+                "patchedDependencies" => self.patches(value, origin()),
+                "registries" => self.registries(value, origin())?,
+                "allowUnusedPatches" | "allowNonAppliedPatches" => {}
+                name => self.setting(&kebab(name), value, origin())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn setting(&mut self, key: &str, value: &Node<'_>, origin: Origin) -> Result<(), ProjectError> {
+        let values = match &value.value {
+            Value::Null => return Ok(()),
+            Value::Text { text, .. } => vec![text.clone().into_owned()],
+            Value::List(nodes) => nodes.iter().filter_map(Node::text).map(str::to_owned).collect(),
+            Value::Map(_) => vec![String::new()],
+        };
+        self.machine.project_setting(key, &values, origin)
+    }
+
+    /// `registries: { default: URL, "@scope": URL }`.
+    fn registries(&mut self, value: &Node<'_>, origin: Origin) -> Result<(), ProjectError> {
+        for (scope, url) in value.map().unwrap_or_default() {
+            let key = match scope.text().unwrap_or_default() {
+                "default" => "registry".to_owned(),
+                scope => format!("{scope}:registry"),
+            };
+            self.setting(&key, url, origin.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Who may run install scripts elsewhere. Here a name is not enough.
+    fn approvals(&mut self, value: &Node<'_>, origin: Origin) {
+        let listed = value.list().unwrap_or_default().iter().filter_map(Node::text);
+        let mapped = value.map().unwrap_or_default().iter();
+        let mapped = mapped.filter(|(_, allowed)| allowed.boolean() == Some(true));
+        let names: Vec<&str> = listed.chain(mapped.filter_map(|(name, _)| name.text())).collect();
+        let approved = |name: &str| {
+            let start = format!("npm:{name}");
+            let scripts = &self.stated.policy.scripts;
+            scripts.iter().any(|script| *script == start || script.starts_with(&format!("{start}@")))
+        };
+        let open: Vec<String> = names
+            .iter()
+            .filter(|name| !approved(name))
+            .map(|name| format!("`npm:{name}`"))
+            .collect();
+        if !open.is_empty() {
+            let message = format!(
+                "install scripts that {origin} allows do not run by that; those that are needed belong into `[policy] scripts`: {}",
+                open.join(", ")
+            );
+            self.stated.warn("npm/scripts", message, origin);
+        }
+    }
+
+    fn patches(&mut self, value: &Node<'_>, origin: Origin) {
+        let names: Vec<String> = value
+            .map()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|(name, _)| Some(format!("`{}`", name.text()?)))
+            .collect();
+        if !names.is_empty() {
+            let message = format!(
+                "these packages are installed without their patches ({origin}), since Wharf applies none: {}",
+                names.join(", ")
+            );
+            self.stated.warn("npm/patch", message, origin);
+        }
+    }
+
+    /// The keys of a root's `package.json` that belong to npm, yarn and bun.
+    fn package(&mut self, source: &SourceText, root: &Node<'_>) -> Result<(), ProjectError> {
+        if let Some(node) = root.get("overrides") {
+            self.rules.overrides(Notation::Npm, source, node, self.catalogs)?;
+        }
+        if let Some(node) = root.get("resolutions") {
+            self.rules.overrides(Notation::Yarn, source, node, self.catalogs)?;
+        }
+        let origin = |node: &Node<'_>| source.origin(node.span.start);
+        if let Some(node) = root.get("trustedDependencies") {
+            self.approvals(node, origin(node));
+        }
+        if let Some(node) = root.get("patchedDependencies") {
+            self.patches(node, origin(node));
+        }
+        let nohoist = root.get("workspaces").and_then(|workspaces| workspaces.get("nohoist"));
+        if let Some(node) = nohoist.filter(|node| node.list().is_some_and(|list| !list.is_empty())) {
+            let message = format!("`nohoist` in {} is not obeyed: the isolated layout hoists nothing", origin(node));
+            self.stated.warn("npm/ignored-settings", message, origin(node));
+        }
+        warn_of_meta(source, root, self.stated);
+        Ok(())
+    }
+
+    /// `.yarnrc.yml`.
+    fn yarn(&mut self, source: &SourceText, root: &Node<'_>) -> Result<(), ProjectError> {
+        for (key, value) in root.map().unwrap_or_default() {
+            let origin = source.origin(key.span.start);
+            match key.text().unwrap_or_default() {
+                "packageExtensions" => self.rules.extensions(source, value)?,
+                "npmRegistryServer" => self.setting("registry", value, origin)?,
+                "npmScopes" => self.yarn_scopes(value, &origin)?,
+                // Plug'n'play is yarn's default, so that naming it says nothing new.
+                "nodeLinker" if value.text() == Some("pnp") => {}
+                "nodeLinker" => self.setting("node-linker", value, origin)?,
+                "defaultSemverRangePrefix" => self.setting("save-prefix", value, origin)?,
+                "npmMinimalAgeGate" if value.text().is_some_and(|text| text.parse::<f64>().is_ok()) => {
+                    self.setting("minimum-release-age", value, origin)?;
+                }
+                "caFilePath" | "httpsCaFilePath" => self.setting("cafile", value, origin)?,
+                "httpProxy" => self.setting("proxy", value, origin)?,
+                "httpsProxy" => self.setting("https-proxy", value, origin)?,
+                "enableStrictSsl" => self.setting("strict-ssl", value, origin)?,
+                name if YARN_IGNORED.contains(&name) => {
+                    self.machine.settings.ignored.push((name.to_owned(), origin));
+                }
+                // Everything else steers yarn alone: its cache, its output, its checks, its plugins.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn yarn_scopes(&mut self, value: &Node<'_>, origin: &Origin) -> Result<(), ProjectError> {
+        for (scope, settings) in value.map().unwrap_or_default() {
+            let scope = scope.text().unwrap_or_default();
+            if let Some(url) = settings.get("npmRegistryServer") {
+                self.setting(&format!("@{scope}:registry"), url, origin.clone())?;
+            }
+            if settings.get("npmAuthToken").or(settings.get("npmAuthIdent")).is_some() {
+                let key = format!("npmScopes.{scope}.npmAuthToken");
+                self.machine.settings.ignored.push((key, origin.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Settings of yarn that change what is installed, or who is let in.
+const YARN_IGNORED: &[&str] = &[
+    "npmAuthToken",
+    "npmAuthIdent",
+    "npmRegistries",
+    "supportedArchitectures",
+    "nmHoistingLimits",
+    "networkSettings",
+    "npmMinimalAgeGate",
+    "npmPreapprovedPackages",
+];
+
+/// `dependenciesMeta`: `injected` of pnpm and `unplugged`, `built` of yarn. The first changes what is installed.
+fn warn_of_meta(source: &SourceText, root: &Node<'_>, stated: &mut Stated) {
+    let Some(meta) = root.get("dependenciesMeta") else {
+        return;
+    };
+    let injected = meta.map().unwrap_or_default().iter();
+    let injected = injected.filter(|(_, meta)| meta.get("injected").and_then(Node::boolean) == Some(true));
+    let names: Vec<String> = injected.filter_map(|(name, _)| Some(format!("`{}`", name.text()?))).collect();
+    if !names.is_empty() {
+        let origin = source.origin(meta.span.start);
+        let message = format!(
+            "`injected` of `dependenciesMeta` in {origin} is not obeyed: these are linked: {}",
+            names.join(", ")
+        );
+        stated.warn("npm/ignored-settings", message, origin);
+    }
+}
+
+/// `publicHoistPattern` is `public-hoist-pattern`.
+fn kebab(name: &str) -> String {
+    let mut key = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            key.push('-');
+            key.push(c.to_ascii_lowercase());
+        } else {
+            key.push(c);
+        }
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_come_off() {
+        for (text, expected) in [
+            ("^1.0.0", None),
+            ("patch:lodash@npm%3A4.17.21#./x.patch", Some("npm:4.17.21")),
+            ("patch:@s/a@^1.0.0#~/p.patch::version=1.0.0", Some("^1.0.0")),
+            ("patch:a@patch%3Aa@npm%253A1.0.0%23x#y", Some("npm:1.0.0")),
+        ] {
+            assert_eq!(without_patch(text).as_deref(), expected, "{text}");
+        }
+        assert_eq!(kebab("publicHoistPattern"), "public-hoist-pattern");
+    }
+}
