@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wharf_core::{Explain, Fault};
 
+use crate::home::HomeId;
 use crate::id::{ObjectId, TreeId};
 use crate::tree::InvalidTree;
 
@@ -39,6 +40,9 @@ pub enum StoreError {
     /// An object that a tree names is not there.
     #[error("the store has no object {0}")]
     MissingObject(ObjectId),
+    /// A home that something names is not there.
+    #[error("the store has no home {0}")]
+    MissingHome(Box<HomeId>),
     /// A tree's file is damaged.
     #[error("the tree {id} in the store is damaged")]
     DamagedTree {
@@ -101,7 +105,9 @@ impl Explain for StoreError {
             StoreError::Io { .. } if self.is_full() => "store/full",
             StoreError::Io { .. } => "store/io",
             StoreError::Format { .. } => "store/format",
-            StoreError::MissingTree(_) | StoreError::MissingObject(_) => "store/missing",
+            StoreError::MissingTree(_) | StoreError::MissingObject(_) | StoreError::MissingHome(_) => {
+                "store/missing"
+            }
             StoreError::DamagedTree { .. } | StoreError::Damaged { .. } => "store/damaged",
             StoreError::Misplaced { .. } => "store/misplaced",
         }
@@ -114,6 +120,7 @@ impl Explain for StoreError {
             | StoreError::Format { .. }
             | StoreError::MissingTree(_)
             | StoreError::MissingObject(_)
+            | StoreError::MissingHome(_)
             | StoreError::DamagedTree { .. }
             | StoreError::Damaged { .. } => Fault::World,
         }
@@ -142,6 +149,7 @@ impl Explain for StoreError {
             }
             StoreError::MissingTree(_)
             | StoreError::MissingObject(_)
+            | StoreError::MissingHome(_)
             | StoreError::DamagedTree { .. }
             | StoreError::Damaged { .. } => {
                 vec!["run `wharf store verify --repair`, then the command again: what is missing is fetched anew".to_owned()]

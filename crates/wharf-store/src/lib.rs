@@ -8,6 +8,7 @@
 //! | [`archive`] | reading zip and tar from outside: [`Limits`], [`ArchiveError`] |
 //! | [`import`] | archives into the store, verified while they are written |
 //! | [`extract`] | archives into a plain folder, with the same checks |
+//! | [`home`] | npm packages, unpacked once in folders that node can use as they stand |
 //! | [`link`] | many files out of the store into a folder: reflink, hardlink or copy |
 //! | [`verify`] | what the store holds, and whether it is still what was written |
 //! | [`journal`] | begin, prepared, commit: what a crash interrupted |
@@ -16,13 +17,15 @@
 //! | [`hash`] | digests of streams and files |
 //!
 //! Invariants: nothing enters the store unverified; an object never changes after it has its name;
-//! a refused or killed import leaves things only in `stage/`. No network, no knowledge of package formats.
+//! a refused or killed import leaves things only in `stage/`. No network, and no knowledge of package formats but one:
+//! which files an npm package's `package.json` makes commands.
 
 pub mod archive;
 pub mod durable;
 pub mod error;
 pub mod extract;
 pub mod hash;
+pub mod home;
 pub mod id;
 pub mod import;
 pub mod journal;
@@ -36,6 +39,7 @@ pub mod verify;
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
 pub use error::StoreError;
 pub use hash::{Hasher, hash_file};
+pub use home::{ContentKey, GraphKey, HomeContent, HomeFile, HomeId, HomeLink, Unpacked, is_alias};
 pub use id::{InvalidId, ObjectId, TreeId};
 pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
 pub use lock::Lock;

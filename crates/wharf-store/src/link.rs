@@ -15,14 +15,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
+use crate::home::HomeId;
 use crate::id::ObjectId;
 use crate::object::{object_name, open_folder};
 use crate::store::Store;
+use crate::tree::{Entry, Kind};
 
 /// One thing of a plan.
 #[derive(Clone, Debug)]
@@ -56,6 +58,13 @@ pub enum Content {
     },
     /// A symbolic link with this target.
     Link(String),
+    /// A folder with all the files of a home's package. Other things may be placed below it, where it has none itself.
+    Home {
+        /// Whose files.
+        home: HomeId,
+        /// Whether they are private copies that may be written, whatever the mode of the plan.
+        copy: bool,
+    },
 }
 
 /// How files come out of the store.
@@ -184,6 +193,8 @@ struct Folder<'a> {
     children: Vec<usize>,
     /// Names and places in the plan.
     files: Vec<(&'a str, u32)>,
+    /// The home whose files it has, and whether as copies.
+    home: Option<(&'a HomeId, bool)>,
 }
 
 impl<'a> Folders<'a> {
@@ -195,6 +206,16 @@ impl<'a> Folders<'a> {
             let path = checked(&placed.path)?;
             if matches!(placed.content, Content::Directory) {
                 folders.find(path, &mut known);
+                continue;
+            }
+            if let Content::Home { home, copy } = &placed.content {
+                let at = folders.find(path, &mut known);
+                if folders.0[at].home.replace((home, *copy)).is_some() {
+                    return Err(StoreError::Misplaced {
+                        path: placed.path.clone(),
+                        reason: "two packages would lie there",
+                    });
+                }
                 continue;
             }
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -265,6 +286,13 @@ struct Counts {
 }
 
 impl Counts {
+    fn add(&self, bytes: u64, by: [u64; 3]) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        for (total, count) in self.by.iter().zip(by) {
+            total.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
     fn report(&self) -> LinkReport {
         let [reflink, hardlink, copy] =
             [REFLINK, HARDLINK, COPY].map(|way| self.by[usize::from(way)].load(Ordering::Relaxed));
@@ -284,16 +312,25 @@ impl Linker<'_> {
     /// Fills an open folder, then those below it. Recursion goes as deep as paths do, and holds one open folder a level.
     fn fill(&self, index: usize, fd: OwnedFd) -> Result<(), StoreError> {
         let folder = &self.folders.0[index];
+        if let Some((home, copy)) = folder.home {
+            self.fill_home(home, copy, fd.as_fd(), folder)?;
+        }
         let (mut bytes, mut by) = (0, [0u64; 3]);
         for (name, place) in &folder.files {
             match &self.plan[*place as usize].content {
-                Content::Directory => {}
+                Content::Directory | Content::Home { .. } => {}
                 Content::Object {
                     object,
                     size,
                     executable,
                 } => {
-                    let way = self.place(object, *executable, fd.as_fd(), name, folder)?;
+                    let from = Origin {
+                        folder: self.store.objects.as_fd(),
+                        name: &object_name(object, *executable),
+                        executable: *executable,
+                    };
+                    let missing = || StoreError::MissingObject(*object);
+                    let way = self.place(&from, fd.as_fd(), name, folder, missing)?;
                     by[usize::from(way)] += 1;
                     bytes += size;
                 }
@@ -307,10 +344,7 @@ impl Linker<'_> {
                     .map_err(|errno| self.error(folder, name, errno))?,
             }
         }
-        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
-        for (total, count) in self.counts.by.iter().zip(by) {
-            total.fetch_add(count, Ordering::Relaxed);
-        }
+        self.counts.add(bytes, by);
         folder.children.par_iter().try_for_each(|child| {
             let below = &self.folders.0[*child];
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -325,45 +359,112 @@ impl Linker<'_> {
         })
     }
 
-    /// Places one object; says how.
+    /// Fills an open folder with a home's files. Archives are many, so one is one thread's work unless it is large.
+    fn fill_home(
+        &self,
+        home: &HomeId,
+        copy: bool,
+        fd: BorrowedFd<'_>,
+        folder: &Folder<'_>,
+    ) -> Result<(), StoreError> {
+        const PART: usize = 512;
+        let record = self.store.home_record(home)?;
+        let from = open_folder(&self.store.home_package(home))?;
+        let (mut last, mut made) = ("", FxHashSet::default());
+        for entry in &record.tree.entries {
+            let above = entry.path.parent().unwrap_or_default();
+            if above != last && !above.is_empty() {
+                self.make_all(fd, above, &mut made, folder)?;
+            }
+            last = above;
+        }
+        record.tree.entries.par_chunks(PART).try_for_each(|part| {
+            let (mut bytes, mut by) = (0, [0u64; 3]);
+            for entry in part {
+                let way = self.place_home_file(entry, copy, from.as_fd(), fd, folder, home)?;
+                by[usize::from(way)] += 1;
+                bytes += entry.size();
+            }
+            self.counts.add(bytes, by);
+            Ok(())
+        })
+    }
+
+    fn place_home_file(
+        &self,
+        entry: &Entry,
+        copy: bool,
+        from: BorrowedFd<'_>,
+        fd: BorrowedFd<'_>,
+        folder: &Folder<'_>,
+        home: &HomeId,
+    ) -> Result<u8, StoreError> {
+        let path = entry.path.as_str();
+        let from = Origin {
+            folder: from,
+            name: path,
+            executable: matches!(entry.kind, Kind::File { executable: true, .. }),
+        };
+        if copy {
+            return self
+                .private_copy(&from, fd, path)
+                .map_err(|errno| self.error(folder, path, errno));
+        }
+        let missing = || StoreError::Damaged {
+            path: self.store.home_package(home).join(path),
+            reason: "it is missing".to_owned(),
+        };
+        self.place(&from, fd, path, folder, missing)
+    }
+
+    /// Makes the folders of a path, each once.
+    fn make_all<'p>(
+        &self,
+        fd: BorrowedFd<'_>,
+        path: &'p str,
+        made: &mut FxHashSet<&'p str>,
+        folder: &Folder<'_>,
+    ) -> Result<(), StoreError> {
+        if !made.insert(path) {
+            return Ok(());
+        }
+        if let Some((above, _)) = path.rsplit_once('/') {
+            self.make_all(fd, above, made, folder)?;
+        }
+        match rustix::fs::mkdirat(fd, path, Mode::from_raw_mode(0o777)) {
+            // What is planned below the package may be made at the same time.
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(self.error(folder, path, errno)),
+        }
+    }
+
+    /// Places one file; says how.
     fn place(
         &self,
-        object: &ObjectId,
-        executable: bool,
+        from: &Origin<'_>,
         fd: BorrowedFd<'_>,
         name: &str,
         folder: &Folder<'_>,
+        missing: impl Fn() -> StoreError,
     ) -> Result<u8, StoreError> {
-        let from = object_name(object, executable);
         let fail = |errno| match errno {
-            Errno::NOENT => StoreError::MissingObject(*object),
+            Errno::NOENT => missing(),
             errno => self.error(folder, name, errno),
         };
         loop {
             let method = self.method.load(Ordering::Relaxed);
             let errno = match method {
-                REFLINK => match self.reflink(&from, executable, fd, name) {
+                REFLINK => match reflink(from, fd, name) {
                     Ok(()) => return Ok(REFLINK),
                     Err(errno) => errno,
                 },
-                HARDLINK => match rustix::fs::linkat(&self.store.objects, &*from, fd, name, AtFlags::empty())
-                {
+                HARDLINK => match rustix::fs::linkat(from.folder, from.name, fd, name, AtFlags::empty()) {
                     Ok(()) => return Ok(HARDLINK),
                     // This one file has as many links as it can have (the empty file, most likely).
-                    Err(Errno::MLINK) => {
-                        return self
-                            .copy(&from, executable, fd, name)
-                            .map(|()| COPY)
-                            .map_err(fail);
-                    }
+                    Err(Errno::MLINK) => return copy(from, fd, name).map(|()| COPY).map_err(fail),
                     Err(errno) => errno,
                 },
-                _ => {
-                    return self
-                        .copy(&from, executable, fd, name)
-                        .map(|()| COPY)
-                        .map_err(fail);
-                }
+                _ => return copy(from, fd, name).map(|()| COPY).map_err(fail),
             };
             let next = match (method, errno) {
                 (
@@ -377,36 +478,12 @@ impl Linker<'_> {
         }
     }
 
-    #[cfg(target_os = "linux")]
-    fn reflink(&self, from: &str, executable: bool, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let source = self.open_object(from)?;
-        let target = create(fd, name, executable)?;
-        rustix::fs::ioctl_ficlone(&target, &source).inspect_err(|_| {
-            let _ = rustix::fs::unlinkat(fd, name, AtFlags::empty());
-        })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn reflink(&self, _: &str, _: bool, _: BorrowedFd<'_>, _: &str) -> Result<(), Errno> {
-        Err(Errno::OPNOTSUPP)
-    }
-
-    fn copy(&self, from: &str, executable: bool, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        let mut source = File::from(self.open_object(from)?);
-        let mut target = create(fd, name, executable)?;
-        // Copies inside the kernel where that is possible.
-        io::copy(&mut source, &mut target)
-            .map(drop)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-    }
-
-    fn open_object(&self, name: &str) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(
-            &self.store.objects,
-            name,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
+    /// Copies a file, sharing its blocks where that is known to work.
+    fn private_copy(&self, from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<u8, Errno> {
+        if self.method.load(Ordering::Relaxed) == REFLINK && reflink(from, fd, name).is_ok() {
+            return Ok(REFLINK);
+        }
+        copy(from, fd, name).map(|()| COPY)
     }
 
     fn error(&self, folder: &Folder<'_>, name: &str, errno: Errno) -> StoreError {
@@ -423,6 +500,43 @@ impl Linker<'_> {
     fn path(&self, folder: &Folder<'_>, name: &str) -> PathBuf {
         self.root.join(folder.path).join(name)
     }
+}
+
+/// A file of the store.
+struct Origin<'a> {
+    folder: BorrowedFd<'a>,
+    name: &'a str,
+    executable: bool,
+}
+
+impl Origin<'_> {
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(self.folder, self.name, flags, Mode::empty())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn reflink(from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    let source = from.open()?;
+    let target = create(fd, name, from.executable)?;
+    rustix::fs::ioctl_ficlone(&target, &source).inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(fd, name, AtFlags::empty());
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reflink(_: &Origin<'_>, _: BorrowedFd<'_>, _: &str) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
+}
+
+fn copy(from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    let mut source = File::from(from.open()?);
+    let mut target = create(fd, name, from.executable)?;
+    // Copies inside the kernel where that is possible.
+    io::copy(&mut source, &mut target)
+        .map(drop)
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 fn create(fd: BorrowedFd<'_>, name: &str, executable: bool) -> Result<File, Errno> {

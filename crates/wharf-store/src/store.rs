@@ -6,6 +6,7 @@
 //! store/obj/ab/<blake3>[.x]    0444 / 0555
 //! store/tree/ab/<blake3>       manifests of unpacked packages
 //! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
+//! store/npm/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
 //! stage/<process>/             what a running command has not verified yet; locked while it runs
 //! quarantine/                  what verification took out
 //! ```
@@ -17,7 +18,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -62,6 +63,8 @@ pub struct Store {
 struct ProcessStage {
     folder: PathBuf,
     workbench: Workbench,
+    /// How many homes were begun.
+    drafts: AtomicU64,
     _lock: Lock,
 }
 
@@ -260,6 +263,13 @@ impl Store {
         Ok(&self.process()?.workbench)
     }
 
+    /// A name in the stage for the folder of a home; nothing is made.
+    pub(crate) fn draft_folder(&self) -> Result<PathBuf, StoreError> {
+        let process = self.process()?;
+        let number = process.drafts.fetch_add(1, Ordering::Relaxed);
+        Ok(process.folder.join(format!("home{number}")))
+    }
+
     /// Must be called before a new name appears in the store: leaves word for after a power cut.
     pub(crate) fn about_to_publish(&self) -> Result<(), StoreError> {
         if self.unsynced.load(Ordering::Acquire) {
@@ -322,6 +332,7 @@ impl Store {
         Ok(ProcessStage {
             folder,
             workbench,
+            drafts: AtomicU64::new(0),
             _lock: lock,
         })
     }
@@ -375,11 +386,17 @@ impl Store {
         else {
             return Ok(());
         };
-        crate::verify::for_each_recent(self, since, |path| {
+        let sync = |path: &Path| {
             File::open(path)
                 .and_then(|file| file.sync_data())
                 .map_err(StoreError::io("sync", path))
-        })
+        };
+        for home in crate::verify::recent_homes(self, since)? {
+            let files = crate::verify::files(&home)?;
+            let real = |path: &&PathBuf| !path.is_symlink();
+            files.iter().filter(real).try_for_each(|path| sync(path))?;
+        }
+        crate::verify::for_each_recent(self, since, sync)
     }
 }
 

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::StoreError;
+use crate::home::check;
 use crate::id::{ObjectId, TreeId};
 use crate::store::Store;
 use crate::tree::{Kind, Tree};
@@ -44,6 +45,12 @@ pub struct StoreSize {
     pub object_bytes: u64,
     /// How many unpacked packages.
     pub trees: u64,
+    /// How many homes of npm packages.
+    pub homes: u64,
+    /// Their files, each once however many homes share it.
+    pub home_files: u64,
+    /// The bytes of these.
+    pub home_bytes: u64,
     /// How many archives are known by their digest.
     pub packages: u64,
     /// Bytes of unfinished work.
@@ -90,7 +97,11 @@ impl Store {
                 .map(|data| data.len())
                 .sum()
         };
+        let (home_files, home_bytes) = check::size(self)?;
         Ok(StoreSize {
+            homes: check::homes(self)?.len() as u64,
+            home_files,
+            home_bytes,
             objects: objects.len() as u64,
             object_bytes: bytes(&objects),
             trees: files(&self.root().join("store/tree"))?.len() as u64,
@@ -147,6 +158,10 @@ impl Store {
                 bad.push((path, reason));
             }
         }
+        for home in check::judge(self, check::homes(self)?, depth) {
+            report.checked += 1;
+            bad.extend(home.wrong.map(|reason| (home.path, reason)));
+        }
         for (path, reason) in bad {
             if repair == Repair::Quarantine {
                 quarantine(self, &path)?;
@@ -181,6 +196,12 @@ pub(crate) fn quarantine_damaged_since(store: &Store, since: SystemTime) -> Resu
         }
         Ok(())
     })?;
+    for home in check::judge(store, recent_homes(store, since)?, Depth::Full) {
+        if home.wrong.is_some() {
+            count += 1;
+            quarantine(store, &home.path)?;
+        }
+    }
     if count > 0 {
         // Trees and records that name what is gone go too.
         store.verify(Depth::Quick, Repair::Quarantine)?;
@@ -194,6 +215,28 @@ pub(crate) fn for_each_recent(
     since: SystemTime,
     mut visit: impl FnMut(&Path) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    for folder in ["obj", "tree", "pkg"] {
+        for path in files(&store.root().join("store").join(folder))? {
+            if is_recent(&path, since)? {
+                visit(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The homes that came to their place since then: a rename changes the folder itself.
+pub(crate) fn recent_homes(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+    let mut recent = Vec::new();
+    for home in check::homes(store)? {
+        if is_recent(&home, since)? {
+            recent.push(home);
+        }
+    }
+    Ok(recent)
+}
+
+fn is_recent(path: &Path, since: SystemTime) -> Result<bool, StoreError> {
     // Clocks of file systems are coarse.
     let since = since
         .checked_sub(Duration::from_secs(2))
@@ -201,15 +244,8 @@ pub(crate) fn for_each_recent(
     let since = since
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |age| age.as_secs()) as i64;
-    for path in files(&store.root().join("store"))? {
-        let metadata = path
-            .symlink_metadata()
-            .map_err(StoreError::io("look at", &path))?;
-        if metadata.ctime().max(metadata.mtime()) >= since {
-            visit(&path)?;
-        }
-    }
-    Ok(())
+    let metadata = path.symlink_metadata().map_err(StoreError::io("look at", path))?;
+    Ok(metadata.ctime().max(metadata.mtime()) >= since)
 }
 
 fn read_trees(paths: &[PathBuf]) -> Vec<(PathBuf, Result<Tree, String>)> {
@@ -269,8 +305,6 @@ fn parse_object(path: &Path) -> Option<(ObjectId, bool)> {
 }
 
 fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u64>) -> Result<(), String> {
-    /// A file may take this long to be written; who touches it later is somebody else.
-    const WRITING: Duration = Duration::from_secs(600);
     let key = parse_object(path).ok_or("its name is no digest")?;
     let metadata = path.symlink_metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
@@ -286,11 +320,7 @@ fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u
             metadata.mode() & 0o7777
         ));
     }
-    let touched = match (metadata.created(), metadata.modified()) {
-        (Ok(born), Ok(modified)) => modified.duration_since(born).is_ok_and(|later| later > WRITING),
-        _ => false,
-    };
-    if depth == Depth::Quick && !touched {
+    if depth == Depth::Quick && !is_touched(&metadata) {
         return Ok(());
     }
     let mut hasher = blake3::Hasher::new();
@@ -300,6 +330,16 @@ fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u
         return Err("its content has another digest than its name".to_owned());
     }
     Ok(())
+}
+
+/// Whether somebody wrote to a file after it was made.
+pub(crate) fn is_touched(metadata: &fs::Metadata) -> bool {
+    /// A file may take this long to be written; who touches it later is somebody else.
+    const WRITING: Duration = Duration::from_secs(600);
+    match (metadata.created(), metadata.modified()) {
+        (Ok(born), Ok(modified)) => modified.duration_since(born).is_ok_and(|later| later > WRITING),
+        _ => false,
+    }
 }
 
 fn quarantine(store: &Store, path: &Path) -> Result<(), StoreError> {
@@ -312,7 +352,7 @@ fn quarantine(store: &Store, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Every file below a folder, sorted. A folder that is not there has none.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = Vec::new();
     let mut pending = vec![folder.to_path_buf()];
     while let Some(folder) = pending.pop() {

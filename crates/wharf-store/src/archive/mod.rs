@@ -6,6 +6,7 @@
 pub mod links;
 pub mod names;
 pub mod tar;
+pub(crate) mod tgz;
 pub mod zip;
 
 use std::io;

@@ -1,0 +1,186 @@
+//! A package in the stage, on its way to a home.
+//!
+//! Invariant: a draft holds no open file, so that a thousand of them may wait for the graph; dropping one deletes it.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::durable;
+use crate::error::StoreError;
+use crate::id::TreeId;
+use crate::object::open_folder;
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// Where the package lies in a draft until its name is known.
+pub(super) const PACKAGE: &str = "node_modules/-";
+
+/// An unpacked package in the stage. Dropping it deletes it.
+#[derive(Debug)]
+pub struct Unpacked {
+    folder: Draft,
+    id: TreeId,
+    /// Its manifest, printed: what the record will hold.
+    pub(super) manifest: Vec<u8>,
+    files: u64,
+    bytes: u64,
+}
+
+impl Unpacked {
+    pub(super) fn new(folder: Draft, tree: &Tree) -> Self {
+        let manifest = tree.print();
+        Self {
+            folder,
+            id: TreeId::of(&manifest),
+            manifest,
+            files: tree.entries.len() as u64,
+            bytes: tree.size(),
+        }
+    }
+
+    /// The digest of all its files.
+    pub fn tree(&self) -> TreeId {
+        self.id
+    }
+
+    /// How many files it has.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The folder of the package.
+    pub fn package(&self) -> PathBuf {
+        self.folder.path().join(PACKAGE)
+    }
+
+    /// Its `package.json`.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn package_json(&self) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.package().join("package.json"))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder has its place: there is nothing left to delete.
+    pub(super) fn placed(self) {
+        self.folder.keep();
+    }
+}
+
+/// A home's folder in the stage.
+#[derive(Debug)]
+pub(super) struct Draft(Option<PathBuf>);
+
+impl Draft {
+    pub(super) fn new(store: &Store) -> Result<Self, StoreError> {
+        let path = store.draft_folder()?;
+        let make = |path: &Path| std::fs::create_dir(path).map_err(StoreError::io("make", path));
+        make(&path)?;
+        let draft = Self(Some(path));
+        make(&draft.path().join("node_modules"))?;
+        make(&draft.path().join(PACKAGE))?;
+        Ok(draft)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0
+            .as_deref()
+            .expect("only `keep` takes the path, and the draft with it")
+    }
+
+    pub(super) fn open(&self) -> Result<PackageFolder, StoreError> {
+        let path = self.path().join(PACKAGE);
+        Ok(PackageFolder {
+            fd: open_folder(&path)?,
+            path,
+        })
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            // Best effort: what stays is in the stage, which the next command clears.
+            let _ = durable::remove_tree(&path);
+        }
+    }
+}
+
+/// A folder that is being filled, by paths relative to it.
+#[derive(Debug)]
+pub(super) struct PackageFolder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl PackageFolder {
+    /// Makes one folder; the ones above it are there.
+    pub(super) fn make(&self, path: &str) -> Result<(), StoreError> {
+        match rustix::fs::mkdirat(&self.fd, path, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(self.error("make", path)(errno)),
+        }
+    }
+
+    /// Makes a folder and those above it.
+    pub(super) fn make_all(&self, path: &str) -> Result<(), StoreError> {
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([path.len()]).filter(|end| *end > 0) {
+            self.make(&path[..end])?;
+        }
+        Ok(())
+    }
+
+    /// Opens a folder inside, as the base for many files.
+    pub(super) fn open(&self, path: &str) -> Result<OwnedFd, StoreError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.fd, path, flags, Mode::empty()).map_err(self.error("open", path))
+    }
+
+    /// Creates a file `name` in `folder` (this one, or one of [`PackageFolder::open`]). It can be written through the
+    /// handle alone.
+    pub(super) fn create(
+        &self,
+        folder: BorrowedFd<'_>,
+        name: &str,
+        executable: bool,
+    ) -> Result<File, StoreError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
+        rustix::fs::openat(folder, name, flags, mode)
+            .map(File::from)
+            .map_err(self.error("write", name))
+    }
+
+    pub(super) fn error(&self, action: &'static str, path: &str) -> impl FnOnce(Errno) -> StoreError {
+        let path = self.path.join(path);
+        move |errno| StoreError::os(action, path)(errno)
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.path.join(path)
+    }
+}
+
+impl AsFd for PackageFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

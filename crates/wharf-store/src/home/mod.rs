@@ -1,0 +1,32 @@
+//! Homes: npm packages unpacked once, in a folder that node can use as it stands.
+//!
+//! A home is `store/npm/<label>/<content>.<graph>/`, with the package in `node_modules/<name>` and, beside it, one relative
+//! link for each dependency, to that dependency's home. So whoever links to the package from a project gets all that it
+//! needs, without a file being made. The file `home` beside `node_modules` records the links, and every file with its
+//! BLAKE3. A *pristine* home has no links: it is a leaf of the graph, or the source of hard links for other layouts.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`id`] | [`HomeId`], [`ContentKey`], [`GraphKey`] |
+//! | [`record`] | what a home says of itself |
+//! | [`draft`] | [`Unpacked`]: a package in the stage |
+//! | [`unpack`] | archives and folders into the stage |
+//! | [`place`] | from the stage, or from another home, to its place |
+//! | [`commands`] | which files `package.json` makes commands |
+//! | [`check`] | whether homes are what was written |
+//!
+//! Invariant: a home is made in the stage and renamed into place; one that is there is complete. Its files are 0444 or
+//! 0555, since every project of the user shares them, and never change.
+
+pub(crate) mod check;
+mod commands;
+pub mod draft;
+pub mod id;
+pub mod place;
+pub mod record;
+pub mod unpack;
+
+pub use draft::Unpacked;
+pub use id::{ContentKey, GraphKey, HomeId};
+pub use place::{HomeContent, HomeLink, is_alias};
+pub use record::HomeFile;

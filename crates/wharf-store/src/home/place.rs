@@ -1,0 +1,226 @@
+//! Homes into their place: the package's folder gets its name, the links are made, and one rename publishes all.
+//!
+//! Invariant: a home appears whole. A process that loses the race to another finds the same content, and throws its own away.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::Path;
+
+use super::draft::{Draft, PACKAGE, Unpacked};
+use super::id::HomeId;
+use super::record::{self, Record};
+use crate::durable;
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::tree::Kind;
+
+/// Where the files of a new home come from.
+#[derive(Debug)]
+pub enum HomeContent {
+    /// From the stage.
+    Fresh(Unpacked),
+    /// From another home with the same content: hard links.
+    Existing(HomeId),
+}
+
+/// A dependency of a home's package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeLink {
+    /// The name by which the package imports it.
+    pub alias: String,
+    /// Where it leads. That home may come later.
+    pub to: HomeId,
+}
+
+impl Store {
+    /// Makes a home, unless it is there already.
+    ///
+    /// # Errors
+    /// Where an alias is no folder's name, the other home is missing, or the file system refuses.
+    pub fn place_home(
+        &self,
+        id: &HomeId,
+        content: HomeContent,
+        links: &[HomeLink],
+    ) -> Result<(), StoreError> {
+        if self.has_home(id) {
+            return Ok(());
+        }
+        let unpacked = match content {
+            HomeContent::Fresh(unpacked) => unpacked,
+            HomeContent::Existing(other) => self.link_out(&other)?,
+        };
+        let folder = unpacked.folder();
+        let inner = give_name(folder, id.name())?;
+        let mut targets = Vec::with_capacity(links.len());
+        for link in links {
+            targets.push((link.alias.clone(), link_target(&link.to)));
+            make_link(folder, &inner, id, link)?;
+        }
+        targets.sort();
+        let record = folder.join(record::NAME);
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o444)
+            .open(&record)
+            .and_then(|mut file| {
+                io::Write::write_all(&mut file, &record::print(&targets, &unpacked.manifest))
+            })
+            .map_err(StoreError::io("write", &record))?;
+        self.about_to_publish()?;
+        if self.publish_home(folder, id)? {
+            unpacked.placed();
+        }
+        Ok(())
+    }
+
+    /// Whether it was this one that came to stand there.
+    fn publish_home(&self, folder: &Path, id: &HomeId) -> Result<bool, StoreError> {
+        let to = self.home_path(id);
+        let label = durable::folder_of(&to);
+        match fs::create_dir(label) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(label).map_err(StoreError::io("make", label))?;
+            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::io("make", label)(error));
+            }
+            _ => {}
+        }
+        durable::rename_noreplace(folder, &to)
+    }
+
+    /// The files of a home once more, as hard links in the stage.
+    fn link_out(&self, id: &HomeId) -> Result<Unpacked, StoreError> {
+        let record: Record = self.home_record(id)?;
+        let from = self.home_package(id);
+        let draft = Draft::new(self)?;
+        let package = draft.open()?;
+        let mut last = "";
+        for entry in &record.tree.entries {
+            if let Some(folder) = entry.path.parent().filter(|folder| *folder != last) {
+                package.make_all(folder)?;
+                last = folder;
+            }
+            let (source, target) = (entry.path.below(&from), package.path(entry.path.as_str()));
+            let Kind::File { executable, .. } = entry.kind else {
+                continue;
+            };
+            match fs::hard_link(&source, &target) {
+                // As many links as a file can have: another copy starts anew.
+                Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
+                    let mut bytes = fs::File::open(&source).map_err(StoreError::io("read", &source))?;
+                    let fd = std::os::fd::AsFd::as_fd(&package);
+                    let mut out = package.create(fd, entry.path.as_str(), executable)?;
+                    io::copy(&mut bytes, &mut out).map_err(StoreError::io("write", &target))?;
+                }
+                other => other.map_err(StoreError::io("link", &source))?,
+            }
+        }
+        Ok(Unpacked::new(draft, &record.tree))
+    }
+}
+
+/// Moves the package under its name; gives the folder's path.
+fn give_name(folder: &Path, name: &str) -> Result<std::path::PathBuf, StoreError> {
+    let to = folder.join("node_modules").join(checked_alias(name)?);
+    if name.contains('/') {
+        let scope = durable::folder_of(&to);
+        fs::create_dir(scope).map_err(StoreError::io("make", scope))?;
+    }
+    fs::rename(folder.join(PACKAGE), &to).map_err(StoreError::io("rename to", &to))?;
+    Ok(to)
+}
+
+/// What a record says of a link: the path below `store/npm`.
+fn link_target(to: &HomeId) -> String {
+    format!(
+        "{}/{}/node_modules/{}",
+        to.label_folder(),
+        to.key_folder(),
+        to.name()
+    )
+}
+
+fn make_link(folder: &Path, inner: &Path, id: &HomeId, link: &HomeLink) -> Result<(), StoreError> {
+    let alias = checked_alias(&link.alias)?;
+    // A package that imports another one of its own name finds that inside itself, as node looks there first.
+    let (base, up) = if alias == id.name() {
+        (inner.join("node_modules"), 4 + depth(id.name()))
+    } else {
+        (folder.join("node_modules"), 3)
+    };
+    let at = base.join(alias);
+    let target = format!("{}{}", "../".repeat(up + depth(alias)), link_target(&link.to));
+    match symlink(&target, &at) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let above = durable::folder_of(&at);
+            fs::create_dir_all(above).map_err(StoreError::io("make", above))?;
+            symlink(&target, &at).map_err(StoreError::io("link", &at))
+        }
+        other => other.map_err(StoreError::io("link", &at)),
+    }
+}
+
+/// Folders between `node_modules` and a name's last part.
+fn depth(name: &str) -> usize {
+    name.matches('/').count()
+}
+
+/// Whether a name can be a folder of `node_modules`: one part, or a scope and one part, neither hidden.
+pub fn is_alias(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 255
+            && !part.starts_with('.')
+            && part != "node_modules"
+            && !part.contains(|c: char| c == '\\' || c.is_control() || c.is_whitespace())
+    };
+    match name.strip_prefix('@').map(|rest| rest.split_once('/')) {
+        None => part(name) && !name.contains('/'),
+        Some(Some((scope, rest))) => part(scope) && part(rest) && !rest.contains('/'),
+        Some(None) => false,
+    }
+}
+
+fn checked_alias(name: &str) -> Result<&str, StoreError> {
+    if is_alias(name) {
+        return Ok(name);
+    }
+    Err(StoreError::Misplaced {
+        path: name.into(),
+        reason: "it is no name for a folder of node_modules",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_folders_of_node_modules() {
+        for good in ["a", "@a/b", "a.b", "_a", "JSONStream", "@_/x"] {
+            assert!(is_alias(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".bin",
+            "..",
+            "a/b",
+            "@a",
+            "@a/",
+            "@/b",
+            "@a/..",
+            "@a/b/c",
+            "/a",
+            "a\\b",
+            "a\nb",
+            "node_modules",
+            "@a/.b",
+        ] {
+            assert!(!is_alias(bad), "{bad}");
+        }
+    }
+}

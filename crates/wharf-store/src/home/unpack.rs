@@ -1,0 +1,482 @@
+//! Archives and folders into the stage, hashed and written in one pass.
+//!
+//! A gzip that fits in memory is inflated at once by libdeflate, its headers are all checked, and then each file is
+//! created, written and closed: no rename and no link a file, which is most of what an install costs. What is large, or
+//! odd in a way that libdeflate does not take (several members, no end marker, a wrong size at the end), goes through the
+//! streaming decoder. Both give the same tree, or the same refusal.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+use wharf_core::SafePath;
+
+use super::commands::{Commands, mend_first_line};
+use super::draft::{Draft, PackageFolder, Unpacked};
+use crate::archive::names::Names;
+use crate::archive::tgz::{End, Memory, Stream, Walk, padded};
+use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, sniff};
+use crate::error::StoreError;
+use crate::id::ObjectId;
+use crate::store::Store;
+use crate::tree::{Entry, Kind, Tree};
+
+/// Unpacked bytes that are held in memory at once, by each thread.
+const LARGEST_IN_MEMORY: usize = 256 << 20;
+/// A thread keeps a buffer of this size for its next archive.
+const KEPT_BUFFER: usize = 32 << 20;
+/// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
+const SHARED_FROM: usize = 256;
+/// A file that the streaming reader holds in memory.
+const SMALL: u64 = 1 << 20;
+
+thread_local! {
+    static SCRATCH: RefCell<Option<Scratch>> = const { RefCell::new(None) };
+}
+
+struct Scratch {
+    inflater: libdeflater::Decompressor,
+    buffer: Vec<u8>,
+}
+
+impl Store {
+    /// Unpacks an npm archive (gzip, or a plain tar) from memory. The caller has checked its digest.
+    ///
+    /// # Errors
+    /// Where the archive is refused, or the stage cannot take it; nothing of it then stays.
+    pub fn unpack_tgz_bytes(&self, packed: &[u8], limits: &Limits) -> Result<Unpacked, ArchiveError> {
+        let unpack = || match inflated_size(packed, limits) {
+            Some(size) => self.unpack_inflated(packed, size, limits),
+            None => self.unpack_stream(packed, limits),
+        };
+        unpack().map_err(|trouble| trouble.of(Path::new("(memory)")))
+    }
+
+    /// The same while it arrives: memory stays small however large the archive is.
+    ///
+    /// # Errors
+    /// As [`Store::unpack_tgz_bytes`].
+    pub fn unpack_tgz(&self, archive: impl Read, limits: &Limits) -> Result<Unpacked, ArchiveError> {
+        self.unpack_stream(archive, limits)
+            .map_err(|trouble| trouble.of(Path::new("(stream)")))
+    }
+
+    /// Takes a plain folder: the files that `filter` takes, by their paths below it. A folder that it does not take is not
+    /// entered. Links are passed over, as in archives.
+    ///
+    /// # Errors
+    /// Where a name is unsafe, something is neither file, folder nor link, or the stage cannot take it.
+    pub fn unpack_folder(
+        &self,
+        folder: &Path,
+        limits: &Limits,
+        filter: &dyn Fn(&str) -> bool,
+    ) -> Result<Unpacked, ArchiveError> {
+        self.take_folder(folder, limits, filter)
+            .map_err(|trouble| trouble.of(folder))
+    }
+
+    fn unpack_inflated(&self, packed: &[u8], size: usize, limits: &Limits) -> Result<Unpacked, Trouble> {
+        // Taken, not borrowed: rayon may run another archive on this thread while it waits for its parts of this one.
+        let mut scratch = SCRATCH.take().unwrap_or_else(|| Scratch {
+            inflater: libdeflater::Decompressor::new(),
+            buffer: Vec::new(),
+        });
+        if scratch.buffer.len() < size {
+            scratch.buffer.resize(size, 0);
+        }
+        let inflated = scratch
+            .inflater
+            .gzip_decompress(packed, &mut scratch.buffer[..size]);
+        let outcome = match inflated.ok().filter(|count| *count == size) {
+            Some(_) => self.unpack_tar_bytes(&scratch.buffer[..size], packed.len() as u64, limits),
+            None => Ok(None),
+        };
+        if scratch.buffer.len() > KEPT_BUFFER {
+            scratch.buffer = Vec::new();
+        }
+        SCRATCH.set(Some(scratch));
+        match outcome? {
+            Some(unpacked) => Ok(unpacked),
+            None => self.unpack_stream(packed, limits),
+        }
+    }
+
+    /// `None` where only the streaming reader can tell what this is.
+    fn unpack_tar_bytes(
+        &self,
+        tar: &[u8],
+        packed: u64,
+        limits: &Limits,
+    ) -> Result<Option<Unpacked>, Trouble> {
+        let (mut walk, mut memory) = (Walk::new(limits, packed), Memory::new(tar));
+        let mut files = Vec::new();
+        loop {
+            match walk.next(&mut memory) {
+                Ok(Ok(member)) => match memory.body(member.size) {
+                    Ok(body) => files.push(Ready {
+                        path: member.path,
+                        executable: member.executable,
+                        bytes: body.into(),
+                    }),
+                    Err(_) => return Ok(None), // the rest may be in another member of the gzip
+                },
+                Ok(Err(End::Marked)) => break,
+                Ok(Err(End::Unmarked)) => return Ok(None),
+                Err(Trouble::Refused {
+                    reason: Refusal::Truncated,
+                    ..
+                }) => return Ok(None),
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        make_commands(&mut files);
+        let draft = Draft::new(self)?;
+        let entries = write_all(&draft.open()?, &files)?;
+        Ok(Some(Unpacked::new(draft, &Tree::new(entries))))
+    }
+
+    fn unpack_stream(&self, archive: impl Read, limits: &Limits) -> Result<Unpacked, Trouble> {
+        let counted = Rc::new(Counts::default());
+        let mut packed = BufReader::with_capacity(
+            128 * 1024,
+            Counted {
+                inner: archive,
+                count: Rc::clone(&counted),
+            },
+        );
+        let decoded: Box<dyn Read + '_> = match sniff(packed.fill_buf()?) {
+            Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
+            _ if packed.buffer().is_empty() => return Err(Refusal::Truncated.into()),
+            actual => {
+                let expected = Compression::Gzip.as_str();
+                let actual = actual.unwrap_or("something else");
+                return Err(Refusal::Mislabelled { expected, actual }.into());
+            }
+        };
+        let draft = Draft::new(self)?;
+        let mut writer = Writer::new(draft.open()?);
+        let (mut walk, mut stream) = (Walk::new(limits, 0), Stream(decoded));
+        loop {
+            // The ratio is judged with what has arrived so far, and a buffer more is harmless.
+            walk.packed(counted.0.get());
+            let Ok(member) = walk.next(&mut stream)? else {
+                break;
+            };
+            writer.take(&member.path, member.executable, member.size, &mut stream.0)?;
+            skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
+        }
+        drain(&mut stream.0, limits, &counted)?;
+        Ok(Unpacked::new(draft, &writer.finish()?))
+    }
+
+    fn take_folder(
+        &self,
+        folder: &Path,
+        limits: &Limits,
+        filter: &dyn Fn(&str) -> bool,
+    ) -> Result<Unpacked, Trouble> {
+        let draft = Draft::new(self)?;
+        let mut writer = Writer::new(draft.open()?);
+        let mut names = Names::default();
+        visit(folder, &mut String::new(), filter, &mut |path, mut file| {
+            let refuse = Trouble::entry(path.as_str());
+            let metadata = file.metadata()?;
+            names.file(&path, limits).map_err(&refuse)?;
+            if metadata.len() > limits.max_file_bytes {
+                let limit = limits.max_file_bytes;
+                return Err(refuse(Refusal::TooLarge { limit }));
+            }
+            let executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+            writer.take(&path, executable, metadata.len(), &mut file)
+        })?;
+        Ok(Unpacked::new(draft, &writer.finish()?))
+    }
+}
+
+/// What a gzip says that it unpacks to, if that fits in memory and within the limits. The last four bytes may lie: then
+/// inflating fails, and the streaming decoder finds out.
+fn inflated_size(packed: &[u8], limits: &Limits) -> Option<usize> {
+    if !packed.starts_with(b"\x1f\x8b") {
+        return None;
+    }
+    let size = u32::from_le_bytes(*packed.last_chunk()?);
+    limits.check_total(size.into(), packed.len() as u64).ok()?;
+    let size = usize::try_from(size).ok()?;
+    (size > 0 && size <= LARGEST_IN_MEMORY).then_some(size)
+}
+
+/// A file of an archive in memory.
+struct Ready<'a> {
+    path: SafePath,
+    executable: bool,
+    bytes: Cow<'a, [u8]>,
+}
+
+fn make_commands(files: &mut [Ready<'_>]) {
+    let Some(manifest) = files.iter().find(|file| file.path.as_str() == "package.json") else {
+        return;
+    };
+    let commands = Commands::of(&manifest.bytes);
+    if commands.is_empty() {
+        return;
+    }
+    for file in files.iter_mut().filter(|file| commands.contains(&file.path)) {
+        file.executable = true;
+        if let Cow::Borrowed(bytes) = file.bytes {
+            file.bytes = mend_first_line(bytes);
+        }
+    }
+}
+
+fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>, StoreError> {
+    let mut folders: FxHashSet<&str> = FxHashSet::default();
+    for file in files {
+        let mut above = file.path.parent();
+        while let Some(folder) = above.filter(|folder| folders.insert(folder)) {
+            above = folder.rsplit_once('/').map(|(above, _)| above);
+        }
+    }
+    let mut folders: Vec<&str> = folders.into_iter().collect();
+    folders.sort_unstable(); // parents come before what is below them
+    folders.iter().try_for_each(|folder| package.make(folder))?;
+    // Archives list files folder by folder, or nearly so.
+    let write = |part: &[Ready<'_>]| {
+        let mut current = Current::default();
+        let entries = part.iter().map(|file| current.write(package, file));
+        entries.collect::<Result<Vec<Entry>, StoreError>>()
+    };
+    if files.len() < SHARED_FROM {
+        return write(files);
+    }
+    let parts: Vec<Vec<Entry>> = files
+        .par_chunks(SHARED_FROM / 4)
+        .map(write)
+        .collect::<Result<_, _>>()?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// The folder of the file before, open.
+#[derive(Default)]
+struct Current {
+    open: Option<(String, OwnedFd)>,
+}
+
+impl Current {
+    fn write(&mut self, package: &PackageFolder, file: &Ready<'_>) -> Result<Entry, StoreError> {
+        let mut out = self.create(package, &file.path, file.executable)?;
+        out.write_all(&file.bytes)
+            .map_err(StoreError::io("write", package.path(file.path.as_str())))?;
+        Ok(Entry {
+            path: file.path.clone(),
+            kind: Kind::File {
+                object: ObjectId::of(&file.bytes),
+                size: file.bytes.len() as u64,
+                executable: file.executable,
+            },
+        })
+    }
+
+    fn create(
+        &mut self,
+        package: &PackageFolder,
+        path: &SafePath,
+        executable: bool,
+    ) -> Result<File, StoreError> {
+        let Some(folder) = path.parent() else {
+            return package.create(package.as_fd(), path.as_str(), executable);
+        };
+        if self.open.as_ref().is_none_or(|(open, _)| open != folder) {
+            self.open = Some((folder.to_owned(), package.open(folder)?));
+        }
+        let (_, fd) = self.open.as_ref().expect("it was just opened");
+        package.create(fd.as_fd(), path.file_name(), executable)
+    }
+}
+
+/// Writes files one after the other, as they come.
+struct Writer {
+    package: PackageFolder,
+    made: FxHashSet<Box<str>>,
+    entries: Vec<Entry>,
+}
+
+impl Writer {
+    fn new(package: PackageFolder) -> Self {
+        Self {
+            package,
+            made: FxHashSet::default(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
+        if let Some(folder) = path.parent().filter(|folder| !self.made.contains(*folder)) {
+            self.package.make_all(folder)?;
+            self.made.insert(folder.into());
+        }
+        let mut out = self
+            .package
+            .create(self.package.as_fd(), path.as_str(), executable)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; size.clamp(1, 128 * 1024) as usize];
+        let mut left = size;
+        while left > 0 {
+            let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            match body.read(&mut buffer[..want]) {
+                Ok(0) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    out.write_all(&buffer[..count])
+                        .map_err(StoreError::io("write", self.package.path(path.as_str())))?;
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
+            }
+        }
+        self.entries.push(Entry {
+            path: path.clone(),
+            kind: Kind::File {
+                object: ObjectId::from_bytes(*hasher.finalize().as_bytes()),
+                size,
+                executable,
+            },
+        });
+        Ok(())
+    }
+
+    /// Makes commands of the files that `package.json` names, which may have come before it.
+    fn finish(mut self) -> Result<Tree, StoreError> {
+        let manifest = self.package.path("package.json");
+        let commands =
+            std::fs::read(manifest).map_or_else(|_| Commands::default(), |text| Commands::of(&text));
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| commands.contains(&entry.path))
+        {
+            make_command(&self.package, entry)?;
+        }
+        Ok(Tree::new(self.entries))
+    }
+}
+
+fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreError> {
+    let Kind::File {
+        object,
+        size,
+        executable,
+    } = &mut entry.kind
+    else {
+        return Ok(());
+    };
+    let path = package.path(entry.path.as_str());
+    let bytes = if *size <= SMALL {
+        std::fs::read(&path).map_err(StoreError::io("read", &path))?
+    } else {
+        Vec::new() // no script is that long
+    };
+    let mended = mend_first_line(&bytes);
+    if mended.len() == bytes.len() && *executable {
+        return Ok(());
+    }
+    *executable = true;
+    if mended.len() == bytes.len() {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+        return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
+    }
+    std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
+    let mut out = package.create(package.as_fd(), entry.path.as_str(), true)?;
+    out.write_all(&mended).map_err(StoreError::io("write", &path))?;
+    (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
+    Ok(())
+}
+
+#[derive(Default)]
+struct Counts(std::cell::Cell<u64>);
+
+struct Counted<R> {
+    inner: R,
+    count: Rc<Counts>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.0.set(self.count.0.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// Reads to the end, so that the compression's own checksum counts.
+fn drain(rest: &mut dyn Read, limits: &Limits, packed: &Counts) -> Result<(), Trouble> {
+    let (mut buffer, mut total) = (vec![0; 64 * 1024], 0u64);
+    loop {
+        match rest.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                total += count as u64;
+                limits.check_total(total, packed.0.get())?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Trouble::decoding("", error)),
+        }
+    }
+}
+
+fn skip_padding(body: &mut dyn Read, size: u64) -> Result<(), Trouble> {
+    io::copy(&mut body.take(size), &mut io::sink()).map_err(|error| Trouble::decoding("", error))?;
+    Ok(()) // a missing padding at the very end harms nothing
+}
+
+/// Visits the files below `folder` in the order of their names. `prefix` is the path so far, with a trailing `/` unless empty.
+fn visit(
+    folder: &Path,
+    prefix: &mut String,
+    filter: &dyn Fn(&str) -> bool,
+    take: &mut dyn FnMut(SafePath, File) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let unreadable = |error| Trouble::Store(StoreError::io("read", folder)(error));
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name
+            .to_str()
+            .ok_or_else(|| Trouble::entry(&name.to_string_lossy())(Refusal::NotText))?;
+        let length = prefix.len();
+        prefix.push_str(name);
+        let kind = entry.file_type()?;
+        if filter(prefix) && !kind.is_symlink() {
+            if kind.is_dir() {
+                prefix.push('/');
+                visit(&entry.path(), prefix, filter, take)?;
+            } else if kind.is_file() {
+                let refuse = Trouble::entry(prefix);
+                let path = SafePath::new(prefix).map_err(|error| refuse(error.into()))?;
+                take(path, File::open(entry.path())?)?;
+            } else {
+                return Err(Trouble::entry(prefix)(Refusal::Special(
+                    "a device, pipe or socket",
+                )));
+            }
+        }
+        prefix.truncate(length);
+    }
+    Ok(())
+}
