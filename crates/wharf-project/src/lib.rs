@@ -56,6 +56,7 @@ pub use npm::{
     CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,
     NpmVirtualStore, RegistryCredential, ScriptApproval, Secret, StatedRule,
 };
+pub use preferences::npm::{NpmPreferences, npm_preferences};
 pub use preferences::{Preferences, preferences};
 pub use project::{ManifestKind, Options, Policy, Project, SelfPackage, Warning};
 pub use requirement::{Group, PathKind, RequirementSource, RootRequirement};

@@ -2,6 +2,8 @@
 //! Sources: the lockfiles' own texts; PEP 751 for `pylock.toml`. Invariant: a foreign lockfile never stops a command;
 //! what cannot be read costs a warning.
 
+pub mod npm;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

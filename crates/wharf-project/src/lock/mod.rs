@@ -26,7 +26,7 @@ use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
 pub(crate) use print::quoted;
-pub use npm::NpmLock;
+pub use npm::{NpmInputs, NpmLock};
 pub use select::{DevGroups, InstallItem, Selection};
 pub use stale::Stale;
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use wharf_core::Source;
+use wharf_core::{Source, Span, Timestamp};
 
-use super::{Lock, LockInputs, LockedRoot};
+use super::{Lock, LockInputs, LockedRoot, NpmInputs};
 use crate::index::{Declared, PackageSet};
 use crate::project::Project;
 use crate::requirement::RootRequirement;
@@ -125,8 +125,41 @@ fn set_words(set: &PackageSet) -> Vec<String> {
 impl Lock {
     /// Why the lock no longer answers `project`; `None` where it does.
     pub fn stale(&self, project: &Project) -> Option<Stale> {
+        let mut reasons = Vec::new();
+        for part in [self.stale_python(project), self.stale_npm(project)] {
+            for reason in part.map(|stale| stale.reasons).unwrap_or_default() {
+                // A setting of both parts is told once.
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        (!reasons.is_empty()).then_some(Stale { reasons })
+    }
+
+    /// Why the Python part no longer answers `project`.
+    pub fn stale_python(&self, project: &Project) -> Option<Stale> {
         let requires = project.requires_python.as_ref().map(ToString::to_string);
         self.stale_against(&LockInputs::of(project), requires.as_deref())
+    }
+
+    /// Why npm's part no longer answers `project`.
+    pub fn stale_npm(&self, project: &Project) -> Option<Stale> {
+        let mut reasons = match (&self.npm, NpmInputs::of(project)) {
+            (None, None) => Vec::new(),
+            (Some(lock), Some(now)) => lock.differences(&now),
+            (None, Some(_)) => vec!["nothing of npm is locked yet".to_owned()],
+            (Some(_), None) => vec!["the project has nothing of npm any more".to_owned()],
+        };
+        if self.npm.is_some() {
+            let then = (self.inputs.cooldown, self.inputs.exclude_newer);
+            ages(
+                &mut reasons,
+                then,
+                (project.policy.cooldown, project.policy.exclude_newer),
+            );
+        }
+        (!reasons.is_empty()).then_some(Stale { reasons })
     }
 
     /// The same for inputs that are at hand already.
@@ -203,15 +236,13 @@ fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
     };
     let targets =
         |inputs: &LockInputs| words(&inputs.targets.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let instant = |inputs: &LockInputs| inputs.exclude_newer.map(|instant| instant.to_string());
+    if targets(then) != targets(now) {
+        let (then, now) = (targets(then), targets(now));
+        reasons.push(changed("the targets", then.as_deref(), now.as_deref()));
+    }
+    let ages_of = |inputs: &LockInputs| (inputs.cooldown, inputs.exclude_newer);
+    ages(reasons, ages_of(then), ages_of(now));
     for (what, then, now) in [
-        ("the targets", targets(then), targets(now)),
-        (
-            "the cooldown",
-            Some(then.cooldown.to_string()),
-            Some(now.cooldown.to_string()),
-        ),
-        ("`exclude-newer`", instant(then), instant(now)),
         ("the indexes", words(&then.indexes), words(&now.indexes)),
         ("the find-links", words(&then.find_links), words(&now.find_links)),
         (
@@ -243,11 +274,24 @@ fn settings(reasons: &mut Vec<String>, then: &LockInputs, now: &LockInputs) {
     }
 }
 
+/// How young a version may be: the same for every part of a lock.
+fn ages(reasons: &mut Vec<String>, then: (Span, Option<Timestamp>), now: (Span, Option<Timestamp>)) {
+    if then.0 != now.0 {
+        let (then, now) = (then.0.to_string(), now.0.to_string());
+        reasons.push(changed("the cooldown", Some(&then), Some(&now)));
+    }
+    if then.1 != now.1 {
+        let text = |instant: Option<Timestamp>| instant.map(|instant| instant.to_string());
+        let (then, now) = (text(then.1), text(now.1));
+        reasons.push(changed("`exclude-newer`", then.as_deref(), now.as_deref()));
+    }
+}
+
 fn word(word: &str) -> Option<String> {
     Some(word.to_owned())
 }
 
-fn changed(what: &str, then: Option<&str>, now: Option<&str>) -> String {
+pub(super) fn changed(what: &str, then: Option<&str>, now: Option<&str>) -> String {
     let shown = |value: Option<&str>| value.map_or("nothing".to_owned(), |text| format!("`{text}`"));
     format!("{what} changed from {} to {}", shown(then), shown(now))
 }

@@ -6,12 +6,14 @@
 //! | `parse` | those → [`NpmLock`] |
 //! | `print` | [`NpmLock`] → text |
 //! | `normal` | one order for equal graphs |
+//! | `inputs` | what a project asks |
 //! | `stale` | does it still answer what the project asks? |
 //! | `view` | who needs what: for `list`, `tree` and `why` |
 //!
 //! Invariants: `parse(print(lock))` is the normalised lock; an edge names no more of what answers it than tells it apart, so
 //! that a package which moves changes its own lines only; facts that entries with other peers share stand once.
 
+mod inputs;
 mod normal;
 mod parse;
 mod print;
@@ -23,7 +25,7 @@ mod view;
 
 use std::fmt;
 
-use wharf_core::{Digest, PackageName};
+use wharf_core::{Digest, PackageName, Span, Timestamp};
 use wharf_ecosystem::npm::{EdgeKind, Graph};
 
 pub(super) use parse::{parse, split};
@@ -37,7 +39,7 @@ pub struct NpmLock {
     pub inputs: NpmInputs,
     /// The outcome.
     pub graph: Graph,
-    /// The Node that the environment brings itself; `None` where the machine's own is used.
+    /// The Node that `engines` were judged by.
     pub node: Option<LockedNode>,
 }
 
@@ -62,6 +64,10 @@ pub struct NpmInputs {
     pub install_peers: bool,
     /// Whether a conflict of peers is an error.
     pub strict_peers: bool,
+    /// npm's own word on how young a version may be, besides the project's policy.
+    pub cooldown: Span,
+    /// npm's own word on when a version must have been published, besides the project's policy.
+    pub exclude_newer: Option<Timestamp>,
 }
 
 impl Default for NpmInputs {
@@ -76,6 +82,8 @@ impl Default for NpmInputs {
             local: Vec::new(),
             install_peers: true,
             strict_peers: false,
+            cooldown: Span::ZERO,
+            exclude_newer: None,
         }
     }
 }
@@ -110,12 +118,13 @@ impl fmt::Display for NpmRoot {
     }
 }
 
-/// A Node that comes from a registry's packages, one for each platform.
+/// The Node that a lock was resolved for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockedNode {
     /// Its version.
     pub version: String,
-    /// The platform packages, sorted by name.
+    /// The registry's packages that hold it, one for each platform, sorted by name, where the environment brings it; none
+    /// where the machine's own is used.
     pub files: Vec<LockedNodeFile>,
 }
 

@@ -4,23 +4,30 @@ use std::cmp::Ordering;
 
 use wharf_ecosystem::npm::{Edge, Graph, Importer, Package, To, Version};
 
-use super::NpmLock;
+use super::{NpmInputs, NpmLock};
 
 impl NpmLock {
     /// Sorts everything whose order means nothing, so that equal locks print the same bytes.
     pub fn normalize(&mut self) {
-        self.inputs.requirements.sort();
-        self.inputs.requirements.dedup();
-        for list in [&mut self.inputs.registries, &mut self.inputs.local] {
-            list.sort();
-            list.dedup();
-        }
+        self.inputs.sort();
         if let Some(node) = &mut self.node {
             node.files
                 .sort_by(|a, b| (&a.package, &a.url).cmp(&(&b.package, &b.url)));
         }
         let graph = std::mem::take(&mut self.graph);
         self.graph = sorted(graph);
+    }
+}
+
+impl NpmInputs {
+    /// Sorts what has no order of its own.
+    pub(super) fn sort(&mut self) {
+        self.requirements.sort();
+        self.requirements.dedup();
+        for list in [&mut self.registries, &mut self.local] {
+            list.sort();
+            list.dedup();
+        }
     }
 }
 

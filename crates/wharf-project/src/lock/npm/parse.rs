@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::ops::Range;
+use std::str::FromStr;
 
 use rustc_hash::FxHashMap;
 use wharf_core::{Digest, Ecosystem, PackageName, Source, WebUrl};
@@ -132,6 +134,8 @@ impl<'t> Reader<'t> {
             "local",
             "install-peers",
             "strict-peers",
+            "cooldown",
+            "exclude-newer",
         ];
         let mut inputs = NpmInputs::default();
         for entry in section.entries {
@@ -150,6 +154,8 @@ impl<'t> Reader<'t> {
                 "local" => inputs.local = self.texts(&entry)?,
                 "install-peers" => inputs.install_peers = self.flag(&entry)?,
                 "strict-peers" => inputs.strict_peers = self.flag(&entry)?,
+                "cooldown" => inputs.cooldown = self.formed(&entry)?,
+                "exclude-newer" => inputs.exclude_newer = Some(self.formed(&entry)?),
                 _ => return Err(self.unknown(&entry, "`[npm.inputs]`", KEYS)),
             }
         }
@@ -511,6 +517,12 @@ impl<'t> Reader<'t> {
 
     fn text(&self, entry: &Entry<'t>) -> Parsed<String> {
         self.string(entry).map(str::to_owned)
+    }
+
+    /// A text that must have a certain form.
+    fn formed<T: FromStr<Err: Display>>(&self, entry: &Entry<'t>) -> Parsed<T> {
+        let read = self.string(entry)?.parse();
+        read.map_err(|error: T::Err| self.error(entry.item.span.clone(), error.to_string()))
     }
 
     /// A text without escapes, as names are.

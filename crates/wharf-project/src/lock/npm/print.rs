@@ -105,12 +105,20 @@ fn inputs(text: &mut String, inputs: &NpmInputs, requirements: &[&NpmRoot]) {
         local,
         install_peers,
         strict_peers,
+        cooldown,
+        exclude_newer,
     } = inputs;
     let start = text.len();
     text.push_str("\n[npm.inputs]\n");
     let head = text.len();
     if let Some(node) = node {
         fact(text, "node", node);
+    }
+    if cooldown.seconds() > 0 {
+        fact(text, "cooldown", &cooldown.to_string());
+    }
+    if let Some(instant) = exclude_newer {
+        fact(text, "exclude-newer", &instant.to_string());
     }
     words(text, "registries", registries);
     if !install_peers {

@@ -1,1 +1,121 @@
-//! stub
+//! Does npm's part of a lock still answer what the project asks? Invariant: a comparison of inputs, never a resolution.
+
+use std::collections::BTreeSet;
+
+use wharf_ecosystem::npm::EdgeKind;
+
+use super::{NpmInputs, NpmLock, NpmRoot};
+
+impl NpmLock {
+    /// Each difference between what was resolved and what is asked for now, in words.
+    pub fn differences(&self, now: &NpmInputs) -> Vec<String> {
+        let then = &self.inputs;
+        let mut reasons = Vec::new();
+        requirements_changed(&mut reasons, &then.requirements, &now.requirements);
+        for (what, then, now) in [
+            ("override", &then.overrides, &now.overrides),
+            ("package extension", &then.extensions, &now.extensions),
+            ("rule about peers", &then.peer_rules, &now.peer_rules),
+        ] {
+            lines_changed(&mut reasons, what, then, now);
+        }
+        settings_changed(&mut reasons, then, now);
+        local_changed(&mut reasons, &then.local, &now.local);
+        self.unanswered(&mut reasons);
+        reasons
+    }
+
+    /// A requirement without any edge comes from a bad merge, but where an override takes it out.
+    fn unanswered(&self, reasons: &mut Vec<String>) {
+        let edges = self.graph.importers.iter().flat_map(|importer| {
+            let edges = importer.dependencies.iter();
+            edges.map(|edge| (importer.path.as_str(), edge.alias.as_str()))
+        });
+        let answered: BTreeSet<(&str, &str)> = edges.collect();
+        let needed = self.inputs.requirements.iter().filter(|root| match root.kind {
+            EdgeKind::Prod | EdgeKind::Dev => self.inputs.overrides.is_empty(),
+            EdgeKind::Optional | EdgeKind::Peer | EdgeKind::OptionalPeer => false,
+        });
+        for root in needed.filter(|root| !answered.contains(&(root.importer.as_str(), root.alias.as_str()))) {
+            reasons.push(format!("`{root}` has no package in the lock"));
+        }
+    }
+}
+
+fn requirements_changed(reasons: &mut Vec<String>, then: &[NpmRoot], now: &[NpmRoot]) {
+    let place = |root: &NpmRoot| (root.importer.clone(), root.alias.clone());
+    let gone: Vec<&NpmRoot> = then.iter().filter(|root| !now.contains(root)).collect();
+    let added: Vec<&NpmRoot> = now.iter().filter(|root| !then.contains(root)).collect();
+    for root in &added {
+        let before = gone.iter().find(|old| place(old) == place(root));
+        reasons.push(match before {
+            Some(before) => format!("the requirement `{before}` became `{root}`"),
+            None => format!("the requirement `{root}` is new"),
+        });
+    }
+    for root in gone
+        .iter()
+        .filter(|old| !added.iter().any(|root| place(old) == place(root)))
+    {
+        reasons.push(format!("the requirement `{root}` is gone"));
+    }
+}
+
+fn lines_changed(reasons: &mut Vec<String>, what: &str, then: &[String], now: &[String]) {
+    let before = reasons.len();
+    for line in now.iter().filter(|line| !then.contains(line)) {
+        reasons.push(format!("the {what} `{line}` is new"));
+    }
+    for line in then.iter().filter(|line| !now.contains(line)) {
+        reasons.push(format!("the {what} `{line}` is gone"));
+    }
+    // Of two rules that hold for one package the first may count.
+    if reasons.len() == before && then != now {
+        reasons.push(format!("the order of the {what}s changed"));
+    }
+}
+
+fn settings_changed(reasons: &mut Vec<String>, then: &NpmInputs, now: &NpmInputs) {
+    let words = |list: &[String]| (!list.is_empty()).then(|| list.join(", "));
+    let flag = |flag: bool| Some(flag.to_string());
+    let instant = |inputs: &NpmInputs| inputs.exclude_newer.map(|instant| instant.to_string());
+    for (what, then, now) in [
+        (
+            "the npm registries",
+            words(&then.registries),
+            words(&now.registries),
+        ),
+        ("the Node versions", then.node.clone(), now.node.clone()),
+        (
+            "`install-peers`",
+            flag(then.install_peers),
+            flag(now.install_peers),
+        ),
+        ("`strict-peers`", flag(then.strict_peers), flag(now.strict_peers)),
+        (
+            "npm's cooldown",
+            Some(then.cooldown.to_string()),
+            Some(now.cooldown.to_string()),
+        ),
+        ("npm's `before`", instant(then), instant(now)),
+    ] {
+        if then != now {
+            reasons.push(crate::lock::stale::changed(what, then.as_deref(), now.as_deref()));
+        }
+    }
+}
+
+/// A local folder that needs something else. One that came or went is told as a requirement already, and a fingerprint means
+/// nothing to people.
+fn local_changed(reasons: &mut Vec<String>, then: &[String], now: &[String]) {
+    let path = |line: &str| line.rsplit_once(' ').map_or(line, |(path, _)| path).to_owned();
+    for line in now.iter().filter(|line| !then.contains(line)) {
+        if then.iter().any(|old| path(old) == path(line)) {
+            reasons.push(format!("`{}` needs something else than it did", path(line)));
+        }
+    }
+    // From a bad merge.
+    if reasons.is_empty() && then != now {
+        reasons.push("the local folders changed".to_owned());
+    }
+}

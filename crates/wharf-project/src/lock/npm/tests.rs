@@ -565,6 +565,8 @@ prop_compose! {
             node,
             install_peers,
             strict_peers,
+            cooldown: Span::from_seconds(u64::from(install_peers) * 86_400),
+            exclude_newer: strict_peers.then(|| "2024-05-06T07:08:09Z".parse().unwrap()),
         }
     }
 }
