@@ -48,16 +48,13 @@ pub trait Rules: fmt::Debug + Send + Sync {
     }
 }
 
-/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today that is every one but PyPI.
+/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today that is every one but PyPI
+/// and npm.
 pub fn rules(ecosystem: Ecosystem) -> Option<&'static dyn Rules> {
     match ecosystem {
         Ecosystem::Pypi => Some(&crate::pypi::rules::PypiRules),
-        Ecosystem::Npm
-        | Ecosystem::Cargo
-        | Ecosystem::Deb
-        | Ecosystem::Apk
-        | Ecosystem::Rpm
-        | Ecosystem::Alpm => None,
+        Ecosystem::Npm => Some(&crate::npm::rules::NpmRules),
+        Ecosystem::Cargo | Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => None,
     }
 }
 
@@ -164,12 +161,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_pypi_has_rules_today() {
+    fn pypi_and_npm_have_rules_today() {
         let with_rules: Vec<_> = Ecosystem::ALL
             .into_iter()
             .filter(|ecosystem| rules(*ecosystem).is_some())
             .collect();
-        assert_eq!(with_rules, [Ecosystem::Pypi]);
+        assert_eq!(with_rules, [Ecosystem::Pypi, Ecosystem::Npm]);
     }
 
     #[test]
@@ -186,5 +183,22 @@ mod tests {
         assert!(pypi.satisfies(">=1,<2", "latest").is_err());
         assert!(pypi.parse_version("latest").is_err());
         assert_eq!(pypi.coexistence(), Coexistence::One);
+    }
+
+    #[test]
+    fn npm_through_the_seam() {
+        let npm = rules(Ecosystem::Npm).unwrap();
+        let version = |text| npm.parse_version(text).unwrap();
+        assert_eq!(npm.parse_name("@types/node").unwrap().as_str(), "@types/node");
+        assert_eq!(version("v1.0.0"), version("1.0.0"));
+        assert_eq!(
+            npm.compare(&version("1.0.0-rc.1"), &version("1.0.0")),
+            Ordering::Less
+        );
+        assert_eq!(npm.satisfies("^1.2", "1.5.0"), Ok(true));
+        assert_eq!(npm.satisfies("^1.2", "1.5.0-rc.1"), Ok(false));
+        assert!(npm.satisfies("latest", "1.0.0").is_err());
+        assert!(npm.parse_version("1.0").is_err());
+        assert_eq!(npm.coexistence(), Coexistence::Many);
     }
 }

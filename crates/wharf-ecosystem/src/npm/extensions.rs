@@ -50,7 +50,11 @@ impl PackageExtensions {
             key: key.to_owned(),
             reason,
         };
-        let cut = key.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
+        let cut = key
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| *c == '@')
+            .map(|(at, _)| at);
         let (name, range) = cut.map_or((key, ""), |at| (&key[..at], &key[at + 1..]));
         if !is_name(name) {
             return Err(invalid(format!("`{name}` names no package")));
@@ -81,16 +85,19 @@ impl PackageExtensions {
     }
 
     /// Whether any is about packages of this name.
-    pub fn concern(&self, name: &str) -> bool {
+    pub fn concerns(&self, name: &str) -> bool {
         self.entries.iter().any(|extension| extension.name == name)
     }
 
     /// Adds what the extensions of its name and version say to a manifest. Whether anything was added.
     pub fn apply(&self, manifest: &mut PackageManifest) -> bool {
-        let Some(name) = manifest.name.clone().filter(|name| self.concern(name)) else {
+        let Some(name) = manifest.name.clone().filter(|name| self.concerns(name)) else {
             return false;
         };
-        let version = manifest.version.as_deref().and_then(|text| Version::parse_loose(text).ok());
+        let version = manifest
+            .version
+            .as_deref()
+            .and_then(|text| Version::parse_loose(text).ok());
         let mut added = false;
         for extension in self.entries.iter().filter(|extension| extension.name == name) {
             let fits = extension.range.as_ref().is_none_or(|range| {
@@ -186,9 +193,18 @@ mod tests {
     #[test]
     fn errors_name_the_key() {
         for (json, error) in [
-            (r#"{"": {}}"#, "the package extension `` cannot be used: `` names no package"),
-            (r#"{"a@zz": {}}"#, "the package extension `a@zz` cannot be used: `zz` is not a range of versions"),
-            (r#"{"a": []}"#, "the package extension `a` cannot be used: it is a list, not an object"),
+            (
+                r#"{"": {}}"#,
+                "the package extension `` cannot be used: `` names no package",
+            ),
+            (
+                r#"{"a@zz": {}}"#,
+                "the package extension `a@zz` cannot be used: `zz` is not a range of versions",
+            ),
+            (
+                r#"{"a": []}"#,
+                "the package extension `a` cannot be used: it is a list, not an object",
+            ),
         ] {
             let json = Json::parse(json.as_bytes()).unwrap();
             assert_eq!(PackageExtensions::parse(&json).unwrap_err().to_string(), error);

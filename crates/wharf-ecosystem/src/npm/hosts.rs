@@ -54,7 +54,9 @@ pub const HOSTS: [Host; 5] = [
 impl Host {
     /// The host that a word names.
     pub fn by_shorthand(word: &str) -> Option<&'static Host> {
-        HOSTS.iter().find(|host| host.shorthand.eq_ignore_ascii_case(word))
+        HOSTS
+            .iter()
+            .find(|host| host.shorthand.eq_ignore_ascii_case(word))
     }
 
     /// The host of a URL.
@@ -69,7 +71,11 @@ impl Host {
         let path = path.strip_suffix(".git").unwrap_or(path);
         let parts = path.split('/').collect::<Vec<_>>();
         let alone = self.shorthand == "gist";
-        let named = if alone { parts.last().copied().into_iter().collect() } else { parts };
+        let named = if alone {
+            parts.last().copied().into_iter().collect()
+        } else {
+            parts
+        };
         if named.iter().any(|part| part.is_empty()) || (named.len() < 2 && !alone) {
             return None;
         }
@@ -79,12 +85,19 @@ impl Host {
     /// The repository that a page's address means, with the branch or tag of a `tree` page; `None` for pages that are none.
     pub(super) fn page(&self, url: &WebUrl) -> Option<(WebUrl, Option<String>)> {
         let path = url.as_url().path().trim_matches('/');
-        let parts = path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let parts = path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>();
         if (self.not_a_repository)(&parts) {
             return None;
         }
         // Groups nest on GitLab; elsewhere a repository is `user/name`.
-        let depth = if self.shorthand == "gitlab" { parts.len() } else { parts.len().min(2) };
+        let depth = if self.shorthand == "gitlab" {
+            parts.len()
+        } else {
+            parts.len().min(2)
+        };
         let branch = match parts.as_slice() {
             [_, _, "tree", branch, ..] if self.shorthand == "github" => Some((*branch).to_owned()),
             _ => None,
@@ -127,7 +140,11 @@ mod tests {
         ] {
             let url = WebUrl::parse(repository).unwrap();
             let archive = archive_url(&url, "abc");
-            assert_eq!(archive.map(|url| url.to_string()).as_deref(), expected, "{repository}");
+            assert_eq!(
+                archive.map(|url| url.to_string()).as_deref(),
+                expected,
+                "{repository}"
+            );
         }
     }
 }

@@ -106,7 +106,10 @@ impl PackageManifest {
 
 /// Commands of a package whose `directories.bin` is a folder: every file in it, by its name. `files` are paths relative to the
 /// package; those elsewhere, and those whose name starts with a dot, are left out.
-pub fn commands_in_folder<'f>(folder: &str, files: impl IntoIterator<Item = &'f str>) -> Vec<(String, String)> {
+pub fn commands_in_folder<'f>(
+    folder: &str,
+    files: impl IntoIterator<Item = &'f str>,
+) -> Vec<(String, String)> {
     let Some(folder) = inside(folder) else {
         return Vec::new();
     };
@@ -124,7 +127,7 @@ pub fn commands_in_folder<'f>(folder: &str, files: impl IntoIterator<Item = &'f 
 
 /// The values of the fields that count, as they stand.
 #[derive(Default)]
-struct Fields {
+pub(super) struct Fields {
     name: Json,
     version: Json,
     dependencies: Json,
@@ -148,7 +151,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn slot(&mut self, key: &str) -> Option<&mut Json> {
+    /// Where the value of a key belongs; `None` for keys that do not count.
+    pub(super) fn slot(&mut self, key: &str) -> Option<&mut Json> {
         Some(match key {
             "name" => &mut self.name,
             "version" => &mut self.version,
@@ -174,7 +178,8 @@ impl Fields {
         })
     }
 
-    fn into_manifest(self) -> PackageManifest {
+    /// What the fields say.
+    pub(super) fn into_manifest(self) -> PackageManifest {
         let mut odd = Oddities::default();
         let optional_dependencies = odd.dependencies("optionalDependencies", self.optional_dependencies);
         let is_optional = |name: &str| optional_dependencies.iter().any(|(own, _)| own == name);
@@ -183,7 +188,11 @@ impl Fields {
         let name = odd.text("name", self.name);
         let bin = commands(self.bin, name.as_deref(), &mut odd);
         let scripts = odd.texts("scripts", self.scripts);
-        let runs = |script: &&str| scripts.iter().any(|(name, command)| name == script && !command.is_empty());
+        let runs = |script: &&str| {
+            scripts
+                .iter()
+                .any(|(name, command)| name == script && !command.is_empty())
+        };
         let has_install_script = self.has_install_script == Json::Bool(true)
             || INSTALL_SCRIPTS.iter().any(|script| runs(script))
             || (self.gypfile == Json::Bool(true) && !runs(&"install") && !runs(&"preinstall"));
@@ -341,7 +350,8 @@ pub(super) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     // The usual name needs no closer look.
     let usual = !text.is_empty() && text.len() <= 214 && text.bytes().all(plain);
-    usual && text != "node_modules" || text != "node_modules" && PackageName::new(Ecosystem::Npm, text).is_ok()
+    usual && text != "node_modules"
+        || text != "node_modules" && PackageName::new(Ecosystem::Npm, text).is_ok()
 }
 
 /// Names whose `optional` is true.
@@ -372,8 +382,16 @@ fn words(value: Json) -> Vec<String> {
 /// The names that come inside the archive.
 fn bundled(value: Json, dependencies: &[(String, String)], optional: &[(String, String)]) -> Vec<String> {
     match value {
-        Json::Bool(true) => dependencies.iter().chain(optional).map(|(name, _)| name.clone()).collect(),
-        Json::Object(entries) => entries.into_iter().map(|(name, _)| name).filter(|name| is_name(name)).collect(),
+        Json::Bool(true) => dependencies
+            .iter()
+            .chain(optional)
+            .map(|(name, _)| name.clone())
+            .collect(),
+        Json::Object(entries) => entries
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| is_name(name))
+            .collect(),
         other => {
             let mut names = words(other);
             names.retain(|name| is_name(name));
@@ -392,7 +410,9 @@ fn commands(value: Json, package: Option<&str>, odd: &mut Oddities) -> Vec<(Stri
         },
         Json::Object(_) => odd.texts("bin", value),
         Json::List(items) => {
-            let paths = items.into_iter().filter_map(|item| item.text().map(str::to_owned));
+            let paths = items
+                .into_iter()
+                .filter_map(|item| item.text().map(str::to_owned));
             paths.map(|path| (path.clone(), path)).collect()
         }
         other => {
@@ -404,7 +424,9 @@ fn commands(value: Json, package: Option<&str>, odd: &mut Oddities) -> Vec<(Stri
     for (name, path) in stated {
         match (command_name(&name), inside(&path)) {
             (Some(name), Some(path)) => json::insert(&mut commands, name, path),
-            _ => odd.note(format!("`bin`: `{name}` or its path `{path}` cannot be used: left out")),
+            _ => odd.note(format!(
+                "`bin`: `{name}` or its path `{path}` cannot be used: left out"
+            )),
         }
     }
     commands
@@ -448,7 +470,11 @@ fn dist(value: &Json, odd: &mut Oddities) -> Option<Dist> {
         Some(Json::Whole(number)) => Some(*number),
         _ => None,
     };
-    let mut integrity = value.get("integrity").and_then(Json::text).map(digests).unwrap_or_default();
+    let mut integrity = value
+        .get("integrity")
+        .and_then(Json::text)
+        .map(digests)
+        .unwrap_or_default();
     if integrity.is_empty()
         && let Some(shasum) = value.get("shasum").and_then(Json::text)
     {

@@ -6,7 +6,9 @@ fn parse(json: &str) -> PackageManifest {
 }
 
 fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
-    of.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    of.iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -28,7 +30,10 @@ fn a_version_object() {
     assert_eq!(manifest.optional_peers, ["vue"]);
     assert_eq!(manifest.bundled, ["z", "b", "fsevents"]);
     assert_eq!(manifest.bin, pairs(&[("a", "cli.js")]));
-    assert_eq!((manifest.os, manifest.cpu.len(), manifest.libc.len()), (vec!["linux".to_owned()], 2, 1));
+    assert_eq!(
+        (manifest.os, manifest.cpu.len(), manifest.libc.len()),
+        (vec!["linux".to_owned()], 2, 1)
+    );
     assert_eq!(manifest.engines.len(), 2);
     assert!(manifest.has_install_script);
     assert_eq!(manifest.deprecated.as_deref(), Some("use b"));
@@ -41,7 +46,8 @@ fn a_version_object() {
 
 #[test]
 fn without_integrity_the_sum_counts() {
-    let manifest = parse(r#"{"dist": {"tarball": "t", "shasum": "da39a3ee5e6b4b0d3255bfef95601890afd80709"}}"#);
+    let manifest =
+        parse(r#"{"dist": {"tarball": "t", "shasum": "da39a3ee5e6b4b0d3255bfef95601890afd80709"}}"#);
     assert_eq!(manifest.dist.unwrap().integrity[0].algorithm(), Algorithm::Sha1);
 }
 
@@ -58,7 +64,10 @@ fn what_is_odd_costs_only_itself() {
     assert_eq!(manifest.dev_dependencies, pairs(&[("ok", "1")]));
     assert_eq!(manifest.optional_dependencies, []);
     assert_eq!(manifest.bundled, ["ok"]);
-    assert_eq!((manifest.dist, manifest.engines.len(), manifest.os.len()), (None, 0, 0));
+    assert_eq!(
+        (manifest.dist, manifest.engines.len(), manifest.os.len()),
+        (None, 0, 0)
+    );
     assert_eq!(
         manifest.oddities,
         [
@@ -84,10 +93,16 @@ fn an_empty_list_of_dependencies_is_no_oddity() {
 fn commands_stay_inside_their_package() {
     for (bin, expected) in [
         (r#""cli.js""#, &[("a", "cli.js")][..]),
-        (r#"{"x": "./bin/x.js", "@s/y": "y"}"#, &[("x", "bin/x.js"), ("y", "y")]),
+        (
+            r#"{"x": "./bin/x.js", "@s/y": "y"}"#,
+            &[("x", "bin/x.js"), ("y", "y")],
+        ),
         (r#"{"x": "../../../etc/passwd"}"#, &[("x", "etc/passwd")]),
         (r#"{"../../x": "a/../b"}"#, &[("x", "b")]),
-        (r#"{"..": "b", "x": "..", "": "c", "a\\b": "c\\d"}"#, &[("b", "c/d")]),
+        (
+            r#"{"..": "b", "x": "..", "": "c", "a\\b": "c\\d"}"#,
+            &[("b", "c/d")],
+        ),
         (r#"["bin/one", "two"]"#, &[("one", "bin/one"), ("two", "two")]),
         ("{}", &[]),
         ("true", &[]),
@@ -102,8 +117,14 @@ fn a_folder_of_commands() {
     let manifest = parse(r#"{"directories": {"bin": "./bin/"}}"#);
     assert_eq!(manifest.bin_directory.as_deref(), Some("bin"));
     let files = ["bin/b", "bin/a", "bin/.hidden", "bin/deep/c", "binary", "lib/x"];
-    assert_eq!(commands_in_folder("bin", files), pairs(&[("a", "bin/a"), ("b", "bin/b")]));
-    assert_eq!(parse(r#"{"bin": {"a": "b"}, "directories": {"bin": "x"}}"#).bin_directory, None);
+    assert_eq!(
+        commands_in_folder("bin", files),
+        pairs(&[("a", "bin/a"), ("b", "bin/b")])
+    );
+    assert_eq!(
+        parse(r#"{"bin": {"a": "b"}, "directories": {"bin": "x"}}"#).bin_directory,
+        None
+    );
 }
 
 #[test]
@@ -122,7 +143,13 @@ fn which_packages_run_scripts() {
 
 #[test]
 fn deprecation_is_judged_as_javascript_does() {
-    for (value, expected) in [("\"\"", false), ("false", false), ("true", true), ("\"x\"", true), ("null", false)] {
+    for (value, expected) in [
+        ("\"\"", false),
+        ("false", false),
+        ("true", true),
+        ("\"x\"", true),
+        ("null", false),
+    ] {
         let manifest = parse(&format!(r#"{{"deprecated": {value}}}"#));
         assert_eq!(manifest.deprecated.is_some(), expected, "{value}");
     }
@@ -139,5 +166,8 @@ fn no_object_is_an_error() {
 fn both_ways_of_reading_agree() {
     let text = br#"{"name": "a", "dependencies": {"b": "1"}, "x": [1], "bin": "c"}"#;
     let value = Json::parse(text).unwrap();
-    assert_eq!(PackageManifest::from_json(value), PackageManifest::parse(text).unwrap());
+    assert_eq!(
+        PackageManifest::from_json(value),
+        PackageManifest::parse(text).unwrap()
+    );
 }

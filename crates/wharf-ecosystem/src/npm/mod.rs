@@ -16,6 +16,7 @@
 //! | [`pick`] | which version answers a specifier |
 //! | [`platform`] | which packages are for which machines |
 //! | [`registries`] | [`Registries`]: which registry answers for a package, and the URLs there |
+//! | [`rules`] | npm's rules behind the seam that all ecosystems share |
 //! | [`semver`] | [`Version`] and [`Range`] as node has them |
 //! | [`spec`] | [`Spec`]: the right-hand side of a dependency |
 //! | [`versions`] | [`Versions`]: what a registry says of all versions of one package |
@@ -33,6 +34,7 @@ pub mod peers;
 pub mod pick;
 pub mod platform;
 pub mod registries;
+pub mod rules;
 pub mod semver;
 pub mod spec;
 pub mod versions;

@@ -107,7 +107,12 @@ impl Overrides {
     ///
     /// # Errors
     /// As for [`Overrides::from_npm`].
-    pub fn add_pnpm(&mut self, key: &str, value: &str, root: &PackageManifest) -> Result<(), InvalidOverride> {
+    pub fn add_pnpm(
+        &mut self,
+        key: &str,
+        value: &str,
+        root: &PackageManifest,
+    ) -> Result<(), InvalidOverride> {
         let parts: Vec<_> = split_parents(key);
         self.add_path(key, &parts, value, root)
     }
@@ -116,7 +121,12 @@ impl Overrides {
     ///
     /// # Errors
     /// As for [`Overrides::from_npm`].
-    pub fn add_yarn(&mut self, key: &str, value: &str, root: &PackageManifest) -> Result<(), InvalidOverride> {
+    pub fn add_yarn(
+        &mut self,
+        key: &str,
+        value: &str,
+        root: &PackageManifest,
+    ) -> Result<(), InvalidOverride> {
         let mut steps: Vec<(String, Reach)> = Vec::new();
         for part in scoped_parts(key) {
             match (part.as_str(), steps.last_mut()) {
@@ -150,7 +160,15 @@ impl Overrides {
 
     /// Whether what becomes of dependencies of this name depends on the packages above them.
     pub fn depends_on_parents(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| rule.target.name == name && !rule.parents.is_empty())
+        self.rules
+            .iter()
+            .any(|rule| rule.target.name == name && !rule.parents.is_empty())
+    }
+
+    /// Whether any rule holds only below packages of this name.
+    pub fn is_parent(&self, name: &str) -> bool {
+        let names = |parent: &Parent| parent.package.name == name;
+        self.rules.iter().any(|rule| rule.parents.iter().any(names))
     }
 
     /// What becomes of the dependency `name` asked for as `spec`. `path` is the chain of packages from the project down to the one that
@@ -173,7 +191,11 @@ impl Overrides {
 
     /// How the rules are written that decided about nothing.
     pub fn unused(&self, used: &BTreeSet<usize>) -> Vec<&str> {
-        let unused = self.rules.iter().enumerate().filter(|(position, _)| !used.contains(position));
+        let unused = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| !used.contains(position));
         unused.map(|(_, rule)| rule.key.as_str()).collect()
     }
 
@@ -189,7 +211,11 @@ impl Overrides {
             }
             let mut path = parents.to_vec();
             path.push((key.clone(), Reach::Descendant));
-            let shown = path.iter().map(|(part, _)| part.as_str()).collect::<Vec<_>>().join(" > ");
+            let shown = path
+                .iter()
+                .map(|(part, _)| part.as_str())
+                .collect::<Vec<_>>()
+                .join(" > ");
             match value {
                 Json::Text(text) => self.add_path(&shown, &path, text, root)?,
                 Json::Object(nested) => {
@@ -210,12 +236,20 @@ impl Overrides {
     }
 
     /// Adds the rule for the last of `steps` below the others.
-    fn add_path(&mut self, key: &str, steps: &[(String, Reach)], value: &str, root: &PackageManifest) -> Result<(), InvalidOverride> {
+    fn add_path(
+        &mut self,
+        key: &str,
+        steps: &[(String, Reach)],
+        value: &str,
+        root: &PackageManifest,
+    ) -> Result<(), InvalidOverride> {
         let invalid = |reason: String| InvalidOverride {
             key: key.to_owned(),
             reason,
         };
-        let (target, parents) = steps.split_last().ok_or_else(|| invalid("it names no package".to_owned()))?;
+        let (target, parents) = steps
+            .split_last()
+            .ok_or_else(|| invalid("it names no package".to_owned()))?;
         let target = Selector::parse(&target.0).map_err(invalid)?;
         let mut path = Vec::with_capacity(parents.len());
         for (parent, reach) in parents {
@@ -239,7 +273,9 @@ impl Rule {
     fn asked_for(&self, spec: &Spec) -> bool {
         match &self.target.range {
             None => true,
-            Some(range) => spec.range().is_some_and(|asked| range.is_any() || range.intersects(&asked)),
+            Some(range) => spec
+                .range()
+                .is_some_and(|asked| range.is_any() || range.intersects(&asked)),
         }
     }
 
@@ -269,7 +305,11 @@ impl Selector {
     /// `name` or `name@range`; yarn writes `name@npm:range` as well.
     fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let cut = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
+        let cut = text
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| *c == '@')
+            .map(|(at, _)| at);
         let (name, range) = cut.map_or((text, ""), |at| (&text[..at], &text[at + 1..]));
         if !is_name(name) {
             return Err(format!("`{name}` names no package"));
@@ -286,7 +326,9 @@ impl Selector {
     }
 
     fn is(&self, (name, version): (&str, &str)) -> bool {
-        let within = |range: &Range| Version::parse_loose(version).is_ok_and(|version| range.satisfies_including_prerelease(&version));
+        let within = |range: &Range| {
+            Version::parse_loose(version).is_ok_and(|version| range.satisfies_including_prerelease(&version))
+        };
         self.name == name && self.range.as_ref().is_none_or(within)
     }
 }
@@ -384,7 +426,10 @@ mod tests {
     /// `path` is written `a@1 b@2`, the dependency `name@spec`.
     #[track_caller]
     fn check(overrides: &Overrides, path: &str, dependency: &str, expected: &str) {
-        let chain: Vec<(&str, &str)> = path.split_whitespace().map(|one| one.rsplit_once('@').unwrap()).collect();
+        let chain: Vec<(&str, &str)> = path
+            .split_whitespace()
+            .map(|one| one.rsplit_once('@').unwrap())
+            .collect();
         let (name, spec) = dependency.rsplit_once('@').unwrap();
         let applied = overrides.apply(&chain, name, &Spec::parse(spec).unwrap());
         assert_eq!(applied.to_string(), expected, "{path} > {dependency}");
@@ -400,7 +445,12 @@ mod tests {
         check(&overrides, "a@1.0.0 b@1.0.0", "foo@^9", "1.0.0");
         check(&overrides, "bar@2.0.0", "foo@^9", "3.0.0");
         check(&overrides, "bar@2.0.0 x@1.0.0", "foo@^9", "3.0.0");
-        check(&overrides, "bar@2.0.0 x@1.0.0 qux@1.0.0 y@1.0.0", "foo@^9", "5.0.0");
+        check(
+            &overrides,
+            "bar@2.0.0 x@1.0.0 qux@1.0.0 y@1.0.0",
+            "foo@^9",
+            "5.0.0",
+        );
         check(&overrides, "qux@1.0.0 bar@1.0.0", "foo@^9", "3.0.0");
         check(&overrides, "x@1.0.0", "bar@^1", "2.0.0");
         check(&overrides, "", "baz@^2.1", "2.2.2");
@@ -450,21 +500,43 @@ mod tests {
     fn what_decides_nothing_is_told() {
         let overrides = npm(r#"{"a": "1", "b": {"c": "2"}, "d": "3"}"#);
         let spec = Spec::Range("^1".to_owned());
-        let used: BTreeSet<_> = ["a", "c"].iter().filter_map(|name| overrides.matching(&[], name, &spec)).collect();
+        let used: BTreeSet<_> = ["a", "c"]
+            .iter()
+            .filter_map(|name| overrides.matching(&[], name, &spec))
+            .collect();
         assert_eq!(overrides.unused(&used), ["b > c", "d"]);
-        assert!(overrides.concerns("c") && overrides.depends_on_parents("c") && !overrides.depends_on_parents("a"));
+        assert!(
+            overrides.concerns("c")
+                && overrides.depends_on_parents("c")
+                && !overrides.depends_on_parents("a")
+        );
     }
 
     #[test]
     fn errors_name_the_rule() {
         for (json, error) in [
-            (r#"{"a": "$b"}"#, "the override `a` cannot be used: `$b` refers to b, which is no dependency of the project"),
-            (r#"{"a": {"b": 1}}"#, "the override `a > b` cannot be used: it is a number, neither a specifier nor an object"),
-            (r#"{"../x": "1"}"#, "the override `../x` cannot be used: `../x` names no package"),
-            ("[]", "the override `overrides` cannot be used: it is a list, not an object"),
+            (
+                r#"{"a": "$b"}"#,
+                "the override `a` cannot be used: `$b` refers to b, which is no dependency of the project",
+            ),
+            (
+                r#"{"a": {"b": 1}}"#,
+                "the override `a > b` cannot be used: it is a number, neither a specifier nor an object",
+            ),
+            (
+                r#"{"../x": "1"}"#,
+                "the override `../x` cannot be used: `../x` names no package",
+            ),
+            (
+                "[]",
+                "the override `overrides` cannot be used: it is a list, not an object",
+            ),
         ] {
             let value = Json::parse(json.as_bytes()).unwrap();
-            assert_eq!(Overrides::from_npm(&value, &root()).unwrap_err().to_string(), error);
+            assert_eq!(
+                Overrides::from_npm(&value, &root()).unwrap_err().to_string(),
+                error
+            );
         }
     }
 }

@@ -121,12 +121,17 @@ fn members(value: &Json) -> Vec<String> {
 
 fn catalogs(value: Option<&Json>) -> Vec<(String, Vec<(String, String)>)> {
     let entries = value.and_then(Json::object).unwrap_or_default();
-    entries.iter().map(|(name, own)| (name.clone(), texts(own))).collect()
+    entries
+        .iter()
+        .map(|(name, own)| (name.clone(), texts(own)))
+        .collect()
 }
 
 fn texts(value: &Json) -> Vec<(String, String)> {
     let entries = value.object().unwrap_or_default();
-    let texts = entries.iter().filter_map(|(key, value)| Some((key.clone(), value.text()?.to_owned())));
+    let texts = entries
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), value.text()?.to_owned())));
     texts.collect()
 }
 
@@ -153,7 +158,10 @@ mod tests {
                 "devEngines": {"runtime": [{"name": "bun"}, {"name": "node", "version": ">=22"}]}}"#,
         );
         assert!(project.private);
-        assert_eq!(project.workspaces.as_deref(), Some(&["packages/*".to_owned(), "!packages/x".to_owned()][..]));
+        assert_eq!(
+            project.workspaces.as_deref(),
+            Some(&["packages/*".to_owned(), "!packages/x".to_owned()][..])
+        );
         assert_eq!(project.catalog, [("react".to_owned(), "^19".to_owned())]);
         assert_eq!(project.catalogs[0].0, "old");
         assert_eq!(project.manager(), Some(("pnpm", "9.1.0")));
@@ -173,25 +181,43 @@ mod tests {
             (r#"{"workspaces": {"nohoist": ["a"]}}"#, Some(0)),
             (r#"{"workspaces": 7}"#, Some(0)),
         ] {
-            assert_eq!(parse(json).workspaces.map(|members| members.len()), expected, "{json}");
+            assert_eq!(
+                parse(json).workspaces.map(|members| members.len()),
+                expected,
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn errors_have_a_place() {
         for (json, place, error) in [
-            ("{\n \"a\": 1,,\n}", (2, 9), "line 2, column 9: key must be a string"),
+            (
+                "{\n \"a\": 1,,\n}",
+                (2, 9),
+                "line 2, column 9: key must be a string",
+            ),
             ("[]", (1, 1), "line 1, column 1: it is a list, not an object"),
             ("", (1, 0), "line 1, column 0: EOF while parsing a value"),
         ] {
             let invalid = PackageJson::parse(json.as_bytes()).unwrap_err();
-            assert_eq!((invalid.place(), invalid.to_string().as_str()), (place, error), "{json}");
+            assert_eq!(
+                (invalid.place(), invalid.to_string().as_str()),
+                (place, error),
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn one_runtime_without_a_list() {
-        assert_eq!(parse(r#"{"devEngines": {"runtime": {"name": "node", "version": "22"}}}"#).dev_node(), Some("22"));
-        assert_eq!(parse(r#"{"devEngines": {"runtime": {"name": "deno", "version": "2"}}}"#).dev_node(), None);
+        assert_eq!(
+            parse(r#"{"devEngines": {"runtime": {"name": "node", "version": "22"}}}"#).dev_node(),
+            Some("22")
+        );
+        assert_eq!(
+            parse(r#"{"devEngines": {"runtime": {"name": "deno", "version": "2"}}}"#).dev_node(),
+            None
+        );
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use wharf_core::{PackageName, Timestamp};
 
-use super::json::InvalidJson;
-use super::manifest::PackageManifest;
+use super::json::Json;
+use super::manifest::{Fields, PackageManifest};
 use super::semver::Version;
 use super::versions::{VersionRow, Versions};
 
@@ -82,7 +82,10 @@ impl Scanned {
 
     /// Where the object of a version lies.
     pub fn span(&self, version: &Version) -> Option<Range<u32>> {
-        let at = self.rows.binary_search_by(|scanned| scanned.row.version.cmp(version)).ok()?;
+        let at = self
+            .rows
+            .binary_search_by(|scanned| scanned.row.version.cmp(version))
+            .ok()?;
         Some(self.rows[at].span.clone())
     }
 }
@@ -96,21 +99,54 @@ pub fn scan(json: &[u8]) -> Result<Scanned, InvalidPackument> {
         return Err(InvalidPackument::TooLarge(json.len()));
     }
     let mut reading = Reading::default();
-    reading.document(json).map_err(|malformed| InvalidPackument::Malformed {
-        at: malformed.at,
-        reason: malformed.reason,
-    })?;
+    reading
+        .document(json)
+        .map_err(|malformed| InvalidPackument::Malformed {
+            at: malformed.at,
+            reason: malformed.reason,
+        })?;
     reading.finish()
 }
 
-/// Reads the object of one version.
+/// Reads the object of one version, without its `devDependencies`: nobody who uses a package needs them, and often they are most of it.
 ///
 /// # Errors
-/// Where the span is not that of an object.
-pub fn manifest_at(json: &[u8], span: &Range<u32>) -> Result<PackageManifest, InvalidJson> {
+/// Where the span is not that of an object, or a field that counts is not JSON.
+pub fn manifest_at(json: &[u8], span: &Range<u32>) -> Result<PackageManifest, InvalidManifest> {
     let range = span.start as usize..span.end as usize;
-    PackageManifest::parse(json.get(range).unwrap_or_default())
+    let object = json.get(range).unwrap_or_default();
+    let mut fields = Fields::default();
+    let mut broken = None;
+    Scanner::new(object)
+        .object(|scanner, key| {
+            let start = scanner.at();
+            scanner.skip()?;
+            let slot = match key {
+                b"devDependencies" => None,
+                _ => std::str::from_utf8(key).ok().and_then(|key| fields.slot(key)),
+            };
+            if let Some(slot) = slot {
+                match Json::parse(&object[start..scanner.at()]) {
+                    Ok(value) => *slot = value,
+                    Err(error) => broken = broken.take().or(Some((key, error))),
+                }
+            }
+            Ok(())
+        })
+        .map_err(|malformed| InvalidManifest(format!("byte {}: {}", malformed.at, malformed.reason)))?;
+    match broken {
+        Some((key, error)) => Err(InvalidManifest(format!(
+            "`{}`: {error}",
+            String::from_utf8_lossy(key)
+        ))),
+        None => Ok(fields.into_manifest()),
+    }
 }
+
+/// The object of a version that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what the registry says of this version cannot be read: {0}")]
+pub struct InvalidManifest(String);
 
 /// What is known halfway.
 #[derive(Default)]
@@ -179,7 +215,9 @@ impl<'j> Reading<'j> {
         match version {
             Err(error) => self.skip(error.to_string()),
             Ok(version) if !is_object => self.skip(format!("{version}: what is said of it is no object")),
-            Ok(version) if !facts.has_archive => self.skip(format!("{version}: it has no archive (`dist.tarball`)")),
+            Ok(version) if !facts.has_archive => {
+                self.skip(format!("{version}: it has no archive (`dist.tarball`)"))
+            }
             Ok(version) => {
                 let engines_node = facts.engines_node.and_then(|raw| self.engines_text(raw));
                 self.scanned.rows.push(ScannedRow {

@@ -51,7 +51,10 @@ impl PeerRules {
             allow_any: patterns("allowAny"),
             allowed_versions: Vec::new(),
         };
-        let allowed = value.get("allowedVersions").and_then(Json::object).unwrap_or_default();
+        let allowed = value
+            .get("allowedVersions")
+            .and_then(Json::object)
+            .unwrap_or_default();
         for (key, range) in allowed {
             let text = range.text().ok_or_else(|| InvalidPeerRule {
                 key: key.clone(),
@@ -80,7 +83,11 @@ impl PeerRules {
         let parent = match parent {
             None => None,
             Some(text) => {
-                let cut = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
+                let cut = text
+                    .char_indices()
+                    .skip(1)
+                    .find(|(_, c)| *c == '@')
+                    .map(|(at, _)| at);
                 let (name, versions) = cut.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
                 Some((name.trim().to_owned(), versions.map(parse).transpose()?))
             }
@@ -98,23 +105,35 @@ impl PeerRules {
         self.ignore_missing.matches(peer)
     }
 
-    /// Whether a version will do as a peer of `parent`, though it is not what `parent` asks for.
-    pub fn allows(&self, (parent, parent_version): (&str, &str), peer: &str, version: &Version) -> bool {
-        if self.allow_any.matches(peer) {
-            return true;
-        }
-        let of_parent = |(name, range): &(String, Option<Range>)| {
+    /// Whether any version of a peer will do.
+    pub fn allows_any(&self, peer: &str) -> bool {
+        self.allow_any.matches(peer)
+    }
+
+    /// The versions of a peer that will do besides those that `asker` asks for.
+    pub fn allowed(&self, asker: &str, asker_version: &str, peer: &str) -> Option<&Range> {
+        let is_asker = |(name, range): &(String, Option<Range>)| {
             let within = |range: &Range| {
-                Version::parse_loose(parent_version)
+                Version::parse_loose(asker_version)
                     .is_ok_and(|version| range.satisfies_including_prerelease(&version))
             };
-            name == parent && range.as_ref().is_none_or(within)
+            name == asker && range.as_ref().is_none_or(within)
         };
-        self.allowed_versions.iter().any(|allowed| {
-            allowed.peer == peer
-                && allowed.parent.as_ref().is_none_or(of_parent)
-                && allowed.range.satisfies_including_prerelease(version)
-        })
+        let of_peer = self
+            .allowed_versions
+            .iter()
+            .filter(|allowed| allowed.peer == peer);
+        // What is said of one package counts before what is said of all.
+        let matching = of_peer.filter(|allowed| allowed.parent.as_ref().is_none_or(is_asker));
+        matching
+            .max_by_key(|allowed| allowed.parent.is_some())
+            .map(|allowed| &allowed.range)
+    }
+
+    /// Whether a version will do as a peer of `asker`, though it is not what that asks for.
+    pub fn allows(&self, (asker, asker_version): (&str, &str), peer: &str, version: &Version) -> bool {
+        let allowed = self.allowed(asker, asker_version, peer);
+        self.allows_any(peer) || allowed.is_some_and(|range| range.satisfies_including_prerelease(version))
     }
 }
 
@@ -138,16 +157,29 @@ mod tests {
             (("@s/a", "1.2.0"), "@s/b", "1.0.0", true),
         ] {
             let version = Version::parse(version).unwrap();
-            assert_eq!(rules.allows(parent, peer, &version), expected, "{parent:?} {peer} {version}");
+            assert_eq!(
+                rules.allows(parent, peer, &version),
+                expected,
+                "{parent:?} {peer} {version}"
+            );
         }
     }
 
     #[test]
     fn errors_name_the_key() {
         for (json, error) in [
-            (r#"{"a": "zz"}"#, "the peer rule `a` cannot be used: `zz` is not a range of versions"),
-            (r#"{"p@zz>a": "1"}"#, "the peer rule `p@zz>a` cannot be used: `zz` is not a range of versions"),
-            (r#"{"a": 1}"#, "the peer rule `a` cannot be used: it is a number, not a range"),
+            (
+                r#"{"a": "zz"}"#,
+                "the peer rule `a` cannot be used: `zz` is not a range of versions",
+            ),
+            (
+                r#"{"p@zz>a": "1"}"#,
+                "the peer rule `p@zz>a` cannot be used: `zz` is not a range of versions",
+            ),
+            (
+                r#"{"a": 1}"#,
+                "the peer rule `a` cannot be used: it is a number, not a range",
+            ),
         ] {
             let json = Json::parse(format!("{{\"allowedVersions\": {json}}}").as_bytes()).unwrap();
             assert_eq!(PeerRules::parse(&json).unwrap_err().to_string(), error);

@@ -33,7 +33,11 @@ pub fn pick<'v>(versions: &'v Versions, spec: &Spec, rules: &PickRules<'_>) -> O
 }
 
 /// The version that answers a range.
-pub fn pick_range<'v>(versions: &'v Versions, range: &Range, rules: &PickRules<'_>) -> Option<&'v VersionRow> {
+pub fn pick_range<'v>(
+    versions: &'v Versions,
+    range: &Range,
+    rules: &PickRules<'_>,
+) -> Option<&'v VersionRow> {
     let fits = |row: &VersionRow| range.satisfies(&row.version) && rules.in_time(row);
     let preferred = rules.prefer.iter().filter_map(|version| versions.find(version));
     if let Some(row) = preferred.into_iter().find(|row| fits(row)) {
@@ -53,7 +57,11 @@ pub fn pick_tag<'v>(versions: &'v Versions, tag: &str, rules: &PickRules<'_>) ->
     let mut preferred = preferred.filter(|row| rules.in_time(row)).peekable();
     if preferred.peek().is_some() {
         let kept: Vec<_> = preferred.collect();
-        return kept.iter().copied().find(|row| row.version == tagged.version).or(kept.first().copied());
+        return kept
+            .iter()
+            .copied()
+            .find(|row| row.version == tagged.version)
+            .or(kept.first().copied());
     }
     if rules.in_time(tagged) {
         return Some(tagged);
@@ -101,7 +109,10 @@ pub fn runs_on(engines: &str, node: &Version) -> bool {
 }
 
 /// The first that nothing speaks against, else the first against which least does.
-fn best<'v>(highest_first: impl Iterator<Item = &'v VersionRow>, rules: &PickRules<'_>) -> Option<&'v VersionRow> {
+fn best<'v>(
+    highest_first: impl Iterator<Item = &'v VersionRow>,
+    rules: &PickRules<'_>,
+) -> Option<&'v VersionRow> {
     let (mut fitting, mut kept, mut any) = (None, None, None);
     for row in highest_first {
         match (rules.fits_node(row), row.deprecated) {
@@ -176,7 +187,9 @@ fn nearest(versions: &Versions, range: &Range) -> (String, bool) {
     }
     let releases = versions.rows.iter().filter(|row| !row.version.is_prerelease());
     let releases: Vec<_> = releases.map(|row| &row.version).collect();
-    let wanted = range.alternatives().find_map(|comparators| comparators.iter().find_map(bound_of));
+    let wanted = range
+        .alternatives()
+        .find_map(|comparators| comparators.iter().find_map(bound_of));
     let mut near: Vec<&str> = Vec::new();
     if let Some(wanted) = wanted {
         let at = releases.partition_point(|version| *version < wanted);
@@ -207,7 +220,9 @@ fn why_no_tag(versions: &Versions, tag: &str, rules: &PickRules<'_>) -> String {
             tags.truncate(8);
             format!("{name} has no tag `{tag}`; it has {}", tags.join(", "))
         }
-        (Some((_, version)), None) => format!("the tag `{tag}` of {name} points to {version}, which is not there"),
+        (Some((_, version)), None) => {
+            format!("the tag `{tag}` of {name} points to {version}, which is not there")
+        }
         (Some((_, version)), Some(_)) => match rules.cutoff {
             Some(cutoff) => format!(
                 "the tag `{tag}` of {name} points to {version}, published after {cutoff}, and no older version does instead"

@@ -10,7 +10,10 @@ pub fn fits(os: &[String], cpu: &[String], libc: &[String], target: &Target) -> 
 
 /// What of a package's lists does not fit a target, in words (`os: darwin`); `None` where it is for the target.
 pub fn why_not(os: &[String], cpu: &[String], libc: &[String], target: &Target) -> Option<String> {
-    let lists = [("os", os, allows(os, os_word(target))), ("cpu", cpu, allows(cpu, cpu_word(target)))];
+    let lists = [
+        ("os", os, allows(os, os_word(target))),
+        ("cpu", cpu, allows(cpu, cpu_word(target))),
+    ];
     let libc = [("libc", libc, fits_libc(libc, target))];
     let unfit: Vec<_> = lists
         .into_iter()
@@ -97,7 +100,13 @@ mod tests {
         check(linux, &["!win32"], &[], &[], None);
         check(linux, &["!linux"], &[], &[], Some("os: !linux"));
         check(linux, &["!win32", "darwin"], &[], &[], Some("os: !win32, darwin"));
-        check(linux, &["darwin"], &["arm64"], &[], Some("os: darwin; cpu: arm64"));
+        check(
+            linux,
+            &["darwin"],
+            &["arm64"],
+            &[],
+            Some("os: darwin; cpu: arm64"),
+        );
         check(linux, &[], &[], &["musl"], Some("libc: musl"));
         check("linux-aarch64-musl1.2", &["linux"], &["arm64"], &["musl"], None);
         check("macos-arm64", &["darwin"], &["arm64"], &[], None);

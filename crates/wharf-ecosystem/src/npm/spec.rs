@@ -196,7 +196,10 @@ impl fmt::Display for Spec {
             Spec::Tarball(url) => write!(f, "{url}"),
             Spec::File(path) | Spec::Directory(path) => write!(f, "file:{path}"),
             Spec::Link(path) => write!(f, "link:{path}"),
-            Spec::Workspace { name: Some(name), range } => write!(f, "workspace:{name}@{range}"),
+            Spec::Workspace {
+                name: Some(name),
+                range,
+            } => write!(f, "workspace:{name}@{range}"),
             Spec::Workspace { name: None, range } => write!(f, "workspace:{range}"),
             Spec::Catalog(name) => write!(f, "catalog:{}", name.as_deref().unwrap_or_default()),
         }
@@ -211,7 +214,11 @@ fn git_url(url: &WebUrl) -> String {
         Some(rest) if !user.is_empty() => format!("ssh://{user}@{rest}"),
         _ => text,
     };
-    if text.starts_with("git:") { text } else { format!("git+{text}") }
+    if text.starts_with("git:") {
+        text
+    } else {
+        format!("git+{text}")
+    }
 }
 
 /// With what ends a part of a fragment escaped.
@@ -241,7 +248,9 @@ fn is_path(text: &str) -> bool {
 
 fn is_archive(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    [".tgz", ".tar.gz", ".tar"].iter().any(|suffix| lower.ends_with(suffix))
+    [".tgz", ".tar.gz", ".tar"]
+        .iter()
+        .any(|suffix| lower.ends_with(suffix))
 }
 
 /// An archive or a folder, by its name.
@@ -381,7 +390,11 @@ fn git(text: &str) -> Result<Spec, InvalidSpec> {
         _ => None,
     };
     let fragment = url.as_url().fragment();
-    with_fragment(repository.unwrap_or_else(|| url.without_fragment()), fragment, text)
+    with_fragment(
+        repository.unwrap_or_else(|| url.without_fragment()),
+        fragment,
+        text,
+    )
 }
 
 /// `ssh://git@host:user/repo` with a slash for the colon; `None` where the colon comes before a port.
@@ -402,12 +415,16 @@ fn scp(text: &str) -> Option<Result<Spec, InvalidSpec>> {
     let (before, _) = text.split_once('#').unwrap_or((text, ""));
     let (user, rest) = before.split_once('@')?;
     let (host, path) = rest.split_once(':')?;
-    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c == ':' || c.is_whitespace());
+    let plain =
+        |part: &str| !part.is_empty() && !part.contains(|c: char| c == '/' || c == ':' || c.is_whitespace());
     if !plain(user) || !plain(host) || path.is_empty() {
         return None;
     }
     let after_host = &text[user.len() + 1 + host.len() + 1..];
-    Some(git(&format!("ssh://{user}@{host}/{}", after_host.trim_start_matches('/'))))
+    Some(git(&format!(
+        "ssh://{user}@{host}/{}",
+        after_host.trim_start_matches('/')
+    )))
 }
 
 /// `user/repo`, with nothing before the `#` that makes it something else.
@@ -471,7 +488,10 @@ fn with_fragment(url: WebUrl, fragment: Option<&str>, text: &str) -> Result<Spec
 /// npm separates by `::`, pnpm by `&`, which may stand in a branch's name as well.
 fn fragment_parts(fragment: &str) -> impl Iterator<Item = &str> {
     fragment.split("::").flat_map(|part| {
-        let cut = ["&path:", "&semver:"].iter().filter_map(|key| part.find(key)).min();
+        let cut = ["&path:", "&semver:"]
+            .iter()
+            .filter_map(|key| part.find(key))
+            .min();
         let (first, second) = match cut {
             Some(at) => (&part[..at], Some(&part[at + 1..])),
             None => (part, None),
@@ -506,7 +526,9 @@ fn redact(text: &str) -> String {
     let Some(start) = text.find("//").map(|at| at + 2) else {
         return text.to_owned();
     };
-    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let end = text[start..]
+        .find(['/', '?', '#'])
+        .map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {
         Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
         None => text.to_owned(),

@@ -88,7 +88,10 @@ impl<'j> Scanner<'j> {
     pub(super) fn truth(&mut self) -> Result<bool, Malformed> {
         let start = self.at;
         self.skip()?;
-        Ok(!matches!(self.json[start..self.at].trim_ascii(), b"\"\"" | b"false" | b"null" | b"0"))
+        Ok(!matches!(
+            self.json[start..self.at].trim_ascii(),
+            b"\"\"" | b"false" | b"null" | b"0"
+        ))
     }
 
     /// Passes over a value.

@@ -25,7 +25,9 @@ fn what_a_choice_needs() {
     assert_eq!(texts(&scanned), ["1.0.0", "1.1.0", "1.4.0", "2.0.0-rc.1"]);
     assert_eq!(scanned.tags[1], ("next".to_owned(), "2.0.0-rc.1".to_owned()));
     assert_eq!(scanned.modified.unwrap().to_string(), "2024-05-01T00:00:00Z");
-    let [old, new, ..] = &scanned.rows[..] else { panic!() };
+    let [old, new, ..] = &scanned.rows[..] else {
+        panic!()
+    };
     assert_eq!((old.row.deprecated, new.row.deprecated), (true, false));
     assert_eq!(old.row.engines_node.as_deref(), Some(">= 4 && x"));
     assert_eq!(new.row.engines_node, None);
@@ -43,7 +45,12 @@ fn what_a_choice_needs() {
 #[test]
 fn spans_hold_the_manifests() {
     let scanned = scan(DOCUMENT.as_bytes()).unwrap();
-    for (version, tarball) in [("1.0.0", "t0"), ("1.1.0", "t1"), ("1.4.0", "t4"), ("2.0.0-rc.1", "t2")] {
+    for (version, tarball) in [
+        ("1.0.0", "t0"),
+        ("1.1.0", "t1"),
+        ("1.4.0", "t4"),
+        ("2.0.0-rc.1", "t2"),
+    ] {
         let span = scanned.span(&Version::parse(version).unwrap()).unwrap();
         let manifest = manifest_at(DOCUMENT.as_bytes(), &span).unwrap();
         assert_eq!(manifest.dist.unwrap().tarball, tarball, "{version}");
@@ -58,7 +65,11 @@ fn times_of_the_full_form() {
         "time": {"created": "2020-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "1.0.0": "2021-06-01T12:30:00.123Z",
                  "2.0.0": 7, "unpublished": {"name": "x"}}}"#;
     let scanned = scan(document.as_bytes()).unwrap();
-    let published: Vec<_> = scanned.rows.iter().map(|row| row.row.published.map(|time| time.to_string())).collect();
+    let published: Vec<_> = scanned
+        .rows
+        .iter()
+        .map(|row| row.row.published.map(|time| time.to_string()))
+        .collect();
     assert_eq!(published, [Some("2021-06-01T12:30:00.123Z".to_owned()), None]);
     assert_eq!(scanned.modified.unwrap().to_string(), "2024-01-01T00:00:00Z");
     assert!(scanned.has_times);
@@ -66,7 +77,8 @@ fn times_of_the_full_form() {
 
 #[test]
 fn the_last_of_equal_versions_counts() {
-    let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "first"}}, "1.0.0": {"dist": {"tarball": "last"}}}}"#;
+    let document =
+        r#"{"versions": {"1.0.0": {"dist": {"tarball": "first"}}, "1.0.0": {"dist": {"tarball": "last"}}}}"#;
     let scanned = scan(document.as_bytes()).unwrap();
     assert_eq!(scanned.rows.len(), 1);
     let manifest = manifest_at(document.as_bytes(), &scanned.rows[0].span).unwrap();
@@ -80,8 +92,14 @@ fn what_is_no_packument() {
         ("[]", "byte 0: an object was expected"),
         ("<html>", "byte 0: an object was expected"),
         ("{\"versions\": {}", "byte 15: `,` or `}` was expected"),
-        ("{\"versions\": {}} x", "byte 17: the document goes on after its end"),
-        ("{\"versions\": {\"1.0.0\": {\"a\": \"", "byte 30: it ends inside a text"),
+        (
+            "{\"versions\": {}} x",
+            "byte 17: the document goes on after its end",
+        ),
+        (
+            "{\"versions\": {\"1.0.0\": {\"a\": \"",
+            "byte 30: it ends inside a text",
+        ),
         ("{\"a\": [[\"x\\\"", "byte 12: it ends inside a value"),
         ("{\"a\": }", "byte 6: a value was expected"),
         ("{}", "it has no `versions`"),
@@ -91,7 +109,12 @@ fn what_is_no_packument() {
         assert_eq!(scan(text.as_bytes()).unwrap_err().to_string(), error, "{text}");
     }
     let deep = format!("{{\"a\": {}", "[".repeat(100_000));
-    assert!(scan(deep.as_bytes()).unwrap_err().to_string().contains("nests too deeply"));
+    assert!(
+        scan(deep.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("nests too deeply")
+    );
 }
 
 #[test]

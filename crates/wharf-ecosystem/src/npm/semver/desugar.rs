@@ -5,6 +5,7 @@
 //! asks for it, so that the usual `^1.2.3` is read in one pass.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::Strictness;
 use super::grammar;
@@ -13,35 +14,35 @@ use super::version::Version;
 
 /// Whether lower bounds without a prerelease begin at the first prerelease.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prereleases {
+enum Prereleases {
     /// No: prereleases are apart, and come in only where they are named.
     Apart,
     /// Yes: `1.x` is `>=1.0.0-0 <2.0.0-0`.
     Included,
 }
 
-/// The alternatives of a range; `None` where it is none.
-pub(super) fn parse(text: &str, strictness: Strictness, prereleases: Prereleases) -> Option<Vec<Box<[Comparator]>>> {
+type Alternatives = Vec<Box<[Comparator]>>;
+
+/// The alternatives of a range, and those with prereleases included where they differ; `None` where it is no range.
+pub(super) fn parse(text: &str, strictness: Strictness) -> Option<(Alternatives, Option<Alternatives>)> {
     let text = collapse_space(text);
-    let reader = Reader {
+    let mut reader = Reader {
         strictness,
-        prereleases,
+        prereleases: Prereleases::Apart,
+        included_differ: Cell::new(false),
     };
-    let mut alternatives = Vec::new();
-    for part in text.split("||") {
-        let comparators = reader.alternative(grammar::trim(part)).ok()?;
-        if !comparators.is_empty() {
-            alternatives.push(comparators.into_boxed_slice());
-        }
+    let apart = reader.range(&text)?;
+    if !reader.included_differ.get() {
+        return Some((apart, None));
     }
-    if alternatives.is_empty() {
-        return None;
-    }
-    Some(simplify(alternatives))
+    reader.prereleases = Prereleases::Included;
+    // An upper bound may be one number too high with prereleases only.
+    let included = reader.range(&text).filter(|included| *included != apart);
+    Some((apart, included))
 }
 
 /// Alternatives that nothing satisfies go, as long as another remains; one that everything satisfies stands for all.
-fn simplify(mut alternatives: Vec<Box<[Comparator]>>) -> Vec<Box<[Comparator]>> {
+fn simplify(mut alternatives: Alternatives) -> Alternatives {
     if alternatives.len() < 2 {
         return alternatives;
     }
@@ -62,7 +63,9 @@ fn collapse_space(text: &str) -> Cow<'_, str> {
     let text = grammar::trim(text);
     let clean = text.is_ascii()
         && !text.contains("  ")
-        && !text.bytes().any(|byte| byte != b' ' && byte.is_ascii_whitespace() || byte == 0x0b);
+        && !text
+            .bytes()
+            .any(|byte| byte != b' ' && byte.is_ascii_whitespace() || byte == 0x0b);
     if clean {
         return Cow::Borrowed(text);
     }
@@ -79,9 +82,31 @@ fn collapse_space(text: &str) -> Cow<'_, str> {
 /// A number in a range was too great, or, strictly, something was no comparator.
 struct Refused;
 
+/// The comparators of an alternative.
+struct Comparators {
+    kept: Vec<Comparator>,
+    /// Whether the word that is read is the first or the last.
+    at_edge: bool,
+}
+
+impl Comparators {
+    fn push(&mut self, comparator: Comparator) {
+        self.kept.push(comparator);
+    }
+
+    /// A word that allows everything. Between others it is no more than white space: if they are all nonsense, so is the whole.
+    fn push_star(&mut self) {
+        if self.at_edge {
+            self.kept.push(Comparator::Any);
+        }
+    }
+}
+
 struct Reader {
     strictness: Strictness,
     prereleases: Prereleases,
+    /// Whether something was read whose meaning depends on `prereleases`.
+    included_differ: Cell<bool>,
 }
 
 /// One to three numbers, of which any may be `x`, and a prerelease.
@@ -89,6 +114,8 @@ struct Partial<'t> {
     prefix: &'t str,
     /// The texts, empty where missing.
     numbers: [&'t str; 3],
+    /// Where the third number starts, if there are three.
+    third_start: usize,
     prerelease: &'t str,
     end: usize,
 }
@@ -102,52 +129,74 @@ impl Partial<'_> {
         self.numbers[position] == "0"
     }
 
-    fn number(&self, position: usize) -> Result<u64, Refused> {
-        if self.is_x(position) {
-            return Ok(0);
+    /// The numbers, zero from the first `x` on.
+    fn release(&self) -> Result<[u64; 3], Refused> {
+        let mut release = [0; 3];
+        let stated = (0..3).take_while(|position| !self.is_x(*position));
+        for position in stated {
+            release[position] = grammar::value(self.numbers[position]).ok_or(Refused)?;
         }
-        grammar::value(self.numbers[position]).ok_or(Refused)
+        Ok(release)
     }
 
-    fn release(&self) -> Result<[u64; 3], Refused> {
-        Ok([self.number(0)?, self.number(1)?, self.number(2)?])
+    /// Whether all its numbers are written `0`, up to the first `x`.
+    fn is_all_zero(&self) -> bool {
+        (0..3)
+            .take_while(|position| !self.is_x(*position))
+            .all(|position| self.is_zero(position))
     }
 }
 
 impl Reader {
+    fn range(&self, text: &str) -> Option<Alternatives> {
+        let mut alternatives = Vec::new();
+        for part in text.split("||") {
+            let comparators = self.alternative(grammar::trim(part)).ok()?;
+            if !comparators.is_empty() {
+                alternatives.push(comparators.into_boxed_slice());
+            }
+        }
+        (!alternatives.is_empty()).then(|| simplify(alternatives))
+    }
+
     fn alternative(&self, text: &str) -> Result<Vec<Comparator>, Refused> {
         let mut text = match text.contains('+') {
             true => Cow::Owned(grammar::strip_builds(text)),
             false => Cow::Borrowed(text),
         };
         if text.contains(' ') {
-            if let Some(bounds) = self.hyphen(&text) {
+            if let Some(bounds) = self.hyphen(&text)? {
                 text = Cow::Owned(bounds);
             }
-            text = Cow::Owned(join_signs(&self.join_operators(&text)));
+            text = Cow::Owned(join_signs(&join_operators(&text)));
         }
-        let mut comparators = Vec::with_capacity(2);
-        for word in text.split(' ') {
-            self.word(word, &mut comparators)?;
+        let mut read = Comparators {
+            kept: Vec::with_capacity(2),
+            at_edge: true,
+        };
+        let mut words = text.split(' ').peekable();
+        while let Some(word) = words.next() {
+            read.at_edge |= words.peek().is_none();
+            self.word(word, &mut read)?;
+            read.at_edge = false;
         }
-        Ok(self.tidy(comparators))
+        Ok(tidy(read.kept))
     }
 
     /// `1.2 - 3.4.5` as `>=1.2.0 <=3.4.5`.
-    fn hyphen(&self, text: &str) -> Option<String> {
+    fn hyphen(&self, text: &str) -> Result<Option<String>, Refused> {
         let text = grammar::trim(text);
-        let from = self.partial(text, 0)?;
-        let rest = text[from.end..].trim_start_matches(grammar::is_space);
-        let after_space = rest.len() < text.len() - from.end;
-        let to_text = rest.strip_prefix('-').filter(|_| after_space)?;
-        let start = to_text.trim_start_matches(grammar::is_space);
-        if start.len() == to_text.len() {
-            return None;
-        }
-        let to = self.partial(start, 0).filter(|to| to.end == start.len())?;
-        let lower = self.hyphen_lower(&text[..from.end], &from);
-        let upper = self.hyphen_upper(start, &to)?;
-        Some(grammar::trim(&format!("{lower} {upper}")).to_owned())
+        let Some(hyphen) = text.find(" - ") else {
+            return Ok(None);
+        };
+        let from_text = text[..hyphen].trim_end_matches(grammar::is_space);
+        let to_text = text[hyphen + 2..].trim_start_matches(grammar::is_space);
+        let (Some(from), Some(to)) = (self.whole(from_text), self.whole(to_text)) else {
+            return Ok(None);
+        };
+        let lower = self.hyphen_lower(from_text, &from);
+        let upper = self.hyphen_upper(to_text, &to)?;
+        Ok(Some(grammar::trim(&format!("{lower} {upper}")).to_owned()))
     }
 
     fn hyphen_lower(&self, text: &str, from: &Partial<'_>) -> String {
@@ -162,10 +211,13 @@ impl Reader {
         }
     }
 
-    fn hyphen_upper(&self, text: &str, to: &Partial<'_>) -> Option<String> {
-        let next = |position: usize| grammar::value(to.numbers[position]).map(|value| value + 1);
+    fn hyphen_upper(&self, text: &str, to: &Partial<'_>) -> Result<String, Refused> {
+        let next = |position: usize| match grammar::value(to.numbers[position]) {
+            Some(value) => Ok(value + 1),
+            None => Err(Refused),
+        };
         let [major, minor, patch] = to.numbers;
-        Some(match to {
+        Ok(match to {
             _ if to.is_x(0) => String::new(),
             _ if to.is_x(1) => format!("<{}.0.0-0", next(0)?),
             _ if to.is_x(2) => format!("<{major}.{}.0-0", next(1)?),
@@ -176,90 +228,35 @@ impl Reader {
     }
 
     fn zero(&self) -> &'static str {
+        self.included_differ.set(true);
         match self.prereleases {
             Prereleases::Apart => "",
             Prereleases::Included => "-0",
         }
     }
 
-    /// Without the white space between an operator and its version.
-    fn join_operators(&self, text: &str) -> String {
-        let mut joined = String::with_capacity(text.len());
-        let mut at = 0;
-        while at < text.len() {
-            let space = text[at..].trim_start_matches(grammar::is_space);
-            let operator_end = text.len() - split_operator(space).1.len();
-            let rest = text[operator_end..].trim_start_matches(grammar::is_space);
-            let version = text.len() - rest.len();
-            match self.version_end(text, version) {
-                Some(end) => {
-                    joined.push_str(&text[at..operator_end]);
-                    joined.push_str(&text[version..end]);
-                    at = end;
-                }
-                None => {
-                    let next = text[at..].chars().next().map_or(1, char::len_utf8);
-                    joined.push_str(&text[at..at + next]);
-                    at += next;
-                }
-            }
-        }
-        joined
-    }
-
-    /// The end of the version, whole or partial, at a position: of the loose form if there are three numbers.
-    fn version_end(&self, text: &str, from: usize) -> Option<usize> {
-        let loose = Reader {
-            strictness: Strictness::Loose,
-            prereleases: self.prereleases,
-        };
-        let whole = |found: &Partial<'_>| found.numbers.iter().all(|text| text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty());
-        loose
-            .partial(text, from)
-            .filter(whole)
-            .or_else(|| Reader { strictness: Strictness::Strict, ..loose }.partial(text, from))
-            .map(|found| found.end)
-    }
-
-    /// The longest partial version at a position.
-    fn partial<'t>(&self, text: &'t str, from: usize) -> Option<Partial<'t>> {
-        let bytes = text.as_bytes();
-        let start = grammar::skip_prefix(text, from);
-        let mut end = grammar::number_or_x(bytes, start, self.strictness)?;
-        let mut numbers = [&text[start..end], "", ""];
-        let mut prerelease = "";
-        for number in numbers.iter_mut().skip(1) {
-            let next = match bytes.get(end) {
-                Some(b'.') => grammar::number_or_x(bytes, end + 1, self.strictness),
-                _ => None,
-            };
-            let Some(next) = next else { break };
-            *number = &text[end + 1..next];
-            end = next;
-        }
-        if !numbers[2].is_empty()
-            && let Some((from, to)) = grammar::prerelease(bytes, end, self.strictness)
-        {
-            prerelease = &text[from..to];
-            end = to;
-        }
-        Some(Partial {
-            prefix: &text[from..start],
-            numbers,
-            prerelease,
-            end,
-        })
-    }
-
     /// The partial version that is the whole of `text`.
     fn whole<'t>(&self, text: &'t str) -> Option<Partial<'t>> {
-        self.partial(text, 0).filter(|partial| partial.end == text.len())
+        let mut found = partial(text, 0, self.strictness)?;
+        if found.end == text.len() {
+            return Some(found);
+        }
+        if self.strictness == Strictness::Strict || found.numbers[2].is_empty() {
+            return None;
+        }
+        let third = found.third_start..found.third_start + found.numbers[2].len();
+        let (number_end, start) =
+            grammar::loose_tail(text.as_bytes(), third.clone(), |end| end == text.len())?;
+        found.numbers[2] = &text[third.start..number_end];
+        found.prerelease = &text[start..];
+        found.end = text.len();
+        Some(found)
     }
 
     /// One word of an alternative as comparators.
-    fn word(&self, word: &str, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn word(&self, word: &str, comparators: &mut Comparators) -> Result<(), Refused> {
         if word.is_empty() {
-            comparators.push(Comparator::Any);
+            comparators.push_star();
             return Ok(());
         }
         if let Some(partial) = word.strip_prefix('^').and_then(|rest| self.whole(rest)) {
@@ -276,10 +273,10 @@ impl Reader {
     }
 
     /// What is neither caret, tilde nor x-range: the first star in it counts for nothing.
-    fn after_star(&self, word: &str, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn after_star(&self, word: &str, comparators: &mut Comparators) -> Result<(), Refused> {
         let word = without_star(word);
         if word.is_empty() {
-            comparators.push(Comparator::Any);
+            comparators.push_star();
             return Ok(());
         }
         let (operator, rest) = split_operator(&word);
@@ -300,9 +297,9 @@ impl Reader {
     }
 
     /// `^1.2.3`: up to where the first number that is not zero changes.
-    fn caret(&self, partial: &Partial<'_>, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn caret(&self, partial: &Partial<'_>, comparators: &mut Comparators) -> Result<(), Refused> {
         if partial.is_x(0) {
-            comparators.push(Comparator::Any);
+            comparators.push_star();
             return Ok(());
         }
         let [major, minor, patch] = partial.release()?;
@@ -315,9 +312,9 @@ impl Reader {
     }
 
     /// `~1.2.3`: up to where the second number changes, or the first where there is no second.
-    fn tilde(&self, partial: &Partial<'_>, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn tilde(&self, partial: &Partial<'_>, comparators: &mut Comparators) -> Result<(), Refused> {
         if partial.is_x(0) {
-            comparators.push(Comparator::Any);
+            comparators.push_star();
             return Ok(());
         }
         let [major, minor, _] = partial.release()?;
@@ -329,33 +326,57 @@ impl Reader {
     }
 
     /// At least what the partial version says, and below `upper` with all its prereleases.
-    fn between(&self, partial: &Partial<'_>, upper: [u64; 3], comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn between(
+        &self,
+        partial: &Partial<'_>,
+        upper: [u64; 3],
+        comparators: &mut Comparators,
+    ) -> Result<(), Refused> {
         let [major, minor, patch] = partial.release()?;
-        let lower = match partial {
-            _ if partial.is_x(1) => self.at_least([major, 0, 0]),
-            _ if partial.is_x(2) => self.at_least([major, minor, 0]),
-            _ => bound(Operator::GreaterOrEqual, [major, minor, patch], partial.prerelease),
-        };
-        comparators.push(lower?);
+        comparators.push(match partial.is_x(2) || partial.is_x(1) {
+            true => self.filled_up([major, minor, patch], partial)?,
+            false => self.at_least([major, minor, patch], partial.prerelease, partial)?,
+        });
         comparators.push(below(upper)?);
         Ok(())
     }
 
     /// The lower bound of numbers that were filled up with zeros.
-    fn at_least(&self, release: [u64; 3]) -> Result<Comparator, Refused> {
-        bound(Operator::GreaterOrEqual, release, self.zero().trim_start_matches('-'))
+    fn filled_up(&self, release: [u64; 3], partial: &Partial<'_>) -> Result<Comparator, Refused> {
+        self.at_least(release, self.zero().trim_start_matches('-'), partial)
+    }
+
+    /// A lower bound; every version, where it is the lowest and written as such.
+    fn at_least(
+        &self,
+        release: [u64; 3],
+        prerelease: &str,
+        partial: &Partial<'_>,
+    ) -> Result<Comparator, Refused> {
+        if release == [0, 0, 0] && partial.is_all_zero() && matches!(prerelease, "" | "0") {
+            self.included_differ.set(true);
+            if (prerelease == "0") == (self.prereleases == Prereleases::Included) {
+                return Ok(Comparator::Any);
+            }
+        }
+        bound(Operator::GreaterOrEqual, release, prerelease)
     }
 
     /// An operator, or none, before a partial version.
-    fn bound(&self, operator: &str, partial: &Partial<'_>, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn bound(
+        &self,
+        operator: &str,
+        partial: &Partial<'_>,
+        comparators: &mut Comparators,
+    ) -> Result<(), Refused> {
         if (0..3).all(|position| !partial.is_x(position)) {
             return self.full(operator, partial, comparators);
         }
         if partial.is_x(0) {
-            comparators.push(match operator {
-                "<" | ">" => below([0, 0, 0])?,
-                _ => Comparator::Any,
-            });
+            match operator {
+                "<" | ">" => comparators.push(below([0, 0, 0])?),
+                _ => comparators.push_star(),
+            }
             return Ok(());
         }
         let [major, minor, _] = partial.release()?;
@@ -364,12 +385,12 @@ impl Reader {
             false => [major, minor + 1, 0],
         };
         match operator {
-            ">" => comparators.push(self.at_least(next)?),
-            ">=" => comparators.push(self.at_least([major, minor, 0])?),
+            ">" => comparators.push(self.filled_up(next, partial)?),
+            ">=" => comparators.push(self.filled_up([major, minor, 0], partial)?),
             "<" => comparators.push(below([major, minor, 0])?),
             "<=" => comparators.push(below(next)?),
             _ => {
-                comparators.push(self.at_least([major, minor, 0])?);
+                comparators.push(self.filled_up([major, minor, 0], partial)?);
                 comparators.push(below(next)?);
             }
         }
@@ -377,52 +398,80 @@ impl Reader {
     }
 
     /// An operator, or none, before a whole version.
-    fn full(&self, operator: &str, partial: &Partial<'_>, comparators: &mut Vec<Comparator>) -> Result<(), Refused> {
+    fn full(
+        &self,
+        operator: &str,
+        partial: &Partial<'_>,
+        comparators: &mut Comparators,
+    ) -> Result<(), Refused> {
         if self.strictness == Strictness::Strict && !matches!(partial.prefix, "" | "v") {
             return Err(Refused);
         }
+        let release = partial.release()?;
         let operator = match operator {
             "<" => Operator::Less,
             "<=" => Operator::LessOrEqual,
             ">" => Operator::Greater,
+            ">=" if partial.prefix.is_empty() => {
+                comparators.push(self.at_least(release, partial.prerelease, partial)?);
+                return Ok(());
+            }
             ">=" => Operator::GreaterOrEqual,
             _ => Operator::Equal,
         };
-        comparators.push(bound(operator, partial.release()?, partial.prerelease)?);
+        comparators.push(bound(operator, release, partial.prerelease)?);
         Ok(())
     }
+}
 
-    /// Without what says nothing: `*` and `>=0.0.0` beside other comparators, and comparators that stand twice.
-    fn tidy(&self, comparators: Vec<Comparator>) -> Vec<Comparator> {
-        let mut kept: Vec<Comparator> = Vec::with_capacity(comparators.len());
-        for comparator in comparators {
-            let comparator = match self.is_everything(&comparator) {
-                true => Comparator::Any,
-                false => comparator,
-            };
-            if comparator.is_nothing() {
-                return vec![comparator];
-            }
-            if !kept.contains(&comparator) {
-                kept.push(comparator);
-            }
+/// Without what says nothing: `*` beside other comparators, and comparators that stand twice.
+fn tidy(comparators: Vec<Comparator>) -> Vec<Comparator> {
+    let mut kept: Vec<Comparator> = Vec::with_capacity(comparators.len());
+    for comparator in comparators {
+        if comparator.is_nothing() {
+            return vec![comparator];
         }
-        if kept.len() > 1 {
-            kept.retain(|comparator| *comparator != Comparator::Any);
+        if !kept.contains(&comparator) {
+            kept.push(comparator);
         }
-        kept
     }
+    if kept.len() > 1 {
+        kept.retain(|comparator| *comparator != Comparator::Any);
+    }
+    kept
+}
 
-    fn is_everything(&self, comparator: &Comparator) -> bool {
-        let lowest = match self.prereleases {
-            Prereleases::Apart => "0.0.0",
-            Prereleases::Included => "0.0.0-0",
+/// The longest partial version at a position.
+fn partial(text: &str, from: usize, strictness: Strictness) -> Option<Partial<'_>> {
+    let bytes = text.as_bytes();
+    let start = grammar::skip_prefix(text, from);
+    let mut end = grammar::number_or_x(bytes, start, strictness)?;
+    let mut numbers = [&text[start..end], "", ""];
+    let mut third_start = end;
+    for number in numbers.iter_mut().skip(1) {
+        let next = match bytes.get(end) {
+            Some(b'.') => grammar::number_or_x(bytes, end + 1, strictness),
+            _ => None,
         };
-        match comparator {
-            Comparator::Bound(Operator::GreaterOrEqual, version) => version.as_str() == lowest,
-            Comparator::Bound(..) | Comparator::Any => false,
-        }
+        let Some(next) = next else { break };
+        *number = &text[end + 1..next];
+        third_start = end + 1;
+        end = next;
     }
+    let mut prerelease = "";
+    if !numbers[2].is_empty()
+        && let Some((from, to)) = grammar::prerelease(bytes, end, strictness)
+    {
+        prerelease = &text[from..to];
+        end = to;
+    }
+    Some(Partial {
+        prefix: &text[from..start],
+        numbers,
+        third_start,
+        prerelease,
+        end,
+    })
 }
 
 /// No number after an `x`.
@@ -438,7 +487,10 @@ fn bound(operator: Operator, release: [u64; 3], prerelease: &str) -> Result<Comp
     if release.iter().any(|number| *number > grammar::MAX_NUMBER) {
         return Err(Refused);
     }
-    Ok(Comparator::Bound(operator, Version::from_parts(release, prerelease)))
+    Ok(Comparator::Bound(
+        operator,
+        Version::from_parts(release, prerelease),
+    ))
 }
 
 /// The operator that a text starts with, and the rest.
@@ -465,6 +517,50 @@ fn without_star(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{before}{}", &word[star + 1..]))
 }
 
+/// Without the white space between an operator and its version.
+fn join_operators(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let space = text[at..].trim_start_matches(grammar::is_space);
+        let operator_end = text.len() - split_operator(space).1.len();
+        let rest = text[operator_end..].trim_start_matches(grammar::is_space);
+        let version = text.len() - rest.len();
+        match version_end(text, version) {
+            Some(end) => {
+                joined.push_str(&text[at..operator_end]);
+                joined.push_str(&text[version..end]);
+                at = end;
+            }
+            None => {
+                let next = text[at..].chars().next().map_or(1, char::len_utf8);
+                joined.push_str(&text[at..at + next]);
+                at += next;
+            }
+        }
+    }
+    joined
+}
+
+/// The end of the version, whole or partial, at a position: of the loose form if there are three numbers.
+fn version_end(text: &str, from: usize) -> Option<usize> {
+    let whole = |found: &Partial<'_>| {
+        found
+            .numbers
+            .iter()
+            .all(|own| own.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let loose = partial(text, from, Strictness::Loose)?;
+    if whole(&loose) {
+        return Some(loose.end);
+    }
+    match partial(text, from, Strictness::Strict) {
+        Some(strict) => Some(strict.end),
+        // Of `01` node takes the zero here.
+        None => Some(grammar::skip_prefix(text, from) + 1),
+    }
+}
+
 /// Without the white space after `~`, `~>` and `^`.
 fn join_signs(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
@@ -476,7 +572,11 @@ fn join_signs(text: &str) -> String {
         let arrow = after.strip_prefix('>').filter(|_| is_tilde);
         let candidate = arrow.unwrap_or(after);
         let trimmed = candidate.trim_start_matches(grammar::is_space);
-        rest = if trimmed.len() < candidate.len() { trimmed } else { after };
+        rest = if trimmed.len() < candidate.len() {
+            trimmed
+        } else {
+            after
+        };
     }
     joined.push_str(rest);
     joined

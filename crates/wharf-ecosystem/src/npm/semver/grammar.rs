@@ -1,6 +1,8 @@
 //! The pieces of text that versions and ranges are made of. Positions are byte offsets; every function takes the longest match at a
 //! position and answers where it ends.
 
+use std::ops::Range;
+
 use super::Strictness;
 
 /// The greatest number that JavaScript holds exactly, and so the greatest in a version.
@@ -28,7 +30,10 @@ pub(super) fn skip_prefix(text: &str, from: usize) -> usize {
 
 /// The end of a number; leading zeros only loosely.
 pub(super) fn number(bytes: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
-    let digits = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes[from..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     match (digits, strictness) {
         (0, _) => None,
         (2.., Strictness::Strict) if bytes[from] == b'0' => None,
@@ -43,6 +48,24 @@ pub(super) fn number_or_x(bytes: &[u8], from: usize, strictness: Strictness) -> 
         Some(_) => number(bytes, from, strictness),
         None => None,
     }
+}
+
+/// How the rest of a loose text, from the third number on, is divided so that all of it is used: the number's end, and where the
+/// prerelease starts. The hyphen before a prerelease may be missing, so `1.2.3-` ends in the identifier `-`, and `1.2.34.x` is
+/// `1.2.3-4.x`.
+pub(super) fn loose_tail(
+    bytes: &[u8],
+    number: Range<usize>,
+    tail: impl Fn(usize) -> bool,
+) -> Option<(usize, usize)> {
+    let uses_all = |start: usize| identifiers(bytes, start, Strictness::Loose).is_some_and(&tail);
+    let after_hyphen = (bytes.get(number.end) == Some(&b'-')).then_some((number.end, number.end + 1));
+    let digits = bytes[number.clone()].iter().all(u8::is_ascii_digit);
+    let last_digit = (digits && number.len() > 1).then(|| (number.end - 1, number.end - 1));
+    [after_hyphen, Some((number.end, number.end)), last_digit]
+        .into_iter()
+        .flatten()
+        .find(|(_, start)| uses_all(*start))
 }
 
 /// The end of one prerelease: `-` (which may be missing in loose texts) and identifiers. `None` where there is none.
@@ -65,7 +88,7 @@ pub(super) fn build(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The end of identifiers with dots between them.
-fn identifiers(bytes: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
+pub(super) fn identifiers(bytes: &[u8], from: usize, strictness: Strictness) -> Option<usize> {
     let mut end = identifier(bytes, from, strictness)?;
     while bytes.get(end) == Some(&b'.') {
         match identifier(bytes, end + 1, strictness) {

@@ -6,9 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::desugar::{self, Prereleases};
 use super::version::Version;
-use super::{Strictness, relate};
+use super::{Strictness, desugar, relate};
 
 /// A set of versions, as `^1.2 || >=3 <4`. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -71,12 +70,10 @@ impl Range {
         let invalid = || InvalidRange {
             text: text.chars().take(256).collect(),
         };
-        let read = |prereleases| desugar::parse(text, strictness, prereleases).ok_or_else(invalid);
-        let alternatives: Alternatives = read(Prereleases::Apart)?.into();
-        let included: Alternatives = read(Prereleases::Included)?.into();
+        let (alternatives, included) = desugar::parse(text, strictness).ok_or_else(invalid)?;
         Ok(Self {
-            with_prereleases: (included != alternatives).then_some(included),
-            alternatives,
+            alternatives: alternatives.into(),
+            with_prereleases: included.map(Into::into),
         })
     }
 
@@ -141,7 +138,9 @@ impl Range {
                 version.is_prerelease() && !(*operator == Operator::Less && version.prerelease() == "0")
             }
         };
-        self.alternatives.iter().any(|alternative| alternative.iter().any(names))
+        self.alternatives
+            .iter()
+            .any(|alternative| alternative.iter().any(names))
     }
 
     /// The alternatives and their comparators.
@@ -167,7 +166,10 @@ impl Range {
 
     /// The highest of `versions` that lies in the range.
     pub fn max_satisfying<'v>(&self, versions: impl IntoIterator<Item = &'v Version>) -> Option<&'v Version> {
-        versions.into_iter().filter(|version| self.satisfies(version)).max()
+        versions
+            .into_iter()
+            .filter(|version| self.satisfies(version))
+            .max()
     }
 }
 

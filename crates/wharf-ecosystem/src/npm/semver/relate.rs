@@ -10,12 +10,14 @@ use super::version::Version;
 
 /// Whether an alternative of one meets an alternative of the other.
 pub(super) fn intersects(left: &Range, right: &Range) -> bool {
-    left.alternatives().filter(|left| is_satisfiable(left)).any(|left| {
-        right
-            .alternatives()
-            .filter(|right| is_satisfiable(right))
-            .any(|right| meet_all(left, right))
-    })
+    left.alternatives()
+        .filter(|left| is_satisfiable(left))
+        .any(|left| {
+            right
+                .alternatives()
+                .filter(|right| is_satisfiable(right))
+                .any(|right| meet_all(left, right))
+        })
 }
 
 /// The versions of both: every alternative of one with every alternative of the other.
@@ -54,20 +56,22 @@ fn is_satisfiable(comparators: &[Comparator]) -> bool {
 }
 
 fn meet_all(left: &[Comparator], right: &[Comparator]) -> bool {
-    left.iter().all(|left| right.iter().all(|right| meet(left, right)))
+    left.iter()
+        .all(|left| right.iter().all(|right| meet(left, right)))
 }
 
 /// Whether two comparators leave room for a version between them.
 fn meet(left: &Comparator, right: &Comparator) -> bool {
     use Operator::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
-    let (Comparator::Bound(left_operator, left_version), Comparator::Bound(right_operator, right_version)) =
-        (left, right)
-    else {
+    let Comparator::Bound(left_operator, left_version) = left else {
         return true;
     };
     if *left_operator == Equal {
         return alone(right).satisfies(left_version);
     }
+    let Comparator::Bound(right_operator, right_version) = right else {
+        return true;
+    };
     if *right_operator == Equal {
         return alone(left).satisfies(right_version);
     }
@@ -126,11 +130,22 @@ fn lies_in(sub: &[Comparator], dom: &[Comparator]) -> Option<bool> {
         return Some(true);
     }
     let everything = [Comparator::Bound(Operator::GreaterOrEqual, Version::new(0, 0, 0))];
-    let sub = if matches!(sub, [Comparator::Any]) { &everything } else { sub };
-    let dom = if matches!(dom, [Comparator::Any]) { &everything } else { dom };
+    let sub = if matches!(sub, [Comparator::Any]) {
+        &everything
+    } else {
+        sub
+    };
+    let dom = if matches!(dom, [Comparator::Any]) {
+        &everything
+    } else {
+        dom
+    };
     let bounds = Bounds::of(sub)?;
     if let Some(only) = bounds.equal {
-        let outside = [bounds.lower, bounds.upper].into_iter().flatten().any(|bound| !admits(bound, only));
+        let outside = [bounds.lower, bounds.upper]
+            .into_iter()
+            .flatten()
+            .any(|bound| !admits(bound, only));
         return match outside {
             true => None,
             false => Some(dom.iter().all(|comparator| admits(comparator, only))),
@@ -212,7 +227,10 @@ impl<'r> Bounds<'r> {
             if !self.bound_lies_in(comparator, is_lower, is_upper) {
                 return false;
             }
-            if *operator == Operator::Equal && (self.lower.is_some() || self.upper.is_some()) && !self.is_point {
+            if *operator == Operator::Equal
+                && (self.lower.is_some() || self.upper.is_some())
+                && !self.is_point
+            {
                 return false;
             }
         }
@@ -253,7 +271,13 @@ fn prerelease_to_cover(bound: &Comparator) -> Option<&Version> {
 
 /// The one of two lower bounds that leaves less.
 fn higher<'r>(a: &'r Comparator, b: &'r Comparator) -> &'r Comparator {
-    tighter(a, b, Ordering::Greater, Operator::Greater, Operator::GreaterOrEqual)
+    tighter(
+        a,
+        b,
+        Ordering::Greater,
+        Operator::Greater,
+        Operator::GreaterOrEqual,
+    )
 }
 
 /// The one of two upper bounds that leaves less.
@@ -261,7 +285,13 @@ fn lower<'r>(a: &'r Comparator, b: &'r Comparator) -> &'r Comparator {
     tighter(a, b, Ordering::Less, Operator::Less, Operator::LessOrEqual)
 }
 
-fn tighter<'r>(a: &'r Comparator, b: &'r Comparator, wanted: Ordering, open: Operator, closed: Operator) -> &'r Comparator {
+fn tighter<'r>(
+    a: &'r Comparator,
+    b: &'r Comparator,
+    wanted: Ordering,
+    open: Operator,
+    closed: Operator,
+) -> &'r Comparator {
     let (Comparator::Bound(left, a_version), Comparator::Bound(right, b_version)) = (a, b) else {
         return a;
     };

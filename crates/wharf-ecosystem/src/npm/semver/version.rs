@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -222,39 +223,69 @@ fn scan(text: &str, strictness: Strictness) -> Result<Version, &'static str> {
         Strictness::Loose => grammar::skip_prefix(text, 0),
     };
     let bytes = text.as_bytes();
-    let (mut numbers, mut at) = ([0; 3], start);
-    for (position, number) in numbers.iter_mut().enumerate() {
+    let mut spans: [Range<usize>; 3] = [start..start, 0..0, 0..0];
+    let mut at = start;
+    for (position, span) in spans.iter_mut().enumerate() {
         if position > 0 {
             if bytes.get(at) != Some(&b'.') {
                 return Err(SHAPE);
             }
             at += 1;
         }
-        let end = grammar::number(bytes, at, strictness).ok_or(SHAPE)?;
-        *number = grammar::value(&text[at..end]).ok_or(TOO_GREAT)?;
-        at = end;
+        *span = at..grammar::number(bytes, at, strictness).ok_or(SHAPE)?;
+        at = span.end;
     }
-    let release_end = at;
-    let (mut prerelease, mut build) = ("", "");
-    if let Some((from, end)) = grammar::prerelease(bytes, at, strictness) {
-        prerelease = &text[from..end];
-        at = end;
+    let tail = Tail::read(text, spans[2].clone(), strictness)
+        .ok_or("something follows the numbers that is neither a prerelease nor build metadata")?;
+    spans[2].end = tail.number_end;
+    let mut numbers = [0; 3];
+    for (number, span) in numbers.iter_mut().zip(spans) {
+        *number = grammar::value(&text[span]).ok_or(TOO_GREAT)?;
     }
-    if let Some(end) = grammar::build(bytes, at) {
-        build = &text[at + 1..end];
-        at = end;
+    if strictness == Strictness::Strict {
+        return Ok(as_written(&text[start..], numbers, at - start, tail.build));
     }
-    if at != bytes.len() {
-        return Err("something follows the numbers that is neither a prerelease nor build metadata");
-    }
-    let mut version = match strictness {
-        Strictness::Strict => return Ok(as_written(&text[start..], numbers, release_end - start, build)),
-        Strictness::Loose => Version::from_parts(numbers, prerelease),
-    };
-    if !build.is_empty() {
-        version.text = format!("{}+{build}", version.text).into();
+    let mut version = Version::from_parts(numbers, tail.prerelease);
+    if !tail.build.is_empty() {
+        version.text = format!("{}+{}", version.text, tail.build).into();
     }
     Ok(version)
+}
+
+/// What follows the three numbers.
+struct Tail<'t> {
+    /// The end of the third number, of which a loose prerelease may have taken a digit.
+    number_end: usize,
+    prerelease: &'t str,
+    build: &'t str,
+}
+
+impl<'t> Tail<'t> {
+    /// `None` where something remains.
+    fn read(text: &'t str, number: Range<usize>, strictness: Strictness) -> Option<Self> {
+        let at = number.end;
+        let bytes = text.as_bytes();
+        let build_end = |start: usize| grammar::build(bytes, start).unwrap_or(start);
+        let ends = |start: usize| build_end(start) == bytes.len();
+        let (number_end, prerelease) = match strictness {
+            _ if ends(at) => (at, at..at),
+            Strictness::Strict => {
+                let (start, end) =
+                    grammar::prerelease(bytes, at, strictness).filter(|(_, end)| ends(*end))?;
+                (at, start..end)
+            }
+            Strictness::Loose => {
+                let (number_end, start) = grammar::loose_tail(bytes, number, ends)?;
+                (number_end, start..grammar::identifiers(bytes, start, strictness)?)
+            }
+        };
+        let build_start = if prerelease.is_empty() { at } else { prerelease.end };
+        Some(Self {
+            number_end,
+            prerelease: &text[prerelease],
+            build: text[build_start..].strip_prefix('+').unwrap_or_default(),
+        })
+    }
 }
 
 /// A version whose text is in normal form already, as what was read strictly is.
@@ -283,7 +314,11 @@ fn push_normal(text: &mut String, identifiers: &str) {
         if position > 0 {
             text.push('.');
         }
-        text.push_str(if is_number(identifier) { significant(identifier) } else { identifier });
+        text.push_str(if is_number(identifier) {
+            significant(identifier)
+        } else {
+            identifier
+        });
     }
 }
 
