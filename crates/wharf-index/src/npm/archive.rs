@@ -14,11 +14,10 @@ use wharf_core::{Algorithm, Digest, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::Package;
 use wharf_ecosystem::npm::registries::default_tarball;
 use wharf_net::{NetError, Stream};
-use wharf_store::{Hasher, Limits, Store};
+use wharf_store::{Hasher, Limits, Store, Unpacked};
 use wharf_sys::{Permit, Work};
 
 use super::pack_list::PackList;
-use super::shim::{Shim, Unpacked};
 use super::{NpmError, NpmIndex};
 use crate::error::IndexError;
 
@@ -267,10 +266,9 @@ impl NpmIndex {
         let (store, folder, label) = (Arc::clone(&self.shared.store), folder.to_owned(), wanted.label());
         wharf_sys::run_compute(move || {
             let list = PackList::of(&folder)?;
+            let takes = |path: &str| list.takes(path, folder.join(path).is_dir());
             let unpacked = store
-                .unpack_folder(&folder, &|path: &str, is_folder: bool| {
-                    list.takes(path, is_folder)
-                })
+                .unpack_folder(&folder, &Limits::default(), &takes)
                 .map_err(IndexError::unpack(label))?;
             drop(permit);
             let digest = unpacked.tree().to_string();

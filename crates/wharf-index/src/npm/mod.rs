@@ -25,7 +25,6 @@ pub mod about;
 pub mod archive;
 pub mod direct;
 pub mod error;
-pub mod shim;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -342,3 +342,154 @@ fn take_texts<'b>(cursor: &mut Cursor<'b>) -> Option<Vec<&'b str>> {
     }
     Some(texts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use wharf_core::Ecosystem;
+
+    const BODY: &[u8] = br#"{"versions":{"1.0.0":{"a":1},"2.0.0-rc.1":{"b":2}}}"#;
+
+    fn name(text: &str) -> PackageName {
+        PackageName::new(Ecosystem::Npm, text).unwrap()
+    }
+
+    fn row(text: &str, engines: Option<&str>, published: Option<i64>) -> VersionRow {
+        VersionRow {
+            version: Version::parse(text).unwrap(),
+            deprecated: published.is_some(),
+            engines_node: engines.map(Arc::from),
+            published: published.and_then(|at| Timestamp::from_microsecond(at).ok()),
+        }
+    }
+
+    fn table(rows: Vec<VersionRow>) -> Table {
+        let spans = rows.iter().enumerate();
+        let spans = spans.map(|(number, _)| Span {
+            start: offset(number),
+            length: 7,
+        });
+        Table {
+            freshness: Freshness {
+                fetched: 10,
+                until: 20,
+            },
+            validators: Validators {
+                etag: Some("\"x\"".to_owned()),
+                last_modified: None,
+            },
+            must_revalidate: true,
+            modified: Timestamp::from_microsecond(5).ok(),
+            has_times: rows.iter().any(|row| row.published.is_some()),
+            spans: spans.collect(),
+            versions: Arc::new(Versions {
+                name: name("@s/a"),
+                tags: vec![("latest".to_owned(), "1.0.0".to_owned())],
+                rows,
+                skipped: vec!["3.0.0: odd".to_owned()],
+            }),
+            stamp: 0,
+            body_at: 0,
+        }
+    }
+
+    #[track_caller]
+    fn check(mut table: Table) {
+        let bytes = table.encode(BODY.len());
+        let found = Table::decode(&bytes, &name("@s/a")).unwrap();
+        assert_eq!(found.versions, table.versions);
+        assert_eq!(found.spans, table.spans);
+        assert_eq!(
+            (found.freshness, found.validators),
+            (table.freshness, table.validators)
+        );
+        assert_eq!((found.modified, found.must_revalidate), (table.modified, true));
+        assert_eq!((found.stamp, found.body_at), (table.stamp, bytes.len() as u64));
+        assert!(Table::decode(&bytes, &name("a")).is_none(), "of another package");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        check(table(Vec::new()));
+        check(table(vec![
+            row("1.0.0", None, None),
+            row("2.0.0-rc.1", Some(">=4"), None),
+            row("2.0.0", Some(">=4"), None),
+        ]));
+        check(table(vec![
+            row("1.0.0", None, Some(3)),
+            row("1.0.1", Some("*"), None),
+        ]));
+    }
+
+    #[test]
+    fn every_damage_before_the_document_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let mut table = table(vec![row("1.0.0", None, None)]);
+        let head = table.encode(BODY.len());
+        let whole = [head.as_slice(), BODY].concat();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(Table::read(&path, &name("@s/a")).is_none(), "cut at {length}");
+        }
+        // Bytes 8 to 24 are the times: a flipped bit there changes freshness only.
+        for at in (0..8).chain(24..head.len()) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&path, &damaged).unwrap();
+            assert!(Table::read(&path, &name("@s/a")).is_none(), "flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read_from_the_file_that_they_belong_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        // More versions than the first read holds.
+        let rows = (0..2000)
+            .map(|number| row(&format!("1.0.{number}"), None, None))
+            .collect();
+        let mut table = table(rows);
+        let head = table.encode(BODY.len());
+        assert!(head.len() > FIRST_READ);
+        std::fs::write(&path, [head.as_slice(), BODY].concat()).unwrap();
+        let found = Table::read(&path, &name("@s/a")).unwrap();
+        assert_eq!(found.versions.rows.len(), 2000);
+        let span = Span { start: 21, length: 7 };
+        let read = |stamp| read_span(&path, stamp, found.body_at, span);
+        assert_eq!(read(found.stamp).as_deref(), Some(&BODY[21..28]));
+        assert_eq!(read(found.stamp ^ 1), None);
+        let beyond = Span {
+            start: 0,
+            length: 1000,
+        };
+        assert_eq!(read_span(&path, found.stamp, found.body_at, beyond), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_fresh() {
+        let freshness = Freshness {
+            fetched: 10,
+            until: 20,
+        };
+        let holds = [9, 10, 19, 20].map(|now| freshness.holds(now));
+        assert_eq!(holds, [false, true, true, false]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(mut bytes in prop::collection::vec(any::<u8>(), 0..300), count in 0u32..9, times in any::<bool>()) {
+            // With the checksum right, so that what follows it is reached.
+            if bytes.len() >= FIXED {
+                bytes[..8].copy_from_slice(MAGIC);
+                bytes[52..56].copy_from_slice(&count.to_le_bytes());
+                bytes[60..64].copy_from_slice(&u32::from(times).to_le_bytes());
+                let stamp = checksum(&bytes[32..]);
+                bytes[24..32].copy_from_slice(&stamp.to_le_bytes());
+            }
+            let _ = Table::decode(&bytes, &name("a"));
+        }
+    }
+}

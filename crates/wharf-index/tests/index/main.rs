@@ -7,4 +7,5 @@ mod direct;
 mod fetching;
 mod lookup;
 mod metadata;
+mod npm;
 mod support;
