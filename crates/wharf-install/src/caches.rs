@@ -66,6 +66,9 @@ mod tests {
             assert_eq!(names, [".cache", ".prisma", ".vite"]);
         }
         assert!(new.join(".cache/babel").exists() && new.join(".vite/mine").exists());
-        assert!(old.join(".vite/deps").exists(), "what the new one has is not replaced");
+        assert!(
+            old.join(".vite/deps").exists(),
+            "what the new one has is not replaced"
+        );
     }
 }

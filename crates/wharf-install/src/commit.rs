@@ -1,9 +1,13 @@
 //! The commit sequence: journal, stage, flush, prepare, switch.
 //!
-//! 1. BEGIN, with the list of folders, is on disk. 2. Each folder that changes is made in `stage/<tx>/<i>`, the record in
-//! `gen/`. 3. All of it is flushed. 4. PREPARED is on disk: **the commit point**. 5. Each folder changes places with the one
-//! that stands there. 6. Caches of tools are moved over, `current` names the generation. 7. COMMIT. 8. What was replaced goes
-//! to the trash.
+//! 1. BEGIN, with the list of folders, is on disk.
+//! 2. Each folder that changes is made in `stage/<tx>/<i>`, the record in `gen/`.
+//! 3. All of it is flushed.
+//! 4. PREPARED is on disk: **the commit point**.
+//! 5. Each folder changes places with the one that stands there.
+//! 6. Caches of tools are moved over, `current` names the generation.
+//! 7. COMMIT.
+//! 8. What was replaced goes to the trash.
 //!
 //! Invariant: before step 4 the old environment stands untouched; after it, whoever looks next finishes what is left
 //! ([`crate::redo`]). Folders that do not change are not touched.
@@ -116,18 +120,17 @@ impl Task<'_> {
             generation: number,
             steps: self.steps(plan)?,
         };
-        let python = match &self.wanted.python {
-            Some(wanted) if plan.roots.make.contains(&self.ground.python_name()) => Some(PythonFolder::new(
-                wanted,
-                self.ground.python(),
-                &marker,
-                self.store,
-                self.sinks,
-            )?),
-            _ => None,
-        };
+        let python =
+            match &self.wanted.python {
+                Some(wanted) if plan.roots.make.contains(&self.ground.python_name()) => Some(
+                    PythonFolder::new(wanted, self.ground.python(), &marker, self.store, self.sinks)?,
+                ),
+                _ => None,
+            };
         let nodes = self.wanted.node.iter().flat_map(node_root::folders);
-        let nodes: Vec<_> = nodes.filter(|folder| plan.roots.make.contains(&folder.name)).collect();
+        let nodes: Vec<_> = nodes
+            .filter(|folder| plan.roots.make.contains(&folder.name))
+            .collect();
         let generation = self.generation(&marker, plan, python.as_ref(), &nodes);
         Ok(Change {
             marker,
@@ -228,7 +231,10 @@ impl Task<'_> {
         self.stop_if_asked()?;
         journal.prepared()?;
         fault::point("prepared");
-        if let Err(error) = work.redo.attempt(self.site(), transaction, self.wanted.durability)? {
+        if let Err(error) = work
+            .redo
+            .attempt(self.site(), transaction, self.wanted.durability)?
+        {
             journal.abort()?;
             return Err(error);
         }
@@ -249,7 +255,10 @@ impl Task<'_> {
         fault::point("staging");
         let mut folders: Vec<(usize, Vec<Placed>)> = Vec::new();
         for (index, step) in work.redo.steps.iter().enumerate() {
-            let python = work.python.as_ref().filter(|_| step.root == self.ground.python_name());
+            let python = work
+                .python
+                .as_ref()
+                .filter(|_| step.root == self.ground.python_name());
             let node = work.nodes.iter().find(|folder| folder.name == step.root);
             match (step.action, python, node) {
                 (Action::Remove, _, _) | (Action::Make, None, None) => {}
@@ -280,7 +289,9 @@ impl Task<'_> {
         if let Some(python) = &work.python {
             staged.written = python.written();
             let steps = &work.redo.steps;
-            let index = steps.iter().position(|step| step.root == self.ground.python_name());
+            let index = steps
+                .iter()
+                .position(|step| step.root == self.ground.python_name());
             let index = index.expect("what is made is a step");
             let new = redo::staged(self.state, &work.marker.transaction, index);
             staged.compiled = self.compile(python, &new)?;

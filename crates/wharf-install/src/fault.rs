@@ -32,7 +32,10 @@ pub(crate) fn point(name: &'static str) {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     static PASSED: AtomicUsize = AtomicUsize::new(0);
-    debug_assert!(POINTS.contains(&name) || name == RESUMED, "{name} is a known point");
+    debug_assert!(
+        POINTS.contains(&name) || name == RESUMED,
+        "{name} is a known point"
+    );
     let Ok(wanted) = std::env::var("WHARF_FAULT") else {
         return;
     };

@@ -53,14 +53,18 @@ pub(crate) fn standing(path: &Path, kind: RootKind) -> Result<Standing, InstallE
     }
     let bare = match kind {
         RootKind::Python => names.is_empty(),
-        RootKind::Node => names.iter().all(|name| caches::is_cache(name) && path.join(name).is_dir()),
+        RootKind::Node => names
+            .iter()
+            .all(|name| caches::is_cache(name) && path.join(name).is_dir()),
     };
     if bare {
         return Ok(Standing::Nothing);
     }
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     Ok(Standing::Foreign(match kind {
-        RootKind::Python if path.join("pyvenv.cfg").is_file() => "it is a virtual environment of another tool",
+        RootKind::Python if path.join("pyvenv.cfg").is_file() => {
+            "it is a virtual environment of another tool"
+        }
         RootKind::Python => "it is a directory with something else in it",
         RootKind::Node if has(".modules.yaml") || has(".pnpm") => "pnpm installed it",
         RootKind::Node if has(".package-lock.json") => "npm installed it",

@@ -112,7 +112,11 @@ mod tests {
             );
         };
         check(".", "node_modules", "/p/q/node_modules");
-        check("packages/a", "packages/a/node_modules", "/p/q/packages/a/node_modules");
+        check(
+            "packages/a",
+            "packages/a/node_modules",
+            "/p/q/packages/a/node_modules",
+        );
         check("./b/", "b/node_modules", "/p/q/b/node_modules");
         check("../c", "../c/node_modules", "/p/c/node_modules");
         assert_eq!(ground.path(&ground.python_name()), Path::new("/p/q/.venv"));

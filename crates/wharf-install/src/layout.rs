@@ -5,8 +5,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
-use wharf_store::{ObjectId, Placed};
-type HomeId = String; // TEMP
+use wharf_store::{HomeId, ObjectId, Placed};
 
 use crate::error::InstallError;
 
@@ -67,7 +66,10 @@ impl Item {
                 executable: *executable,
             },
             Content::Link(target) => Stored::Link(target.clone()),
-            Content::Home { home, copy } => unreachable!("{home} {copy}"), // TEMP
+            Content::Home { home, copy } => Stored::Home {
+                home: home.clone(),
+                copy: *copy,
+            },
         };
         Placed {
             path: self.path.clone().into(),

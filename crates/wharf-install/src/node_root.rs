@@ -57,7 +57,10 @@ impl NodeFolder<'_> {
     fn items(&self) -> impl Iterator<Item = &Item> {
         // A package that brings a command `node` must not stand in the way of the real one.
         let hidden = self.runtime.as_ref().map(|item| item.path.as_str());
-        let own = self.items.iter().filter(move |item| Some(item.path.as_str()) != hidden);
+        let own = self
+            .items
+            .iter()
+            .filter(move |item| Some(item.path.as_str()) != hidden);
         own.chain(&self.runtime)
     }
 
@@ -106,9 +109,7 @@ impl NodeFolder<'_> {
 
 /// Feeds one field, with its length, so that two fields never read as another two.
 fn part(hasher: &mut blake3::Hasher, bytes: &[u8]) {
-    hasher
-        .update(&(bytes.len() as u64).to_le_bytes())
-        .update(bytes);
+    hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
 fn describe(hasher: &mut blake3::Hasher, content: &Content) {
@@ -163,7 +164,10 @@ mod tests {
     use crate::NodeRoot;
 
     fn wanted(items: &[(&str, &str)]) -> NodeWanted {
-        let items = items.iter().map(|(path, target)| Item::link(path, target)).collect();
+        let items = items
+            .iter()
+            .map(|(path, target)| Item::link(path, target))
+            .collect();
         NodeWanted {
             roots: vec![NodeRoot {
                 folder: ".".to_owned(),

@@ -99,7 +99,8 @@ impl Plan {
         }
         if let Some(current) = current {
             let gone = current.roots.iter().map(|root| &root.name);
-            let gone = gone.filter(|name| !plan.roots.make.contains(*name) && !plan.roots.keep.contains(*name));
+            let gone =
+                gone.filter(|name| !plan.roots.make.contains(*name) && !plan.roots.keep.contains(*name));
             plan.roots.remove = gone.cloned().collect();
         }
         for list in [&mut plan.add, &mut plan.change, &mut plan.remove] {
@@ -135,8 +136,10 @@ impl Plan {
             differs = true;
         }
         differs |= !old.is_empty();
-        self.remove
-            .extend(old.values().map(|gone| change(&gone.name, Some(&gone.version), None)));
+        self.remove.extend(
+            old.values()
+                .map(|gone| change(&gone.name, Some(&gone.version), None)),
+        );
         if let (Some(before), Some(wanted)) = (before, wanted) {
             let reasons = differences(before, wanted);
             differs |= !reasons.is_empty();
@@ -158,7 +161,10 @@ impl Plan {
         let new = versions(wanted.map_or(&none, |wanted| &wanted.packages));
         let mut differs = false;
         for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
-            let (from, to) = (old.get(name).map(joined), new.get(name).map(joined));
+            let (from, to) = (
+                old.get(name).map(|list| list.join(", ")),
+                new.get(name).map(|list| list.join(", ")),
+            );
             let change = change(name, from.as_ref(), to.as_ref());
             match (&from, &to) {
                 (from, to) if from == to => {
@@ -216,11 +222,6 @@ fn versions(packages: &[InstalledNode]) -> BTreeMap<&PackageName, Vec<&str>> {
         }
     }
     found
-}
-
-#[expect(clippy::ptr_arg, reason = "passed to `map` over references to the lists")]
-fn joined(versions: &Vec<&str>) -> String {
-    versions.join(", ")
 }
 
 /// Reasons to make everything anew that no package shows.

@@ -9,13 +9,13 @@ use rustc_hash::FxHashSet;
 use wharf_core::{Event, Sinks};
 use wharf_store::{Placed, Store};
 
+use crate::PythonWanted;
 use crate::bytecode;
 use crate::error::InstallError;
 use crate::generation::{InstalledPackage, Marker, Place, PythonPart};
 use crate::layout::{Content, Item, Layout};
 use crate::venv::Skeleton;
 use crate::wheel::{self, Destination};
-use crate::PythonWanted;
 
 /// A `.venv` that is wanted, with all of its files.
 pub(crate) struct PythonFolder<'a> {

@@ -213,7 +213,10 @@ impl Redo {
         }
         let number: u64 = transaction.split('-').next()?.parse().ok()?;
         let record = Generation::read(&state.generation(number)).ok()??;
-        let made = record.roots.into_iter().filter(|root| root.transaction == transaction);
+        let made = record
+            .roots
+            .into_iter()
+            .filter(|root| root.transaction == transaction);
         Some(Self {
             generation: number,
             steps: made
@@ -325,5 +328,111 @@ fn resume(site: Site<'_>, found: &journal::Outcome) -> Result<bool, InstallError
 fn clear_stage(state: &State) {
     for entry in fs::read_dir(state.stage()).into_iter().flatten().flatten() {
         trash::discard(state, &entry.path(), &entry.file_name().to_string_lossy());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    /// A folder on another file system than the temporary one, where the machine has one.
+    fn elsewhere(than: &Path) -> Option<tempfile::TempDir> {
+        let other = tempfile::tempdir_in("/dev/shm").ok()?;
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        (device(other.path()) != device(than)).then_some(other)
+    }
+
+    fn folder(path: &Path, transaction: &str) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join(Marker::NAME), Marker::of(1, transaction).text()).unwrap();
+    }
+
+    fn step(path: &str, action: Action, before: Before) -> Step {
+        Step {
+            root: RootName {
+                kind: RootKind::Node,
+                path: path.to_owned(),
+            },
+            action,
+            before,
+        }
+    }
+
+    #[test]
+    fn a_step_that_fails_takes_back_those_before_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let Some(other) = elsewhere(temporary.path()) else {
+            return;
+        };
+        let project = temporary.path().join("project");
+        let state = State::new(project.join(".wharf"));
+        fs::create_dir_all(&project).unwrap();
+        state.create().unwrap();
+        let ground = Ground::new(&project, &project.join(".venv"));
+        let site = Site {
+            state: &state,
+            ground: &ground,
+        };
+        let marked = |path: &str| Marker::read(&project.join(path)).map(|marker| marker.transaction);
+        folder(&project.join("a/node_modules"), "1-old");
+        folder(&project.join("gone/node_modules"), "1-old");
+        fs::create_dir_all(project.join("b")).unwrap();
+        for index in [0, 1, 3] {
+            folder(&staged(&state, "2-new", index), "2-new");
+        }
+        let far = format!("{}{}/node_modules", "../".repeat(20), other.path().display());
+        let ours = || Before::Ours("1-old".to_owned());
+        let redo = Redo {
+            generation: 2,
+            steps: vec![
+                step("a/node_modules", Action::Make, ours()),
+                step("b/node_modules", Action::Make, Before::Nothing),
+                step("gone/node_modules", Action::Remove, ours()),
+                // No rename leads from one file system to another.
+                step(&far, Action::Make, Before::Nothing),
+            ],
+        };
+        let outcome = redo.attempt(site, "2-new", Durability::Process).unwrap();
+        assert!(outcome.is_err());
+        assert_eq!(marked("a/node_modules").as_deref(), Some("1-old"));
+        assert_eq!(marked("gone/node_modules").as_deref(), Some("1-old"));
+        assert!(!project.join("b/node_modules").exists());
+        assert_eq!(state.current_number(), None);
+        // Without the step that fails, all of it goes.
+        let mut redo = redo;
+        redo.steps.pop();
+        redo.attempt(site, "2-new", Durability::Process).unwrap().unwrap();
+        assert_eq!(marked("a/node_modules").as_deref(), Some("2-new"));
+        assert_eq!(marked("b/node_modules").as_deref(), Some("2-new"));
+        assert!(!project.join("gone/node_modules").exists());
+        assert_eq!(state.current_number(), Some(2));
+        // And once more changes nothing.
+        redo.roll_forward(site, "2-new", Durability::Process).unwrap();
+        assert_eq!(marked("a/node_modules").as_deref(), Some("2-new"));
+    }
+
+    #[test]
+    fn what_a_step_expects() {
+        let ours = || Standing::Ours("1".to_owned());
+        let check = |action, before: Before, found: Standing, expected| {
+            let one = step("x", action, before.clone());
+            assert_eq!(one.expects(&found), expected, "{action:?} {before:?} {found:?}");
+        };
+        for action in [Action::Make, Action::Remove] {
+            let make = action == Action::Make;
+            check(action, Before::Ours("1".to_owned()), ours(), true);
+            check(action, Before::Ours("2".to_owned()), ours(), false);
+            check(action, Before::Ours("1".to_owned()), Standing::Nothing, make);
+            check(action, Before::Nothing, Standing::Nothing, make);
+            check(action, Before::Nothing, ours(), false);
+            check(action, Before::Nothing, Standing::Foreign("x"), false);
+            check(action, Before::Foreign, Standing::Foreign("x"), make);
+            check(action, Before::Foreign, ours(), false);
+            check(action, Before::Unknown, ours(), true);
+            check(action, Before::Unknown, Standing::Foreign("x"), false);
+            check(action, Before::Foreign, Standing::Odd("x"), false);
+        }
     }
 }

@@ -53,7 +53,9 @@ impl Environment {
     /// The commands of npm packages that count in `folder`, nearest first.
     fn node_commands(&self, folder: &Path) -> Vec<PathBuf> {
         let inside = folder.starts_with(self.project());
-        let folders = folder.ancestors().take_while(|above| above.starts_with(self.project()));
+        let folders = folder
+            .ancestors()
+            .take_while(|above| above.starts_with(self.project()));
         let alone = (!inside).then_some(self.project());
         folders
             .chain(alone)

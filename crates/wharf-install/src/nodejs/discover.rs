@@ -38,7 +38,11 @@ impl NodeSurroundings {
     /// Those of this process.
     #[must_use]
     pub fn from_env() -> Self {
-        let folder = |name: &str| env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+        let folder = |name: &str| {
+            env::var_os(name)
+                .filter(|text| !text.is_empty())
+                .map(PathBuf::from)
+        };
         let mut managers = Vec::new();
         let own = [
             ("nvm", folder("NVM_DIR"), "versions/node", "bin/node"),
@@ -145,7 +149,9 @@ impl<'a> NodeSearch<'a> {
                 }
             }
         }
-        let wanted = self.range.map(|(range, asked_by)| format!(" {range} ({asked_by})"));
+        let wanted = self
+            .range
+            .map(|(range, asked_by)| format!(" {range} ({asked_by})"));
         Err(NodeError::NotFound {
             wanted: wanted.unwrap_or_default(),
             considered,
@@ -161,7 +167,11 @@ impl<'a> NodeSearch<'a> {
         let new = candidates.filter(|candidate| seen.insert(real(&candidate.path)));
         new.map(|candidate| match self.judge(&candidate) {
             Ok(node) => {
-                let verdict = if chosen { NodeVerdict::Fits } else { NodeVerdict::Chosen };
+                let verdict = if chosen {
+                    NodeVerdict::Fits
+                } else {
+                    NodeVerdict::Chosen
+                };
                 chosen = true;
                 candidate.note(Some(node.version.to_string()), verdict)
             }
@@ -342,7 +352,12 @@ mod tests {
         );
         let none = Range::parse("^99").unwrap();
         let error = search.range(Some((&none, "`.nvmrc`"))).find().unwrap_err();
-        assert!(error.to_string().contains("(`.nvmrc`) was found; looked at 6 of them:"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("(`.nvmrc`) was found; looked at 6 of them:"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -353,6 +368,11 @@ mod tests {
         assert_eq!(search.find().unwrap().node.version.as_str(), "18.0.0");
         let range = Range::parse(">=20").unwrap();
         let error = search.range(Some((&range, "the lock"))).find().unwrap_err();
-        assert!(error.to_string().ends_with("it is 18.0.0, but the lock asks for >=20.0.0"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("it is 18.0.0, but the lock asks for >=20.0.0"),
+            "{error}"
+        );
     }
 }

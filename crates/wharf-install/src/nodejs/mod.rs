@@ -124,7 +124,9 @@ const SHOWN: usize = 12;
 
 fn looked_at(considered: &[NodeConsidered]) -> String {
     match considered {
-        [] => "PATH, the folders of version managers and the system's directories, and none is there".to_owned(),
+        [] => {
+            "PATH, the folders of version managers and the system's directories, and none is there".to_owned()
+        }
         [one] => format!("{}: {}", one.path.display(), one.verdict),
         many => {
             let shown = many.iter().take(SHOWN);

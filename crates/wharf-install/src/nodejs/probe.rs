@@ -144,7 +144,9 @@ fn ask(path: &Path) -> Result<Facts, NodeRefusal> {
     let Ok(output) = receive.recv_timeout(PATIENCE) else {
         stop(number);
         let seconds = PATIENCE.as_secs();
-        return Err(NodeRefusal::Broken(format!("it gave no answer within {seconds} s")));
+        return Err(NodeRefusal::Broken(format!(
+            "it gave no answer within {seconds} s"
+        )));
     };
     let output = output.map_err(broken)?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -166,7 +168,9 @@ fn ask(path: &Path) -> Result<Facts, NodeRefusal> {
 
 /// Ends a process that does not answer. Failing to means that it just ended.
 fn stop(number: u32) {
-    let process = i32::try_from(number).ok().and_then(rustix::process::Pid::from_raw);
+    let process = i32::try_from(number)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(process) = process {
         let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }
@@ -222,13 +226,20 @@ mod tests {
         let node = script(&real, &answer(&real.join("node")));
         for _ in 0..2 {
             let found = probe_cached(&node, Some(&cache)).unwrap();
-            assert_eq!((found.version.as_str(), found.modules.as_str()), ("22.1.0", "127"));
+            assert_eq!(
+                (found.version.as_str(), found.modules.as_str()),
+                ("22.1.0", "127")
+            );
         }
         assert_eq!(asked(), 1);
         let node = script(&real, &answer(&real.join("elsewhere/node")));
         for _ in 0..2 {
             probe_cached(&node, Some(&cache)).unwrap();
         }
-        assert_eq!(asked(), 3, "a changed file is asked again, and a stand-in every time");
+        assert_eq!(
+            asked(),
+            3,
+            "a changed file is asked again, and a stand-in every time"
+        );
     }
 }

@@ -106,7 +106,11 @@ fn a_kill_at_any_point_leaves_the_old_or_the_new() {
                 Recovered::Clean,
                 "{point}: repair is done once"
             );
-            assert_eq!(snapshot(&fixture.root()), standing, "{point}: a second repair does nothing");
+            assert_eq!(
+                snapshot(&fixture.root()),
+                standing,
+                "{point}: a second repair does nothing"
+            );
             assert!(
                 fs::read_dir(environment.state_directory().join("stage")).map_or(0, Iterator::count) == 0,
                 "{point}"

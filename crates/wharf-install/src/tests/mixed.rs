@@ -16,8 +16,8 @@ use crate::fault::{POINTS, RESUMED};
 use crate::generation::Marker;
 use crate::layout::Item;
 use crate::{
-    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot, NodeRuntime,
-    NodeWanted, Plan, Recovered, RootName, Wanted,
+    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
+    NodeRuntime, NodeWanted, Plan, Recovered, RootName, Wanted,
 };
 
 /// A project without Python.
@@ -80,7 +80,10 @@ fn node(folders: &[(&str, &[(&str, &str)])]) -> NodeWanted {
         let mut items = Vec::new();
         for (name, version) in *packages {
             items.push(Item::text(&format!("{name}/version"), (*version).to_owned()));
-            items.push(Item::link(&format!(".bin/{}", name.replace('/', "-")), &format!("../{name}/version")));
+            items.push(Item::link(
+                &format!(".bin/{}", name.replace('/', "-")),
+                &format!("../{name}/version"),
+            ));
             wanted.packages.push(InstalledNode {
                 name: PackageName::new(wharf_core::Ecosystem::Npm, name).unwrap(),
                 version: (*version).to_owned(),
@@ -118,9 +121,18 @@ fn a_project_without_python_gets_no_venv() {
         };
         changes.iter().map(line).collect()
     };
-    assert_eq!(names(&applied.plan.add), ["@scope/x  -> 1.0.0", "react  -> 18.0.0, 19.0.0"]);
-    assert_eq!(fs::read_to_string(project.root(".").join("react/version")).unwrap(), "19.0.0");
-    assert_eq!(fs::read_to_string(project.root("packages/a").join(".bin/react")).unwrap(), "18.0.0");
+    assert_eq!(
+        names(&applied.plan.add),
+        ["@scope/x  -> 1.0.0", "react  -> 18.0.0, 19.0.0"]
+    );
+    assert_eq!(
+        fs::read_to_string(project.root(".").join("react/version")).unwrap(),
+        "19.0.0"
+    );
+    assert_eq!(
+        fs::read_to_string(project.root("packages/a").join(".bin/react")).unwrap(),
+        "18.0.0"
+    );
     assert!(!project.root("packages/empty").exists() && !project.folder.join(".venv").exists());
     let again = project.apply(&wanted).unwrap();
     assert_eq!((again.generation, again.changed), (1, false));
@@ -128,7 +140,10 @@ fn a_project_without_python_gets_no_venv() {
     let applied = project.apply(&less).unwrap();
     assert_eq!(names(&applied.plan.change), ["react 18.0.0, 19.0.0 -> 19.1.0"]);
     assert_eq!(names(&applied.plan.remove), ["@scope/x 1.0.0 -> "]);
-    assert!(!project.root("packages/a").exists(), "folders that are no longer wanted go");
+    assert!(
+        !project.root("packages/a").exists(),
+        "folders that are no longer wanted go"
+    );
     assert_eq!(project.environment().recover().unwrap(), Recovered::Clean);
     // Nothing is wanted any more.
     project.apply(&Wanted::new("lock")).unwrap();
@@ -168,7 +183,10 @@ fn what_others_did_is_noticed_and_set_right_in_its_folder() {
     fs::remove_file(project.root(".").join(".bin/x")).unwrap();
     fs::create_dir_all(project.root("a").join(".cache/tool")).unwrap();
     let plan = project.plan(&wanted);
-    assert_eq!(plan.foreign, ["node_modules/intruder", "node_modules/@s/intruder"]);
+    assert_eq!(
+        plan.foreign,
+        ["node_modules/intruder", "node_modules/@s/intruder"]
+    );
     assert_eq!(plan.missing, ["node_modules/.bin/x"]);
     assert_eq!(plan.roots.make, [RootName::node(".")].into());
     project.apply(&wanted).unwrap();
@@ -226,7 +244,10 @@ fn anothers_node_modules_are_refused_unless_replacing_is_asked_for() {
         assert!(error.to_string().ends_with(words), "{error}");
         assert!(error.hints()[0].contains("`--replace`"));
     }
-    assert!(root.join("react").is_dir() && !project.root(".").exists(), "nothing was touched");
+    assert!(
+        root.join("react").is_dir() && !project.root(".").exists(),
+        "nothing was touched"
+    );
     fs::create_dir_all(root.join(".cache/kept")).unwrap();
     wanted.foreign = Foreign::Replace;
     project.apply(&wanted).unwrap();
@@ -238,16 +259,42 @@ fn anothers_node_modules_are_refused_unless_replacing_is_asked_for() {
 }
 
 #[test]
+fn a_member_on_another_file_system_is_refused_by_name() {
+    use std::os::unix::fs::MetadataExt;
+    let project = Project::new(&[]);
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return;
+    };
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if device(other.path()) == device(&project.folder) {
+        return;
+    }
+    let far = format!("{}{}", "../".repeat(20), other.path().display());
+    let error = project
+        .apply(&wish(&[(".", &[("x", "1.0.0")]), (&far, &[("x", "1.0.0")])]))
+        .unwrap_err();
+    assert_eq!(error.code(), "install/file-system");
+    assert!(error.hints()[0].starts_with("unmount"), "{:?}", error.hints());
+    assert!(!project.root(".").exists(), "nothing was touched");
+}
+
+#[test]
 fn caches_of_tools_outlive_the_folder() {
     let project = Project::new(&[]);
     fs::create_dir_all(project.root(".").join(".vite/deps")).unwrap();
     project.apply(&wish(&[(".", &[("x", "1.0.0")])])).unwrap();
-    assert!(project.root(".").join(".vite/deps").exists(), "from before the first install, too");
+    assert!(
+        project.root(".").join(".vite/deps").exists(),
+        "from before the first install, too"
+    );
     fs::write(project.root(".").join(".vite/deps/a.js"), "cached").unwrap();
     fs::create_dir_all(project.root(".").join(".cache/babel")).unwrap();
     let wanted = wish(&[(".", &[("x", "2.0.0")])]);
     project.apply(&wanted).unwrap();
-    assert_eq!(fs::read_to_string(project.root(".").join(".vite/deps/a.js")).unwrap(), "cached");
+    assert_eq!(
+        fs::read_to_string(project.root(".").join(".vite/deps/a.js")).unwrap(),
+        "cached"
+    );
     assert!(project.root(".").join(".cache/babel").exists());
     assert!(project.plan(&wanted).is_empty(), "caches are no change");
 }
@@ -265,12 +312,18 @@ fn a_node_of_the_environment_comes_first() {
     project.apply(&wanted).unwrap();
     assert_eq!(fs::read_link(project.root(".").join(".bin/node")).unwrap(), node);
     let environment = project.environment();
-    let around = environment.run_environment(&project.folder.join("a/src")).unwrap().unwrap();
+    let around = environment
+        .run_environment(&project.folder.join("a/src"))
+        .unwrap()
+        .unwrap();
     assert_eq!(
         around.path,
         [project.root("a").join(".bin"), project.root(".").join(".bin")]
     );
-    assert_eq!(around.program("node".as_ref()), Some(project.root(".").join(".bin/node")));
+    assert_eq!(
+        around.program("node".as_ref()),
+        Some(project.root(".").join(".bin/node"))
+    );
     assert_eq!(around.program("./node".as_ref()), None);
     assert!(around.variables.is_empty() && around.remove.is_empty());
     let part = environment.current().unwrap().unwrap().node.unwrap();
@@ -284,7 +337,9 @@ fn a_command_finds_both_worlds() {
     let environment = Environment::open(&fixture.project).unwrap();
     assert_eq!(environment.run_environment(&fixture.project).unwrap(), None);
     let mut part = node(&[(".", &[("x", "1.0.0")])]);
-    part.roots[0].items.push(Item::link(".wharf/node_modules/x", "../../x"));
+    part.roots[0]
+        .items
+        .push(Item::link(".wharf/node_modules/x", "../../x"));
     wanted.node = Some(part);
     apply(&fixture.project, &fixture.store, &wanted).unwrap();
     let around = environment.run_environment(&fixture.project).unwrap().unwrap();
@@ -294,21 +349,32 @@ fn a_command_finds_both_worlds() {
     assert_eq!(names, ["VIRTUAL_ENV", "NODE_PATH"]);
     assert_eq!(around.remove, ["PYTHONHOME"]);
     let hoisted = modules.join(".wharf/node_modules");
-    assert!(around.variables[1].1.to_string_lossy().starts_with(hoisted.to_str().unwrap()));
+    assert!(
+        around.variables[1]
+            .1
+            .to_string_lossy()
+            .starts_with(hoisted.to_str().unwrap())
+    );
     let path = around.path_before("/one:/two".as_ref());
     assert!(path.to_string_lossy().ends_with("node_modules/.bin:/one:/two"));
 }
 
 /// What all roots hold, apart from what differs between two makings of one environment.
 fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
-    [".venv", "node_modules", "a/node_modules", "b/node_modules", "c/node_modules"]
-        .map(|root| {
-            let mut found = snapshot(&project.join(root));
-            found.remove(Marker::NAME);
-            found.retain(|name, _| !name.ends_with(".pyc") && !name.starts_with(".cache"));
-            (root.to_owned(), found)
-        })
-        .into()
+    [
+        ".venv",
+        "node_modules",
+        "a/node_modules",
+        "b/node_modules",
+        "c/node_modules",
+    ]
+    .map(|root| {
+        let mut found = snapshot(&project.join(root));
+        found.remove(Marker::NAME);
+        found.retain(|name, _| !name.ends_with(".pyc") && !name.starts_with(".cache"));
+        (root.to_owned(), found)
+    })
+    .into()
 }
 
 /// Before: everything but `c`. After: everything but `b`, and other versions.
@@ -376,8 +442,9 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
     apply(&reference.project, &reference.store, &side(&reference, true)).unwrap();
     for first_install in [true, false] {
         for (point, prepared) in points() {
-            // Nothing goes in a first install.
-            if first_install && point == "exchanged@5" {
+            // Nothing goes in a first install; and one point of each kind is enough there.
+            let kinds = ["synced", "prepared", "exchanged", "exchanged@3", "carried"];
+            if first_install && !kinds.contains(&point.as_str()) {
                 continue;
             }
             let fixture = mixed().unwrap();
@@ -395,7 +462,13 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
                     assert_eq!(number, if first_install { 1 } else { 2 }, "{point}");
                     let versions = |root: &str| found[root].get("x/version").map(String::as_str);
                     assert_eq!(
-                        ["node_modules", "a/node_modules", "b/node_modules", "c/node_modules"].map(versions),
+                        [
+                            "node_modules",
+                            "a/node_modules",
+                            "b/node_modules",
+                            "c/node_modules"
+                        ]
+                        .map(versions),
                         [Some("2.0.0"), Some("2.0.0"), None, Some("2.0.0")],
                         "{point}"
                     );
@@ -404,10 +477,17 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
                 false => assert_eq!(found, old, "{point}"),
             }
             if !first_install {
-                assert!(fixture.project.join("a/node_modules/.cache/tool").exists(), "{point}");
+                assert!(
+                    fixture.project.join("a/node_modules/.cache/tool").exists(),
+                    "{point}"
+                );
             }
             assert_eq!(environment.recover().unwrap(), Recovered::Clean, "{point}");
-            assert_eq!(state(&fixture.project), found, "{point}: a second recovery does nothing");
+            assert_eq!(
+                state(&fixture.project),
+                found,
+                "{point}: a second recovery does nothing"
+            );
             let stage = environment.state_directory().join("stage");
             assert_eq!(fs::read_dir(stage).map_or(0, Iterator::count), 0, "{point}");
             apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
@@ -422,8 +502,8 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
 fn a_recovery_that_is_killed_at_any_point_is_gone_on_with() {
     let Some(reference) = mixed() else { return };
     drop(reference);
-    let switch = ["exchanged@1", "exchanged@3", "exchanged@5", "switched", "carried", "named", RESUMED];
-    for first in ["prepared", "exchanged@2", "carried"] {
+    let switch = ["exchanged@1", "exchanged@5", "switched", "carried", RESUMED];
+    for first in ["prepared", "exchanged@2"] {
         for second in switch {
             let fixture = mixed().unwrap();
             apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
@@ -431,9 +511,18 @@ fn a_recovery_that_is_killed_at_any_point_is_gone_on_with() {
             assert!(killed(&fixture.project, first, false), "{first}");
             assert!(killed(&fixture.project, second, true), "{first} {second}");
             let environment = Environment::open(&fixture.project).unwrap();
-            assert!(environment.plan(&side(&fixture, true)).unwrap().is_empty(), "{first} {second}");
-            assert!(fixture.project.join("a/node_modules/.cache/tool").exists(), "{first} {second}");
-            assert!(!fixture.project.join("b/node_modules").exists(), "{first} {second}");
+            assert!(
+                environment.plan(&side(&fixture, true)).unwrap().is_empty(),
+                "{first} {second}"
+            );
+            assert!(
+                fixture.project.join("a/node_modules/.cache/tool").exists(),
+                "{first} {second}"
+            );
+            assert!(
+                !fixture.project.join("b/node_modules").exists(),
+                "{first} {second}"
+            );
         }
     }
 }
@@ -448,7 +537,11 @@ fn what_others_put_there_after_the_crash_stays() {
     fs::create_dir_all(root.join("precious")).unwrap();
     let environment = Environment::open(&fixture.project).unwrap();
     assert!(root.join("precious").exists());
-    assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "the others are switched");
+    assert_eq!(
+        fixture.run("import p; print(p.v)"),
+        "2.0.0",
+        "the others are switched"
+    );
     let wanted = side(&fixture, true);
     let plan = environment.plan(&wanted).unwrap();
     assert_eq!(plan.roots.make, [RootName::node("a")].into());
@@ -468,7 +561,10 @@ fn a_damaged_journal_does_not_leave_one_half() {
     fs::write(&journal, bytes).unwrap();
     let environment = Environment::open(&fixture.project).unwrap();
     for root in ["node_modules", "a/node_modules", "c/node_modules"] {
-        assert_eq!(fs::read_to_string(fixture.project.join(root).join("x/version")).unwrap(), "2.0.0");
+        assert_eq!(
+            fs::read_to_string(fixture.project.join(root).join("x/version")).unwrap(),
+            "2.0.0"
+        );
     }
     // Only what the journal alone knew, that a folder was to go, is left to the next sync.
     apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
@@ -482,10 +578,16 @@ fn nothing_to_do_is_found_out_in_no_time() {
     let project = Project::new(&folders);
     let names: Vec<String> = (0..40).map(|number| format!("package-{number}")).collect();
     let packages: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1.0.0")).collect();
-    let all: Vec<_> = folders.iter().map(|folder| (*folder, packages.as_slice())).collect();
+    let all: Vec<_> = folders
+        .iter()
+        .map(|folder| (*folder, packages.as_slice()))
+        .collect();
     project.apply(&wish(&all)).unwrap();
     let environment = project.environment();
-    let inputs: Vec<PathBuf> = folders.iter().map(|folder| project.folder.join(folder).join("package.json")).collect();
+    let inputs: Vec<PathBuf> = folders
+        .iter()
+        .map(|folder| project.folder.join(folder).join("package.json"))
+        .collect();
     let note = || {
         let (key, inputs) = ("sync".to_owned(), inputs.clone());
         environment.note_current(&Fingerprint { key, inputs }).unwrap();
@@ -508,7 +610,11 @@ fn nothing_to_do_is_found_out_in_no_time() {
     };
     let root = project.root("packages/m7");
     fs::create_dir(root.join(".cache")).unwrap();
-    assert_eq!(environment.is_current("sync"), Freshness::Current(1), "a tool's cache");
+    assert_eq!(
+        environment.is_current("sync"),
+        Freshness::Current(1),
+        "a tool's cache"
+    );
     fs::create_dir(root.join("intruder")).unwrap();
     stale("somebody changed");
     fs::remove_dir(root.join("intruder")).unwrap();

@@ -5,6 +5,7 @@ mod commit;
 mod environment;
 mod mixed;
 mod python;
+mod scripts;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,269 @@
+//! Which scripts a package has for its installation, and one of them run as npm runs it.
+//!
+//! Source: docs.npmjs.com, "scripts": life cycle operation order, environment, and the default of packages with a
+//! `binding.gyp`. Invariant: a script has no input, and its output goes to a file.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use wharf_ecosystem::npm::graph::Package;
+
+use super::stage::Staged;
+use super::{Approved, ScriptError};
+
+/// The scripts of an installation, in their order.
+const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
+/// Lines of output that a message shows.
+const TAIL: usize = 20;
+
+/// One script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Script {
+    /// `postinstall`.
+    pub(super) event: &'static str,
+    /// What the shell is given.
+    pub(super) command: String,
+}
+
+/// The scripts that the installation of a package runs; `gyp` says whether it has a `binding.gyp`.
+pub(super) fn of(manifest: &[u8], gyp: bool) -> Vec<Script> {
+    let manifest: Value = serde_json::from_slice(manifest).unwrap_or_default();
+    let stated = |event: &str| {
+        let command = manifest["scripts"][event].as_str()?;
+        (!command.trim().is_empty()).then(|| command.to_owned())
+    };
+    let builds = gyp && stated("preinstall").is_none() && stated("install").is_none();
+    let builds = builds && manifest["gypfile"] != Value::Bool(false);
+    let command = |event: &'static str| match stated(event) {
+        None if event == "install" && builds => Some("node-gyp rebuild".to_owned()),
+        command => command,
+    };
+    let scripts = EVENTS.into_iter().filter_map(|event| {
+        Some(Script {
+            event,
+            command: command(event)?,
+        })
+    });
+    scripts.collect()
+}
+
+/// What is around the scripts of one package.
+pub(super) struct Context<'a> {
+    pub(super) approved: &'a Approved<'a>,
+    pub(super) package: &'a Package,
+    pub(super) manifest: &'a [u8],
+    pub(super) staged: &'a Staged,
+    pub(super) cancel: &'a AtomicBool,
+}
+
+impl Context<'_> {
+    /// Runs one script to its end.
+    pub(super) fn run(&self, script: &Script) -> Result<(), ScriptError> {
+        let name = format!("{}-{}.log", self.package.label().replace('/', "+"), script.event);
+        let log = self.approved.logs.join(name);
+        let io = |action, path: &Path| {
+            let (package, path) = (self.package.label(), path.to_owned());
+            move |source| ScriptError::Io {
+                package,
+                action,
+                path,
+                source,
+            }
+        };
+        fs::create_dir_all(self.approved.logs).map_err(io("make", self.approved.logs))?;
+        let output = File::create(&log).map_err(io("write", &log))?;
+        let errors = output.try_clone().map_err(io("write", &log))?;
+        let mut command = Command::new("/bin/sh");
+        command
+            .arg("-c")
+            .arg(&script.command)
+            .current_dir(&self.staged.package)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            // Its own group, so that all it started can be stopped with it.
+            .process_group(0)
+            .env("PATH", self.path())
+            .envs(self.variables(script));
+        let child = command
+            .spawn()
+            .map_err(io("start /bin/sh in", &self.staged.package))?;
+        let status = self
+            .wait(child)
+            .map_err(io("wait for the shell in", &self.staged.package))?;
+        match status {
+            None => Err(ScriptError::Interrupted),
+            Some(status) if status.success() => {
+                // Only the output of what went wrong is of interest later.
+                let _ = fs::remove_file(&log);
+                Ok(())
+            }
+            Some(status) => Err(ScriptError::Failed {
+                package: self.package.label(),
+                event: script.event.to_owned(),
+                how: ended(status),
+                tail: tail(&log),
+                log,
+            }),
+        }
+    }
+
+    /// Waits for the end; `None` if the user stopped it.
+    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if self.cancel.load(Ordering::Relaxed) {
+                let group = i32::try_from(child.id())
+                    .ok()
+                    .and_then(rustix::process::Pid::from_raw);
+                if let Some(group) = group {
+                    // A failure means that it just ended.
+                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                }
+                child.wait()?;
+                return Ok(None);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    fn path(&self) -> OsString {
+        let rest = std::env::var_os("PATH").unwrap_or_default();
+        let folders = self
+            .staged
+            .path
+            .iter()
+            .cloned()
+            .chain(std::env::split_paths(&rest));
+        std::env::join_paths(folders).unwrap_or(rest)
+    }
+
+    /// The variables that npm sets.
+    fn variables(&self, script: &Script) -> Vec<(String, OsString)> {
+        let node = self.approved.node;
+        let agent = format!(
+            "wharf/{} npm/? node/v{} {} {}",
+            env!("CARGO_PKG_VERSION"),
+            node.version,
+            node.platform,
+            node.arch
+        );
+        let manifest: PathBuf = self.staged.package.join("package.json");
+        let mut variables: Vec<(String, OsString)> = vec![
+            ("npm_lifecycle_event".into(), script.event.into()),
+            ("npm_lifecycle_script".into(), script.command.clone().into()),
+            ("npm_command".into(), "install".into()),
+            ("npm_config_user_agent".into(), agent.into()),
+            ("npm_node_execpath".into(), node.executable.clone().into()),
+            ("NODE".into(), node.executable.clone().into()),
+            ("INIT_CWD".into(), self.approved.project.into()),
+            ("npm_package_json".into(), manifest.into()),
+            ("npm_package_name".into(), self.package.name.as_str().into()),
+            ("npm_package_version".into(), self.package.version.clone().into()),
+        ];
+        if let Some(gyp) = &self.staged.node_gyp {
+            variables.push(("npm_config_node_gyp".into(), gyp.clone().into()));
+        }
+        let manifest: Value = serde_json::from_slice(self.manifest).unwrap_or_default();
+        for field in ["config", "engines", "bin"] {
+            flatten(&format!("npm_package_{field}"), &manifest[field], &mut variables);
+        }
+        variables
+    }
+}
+
+/// A value as variables: one for each text in it, named by the way to it.
+fn flatten(name: &str, value: &Value, variables: &mut Vec<(String, OsString)>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let plain = |each: char| if each.is_ascii_alphanumeric() { each } else { '_' };
+                flatten(
+                    &format!("{name}_{}", key.chars().map(plain).collect::<String>()),
+                    value,
+                    variables,
+                );
+            }
+        }
+        // A text with a zero byte can be no variable.
+        Value::String(text) if !text.contains('\0') => variables.push((name.to_owned(), text.into())),
+        Value::Number(_) | Value::Bool(_) => variables.push((name.to_owned(), value.to_string().into())),
+        Value::String(_) | Value::Array(_) | Value::Null => {}
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("failed with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "failed".to_owned(),
+    }
+}
+
+/// The last lines of a log.
+fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_scripts_run() {
+        let check = |manifest: &str, gyp: bool, expected: &[(&str, &str)]| {
+            let found = of(manifest.as_bytes(), gyp);
+            let found: Vec<_> = found
+                .iter()
+                .map(|one| (one.event, one.command.as_str()))
+                .collect();
+            assert_eq!(found, expected, "{manifest} {gyp}");
+        };
+        check("{}", false, &[]);
+        check("not json", false, &[]);
+        check("{}", true, &[("install", "node-gyp rebuild")]);
+        check(r#"{"gypfile": false}"#, true, &[]);
+        let all = r#"{"scripts": {"postinstall": "c", "install": "b", "preinstall": "a", "prepare": "x"}}"#;
+        check(
+            all,
+            true,
+            &[("preinstall", "a"), ("install", "b"), ("postinstall", "c")],
+        );
+        let before = r#"{"scripts": {"preinstall": "a"}}"#;
+        check(before, true, &[("preinstall", "a")]);
+        let after = r#"{"scripts": {"postinstall": "c", "install": " "}}"#;
+        check(
+            after,
+            true,
+            &[("install", "node-gyp rebuild"), ("postinstall", "c")],
+        );
+    }
+
+    #[test]
+    fn nested_values_become_variables() {
+        let mut variables = Vec::new();
+        let value = serde_json::json!({"a-b": {"c": "x"}, "port": 80, "list": ["no"], "nothing": null});
+        flatten("npm_package_config", &value, &mut variables);
+        assert_eq!(
+            variables,
+            [
+                ("npm_package_config_a_b_c".to_owned(), "x".into()),
+                ("npm_package_config_port".to_owned(), "80".into())
+            ]
+        );
+    }
+}
