@@ -114,6 +114,15 @@ impl Range {
         alternatives.iter().any(|alternative| holds(alternative))
     }
 
+    /// The range in which prereleases count like other versions, for [`fmt::Display`].
+    #[must_use]
+    pub fn including_prereleases(self) -> Self {
+        Self {
+            alternatives: self.with_prereleases.unwrap_or(self.alternatives),
+            with_prereleases: None,
+        }
+    }
+
     /// Whether every version that is not a prerelease lies in it.
     pub fn is_any(&self) -> bool {
         matches!(&*self.alternatives, [only] if matches!(**only, [Comparator::Any]))
