@@ -1,0 +1,123 @@
+//! Resolution: [`resolve`]. Two phases: a tree of needs and answers with as few versions as the ranges allow ([`tree`], [`dedupe`]);
+//! then peers to a fixed point ([`peers`], [`instances`]), and equal instances merged ([`output`]).
+//!
+//! Invariants: a pure function of the problem and of what the universe says; the same for any order of importers,
+//! requirements and answers.
+
+mod answer;
+mod dedupe;
+mod instances;
+mod names;
+mod output;
+mod peers;
+mod reach;
+mod settle;
+mod tree;
+
+use wharf_ecosystem::npm::Graph;
+
+use self::instances::{Instances, LIMIT, Nests};
+use self::output::Output;
+use self::reach::Reach;
+use self::tree::{NodeId, Tree};
+use crate::error::{Stop, TreeError};
+use crate::issue::Issue;
+use crate::problem::{Dedupe, MissingPeers, PeerConflicts, Problem, Universe};
+
+/// Rounds in which peers may change what is chosen; each one costs a look at the whole tree.
+const ROUNDS: usize = 24;
+
+/// What a problem resolves to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The resolved packages, in the graph's normal order.
+    pub graph: Graph,
+    /// What there is to say about it, sorted.
+    pub issues: Vec<Issue>,
+}
+
+/// Resolves the needs of all importers.
+///
+/// # Errors
+/// [`Stop::Needs`] where the universe does not know enough yet; [`Stop::Failed`] where there is no graph.
+pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, Stop> {
+    let mut tree = Tree::new(problem, universe);
+    tree.plant();
+    settled(&mut tree, &[])?;
+    if problem.dedupe == Dedupe::Fewest {
+        tree.dedupe(&[]);
+        settled(&mut tree, &[])?;
+    }
+    let mut nests = Nests::default();
+    for round in 0..ROUNDS {
+        let extra = nodes(&nests);
+        peers_chosen(&mut tree, &extra, round)?;
+        let known = nests.len();
+        let reach = Reach::new(&tree);
+        let instances = Instances::new(&mut tree, &reach, &mut nests).map_err(|node| too_many(&tree, node))?;
+        tree.grow();
+        let extra = nodes(&nests);
+        settled(&mut tree, &extra)?;
+        if nests.len() == known || round + 1 == ROUNDS {
+            return finish(&tree, &reach, &instances);
+        }
+    }
+    unreachable!("the last round finishes")
+}
+
+/// Lets peers change what is chosen, until they do not any more.
+fn peers_chosen(tree: &mut Tree<'_>, extra: &[NodeId], first: usize) -> Result<(), Stop> {
+    for _ in first..ROUNDS {
+        if tree.problem.missing_peers == MissingPeers::Install {
+            tree.forget_added();
+            tree.add_missing();
+            settled(tree, extra)?;
+        }
+        let changed = tree.mend(&Reach::new(tree));
+        if !changed {
+            break;
+        }
+        tree.grow();
+        settled(tree, extra)?;
+        if tree.problem.dedupe == Dedupe::Fewest {
+            tree.dedupe(extra);
+            settled(tree, extra)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stops for what is needed; leaves out what is optional and fails; forgets what is not reached.
+fn settled(tree: &mut Tree<'_>, extra: &[NodeId]) -> Result<(), Stop> {
+    let needs = tree.needs();
+    if !needs.is_empty() {
+        return Err(Stop::Needs(needs));
+    }
+    tree.sweep(extra);
+    tree.settle().map_err(|error| Stop::Failed(Box::new(error)))?;
+    tree.sweep(extra);
+    Ok(())
+}
+
+fn nodes(nests: &Nests) -> Vec<NodeId> {
+    let mut nodes: Vec<NodeId> = nests.values().copied().flatten().collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+fn too_many(tree: &Tree<'_>, node: NodeId) -> Stop {
+    Stop::Failed(Box::new(TreeError::TooManyCombinations { package: tree.label(node), limit: LIMIT }))
+}
+
+fn finish(tree: &Tree<'_>, reach: &Reach, instances: &Instances) -> Result<Outcome, Stop> {
+    let output = Output::new(tree, reach, instances);
+    let issues = output.issues();
+    if tree.problem.peer_conflicts == PeerConflicts::Fail {
+        let broken: Vec<Issue> = issues.iter().filter(|issue| issue.breaks_strict_peers()).cloned().collect();
+        if !broken.is_empty() {
+            return Err(Stop::Failed(Box::new(TreeError::Peers(broken))));
+        }
+    }
+    Ok(Outcome { graph: output.graph(), issues })
+}
