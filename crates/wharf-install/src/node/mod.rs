@@ -1,1 +1,195 @@
-//! The layouts of `node_modules`.
+//! The layouts of `node_modules`: from the graph to what lies where, before anything is written.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`keys`] | [`homes`]: which homes the store must have; keys that are equal across projects |
+//! | [`placing`] | which packages cannot be shared, and why |
+//! | [`homes_in_store`] | what is missing in the store, and putting it there |
+//! | [`isolated`] | links to homes, or a store of the project's own; hidden and public hoisting |
+//! | [`hoisted`] | npm's tree of real folders |
+//! | [`bins`] | commands in `.bin` |
+//! | [`tools`] | tools that do not follow links out of the project |
+//!
+//! Invariant: planning is pure but for looking into the store for homes; equal requests give equal plans. Links inside the
+//! project are relative, so that a project can be moved; those into the store are absolute.
+
+mod bins;
+mod hoisted;
+mod homes_in_store;
+mod isolated;
+mod keys;
+mod placing;
+mod relative;
+mod tools;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use wharf_ecosystem::npm::graph::{EdgeKind, Graph, PackageIndex, To};
+use wharf_store::{ContentKey, HomeId, Store, is_alias};
+
+use crate::NodeRoot;
+
+pub use homes_in_store::{Missing, links, missing, place, sources};
+pub use keys::homes;
+
+/// How packages lie in `node_modules`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Each package sees what it names, and nothing else.
+    #[default]
+    Isolated,
+    /// As npm lays them out: one flat tree, nested where versions differ.
+    Hoisted,
+}
+
+/// Where the packages of an isolated layout lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VirtualStore {
+    /// In the store, unless the project has a tool that is known not to work with that.
+    #[default]
+    Auto,
+    /// In the store, shared by all projects.
+    Global,
+    /// In the project's own `node_modules/.wharf`, as hard links.
+    Project,
+}
+
+/// What is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// All packages of the project.
+    pub graph: &'a Graph,
+    /// For each package whether it is installed.
+    pub selected: &'a [bool],
+    /// For each importer whether it gets a `node_modules`.
+    pub importers: &'a [bool],
+    /// Kinds of an importer's needs that are left out ([`EdgeKind::Dev`] without development packages).
+    pub omit: &'a [EdgeKind],
+    /// For each package the key of its content; `None` where it is not installed.
+    pub contents: &'a [Option<ContentKey>],
+    /// How they lie.
+    pub layout: Layout,
+    /// Where they lie.
+    pub virtual_store: VirtualStore,
+    /// Whether `node_modules/.wharf/node_modules` has one link for each name, for tools that look for what they do not name.
+    pub hidden_hoist: bool,
+    /// Patterns of names that are linked in the project's own `node_modules` as well.
+    pub public_hoist: &'a [String],
+    /// Patterns of names of packages that get private files, because tools write into them.
+    pub writable: &'a [String],
+    /// Packages whose approved scripts were run, and the content that came of it; these get private files as well.
+    pub built: &'a BTreeMap<PackageIndex, ContentKey>,
+    /// The project's folder.
+    pub root: &'a Path,
+}
+
+/// Where a package's files lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Nowhere: it is not installed.
+    Absent,
+    /// In the store; projects link to it.
+    Global,
+    /// In the project, as hard links.
+    Project,
+    /// In the project, as copies that may be written.
+    ProjectWritable,
+}
+
+/// A layout, planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodePlan {
+    /// For each package of the graph where its files lie.
+    pub placements: Vec<Placement>,
+    /// The `node_modules` of each importer that has anything in it.
+    pub roots: Vec<NodeRoot>,
+    /// Why the packages lie in the project although the store could be shared, in words.
+    pub why_project: Option<String>,
+    /// Commands that several packages bring.
+    pub bin_conflicts: Vec<BinConflict>,
+}
+
+/// A command that two packages bring to one `.bin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinConflict {
+    /// The importer.
+    pub folder: String,
+    /// The command.
+    pub command: String,
+    /// Whose command it is.
+    pub kept: String,
+    /// Whose is hidden.
+    pub hidden: String,
+}
+
+/// Plans the layout. `homes` is what [`homes`] gave, and is in the store.
+pub fn plan(request: &Request<'_>, homes: &[Option<HomeId>], store: &Store) -> NodePlan {
+    let placing = placing::Placing::of(request);
+    let sources = sources(request, homes, store);
+    let (roots, bin_conflicts) = match request.layout {
+        Layout::Isolated => isolated::Isolated::new(request, &placing, homes, &sources, store).roots(),
+        Layout::Hoisted => hoisted::roots(request, &placing, &sources),
+    };
+    NodePlan {
+        placements: placing.placements,
+        roots,
+        why_project: placing.why,
+        bin_conflicts,
+    }
+}
+
+impl<'a> Request<'a> {
+    /// Whether a package is installed.
+    fn has(&self, package: PackageIndex) -> bool {
+        let on = |list: &[bool]| list.get(package).copied().unwrap_or_default();
+        on(self.selected) && self.content(package).is_some()
+    }
+
+    /// The key of a package's content, as its scripts left it.
+    fn content(&self, package: PackageIndex) -> Option<ContentKey> {
+        let own = self.contents.get(package).copied().flatten();
+        own.map(|own| self.built.get(&package).copied().unwrap_or(own))
+    }
+
+    /// What a package needs and gets, each alias once, by alias.
+    fn needs(&self, package: PackageIndex) -> impl Iterator<Item = (&'a str, &'a To)> + use<'a> {
+        let request = *self;
+        let package = &self.graph.packages[package];
+        let mut last = None;
+        package.dependencies.iter().filter_map(move |edge| {
+            let to = request.met(&edge.alias, edge.to.as_ref())?;
+            // A package that asks for itself finds itself.
+            let itself = edge.alias == package.name.as_str()
+                && matches!(to, To::Package(index) if std::ptr::eq(&raw const request.graph.packages[*index], package));
+            (!itself && last.replace(&*edge.alias) != Some(&edge.alias)).then_some((&*edge.alias, to))
+        })
+    }
+
+    /// What an importer needs and gets, each alias once, by alias.
+    fn importer_needs(&self, importer: usize) -> impl Iterator<Item = (&'a str, &'a To)> + use<'a> {
+        let request = *self;
+        let mut last = None;
+        let edges = self.graph.importers[importer].dependencies.iter();
+        edges.filter_map(move |edge| {
+            if request.omit.contains(&edge.kind) {
+                return None;
+            }
+            let to = request.met(&edge.alias, edge.to.as_ref())?;
+            (last.replace(&*edge.alias) != Some(&edge.alias)).then_some((&*edge.alias, to))
+        })
+    }
+
+    fn met(&self, alias: &str, to: Option<&'a To>) -> Option<&'a To> {
+        let to = to.filter(|_| is_alias(alias))?;
+        match to {
+            To::Package(index) if !self.has(*index) => None,
+            To::Package(_) | To::Importer(_) | To::Link(_) => Some(to),
+        }
+    }
+
+    /// Whether an importer gets a `node_modules`.
+    fn lays_out(&self, importer: usize) -> bool {
+        self.importers.get(importer).copied().unwrap_or(true)
+    }
+}

@@ -117,8 +117,8 @@ impl HomeId {
         }
     }
 
-    /// The folder of all homes of this label, below `store/npm`.
-    pub(crate) fn label_folder(&self) -> String {
+    /// The label as one part of a path: the folder of all homes of this label, below `store/npm`.
+    pub fn label_folder(&self) -> String {
         label_folder(&self.label)
     }
 
