@@ -1,5 +1,6 @@
 //! The lock in other tools' forms. Invariant: an export holds what the lock holds, no more; nothing is solved.
 
+mod package_lock;
 mod pylock;
 mod requirements;
 
@@ -13,6 +14,7 @@ use wharf_core::Target;
 
 use crate::lock::{InstallItem, Lock, LockError, Selection};
 
+pub use package_lock::package_lock;
 pub use pylock::pylock;
 pub use requirements::requirements_txt;
 

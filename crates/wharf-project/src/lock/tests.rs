@@ -582,7 +582,7 @@ prop_compose! {
         locked in targets(),
         (cooldown, no_index, modes) in (any::<u32>(), any::<bool>(), 0usize..3),
         packages in proptest::collection::vec(packages(), 0..6),
-        npm in proptest::option::of(npm::tests::npm_locks()),
+        npm in proptest::option::of(npm::arbitrary::npm_locks()),
     ) -> Lock {
         let mut lock = Lock {
             version: FORMAT,

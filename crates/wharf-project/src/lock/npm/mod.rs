@@ -3,7 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `reader` | the text of the part → keys and values that know where they stand |
-//! | `parse` | those → [`NpmLock`] |
+//! | `parse`, `fields`, `edges` | those → [`NpmLock`] |
 //! | `print` | [`NpmLock`] → text |
 //! | `normal` | one order for equal graphs |
 //! | `inputs` | what a project asks |
@@ -13,12 +13,18 @@
 //! Invariants: `parse(print(lock))` is the normalised lock; an edge names no more of what answers it than tells it apart, so
 //! that a package which moves changes its own lines only; facts that entries with other peers share stand once.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod edges;
+mod fields;
 mod inputs;
 mod normal;
 mod parse;
 mod print;
 mod reader;
 mod stale;
+#[cfg(test)]
+mod stale_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;

@@ -154,7 +154,7 @@ packages:
     refuse(
         PeerLock::Pnpm,
         "lockfileVersion: '9.0'\n<<<<<<< HEAD\n=======\n",
-        "line 4, column 1: this is not valid YAML: simple key expect ':'",
+        "line 3, column 1: this is not valid YAML: simple key expect ':'",
     );
 }
 
