@@ -1,10 +1,15 @@
 //! Adds and removes requirements in manifests as people wrote them.
 //! Invariant: what is not asked for stays byte for byte: comments, order, spacing, other tables.
 
+pub mod npm;
+mod object;
+mod package_json;
 mod pyproject;
 mod requirements;
 mod wharf;
 
+#[cfg(test)]
+mod npm_tests;
 #[cfg(test)]
 mod tests;
 

@@ -154,7 +154,7 @@ fn raw(text: Option<&toml_edit::RawString>) -> String {
 }
 
 /// Appends in the form that the array has: one entry a line, or all on one.
-fn push(array: &mut Array, text: &str) {
+pub(super) fn push(array: &mut Array, text: &str) {
     let mut value = Value::from(text);
     let Some(last) = array.len().checked_sub(1) else {
         // A comment in an empty list stays above its first entry.
@@ -194,7 +194,7 @@ fn push(array: &mut Array, text: &str) {
 }
 
 /// Takes one entry out with the comment on its own line, and leaves the comment on the line before.
-fn take(array: &mut Array, at: usize) {
+pub(super) fn take(array: &mut Array, at: usize) {
     let prefix = raw(array.get(at).and_then(|value| value.decor().prefix()));
     let kept = prefix.split('\n').next().unwrap_or_default().to_owned();
     let after_first_line = |text: &str| match text.find('\n') {

@@ -11,6 +11,7 @@ fn manifest<'a>(kind: ManifestKind, text: &'a str, group: &'a Group) -> Manifest
         ManifestKind::Wharf => "/work/app/wharf.toml",
         ManifestKind::Pyproject => "/work/app/pyproject.toml",
         ManifestKind::Requirements => "/work/app/requirements.txt",
+        ManifestKind::PackageJson => "/work/app/package.json",
     };
     Manifest {
         kind,

@@ -38,7 +38,7 @@ pub(super) fn add(
 }
 
 /// Puts a new value where an old one stands, with the comment beside it.
-fn replace(item: &mut Item, mut value: Value) {
+pub(super) fn replace(item: &mut Item, mut value: Value) {
     if let Some(old) = item.as_value() {
         *value.decor_mut() = old.decor().clone();
     }
@@ -112,7 +112,7 @@ fn table_path(group: &Group) -> Vec<String> {
 }
 
 /// The table at a path; missing ones are made, outer ones without a header of their own.
-fn descend<'t>(table: &'t mut dyn TableLike, path: &[String]) -> Option<&'t mut dyn TableLike> {
+pub(super) fn descend<'t>(table: &'t mut dyn TableLike, path: &[String]) -> Option<&'t mut dyn TableLike> {
     let Some((first, rest)) = path.split_first() else {
         return Some(table);
     };

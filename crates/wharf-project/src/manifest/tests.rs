@@ -117,8 +117,8 @@ fn errors_point_and_advise() {
             "there is no key `verison` in the requirement `uvicorn`\n --> wharf.toml:2:13\n  |\n2 | uvicorn = { verison = \"*\" }\n  |             ^^^^^^^\nhint: did you mean `version`?",
         ),
         (
-            "[npm]\nreact = \"^18\"",
-            "this version of Wharf does not handle npm packages yet\n --> wharf.toml:1:2\n  |\n1 | [npm]\n  |  ^^^\nhint: take the `npm` table out; only `pypi` is handled",
+            "[cargo]\nserde = \"1\"",
+            "this version of Wharf does not handle cargo packages yet\n --> wharf.toml:1:2\n  |\n1 | [cargo]\n  |  ^^^^^\nhint: take the `cargo` table out; only `pypi` and `npm` are handled",
         ),
         ("[dev.cargo]\nserde = \"1\"", "does not handle cargo packages yet"),
         ("[pyp]\n", "there is no key `pyp` in wharf.toml"),

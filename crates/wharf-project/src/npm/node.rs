@@ -168,7 +168,7 @@ mod tests {
         check(
             &[(".nvmrc", "iojs-next!")],
             engines,
-            ">=18 [package.json:1]\nthe version of Node in .nvmrc:1 is passed over: X",
+            ">=18 [package.json:1]\nthe version of Node in .nvmrc:1 is passed over: `iojs-next!` is not a range of versions",
         );
     }
 }
