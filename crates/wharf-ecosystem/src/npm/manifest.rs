@@ -194,7 +194,7 @@ impl Fields {
                 .any(|(name, command)| name == script && !command.is_empty())
         };
         let has_install_script = self.has_install_script == Json::Bool(true)
-            || INSTALL_SCRIPTS.iter().any(|script| runs(script))
+            || INSTALL_SCRIPTS.iter().any(runs)
             || (self.gypfile == Json::Bool(true) && !runs(&"install") && !runs(&"preinstall"));
         let bundle = match self.bundle_dependencies {
             Json::Null => self.bundled_dependencies,
@@ -350,8 +350,7 @@ pub(super) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     // The usual name needs no closer look.
     let usual = !text.is_empty() && text.len() <= 214 && text.bytes().all(plain);
-    usual && text != "node_modules"
-        || text != "node_modules" && PackageName::new(Ecosystem::Npm, text).is_ok()
+    text != "node_modules" && (usual || PackageName::new(Ecosystem::Npm, text).is_ok())
 }
 
 /// Names whose `optional` is true.

@@ -21,6 +21,7 @@
 //! | [`spec`] | [`Spec`]: the right-hand side of a dependency |
 //! | [`versions`] | [`Versions`]: what a registry says of all versions of one package |
 
+mod explain;
 pub mod extensions;
 pub mod glob;
 pub mod graph;

@@ -216,7 +216,7 @@ impl<'j> Reading<'j> {
             Err(error) => self.skip(error.to_string()),
             Ok(version) if !is_object => self.skip(format!("{version}: what is said of it is no object")),
             Ok(version) if !facts.has_archive => {
-                self.skip(format!("{version}: it has no archive (`dist.tarball`)"))
+                self.skip(format!("{version}: it has no archive (`dist.tarball`)"));
             }
             Ok(version) => {
                 let engines_node = facts.engines_node.and_then(|raw| self.engines_text(raw));

@@ -231,3 +231,7 @@ fn why_no_tag(versions: &Versions, tag: &str, rules: &PickRules<'_>) -> String {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "pick_tests.rs"]
+mod tests;

@@ -105,7 +105,7 @@ impl Spec {
     pub fn parse(text: &str) -> Result<Self, InvalidSpec> {
         let text = text.trim();
         if is_path(text) {
-            return Ok(local(text));
+            return Ok(local(&file_path(text)));
         }
         if let Some((protocol, rest)) = protocol(text)
             && let Some(spec) = by_protocol(&protocol, rest, text)
@@ -176,7 +176,10 @@ impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Spec::Range(text) | Spec::Tag(text) => f.write_str(text),
-            Spec::Alias { name, spec } => write!(f, "npm:{name}@{spec}"),
+            Spec::Alias { name, spec } => match &**spec {
+                Spec::Range(any) if any.is_empty() => write!(f, "npm:{name}"),
+                spec => write!(f, "npm:{name}@{spec}"),
+            },
             Spec::Git {
                 url,
                 reference,
@@ -534,3 +537,7 @@ fn redact(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;

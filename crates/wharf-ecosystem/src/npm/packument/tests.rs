@@ -122,3 +122,60 @@ fn an_unpublished_package_has_no_versions() {
     let document = r#"{"name": "a", "versions": {}, "time": {"unpublished": {"name": "x"}}}"#;
     assert_eq!(scan(document.as_bytes()).unwrap().rows, []);
 }
+
+/// Documents with a version object, a readme and white space of any kind.
+fn documents() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let text = "[a-z\\\\\"{}\\[\\]:, éß\u{1F600}]{0,20}";
+    let space = || "[ \\n\\t]{0,2}";
+    let value = prop_oneof![
+        text.prop_map(|text| serde_json::to_string(&text).expect("texts can be written")),
+        Just("null".to_owned()),
+        Just("-1.5e3".to_owned()),
+        text.prop_map(|text| serde_json::json!([{ "a": [text] }, []]).to_string()),
+    ];
+    let version = (0..4_u8, 0..4_u8, text, value.clone(), any::<bool>());
+    let versions = proptest::collection::vec(version, 0..6);
+    (versions, value, space(), space()).prop_map(|(versions, value, a, b)| {
+        let objects = versions.iter().map(|(major, minor, engine, odd, deprecated)| {
+            let engine = serde_json::json!(engine);
+            format!(
+                r#""{major}.{minor}.0":{a}{{"odd":{odd},{b}"engines":{{"x":{odd},"node":{engine}}},{a}"deprecated":{deprecated},"dist":{{"y":{odd},"tarball":"t"}}}}"#
+            )
+        });
+        let objects = objects.collect::<Vec<_>>().join(&format!("{b},{a}"));
+        format!(r#"{a}{{"readme":{value},{b}"versions"{a}:{b}{{{objects}}}{a}}}{b}"#)
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_scan_sees_what_a_whole_reading_sees(document in documents()) {
+        let whole: serde_json::Value = serde_json::from_str(&document).expect("it is JSON");
+        let scanned = scan(document.as_bytes()).expect("it is a packument");
+        let versions = whole["versions"].as_object().expect("it is an object");
+        proptest::prop_assert_eq!(scanned.rows.len(), versions.len());
+        for ScannedRow { row, span } in &scanned.rows {
+            let own = &versions[row.version.as_str()];
+            let object = &document[span.start as usize..span.end as usize];
+            proptest::prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(object).expect("it is JSON"), own);
+            proptest::prop_assert_eq!(row.engines_node.as_deref(), own["engines"]["node"].as_str());
+            proptest::prop_assert_eq!(Some(row.deprecated), own["deprecated"].as_bool());
+            proptest::prop_assert!(manifest_at(document.as_bytes(), span).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_cut_is_refused(document in documents(), cut in 0..1000_usize) {
+        let end = document.trim_end().len() - 1;
+        let cut = cut % end;
+        proptest::prop_assert!(scan(&document.as_bytes()[..cut]).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+        let _ = scan(&bytes);
+        let _ = scan(&[b"{\"versions\": {\"1.0.0\": ", bytes.as_slice()].concat());
+        let _ = PackageManifest::parse(&bytes);
+    }
+}

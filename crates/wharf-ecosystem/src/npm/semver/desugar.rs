@@ -51,8 +51,8 @@ fn simplify(mut alternatives: Alternatives) -> Alternatives {
         return alternatives;
     }
     alternatives.retain(|alternative| !alternative[0].is_nothing());
-    let any = |alternative: &Box<[Comparator]>| matches!(**alternative, [Comparator::Any]);
-    match alternatives.iter().position(any) {
+    let any = |alternative: &[Comparator]| matches!(alternative, [Comparator::Any]);
+    match alternatives.iter().position(|alternative| any(alternative)) {
         Some(position) => vec![alternatives.swap_remove(position)],
         None => alternatives,
     }
@@ -476,7 +476,8 @@ fn partial(text: &str, from: usize, strictness: Strictness) -> Option<Partial<'_
 
 /// No number after an `x`.
 fn in_order(partial: &Partial<'_>) -> bool {
-    !(partial.is_x(0) && !partial.is_x(1) || partial.is_x(1) && !partial.is_x(2))
+    let follows = |earlier, later| !partial.is_x(earlier) || partial.is_x(later);
+    follows(0, 1) && follows(1, 2)
 }
 
 fn below(release: [u64; 3]) -> Result<Comparator, Refused> {
