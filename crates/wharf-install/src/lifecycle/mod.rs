@@ -3,9 +3,9 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`closure`] | what a package reaches, the order of builds, and the key under which a result is kept |
-//! | [`stage`] | the copy in which scripts run: the package, its dependencies, their commands |
-//! | [`script`] | which scripts a package has, and one of them run as npm runs it |
+//! | `closure` | what a package reaches, the order of builds, and the key under which a result is kept |
+//! | `stage` | the copy in which scripts run: the package, its dependencies, their commands |
+//! | `script` | which scripts a package has, and one of them run as npm runs it |
 //!
 //! Invariant: a script only runs for a package that the caller names. It sees copies of its package and of what that
 //! needs, never the store's own files; nothing of a script that failed is kept.
@@ -27,6 +27,8 @@ use wharf_store::{ContentKey, GraphKey, HomeId, Limits, Store, StoreError};
 use wharf_sys::{Governor, Work};
 
 use crate::nodejs::NodeBinary;
+
+pub use script::Around;
 
 /// What scripts are run for.
 pub struct Approved<'a> {

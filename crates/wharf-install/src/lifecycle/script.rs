@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use wharf_ecosystem::npm::graph::Package;
 
 use super::stage::Staged;
 use super::{Approved, ScriptError};
+use crate::nodejs::NodeBinary;
 
 /// The scripts of an installation, in their order.
 const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
@@ -148,37 +149,87 @@ impl Context<'_> {
         std::env::join_paths(folders).unwrap_or(rest)
     }
 
-    /// The variables that npm sets.
     fn variables(&self, script: &Script) -> Vec<(String, OsString)> {
-        let node = self.approved.node;
-        let agent = format!(
-            "wharf/{} npm/? node/v{} {} {}",
-            env!("CARGO_PKG_VERSION"),
-            node.version,
-            node.platform,
-            node.arch
-        );
-        let manifest: PathBuf = self.staged.package.join("package.json");
-        let mut variables: Vec<(String, OsString)> = vec![
-            ("npm_lifecycle_event".into(), script.event.into()),
-            ("npm_lifecycle_script".into(), script.command.clone().into()),
-            ("npm_command".into(), "install".into()),
-            ("npm_config_user_agent".into(), agent.into()),
-            ("npm_node_execpath".into(), node.executable.clone().into()),
-            ("NODE".into(), node.executable.clone().into()),
-            ("INIT_CWD".into(), self.approved.project.into()),
-            ("npm_package_json".into(), manifest.into()),
-            ("npm_package_name".into(), self.package.name.as_str().into()),
-            ("npm_package_version".into(), self.package.version.clone().into()),
-        ];
+        let around = Around {
+            event: script.event,
+            command: &script.command,
+            manifest: self.manifest,
+            folder: &self.staged.package,
+            start: self.approved.project,
+            node: Some(self.approved.node),
+        };
+        let mut variables = around.variables();
         if let Some(gyp) = &self.staged.node_gyp {
             variables.push(("npm_config_node_gyp".into(), gyp.clone().into()));
         }
+        // The headers that came with this Node are the right ones, and need no network.
+        let prefix = self.approved.node.executable.parent().and_then(Path::parent);
+        let headers = prefix.filter(|prefix| prefix.join("include/node/node_version.h").is_file());
+        if let (Some(prefix), None) = (headers, std::env::var_os("npm_config_nodedir")) {
+            variables.push(("npm_config_nodedir".into(), prefix.into()));
+        }
+        variables
+    }
+}
+
+/// What npm tells a script of a `package.json` about itself, in variables.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The script's name: `postinstall`, `dev`.
+    pub event: &'a str,
+    /// What the shell is given.
+    pub command: &'a str,
+    /// The `package.json`.
+    pub manifest: &'a [u8],
+    /// The folder that it lies in.
+    pub folder: &'a Path,
+    /// Where the user started the command.
+    pub start: &'a Path,
+    /// The Node that the script finds.
+    pub node: Option<&'a NodeBinary>,
+}
+
+impl Around<'_> {
+    /// The variables. Source: docs.npmjs.com, "scripts", "environment".
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, OsString)> {
         let manifest: Value = serde_json::from_slice(self.manifest).unwrap_or_default();
-        for field in ["config", "engines", "bin"] {
+        let mut variables: Vec<(String, OsString)> = vec![
+            ("npm_lifecycle_event".into(), self.event.into()),
+            ("npm_lifecycle_script".into(), self.command.into()),
+            ("npm_config_user_agent".into(), user_agent(self.node).into()),
+            ("INIT_CWD".into(), self.start.into()),
+            ("npm_package_json".into(), self.folder.join("package.json").into()),
+        ];
+        variables.push(("npm_command".into(), self.npm_command().into()));
+        if let Some(node) = self.node {
+            variables.push(("npm_node_execpath".into(), node.executable.clone().into()));
+            variables.push(("NODE".into(), node.executable.clone().into()));
+        }
+        for field in ["name", "version", "config", "engines", "bin"] {
             flatten(&format!("npm_package_{field}"), &manifest[field], &mut variables);
         }
         variables
+    }
+
+    /// The command of npm's that would run the script.
+    fn npm_command(&self) -> &'static str {
+        match EVENTS.contains(&self.event) {
+            true => "install",
+            false => "run-script",
+        }
+    }
+}
+
+/// Who runs the script, in the form that scripts look for.
+fn user_agent(node: Option<&NodeBinary>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match node {
+        Some(node) => format!(
+            "wharf/{version} npm/? node/v{} {} {}",
+            node.version, node.platform, node.arch
+        ),
+        None => format!("wharf/{version} npm/?"),
     }
 }
 

@@ -8,15 +8,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use wharf_core::{Explain, NullSink, PackageName};
-use wharf_store::Store;
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Store};
 use wharf_sys::Governor;
 
 use super::{Fixture, snapshot};
 use crate::fault::{POINTS, RESUMED};
 use crate::generation::Marker;
-use crate::layout::Item;
+use crate::layout::{Content, Item};
 use crate::{
-    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
+    Applied, Durability, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
     NodeRuntime, NodeWanted, Plan, Recovered, RootName, Wanted,
 };
 
@@ -300,6 +300,69 @@ fn caches_of_tools_outlive_the_folder() {
 }
 
 #[test]
+fn homes_of_the_store_become_folders() {
+    use std::os::unix::fs::MetadataExt;
+    let project = Project::new(&[]);
+    let source = project.folder.join("source");
+    fs::create_dir_all(source.join("lib")).unwrap();
+    fs::write(source.join("package.json"), "{}").unwrap();
+    fs::write(source.join("lib/a.js"), "a").unwrap();
+    let unpacked = project
+        .store
+        .unpack_folder(&source, &Limits::default(), &|_| true)
+        .unwrap();
+    let home = HomeId {
+        label: "a@1.0.0".to_owned(),
+        content: ContentKey::of_tree(&unpacked.tree()),
+        graph: GraphKey::PRISTINE,
+    };
+    project
+        .store
+        .place_home(&home, HomeContent::Fresh(unpacked), &[])
+        .unwrap();
+    let wanted = |copy| {
+        let home = home.clone();
+        let item = Item {
+            path: "a".to_owned(),
+            content: Content::Home { home, copy },
+        };
+        let mut wanted = wish(&[(".", &[])]);
+        wanted.node.as_mut().unwrap().roots[0].items = vec![item, Item::link(".bin/a", "../a/lib/a.js")];
+        wanted
+    };
+    let stored = fs::metadata(project.store.home_package(&home).join("lib/a.js")).unwrap();
+    let file = project.root(".").join("a/lib/a.js");
+    project.apply(&wanted(false)).unwrap();
+    assert!(fs::metadata(&file).unwrap().mode() & 0o222 == 0);
+    let plan = project.plan(&wanted(true));
+    assert_eq!(plan.rebuild, ["node_modules: what lies in it changes"]);
+    project.apply(&wanted(true)).unwrap();
+    let copied = fs::metadata(&file).unwrap();
+    assert!(copied.ino() != stored.ino() && copied.mode() & 0o200 != 0);
+    assert_eq!(fs::read_to_string(project.root(".").join(".bin/a")).unwrap(), "a");
+}
+
+#[test]
+fn what_an_older_wharf_made_is_made_anew() {
+    let Some(fixture) = Fixture::new() else { return };
+    let state = fixture.project.join(".wharf");
+    fs::create_dir_all(state.join("gen")).unwrap();
+    fs::create_dir_all(fixture.root()).unwrap();
+    fs::write(
+        state.join("gen/7.json"),
+        r#"{"format": 1, "number": 7, "packages": []}"#,
+    )
+    .unwrap();
+    let marker = r#"{"format": 1, "generation": 7, "transaction": "7-1-2"}"#;
+    fs::write(fixture.root().join(Marker::NAME), marker).unwrap();
+    fs::write(fixture.root().join("left"), "").unwrap();
+    let applied = apply(&fixture.project, &fixture.store, &fixture.wanted(&[])).unwrap();
+    assert_eq!((applied.generation, applied.changed), (8, true));
+    assert!(!fixture.root().join("left").exists());
+    assert_eq!(fixture.run("print(1)"), "1");
+}
+
+#[test]
 fn a_node_of_the_environment_comes_first() {
     let project = Project::new(&["a/src"]);
     let mut wanted = wish(&[("a", &[("x", "1.0.0")])]);
@@ -382,6 +445,10 @@ fn side(fixture: &Fixture, new: bool) -> Wanted {
     let (version, other) = if new { ("2.0.0", "c") } else { ("1.0.0", "b") };
     let text = format!("v = '{version}'\n");
     let mut wanted = fixture.wanted(&[fixture.package("p", version, &[("p.py", &text)])]);
+    // Whoever is killed waits for the disk, the others need not.
+    if std::env::var_os("WHARF_FAULT").is_none() {
+        wanted.durability = Durability::Process;
+    }
     let packages = [("x", version)];
     wanted.node = Some(node(&[(".", &packages), ("a", &packages), (other, &packages)]));
     wanted

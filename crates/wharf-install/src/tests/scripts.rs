@@ -256,6 +256,25 @@ fn a_script_that_fails_says_what_it_said_and_leaves_nothing() {
 }
 
 #[test]
+#[ignore = "needs a Node with npm and headers, a C++ compiler and Python"]
+fn a_binding_is_compiled_for_the_node_at_hand() {
+    let mut world = World::new();
+    let search = crate::nodejs::NodeSearch::new(crate::nodejs::NodeSurroundings::from_env());
+    world.node = search.find().unwrap().node;
+    let gyp = r#"{"targets": [{"target_name": "answer", "sources": ["answer.c"]}]}"#;
+    let code = "#include <node_api.h>\nNAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, 42, &v); return v; }\n";
+    let package = world.package("answer", "", &[("binding.gyp", gyp), ("answer.c", code)], &[]);
+    let built = world.run(&[package]).unwrap();
+    assert!(built.failed.is_empty(), "{:?}", built.failed);
+    let mut home = world.homes[package].clone().unwrap();
+    home.content = built.contents[&package];
+    let library = world.store.home_package(&home).join("build/Release/answer.node");
+    let mut node = std::process::Command::new(&world.node.executable);
+    let program = format!("console.log(require({:?}))", library.to_str().unwrap());
+    assert_eq!(super::said(node.args(["-e", &program])), "42");
+}
+
+#[test]
 fn an_interruption_stops_the_script_and_what_it_started() {
     let mut world = World::new();
     let flag = world.project().join("started");
