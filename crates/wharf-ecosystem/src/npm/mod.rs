@@ -13,7 +13,7 @@
 //! | [`package_json`] | the whole file of an importer |
 //! | [`packument`] | a registry's document about a package, read in one pass |
 //! | [`peers`] | exceptions from the rules of peers |
-//! | [`pick`] | which version answers a specifier |
+//! | [`mod@pick`] | which version answers a specifier |
 //! | [`platform`] | which packages are for which machines |
 //! | [`registries`] | [`Registries`]: which registry answers for a package, and the URLs there |
 //! | [`rules`] | npm's rules behind the seam that all ecosystems share |

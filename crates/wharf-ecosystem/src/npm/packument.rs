@@ -155,6 +155,8 @@ struct Reading<'j> {
     times: Vec<(Cow<'j, str>, Cow<'j, str>)>,
     has_versions: bool,
     said: Option<String>,
+    /// Versions whose text in the document is not their normal form, with that text.
+    loose: FxHashMap<Version, String>,
     /// Many versions say the same of their engines.
     engines: FxHashMap<&'j [u8], Arc<str>>,
 }
@@ -219,6 +221,9 @@ impl<'j> Reading<'j> {
                 self.skip(format!("{version}: it has no archive (`dist.tarball`)"));
             }
             Ok(version) => {
+                if version.as_str() != text {
+                    self.loose.insert(version.clone(), text.to_owned());
+                }
                 let engines_node = facts.engines_node.and_then(|raw| self.engines_text(raw));
                 self.scanned.rows.push(ScannedRow {
                     row: VersionRow {
@@ -261,7 +266,7 @@ impl<'j> Reading<'j> {
         Ok(self.scanned)
     }
 
-    /// Dates come by the versions' texts, which differ from the normal form only where a version is loose.
+    /// Dates come by the versions' texts as the document has them.
     fn apply_times(&mut self) {
         if self.times.is_empty() {
             return;
@@ -274,7 +279,9 @@ impl<'j> Reading<'j> {
             self.scanned.modified = Some(modified);
         }
         for scanned in &mut self.scanned.rows {
-            let time = by_text.get(scanned.row.version.as_str());
+            let version = &scanned.row.version;
+            let text = self.loose.get(version).map_or(version.as_str(), String::as_str);
+            let time = by_text.get(text);
             scanned.row.published = time.and_then(|time| time.parse().ok());
         }
     }

@@ -61,16 +61,23 @@ fn spans_hold_the_manifests() {
 
 #[test]
 fn times_of_the_full_form() {
-    let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "t"}}, "2.0.0": {"dist": {"tarball": "t"}}},
-        "time": {"created": "2020-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "1.0.0": "2021-06-01T12:30:00.123Z",
-                 "2.0.0": 7, "unpublished": {"name": "x"}}}"#;
+    let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "t"}}, "2.0.0": {"dist": {"tarball": "t"}},
+        "3.0.0beta1": {"dist": {"tarball": "t"}}}, "time": {"created": "2020-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "1.0.0": "2021-06-01T12:30:00.123Z",
+                 "2.0.0": 7, "3.0.0beta1": "2022-01-01T00:00:00Z", "unpublished": {"name": "x"}}}"#;
     let scanned = scan(document.as_bytes()).unwrap();
     let published: Vec<_> = scanned
         .rows
         .iter()
         .map(|row| row.row.published.map(|time| time.to_string()))
         .collect();
-    assert_eq!(published, [Some("2021-06-01T12:30:00.123Z".to_owned()), None]);
+    assert_eq!(
+        published,
+        [
+            Some("2021-06-01T12:30:00.123Z".to_owned()),
+            None,
+            Some("2022-01-01T00:00:00Z".to_owned())
+        ]
+    );
     assert_eq!(scanned.modified.unwrap().to_string(), "2024-01-01T00:00:00Z");
     assert!(scanned.has_times);
 }
