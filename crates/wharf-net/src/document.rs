@@ -60,7 +60,7 @@ pub enum DocumentReply {
     /// What the caller has is current, for so long.
     Unchanged(Lifetime),
     /// Another document.
-    New(Document),
+    New(Box<Document>),
 }
 
 /// A document as it came over the wire.
@@ -157,7 +157,7 @@ impl Client {
         let limit = inner.settings.page_limit;
         let raw = read_raw(url, &mut exchange, limit).await?;
         let headers = exchange.response.headers();
-        Ok(DocumentReply::New(Document {
+        Ok(DocumentReply::New(Box::new(Document {
             raw,
             coding: coding(&exchange),
             limit,
@@ -165,7 +165,7 @@ impl Client {
             validators: Validators::of(headers),
             lifetime,
             url: exchange.url,
-        }))
+        })))
     }
 
     /// Whether an older document may stand in for one that could not be had because of `error`. Tells the user, once

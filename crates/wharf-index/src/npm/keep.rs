@@ -19,11 +19,11 @@ use super::table::{Freshness, TIMES_AT};
 
 /// Something to do.
 enum Job {
-    /// Write a packument's table and document, and let go of the document in memory.
+    /// Write a packument's table and blocks, and let go of the blocks in memory.
     Packument {
         packument: Arc<Packument>,
         head: Vec<u8>,
-        body: Bytes,
+        blocks: Bytes,
     },
     /// Write a file.
     File { path: PathBuf, bytes: Bytes },
@@ -47,11 +47,11 @@ impl Keeper {
         }
     }
 
-    pub(super) fn packument(&self, packument: Arc<Packument>, head: Vec<u8>, body: Bytes) {
+    pub(super) fn packument(&self, packument: Arc<Packument>, head: Vec<u8>, blocks: Bytes) {
         self.hand_in(Job::Packument {
             packument,
             head,
-            body,
+            blocks,
         });
     }
 
@@ -116,8 +116,8 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
             Job::Packument {
                 packument,
                 head,
-                body,
-            } => write(packument.path(), &[&head, &body]).inspect(|()| packument.let_go()),
+                blocks,
+            } => write(packument.path(), &[&head, &blocks]).inspect(|()| packument.let_go()),
             Job::File { path, bytes } => write(&path, &[&bytes]),
             Job::Renew { path, freshness } => crate::cache::patch(&path, TIMES_AT, &freshness.bytes()),
             Job::Flush(done) => {

@@ -5,6 +5,7 @@
 //! | [`NpmIndex`] | the one door |
 //! | `packument` | packuments: cache, registry, parsed once, versions read by their spans |
 //! | `table` | the file that a packument is kept in |
+//! | `blocks` | its document, compressed so that a few bytes of it can be had |
 //! | `keep` | writes to the cache, away from whoever waits |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
 //! | [`direct`] | [`Direct`]: git repositories, archives and folders in the place of versions |
@@ -16,6 +17,7 @@
 //! for once per run, however many tasks want it. A malformed version costs that version. No login goes to a host, or
 //! above a path, that it was not meant for (`wharf-net` sees to that), whatever host a packument names.
 
+mod blocks;
 mod keep;
 mod pack_list;
 mod packument;

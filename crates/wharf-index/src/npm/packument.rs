@@ -14,7 +14,8 @@ use wharf_ecosystem::npm::packument::{self, Scanned};
 use wharf_ecosystem::npm::{PackageManifest, Version, Versions};
 use wharf_net::{Document, DocumentReply, NetError};
 
-use super::table::{self, Freshness, Span, Table};
+use super::blocks;
+use super::table::{Freshness, Span, Table};
 use super::{Detail, NpmError, NpmIndex};
 use crate::cache::short_hash;
 use crate::error::IndexError;
@@ -58,22 +59,23 @@ pub(super) enum Cached {
     Ignored,
 }
 
-/// A packument: its table in memory, its document in memory until it is written, and from then on in its file.
+/// A packument: its table in memory, its document's blocks in memory until they are written, and from then on in their
+/// file.
 #[derive(Debug)]
 pub(super) struct Packument {
     table: Table,
     path: PathBuf,
     /// Shared with the copies that differ in what they say of times.
-    document: Arc<Mutex<Option<Bytes>>>,
+    blocks: Arc<Mutex<Option<Bytes>>>,
     manifests: Mutex<FxHashMap<usize, Arc<PackageManifest>>>,
 }
 
 impl Packument {
-    fn new(table: Table, path: PathBuf, document: Option<Bytes>) -> Self {
+    fn new(table: Table, path: PathBuf, blocks: Option<Bytes>) -> Self {
         Self {
             table,
             path,
-            document: Arc::new(Mutex::new(document)),
+            blocks: Arc::new(Mutex::new(blocks)),
             manifests: Mutex::default(),
         }
     }
@@ -86,12 +88,13 @@ impl Packument {
         &self.path
     }
 
-    /// Forgets the document, which its file has now.
+    /// Forgets the blocks, which the file has now.
     pub(super) fn let_go(&self) {
-        self.document
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.blocks().take();
+    }
+
+    fn blocks(&self) -> std::sync::MutexGuard<'_, Option<Bytes>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn row(&self, version: &Version) -> Result<usize, IndexError> {
@@ -129,22 +132,17 @@ impl Packument {
     }
 
     /// The bytes of one version's object.
-    pub(super) fn object_of(&self, version: &Version) -> Result<Bytes, IndexError> {
+    pub(super) fn object_of(&self, version: &Version) -> Result<Vec<u8>, IndexError> {
         self.object(self.row(version)?)
     }
 
-    fn object(&self, row: usize) -> Result<Bytes, IndexError> {
+    fn object(&self, row: usize) -> Result<Vec<u8>, IndexError> {
         let span = self.table.spans[row];
-        let document = self
-            .document
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let found = match document {
-            Some(document) => document.get(span.range()).map(|_| document.slice(span.range())),
-            None => table::read_span(&self.path, self.table.stamp, self.table.body_at, span)
-                .or_else(|| self.moved(row))
-                .map(Bytes::from),
+        let in_memory = self.blocks().clone();
+        let found = match in_memory {
+            Some(packed) => blocks::place(&self.table.ends, span)
+                .and_then(|place| blocks::unpack(&self.table.ends, packed.get(place)?, span)),
+            None => self.table.read_span(&self.path, span).or_else(|| self.moved(row)),
         };
         found.ok_or_else(|| {
             let error = std::io::Error::other("the cached package document is gone or damaged");
@@ -162,7 +160,7 @@ impl Packument {
             .rows
             .binary_search_by(|row| row.version.cmp(wanted))
             .ok()?;
-        table::read_span(&self.path, newer.stamp, newer.body_at, newer.spans[found])
+        newer.read_span(&self.path, newer.spans[found])
     }
 
     fn manifests(&self) -> std::sync::MutexGuard<'_, FxHashMap<usize, Arc<PackageManifest>>> {
@@ -180,7 +178,7 @@ impl Packument {
         Arc::new(Self {
             table,
             path: self.path.clone(),
-            document: Arc::clone(&self.document),
+            blocks: Arc::clone(&self.blocks),
             manifests: Mutex::default(),
         })
     }
@@ -313,7 +311,7 @@ impl NpmIndex {
         name: &PackageName,
         form: Form,
         url: WebUrl,
-        document: Document,
+        document: Box<Document>,
     ) -> Result<Arc<Packument>, IndexError> {
         let path = self.path_of(name, form);
         let parsed = match parse(name.clone(), path.clone(), document).await {
@@ -332,10 +330,10 @@ impl NpmIndex {
             Ok(Parsed {
                 packument,
                 head,
-                body,
+                blocks,
             }) => {
                 if let Some(head) = head {
-                    self.shared.keeper.packument(Arc::clone(&packument), head, body);
+                    self.shared.keeper.packument(Arc::clone(&packument), head, blocks);
                 }
                 Ok(packument)
             }
@@ -435,7 +433,7 @@ fn freshness(fresh_for: Duration, age: Duration) -> Freshness {
 struct Parsed {
     packument: Arc<Packument>,
     head: Option<Vec<u8>>,
-    body: Bytes,
+    blocks: Bytes,
 }
 
 enum Unreadable {
@@ -443,21 +441,24 @@ enum Unreadable {
     Document(String),
 }
 
-async fn parse(name: PackageName, path: PathBuf, document: Document) -> Result<Parsed, Unreadable> {
+async fn parse(name: PackageName, path: PathBuf, document: Box<Document>) -> Result<Parsed, Unreadable> {
     wharf_sys::run_compute(move || {
         let (lifetime, validators) = (document.lifetime, document.validators.clone());
         let body = document.decode().map_err(Unreadable::Net)?;
         let scanned = packument::scan(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
+        let packed = blocks::pack(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
         let mut table = table_of(name, scanned);
         table.freshness = freshness(lifetime.fresh_for, lifetime.age);
         table.validators = validators;
         table.must_revalidate = lifetime.must_revalidate;
-        let head = table.encode(body.len());
-        let packument = Arc::new(Packument::new(table, path, Some(body.clone())));
+        table.ends = packed.ends;
+        let head = table.encode();
+        let blocks = packed.bytes;
+        let packument = Arc::new(Packument::new(table, path, Some(blocks.clone())));
         Ok(Parsed {
             packument,
             head: lifetime.store.then_some(head),
-            body,
+            blocks,
         })
     })
     .await
@@ -483,6 +484,7 @@ fn table_of(name: PackageName, scanned: Scanned) -> Table {
             skipped: scanned.skipped,
         }),
         spans: spans.into(),
+        ends: Box::default(),
         stamp: 0,
         body_at: 0,
     }

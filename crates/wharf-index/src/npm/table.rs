@@ -1,21 +1,23 @@
 //! The file that a packument is kept in: a compact table of its versions, then the document as it was fetched.
 //!
 //! A warm pick reads the table, and then the few hundred bytes of the version that it chose; the document is never
-//! parsed again. The file, all numbers little-endian:
+//! parsed again. The document stands in compressed blocks (`blocks`). The file, all numbers little-endian:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 8 | magic with the version of this layout |
 //! | 8, 8 | when the document was fetched or confirmed, and until when it is fresh, in seconds since 1970 |
 //! | 8 | checksum of everything up to the document, but for the three rows above |
-//! | 8 | bytes of the document |
+//! | 8 | bytes of all blocks |
 //! | 8 | when the packument says that it was last modified, in microseconds since 1970 |
 //! | 4, 4, 4, 4 | bytes of the table, rows, where the texts begin in the table, flags |
+//! | 4, 4 | blocks, nothing |
 //! | 24 each | rows, lowest version first: start and length of its object, place and length of its text, engines, flags |
 //! | 8 each | when each row was published, where the document says so |
+//! | 4 each | where each block ends |
 //! | … | texts, each a 4-byte length and UTF-8: name, ETag, Last-Modified, engines, tags, what was skipped |
 //! | … | the versions' texts, one after the other |
-//! | … | the document |
+//! | … | the blocks |
 //!
 //! Invariant: reading never panics, whatever the bytes are; a file that is not whole is as good as none. The times in
 //! front stand outside the checksum, so that a confirmed document is renewed by writing 16 bytes in place.
@@ -31,11 +33,12 @@ use wharf_core::{PackageName, Timestamp};
 use wharf_ecosystem::npm::{Version, VersionRow, Versions};
 use wharf_net::Validators;
 
+use super::blocks;
 use crate::codec::{Cursor, checksum, i64_at, offset, put_text, u32_at, u64_at};
 
-const MAGIC: &[u8; 8] = b"WHARFNP1";
+const MAGIC: &[u8; 8] = b"WHARFNP2";
 /// Bytes before the table.
-const FIXED: usize = 64;
+const FIXED: usize = 72;
 const ROW: usize = 24;
 /// Where the two times stand, for renewing them.
 pub(super) const TIMES_AT: u64 = 8;
@@ -104,15 +107,17 @@ pub(super) struct Table {
     pub(super) versions: Arc<Versions>,
     /// As many as there are rows of `versions`, in their order.
     pub(super) spans: Box<[Span]>,
+    /// Where each block of the document ends.
+    pub(super) ends: Box<[u32]>,
     /// The checksum of the file that it was read from or written to: tells one document from the next.
     pub(super) stamp: u64,
-    /// Where the document begins in that file.
+    /// Where the blocks begin in that file.
     pub(super) body_at: u64,
 }
 
 impl Table {
-    /// The bytes before the document; sets `stamp` and `body_at`.
-    pub(super) fn encode(&mut self, body_length: usize) -> Vec<u8> {
+    /// The bytes before the blocks; sets `stamp` and `body_at`.
+    pub(super) fn encode(&mut self) -> Vec<u8> {
         let versions = &self.versions;
         let count = versions.rows.len();
         let mut out = Vec::with_capacity(FIXED + count * 48 + 512);
@@ -147,6 +152,9 @@ impl Table {
                 out.extend_from_slice(&published.to_le_bytes());
             }
         }
+        for end in &self.ends {
+            out.extend_from_slice(&end.to_le_bytes());
+        }
         put_text(&mut out, versions.name.as_str());
         put_text(&mut out, self.validators.etag.as_deref().unwrap_or_default());
         put_text(
@@ -167,12 +175,12 @@ impl Table {
         );
         let texts_at = out.len() - FIXED;
         out.extend_from_slice(&texts);
-        self.seal(&mut out, body_length, count, texts_at);
+        self.seal(&mut out, count, texts_at);
         out
     }
 
     /// Fills in the fixed part.
-    fn seal(&mut self, out: &mut [u8], body_length: usize, count: usize, texts_at: usize) {
+    fn seal(&mut self, out: &mut [u8], count: usize, texts_at: usize) {
         let table = out.len() - FIXED;
         let flags = [
             (self.has_times, FLAG_TIMES),
@@ -183,14 +191,16 @@ impl Table {
             .filter(|(set, _)| *set)
             .fold(0, |all, (_, flag)| all | flag);
         let modified = self.modified.map_or(UNKNOWN, Timestamp::as_microsecond);
+        let body = u64::from(self.ends.last().copied().unwrap_or(0));
         out[..8].copy_from_slice(MAGIC);
         out[8..24].copy_from_slice(&self.freshness.bytes());
-        out[32..40].copy_from_slice(&(body_length as u64).to_le_bytes());
+        out[32..40].copy_from_slice(&body.to_le_bytes());
         out[40..48].copy_from_slice(&modified.to_le_bytes());
         out[48..52].copy_from_slice(&offset(table).to_le_bytes());
         out[52..56].copy_from_slice(&offset(count).to_le_bytes());
         out[56..60].copy_from_slice(&offset(texts_at).to_le_bytes());
         out[60..64].copy_from_slice(&flags.to_le_bytes());
+        out[64..68].copy_from_slice(&offset(self.ends.len()).to_le_bytes());
         self.stamp = checksum(&out[32..]);
         self.body_at = out.len() as u64;
         out[24..32].copy_from_slice(&self.stamp.to_le_bytes());
@@ -212,7 +222,7 @@ impl Table {
         Self::decode(bytes.get(..whole)?, name)
     }
 
-    /// Reads the bytes before the document.
+    /// Reads the bytes before the blocks.
     pub(super) fn decode(bytes: &[u8], name: &PackageName) -> Option<Self> {
         let stamp = u64_at(bytes, 24)?;
         if bytes.get(..8)? != MAGIC || checksum(bytes.get(32..)?) != stamp {
@@ -224,8 +234,11 @@ impl Table {
         let rows = table.get(..count.checked_mul(ROW)?)?;
         let times_end = rows.len() + if has_times { count.checked_mul(8)? } else { 0 };
         let times = table.get(rows.len()..times_end)?;
+        let ends_end = times_end.checked_add((u32_at(bytes, 64)? as usize).checked_mul(4)?)?;
+        let ends = table.get(times_end..ends_end)?.chunks_exact(4);
+        let ends: Option<Box<[u32]>> = ends.map(|end| u32_at(end, 0)).collect();
         let texts = std::str::from_utf8(table.get(u32_at(bytes, 56)? as usize..)?).ok()?;
-        let mut cursor = Cursor::new(table.get(times_end..)?);
+        let mut cursor = Cursor::new(table.get(ends_end..)?);
         if cursor.text()? != name.as_str() {
             return None;
         }
@@ -280,43 +293,40 @@ impl Table {
                 skipped,
             }),
             spans: spans.into(),
+            ends: ends?,
             stamp,
             body_at: bytes.len() as u64,
         })
     }
 }
 
-/// Reads the object of one version out of a file, if that is still the file whose table has this stamp.
-#[cfg(unix)]
-pub(super) fn read_span(path: &Path, stamp: u64, body_at: u64, span: Span) -> Option<Vec<u8>> {
-    use std::os::unix::fs::FileExt;
-    let file = File::open(path).ok()?;
-    let mut found = [0; 8];
-    file.read_exact_at(&mut found, 24).ok()?;
-    if u64::from_le_bytes(found) != stamp {
-        return None;
+impl Table {
+    /// Reads the object of one version out of the table's file, if that is still the same file.
+    pub(super) fn read_span(&self, path: &Path, span: Span) -> Option<Vec<u8>> {
+        let place = blocks::place(&self.ends, span)?;
+        let file = File::open(path).ok()?;
+        let mut stamp = [0; 8];
+        read_exact_at(&file, &mut stamp, 24)?;
+        if u64::from_le_bytes(stamp) != self.stamp {
+            return None;
+        }
+        let mut packed = vec![0; place.len()];
+        read_exact_at(&file, &mut packed, self.body_at + place.start as u64)?;
+        blocks::unpack(&self.ends, &packed, span)
     }
-    let mut bytes = vec![0; span.length as usize];
-    file.read_exact_at(&mut bytes, body_at + u64::from(span.start))
-        .ok()?;
-    Some(bytes)
 }
 
-/// Reads the object of one version out of a file, if that is still the file whose table has this stamp.
+#[cfg(unix)]
+fn read_exact_at(file: &File, into: &mut [u8], at: u64) -> Option<()> {
+    use std::os::unix::fs::FileExt;
+    file.read_exact_at(into, at).ok()
+}
+
 #[cfg(not(unix))]
-pub(super) fn read_span(path: &Path, stamp: u64, body_at: u64, span: Span) -> Option<Vec<u8>> {
+fn read_exact_at(mut file: &File, into: &mut [u8], at: u64) -> Option<()> {
     use std::io::{Seek, SeekFrom};
-    let mut file = File::open(path).ok()?;
-    let mut found = [0; 8];
-    file.seek(SeekFrom::Start(24)).ok()?;
-    file.read_exact(&mut found).ok()?;
-    if u64::from_le_bytes(found) != stamp {
-        return None;
-    }
-    let mut bytes = vec![0; span.length as usize];
-    file.seek(SeekFrom::Start(body_at + u64::from(span.start))).ok()?;
-    file.read_exact(&mut bytes).ok()?;
-    Some(bytes)
+    file.seek(SeekFrom::Start(at)).ok()?;
+    file.read_exact(into).ok()
 }
 
 fn time(microseconds: i64) -> Option<Timestamp> {
@@ -349,7 +359,7 @@ mod tests {
     use proptest::prelude::*;
     use wharf_core::Ecosystem;
 
-    const BODY: &[u8] = br#"{"versions":{"1.0.0":{"a":1},"2.0.0-rc.1":{"b":2}}}"#;
+    const DOCUMENT: &[u8] = br#"{"versions":{"1.0.0":{"a":1},"2.0.0-rc.1":{"b":2}}}"#;
 
     fn name(text: &str) -> PackageName {
         PackageName::new(Ecosystem::Npm, text).unwrap()
@@ -383,6 +393,7 @@ mod tests {
             modified: Timestamp::from_microsecond(5).ok(),
             has_times: rows.iter().any(|row| row.published.is_some()),
             spans: spans.collect(),
+            ends: blocks::pack(DOCUMENT).unwrap().ends,
             versions: Arc::new(Versions {
                 name: name("@s/a"),
                 tags: vec![("latest".to_owned(), "1.0.0".to_owned())],
@@ -396,10 +407,10 @@ mod tests {
 
     #[track_caller]
     fn check(mut table: Table) {
-        let bytes = table.encode(BODY.len());
+        let bytes = table.encode();
         let found = Table::decode(&bytes, &name("@s/a")).unwrap();
         assert_eq!(found.versions, table.versions);
-        assert_eq!(found.spans, table.spans);
+        assert_eq!((&found.spans, &found.ends), (&table.spans, &table.ends));
         assert_eq!(
             (found.freshness, found.validators),
             (table.freshness, table.validators)
@@ -428,8 +439,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         let mut table = table(vec![row("1.0.0", None, None)]);
-        let head = table.encode(BODY.len());
-        let whole = [head.as_slice(), BODY].concat();
+        let head = table.encode();
+        let whole = [head.as_slice(), &blocks::pack(DOCUMENT).unwrap().bytes].concat();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             assert!(Table::read(&path, &name("@s/a")).is_none(), "cut at {length}");
@@ -452,20 +463,21 @@ mod tests {
             .map(|number| row(&format!("1.0.{number}"), None, None))
             .collect();
         let mut table = table(rows);
-        let head = table.encode(BODY.len());
+        let head = table.encode();
         assert!(head.len() > FIRST_READ);
-        std::fs::write(&path, [head.as_slice(), BODY].concat()).unwrap();
-        let found = Table::read(&path, &name("@s/a")).unwrap();
+        let packed = blocks::pack(DOCUMENT).unwrap().bytes;
+        std::fs::write(&path, [head.as_slice(), &packed].concat()).unwrap();
+        let mut found = Table::read(&path, &name("@s/a")).unwrap();
         assert_eq!(found.versions.rows.len(), 2000);
         let span = Span { start: 21, length: 7 };
-        let read = |stamp| read_span(&path, stamp, found.body_at, span);
-        assert_eq!(read(found.stamp).as_deref(), Some(&BODY[21..28]));
-        assert_eq!(read(found.stamp ^ 1), None);
+        assert_eq!(found.read_span(&path, span).as_deref(), Some(&DOCUMENT[21..28]));
         let beyond = Span {
             start: 0,
             length: 1000,
         };
-        assert_eq!(read_span(&path, found.stamp, found.body_at, beyond), None);
+        assert_eq!(found.read_span(&path, beyond), None);
+        found.stamp ^= 1;
+        assert_eq!(found.read_span(&path, span), None);
     }
 
     #[test]
