@@ -64,7 +64,13 @@ impl Project {
     pub fn machine(folder: &Path, options: &Options) -> Result<Self, ProjectError> {
         let folder = normalize(&std::path::absolute(folder).map_err(ProjectError::reading(folder))?);
         let manifest = folder.join("wharf.toml");
-        assemble(folder, ManifestKind::Wharf, manifest, options, Stated::default(), Npm::Leave)
+        let stated = Stated::default();
+        let mut project = assemble(folder, ManifestKind::Wharf, manifest, options, stated, Npm::Leave)?;
+        let mut stated = Stated::default();
+        let npm = npm::read::machine(&project.root, options, &project.network, &mut stated)?;
+        project.npm = Some(npm);
+        project.warnings.append(&mut stated.warnings);
+        Ok(project)
     }
 
     /// Reads the project in exactly this folder; `None` where it has no manifest.

@@ -14,7 +14,7 @@ use wharf_core::{Origin, PackageName};
 use crate::error::{Invalid, ProjectError};
 use crate::index::{Declared, FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
 use crate::manifest::entry::{at_value, same_name, specifiers};
-use crate::manifest::settings;
+use crate::manifest::{npm, settings};
 use crate::project::SelfPackage;
 use crate::requirement::{
     Base, Group, PathKind, RequirementSource, RootRequirement, parse_marker, parse_reference,
@@ -104,8 +104,14 @@ impl File<'_, '_, '_> {
         self.groups(document, stated)?;
         self.uv_settings(stated)?;
         if let Some(own) = section(&self.reader, tool, "wharf")? {
-            self.reader
-                .known_keys(own, "[tool.wharf]", &["targets", "policy", "options", "index"])?;
+            const KEYS: &[&str] = &["targets", "policy", "options", "index", "node", "workspace"];
+            self.reader.known_keys(own, "[tool.wharf]", KEYS)?;
+            if let Some(node) = own.get("node") {
+                npm::node(&self.reader, node, &mut stated.npm)?;
+            }
+            if let Some(workspace) = own.get("workspace") {
+                npm::workspace(&self.reader, workspace, &mut stated.npm)?;
+            }
             settings::targets(&self.reader, own.get("targets"), stated)?;
             settings::indexes(&self.reader, own.get("index"), stated)?;
             settings::policy(&self.reader, own.get("policy"), stated)?;

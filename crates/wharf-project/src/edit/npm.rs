@@ -1,7 +1,7 @@
 //! Edits of npm's requirements: in `package.json`, or in the tables of `wharf.toml`; the short form of requirements; approvals of
 //! install scripts. Invariant: what is not asked for stays byte for byte.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 use wharf_core::{Ecosystem, PackageName};
@@ -11,7 +11,7 @@ use super::{package_json, pyproject, wharf};
 use crate::error::{Invalid, ProjectError};
 use crate::npm::scripts::ScriptApproval;
 use crate::npm::{NpmImporter, NpmOptions};
-use crate::project::ManifestKind;
+use crate::project::{ManifestKind, Project};
 use crate::text::{SourceText, hide_credentials};
 
 /// A manifest's text that is to be changed.
@@ -201,6 +201,16 @@ pub fn remove(
         ManifestKind::PackageJson => package_json::remove(manifest, aliases, kind),
         ManifestKind::Wharf => remove_from_wharf(manifest, aliases, kind),
         ManifestKind::Pyproject | ManifestKind::Requirements => Ok((manifest.text.to_owned(), Vec::new())),
+    }
+}
+
+/// The file that holds the approvals of a project: its own manifest, or the `package.json` beside requirements files.
+pub fn approvals_file(project: &Project) -> (PathBuf, ManifestKind) {
+    match project.manifest {
+        ManifestKind::Requirements => (project.root.join("package.json"), ManifestKind::PackageJson),
+        kind @ (ManifestKind::Wharf | ManifestKind::Pyproject | ManifestKind::PackageJson) => {
+            (project.manifest_path.clone(), kind)
+        }
     }
 }
 

@@ -4,13 +4,12 @@
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
-use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::{EdgeKind, Range as Versions};
 
 use crate::error::Invalid;
 use crate::npm::NodeRequest;
 use crate::npm::own::{self, Form};
-use crate::npm::package_json::Stated;
+use crate::npm::package_json::{Stated, is_folder_name};
 use crate::npm::settings::Settings;
 use crate::npm::workspace::Pattern;
 use crate::table::{Key, Reader, Value};
@@ -94,10 +93,11 @@ fn sorted<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Value<'i>)> {
 }
 
 fn name<'k>(reader: &Reader<'_>, key: &'k Key<'_>) -> Result<&'k str, Invalid> {
-    match PackageName::new(Ecosystem::Npm, key.get_ref()) {
-        Ok(_) => Ok(key.get_ref()),
-        Err(error) => Err(reader.error(key.span(), error.to_string())),
+    if is_folder_name(key.get_ref()) {
+        return Ok(key.get_ref());
     }
+    let message = format!("`{}` cannot be a folder in `node_modules`", key.get_ref());
+    Err(reader.error(key.span(), message).hint("write `NAME` or `\"@SCOPE/NAME\"`"))
 }
 
 /// The specifier of a requirement: its string, or what its table comes to.

@@ -26,6 +26,7 @@ pub(crate) struct Configured {
     pub(crate) network: NetworkSettings,
     pub(crate) options: NpmOptions,
     pub(crate) node: Option<(String, Origin)>,
+    pub(crate) script_config: BTreeMap<String, String>,
 }
 
 /// What was said so far, strongest first.
@@ -355,6 +356,7 @@ impl<'a> Layers<'a> {
             network: self.network(),
             options: self.settings.options(),
             node: self.settings.node.clone(),
+            script_config: std::mem::take(&mut self.settings.script_config),
             registry_sources: self.registries.into_values().collect(),
         })
     }

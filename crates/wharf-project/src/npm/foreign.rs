@@ -147,7 +147,7 @@ impl Reader<'_, '_> {
             .collect();
         if !open.is_empty() {
             let message = format!(
-                "install scripts that {origin} allows do not run by that; those that are needed belong into `[policy] scripts`: {}",
+                "install scripts that {origin} allows do not run by that; `wharf approve` lets those run that are needed: {}",
                 open.join(", ")
             );
             self.stated.warn("npm/scripts", message, origin);

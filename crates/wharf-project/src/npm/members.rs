@@ -65,6 +65,11 @@ pub(crate) fn names(patterns: &[String], folder: &str) -> bool {
     named && !folder.split('/').any(|part| part == "node_modules")
 }
 
+/// Whether a pattern names one folder, or one outside.
+pub(crate) fn is_literal(pattern: &str) -> bool {
+    !is_wild(pattern) || pattern.trim_start_matches('!').starts_with("..")
+}
+
 /// The steps of a pattern; `./`, doubled slashes and a trailing one say nothing.
 fn parts(pattern: &str) -> Vec<&str> {
     let pattern = pattern.strip_suffix("/package.json").unwrap_or(pattern);

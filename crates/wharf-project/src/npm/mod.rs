@@ -35,6 +35,7 @@ mod config_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,17 @@ use wharf_ecosystem::npm::peers::PeerRules;
 use wharf_ecosystem::npm::registries::Registries;
 use wharf_ecosystem::npm::{EdgeKind, Range, Spec};
 
+use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
+use crate::project::Options;
+use crate::stated::Stated;
 pub use scripts::ScriptApproval;
+
+/// The host of the public registry: lockfiles name it, and whoever uses another registry means that one instead.
+pub fn public_host() -> Option<String> {
+    let url = WebUrl::parse(&crate::config::default_text("npm", "registry")).ok()?;
+    url.as_url().host_str().map(str::to_owned)
+}
 
 /// Everything of npm that the files of a project say.
 #[derive(Clone, Debug)]
@@ -80,11 +90,22 @@ pub struct NpmProject {
     pub node: Option<NodeRequest>,
     /// Whose install scripts may run.
     pub scripts: Vec<ScriptApproval>,
+    /// What install scripts find as `npm_config_KEY`: keys of `.npmrc` that are meant for them (`nodedir`, `electron_mirror`).
+    pub script_config: BTreeMap<String, String>,
     /// The `packageManager` of its `package.json`: noted, never started.
     pub package_manager: Option<String>,
 }
 
 impl NpmProject {
+    /// What the machine alone says: registries, logins, network and settings, for looking at packages outside any project.
+    ///
+    /// # Errors
+    /// Where its configuration cannot be used.
+    pub fn machine(folder: &Path, options: &Options) -> Result<Self, ProjectError> {
+        let folder = std::path::absolute(folder).map_err(ProjectError::reading(folder))?;
+        read::machine(&folder, options, &NetworkSettings::default(), &mut Stated::default())
+    }
+
     /// The project's own folder.
     pub fn root(&self) -> &NpmImporter {
         self.importers

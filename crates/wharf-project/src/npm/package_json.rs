@@ -131,8 +131,9 @@ fn requirement(
 ) -> Result<Stated, Invalid> {
     let alias = key.text().unwrap_or_default();
     let wrong = |span: &Range<usize>, message: String| Invalid::new(source, span.clone(), CODE, message);
-    if let Err(error) = PackageName::new(Ecosystem::Npm, alias) {
-        return Err(wrong(&key.span, error.to_string()));
+    if !is_folder_name(alias) {
+        let message = format!("`{alias}` cannot be a folder in `node_modules`");
+        return Err(wrong(&key.span, message).hint("write `NAME` or `@SCOPE/NAME`"));
     }
     let text = match &value.value {
         Value::Text { text, plain: false } => text.clone().into_owned(),
@@ -148,6 +149,22 @@ fn requirement(
         span: value.span.clone(),
         origin: source.origin(key.span.start).with_label(table),
     })
+}
+
+/// Whether an alias is safe as a folder in `node_modules`. What a registry answers for must be a package's name as well.
+pub(crate) fn is_folder_name(alias: &str) -> bool {
+    let bare = match alias.strip_prefix('@') {
+        Some(scoped) => match scoped.split_once('/') {
+            Some((scope, bare)) if is_part(scope) => bare,
+            _ => return false,
+        },
+        None => alias,
+    };
+    is_part(bare) && alias.len() <= 214 && !matches!(bare, "node_modules" | "favicon.ico")
+}
+
+fn is_part(part: &str) -> bool {
+    !part.is_empty() && !part.starts_with('.') && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | ':'))
 }
 
 fn is_optional_peer(root: &Node<'_>, alias: &str) -> bool {
@@ -254,6 +271,10 @@ pub(crate) fn resolve(
         }
         spec => spec,
     };
+    if matches!(spec, Spec::Range(_) | Spec::Tag(_)) {
+        PackageName::new(Ecosystem::Npm, &stated.alias)
+            .map_err(|error| Invalid::new(source, stated.span.clone(), CODE, error.to_string()))?;
+    }
     Ok(NpmRequirement {
         alias: stated.alias,
         text: stated.text,

@@ -47,6 +47,23 @@ pub(crate) fn read(
     assemble(&mut files, manifest, &sources, tables, options, network).map(Some)
 }
 
+/// What the machine alone says, for a folder that is no project.
+pub(crate) fn machine(
+    folder: &Path,
+    options: &Options,
+    network: &NetworkSettings,
+    stated: &mut Stated,
+) -> Result<NpmProject, ProjectError> {
+    let sources = Sources {
+        package: None,
+        pnpm: None,
+        yarn: None,
+    };
+    let mut files = Files { root: folder, stated };
+    let manifest = folder.join("wharf.toml");
+    assemble(&mut files, &manifest, &sources, NpmTables::default(), options, network)
+}
+
 /// The files at a project's root, each with its content.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
@@ -100,6 +117,7 @@ fn assemble(
         options: configured.options,
         node: tables.node.or(found.request),
         scripts,
+        script_config: configured.script_config,
         package_manager: package_manager.and_then(Node::text).map(str::to_owned),
     })
 }
@@ -152,13 +170,13 @@ fn find_members(
     let foreign = of_pnpm.or(of_package);
     let mut texts = Vec::new();
     for (source, patterns) in own.into_iter().chain(foreign) {
-        for pattern in &patterns {
+        for pattern in patterns.iter().filter(|pattern| members::is_literal(&pattern.text)) {
             check_pattern(files, source, pattern, tables)?;
         }
         texts.extend(patterns.into_iter().map(|pattern| pattern.text));
     }
     let members = members::find(files.root, &texts);
-    for folder in members.listed.iter().chain(&[]) {
+    for folder in &members.listed {
         files.stated.note_input(folder.clone());
     }
     for missing in &members.missing {
@@ -300,9 +318,11 @@ fn warn_of_twins(importers: &[NpmImporter], stated: &mut Stated) {
     let mut named: std::collections::BTreeMap<&str, &NpmImporter> = std::collections::BTreeMap::new();
     for importer in importers {
         let Some(name) = &importer.name else { continue };
+        let is_asked_for = |one: &NpmRequirement| one.spec.package_name(&one.alias) == name;
+        let asked_for = || importers.iter().flat_map(|importer| &importer.requirements).any(is_asked_for);
         match named.get(name.as_str()) {
             None => _ = named.insert(name, importer),
-            Some(first) => stated.warn(
+            Some(first) if asked_for() => stated.warn(
                 "npm/two-members",
                 format!(
                     "`{}` and `{}` are both called `{name}`; whoever asks for it gets the first",
@@ -310,6 +330,7 @@ fn warn_of_twins(importers: &[NpmImporter], stated: &mut Stated) {
                 ),
                 Origin::file(&shown(&importer.path), 1, 1),
             ),
+            Some(_) => {}
         }
     }
 }

@@ -38,6 +38,12 @@ impl Word<'_> {
         self.values.last().map_or("", |value| value.trim())
     }
 
+    /// Whether it is a word from a file to the install scripts of a package (`sass_binary_site`, `electron_mirror`): npm's own keys
+    /// have no underscores.
+    fn declared_for_scripts(&self) -> bool {
+        self.origin.file.is_some() && self.key.contains('_') && !self.key.starts_with(['_', '/', '@'])
+    }
+
     pub(crate) fn boolean(&self) -> Result<bool, ProjectError> {
         match self.text() {
             "true" | "" => Ok(true),
@@ -78,6 +84,8 @@ pub(crate) struct Settings {
     exclude_newer: Option<Timestamp>,
     /// The Node that pnpm is told to use.
     pub(crate) node: Option<(String, Origin)>,
+    /// What scripts find as `npm_config_KEY`.
+    pub(crate) script_config: std::collections::BTreeMap<String, String>,
     /// Keys that change what is installed and that are not obeyed, with where they stand.
     pub(crate) ignored: Vec<(String, Origin)>,
     /// Keys that would change the lock, on a machine.
@@ -167,6 +175,10 @@ impl Settings {
             "resolution-mode" if word.text() == "highest" => {}
             "link-workspace-packages" if word.text() != "false" => {}
             "package-import-method" | "registry-supports-time-field" => {}
+            key if SCRIPTS.contains(&key) || word.declared_for_scripts() => {
+                let text = word.text().to_owned();
+                self.script_config.entry(key.to_owned()).or_insert(text);
+            }
             key if is_harmless(key) => {}
             key => self.ignored.push((key.to_owned(), word.origin.clone())),
         }
@@ -294,6 +306,9 @@ const LOCKING: &[&str] = &[
     "auto-install-peers",
 ];
 
+/// Keys that tools which install scripts start look for.
+const SCRIPTS: &[&str] = &["nodedir", "python", "node-gyp", "devdir", "node-options", "msvs-version", "disturl", "arch", "target-arch"];
+
 /// Keys that matter to the tool that they belong to and change nothing that Wharf installs.
 fn is_harmless(key: &str) -> bool {
     HARMLESS.contains(&key) || key.starts_with("init") || key.starts_with("//") || key.starts_with("node-gyp")
@@ -308,10 +323,10 @@ const HARMLESS: &[&str] = &[
     "expires", "fetch-retry-factor", "fetch-retry-maxtimeout", "fetch-retry-mintimeout", "force", "foreground-scripts",
     "format-package-lock", "fund", "git", "git-tag-version", "global", "globalconfig", "global-prefix", "heading",
     "https-proxy-agent", "if-present", "ignore-scripts", "json", "key", "libc", "local-address", "local-prefix", "location",
-    "lockfile-version", "loglevel", "logs-dir", "logs-max", "long", "message", "metrics-registry", "node-options",
+    "lockfile-version", "loglevel", "logs-dir", "logs-max", "long", "message", "metrics-registry",
     "noproxy", "npm-version", "npm-globalconfig", "onload-script", "os", "otp", "pack-destination", "package",
     "package-lock", "package-lock-only", "parseable", "prefer-dedupe", "prefer-offline", "prefer-online", "prefix",
-    "preid", "progress", "provenance", "provenance-file", "proprietary-attribs", "python", "read-only",
+    "preid", "progress", "provenance", "provenance-file", "proprietary-attribs", "read-only",
     "rebuild-bundle", "recursive", "replace-registry-host", "save", "save-bundle", "save-dev", "save-optional",
     "save-peer", "save-prod", "sbom-format", "sbom-type", "scope", "script-shell", "scripts-prepend-node-path",
     "searchexclude", "searchlimit", "searchopts", "searchstaleness", "send-metrics", "shell", "shrinkwrap",

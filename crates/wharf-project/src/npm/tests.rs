@@ -318,9 +318,9 @@ fn what_is_not_obeyed_is_named() {
             "`resolutions` in a/package.json:1 has no effect: it counts at the root of the workspace",
             "`injected` of `dependenciesMeta` in a/package.json:1 is not obeyed: these are linked: `b`",
             "`name` stands twice in one object of this file; the last one counts",
-            "install scripts that package.json:5 allows do not run by that; those that are needed belong into `[policy] scripts`: `npm:bcrypt`",
+            "install scripts that package.json:5 allows do not run by that; `wharf approve` lets those run that are needed: `npm:bcrypt`",
             "these packages are installed without their patches (package.json:5), since Wharf applies none: `x@1`",
-            "install scripts that package.json:3 allows do not run by that; those that are needed belong into `[policy] scripts`: `npm:esbuild`",
+            "install scripts that package.json:3 allows do not run by that; `wharf approve` lets those run that are needed: `npm:esbuild`",
             "Wharf does not obey these settings of .yarnrc.yml: `supportedArchitectures`",
             "Wharf does not obey these settings of .npmrc: `modules-dir`",
         ]
@@ -344,7 +344,7 @@ fn errors_point_and_advise() {
     check(&package("[]"), "a package.json is an object");
     check(&package(r#"{"name": "x", "dependencies": ["a"]}"#), "`dependencies` must be an object of names and versions");
     check(&package(r#"{"dependencies": {"a": 1}}"#), "the version of `a` must be a string");
-    check(&package(r#"{"dependencies": {"../a": "1"}}"#), "`../a` is not a valid npm package name");
+    check(&package(r#"{"dependencies": {"../a": "1"}}"#), "`../a` cannot be a folder in `node_modules`");
     check(
         &package(r#"{"dependencies": {"a": "exec:x"}}"#),
         "`exec:` in `exec:x` is a protocol that Wharf does not read\n --> package.json:1:24",
