@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault, Origin, Sinks};
 use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
 use wharf_install::python::Interpreter;
-use wharf_install::{Compile, Durability, Environment, Foreign, Package, SystemSite, Wanted};
+use wharf_install::{Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted};
 use wharf_project::{Prereleases, Project, ResolutionMode};
-use wharf_store::{LinkMode, Stage, Store};
+use wharf_store::{Stage, Store};
 use wharf_sys::Governor;
 
 use crate::cancel::Cancel;
@@ -157,15 +157,14 @@ impl EnvironmentBuilder {
         let stage = self.store.stage()?;
         let environment = Environment::with_state(&stage.path().join("env"), &stage.path().join("state"));
         let wanted = Wanted {
-            python: self.interpreter.clone(),
-            packages,
-            prompt: "build".to_owned(),
-            compile: Compile::No,
-            link: LinkMode::Auto,
-            system_site: SystemSite::Hidden,
-            label: "a build environment".to_owned(),
-            foreign: Foreign::Refuse,
             durability: Durability::Process,
+            ..Wanted::new("a build environment").with_python(PythonWanted {
+                python: self.interpreter.clone(),
+                packages,
+                prompt: "build".to_owned(),
+                compile: Compile::No,
+                system_site: SystemSite::Hidden,
+            })
         };
         let plan = environment.plan(&wanted)?;
         let (store, governor, sinks) = (

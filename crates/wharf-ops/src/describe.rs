@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures::stream::{self, StreamExt};
-use wharf_core::{PackageName, PackageUrl, Source};
+use wharf_core::{Ecosystem, PackageName, PackageUrl, Source};
 use wharf_ecosystem::pypi::Version;
 use wharf_index::Suits;
 use wharf_index::info::Prereleases;
@@ -12,6 +12,8 @@ use wharf_project::{InstallItem, Lock, LockedPackage, LockedRoot, Project};
 use crate::error::OpsError;
 use crate::lock;
 use crate::names;
+use crate::npm;
+use crate::npm::describe::View;
 use crate::python;
 use crate::report::{
     InfoReport, ListEntry, ListReport, OutdatedEntry, OutdatedReport, TreeNode, TreeReport, VersionEntry,
@@ -46,6 +48,8 @@ pub struct TreeRequest {
     pub direction: Direction,
     /// Which part of the lock it shows.
     pub selecting: Selecting,
+    /// Only packages of this ecosystem.
+    pub ecosystem: Option<Ecosystem>,
 }
 
 /// What a list is asked.
@@ -55,6 +59,8 @@ pub struct ListRequest {
     pub why_python: bool,
     /// Which part of the lock it shows.
     pub selecting: Selecting,
+    /// Only packages of this ecosystem.
+    pub ecosystem: Option<Ecosystem>,
 }
 
 /// The project with its lock, which must be there.
@@ -81,15 +87,46 @@ impl Locked {
         )?)
     }
 
-    fn package(&self, name: &PackageName) -> Result<&LockedPackage, OpsError> {
-        self.lock
-            .packages
-            .iter()
-            .find(|package| package.name == *name)
-            .ok_or_else(|| OpsError::NotLocked {
-                name: name.clone(),
-                near: names::nearest(name, self.lock.packages.iter().map(|package| &package.name)),
-            })
+    /// The interpreter and its target; `None` where the project has nothing of Python.
+    fn python(&self, session: &Session) -> Result<Option<Choice<'_>>, OpsError> {
+        match self.project.uses_python() {
+            true => sync::choose_python(session, &self.project, &self.lock).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The npm part for this machine; `None` where there is none.
+    fn npm(&self, selecting: &Selecting) -> Result<Option<View<'_>>, OpsError> {
+        let Some(npm) = &self.lock.npm else { return Ok(None) };
+        let selected = npm::sync::selected(&npm.graph, selecting)?;
+        Ok(Some(View::new(&npm.graph, selected.packages, selecting)))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &PackageName> {
+        let npm = self.lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+        let python = self.lock.packages.iter().map(|package| &package.name);
+        python.chain(npm.map(|package| &package.name))
+    }
+
+    /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
+    fn named(&self, text: &str) -> Result<PackageName, OpsError> {
+        let candidates = names::candidates(text)?;
+        let known = candidates.iter().find(|name| self.names().any(|known| known == *name));
+        known.cloned().ok_or_else(|| {
+            let name = candidates.into_iter().next().expect("a word means at least one package");
+            OpsError::NotLocked {
+                near: names::nearest(&name, self.names()),
+                name,
+            }
+        })
+    }
+}
+
+/// The target of a report: the interpreter's, or this machine.
+fn target_words(choice: Option<&Choice<'_>>) -> Result<String, OpsError> {
+    match choice {
+        Some(choice) => Ok(choice.target.target.to_string()),
+        None => Ok(wharf_sys::host::target()?.to_string()),
     }
 }
 
@@ -179,14 +216,40 @@ impl<'l> Graph<'l> {
 /// Where there is no lock, or the named package is not in it.
 pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsError> {
     let locked = Locked::read(session)?;
-    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
-    let items = locked.items(&choice, &request.selecting)?;
+    let from = request.package.as_deref().map(|text| locked.named(text)).transpose()?;
+    let wanted = |ecosystem: Ecosystem| {
+        let asked = from.as_ref().map(PackageName::ecosystem).or(request.ecosystem);
+        asked.is_none_or(|asked| asked == ecosystem)
+    };
+    let choice = locked.python(session)?;
+    let mut roots = Vec::new();
+    if let Some(choice) = choice.as_ref().filter(|_| wanted(Ecosystem::Pypi)) {
+        roots.extend(python_tree(&locked, choice, request, from.as_ref())?);
+    }
+    if wanted(Ecosystem::Npm)
+        && let Some(view) = locked.npm(&request.selecting)?
+    {
+        roots.extend(view.tree(request, from.as_ref()));
+    }
+    Ok(TreeReport {
+        target: target_words(choice.as_ref())?,
+        roots,
+    })
+}
+
+fn python_tree(
+    locked: &Locked,
+    choice: &Choice<'_>,
+    request: &TreeRequest,
+    from: Option<&PackageName>,
+) -> Result<Vec<TreeNode>, OpsError> {
+    let items = locked.items(choice, &request.selecting)?;
     let graph = match request.direction {
         Direction::Dependencies => Graph::new(&items),
         Direction::Dependents => Graph::new(&items).inverted(),
     };
-    let roots: Vec<&PackageName> = match &request.package {
-        Some(text) => vec![&locked.package(&names::package(text)?)?.name],
+    let roots: Vec<&PackageName> = match from {
+        Some(name) => graph.nodes.keys().copied().filter(|known| *known == name).collect(),
         None => items
             .iter()
             .filter(|item| item.requested)
@@ -195,13 +258,9 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
     };
     let mut seen = BTreeSet::new();
     let present = roots.into_iter().filter(|name| graph.nodes.contains_key(name));
-    let roots = present
+    Ok(present
         .map(|name| graph.tree(name, request.depth, &mut seen))
-        .collect();
-    Ok(TreeReport {
-        target: choice.target.target.to_string(),
-        roots,
-    })
+        .collect())
 }
 
 /// Why a package is locked: the shortest way to it from each requirement of the manifest that leads there.
@@ -210,8 +269,10 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
 /// Where there is no lock, or the package is not in it.
 pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     let locked = Locked::read(session)?;
-    let name = names::package(text)?;
-    locked.package(&name)?;
+    let name = locked.named(text)?;
+    if name.ecosystem() == Ecosystem::Npm {
+        return why_npm(&locked, &name);
+    }
     let roots = locked.project.roots.iter();
     let mut paths: Vec<WhyPath> = roots
         .filter_map(|root| {
@@ -230,6 +291,24 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     Ok(WhyReport {
         package: names::short(&name),
         versions: versions.map(|package| package.version.clone()).collect(),
+        paths,
+    })
+}
+
+fn why_npm(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
+    let (mut versions, mut paths) = (Vec::new(), Vec::new());
+    if let (Some(npm), Some(project)) = (&locked.lock.npm, &locked.project.npm) {
+        let everything = vec![true; npm.graph.packages.len()];
+        let view = View::new(&npm.graph, everything, &Selecting::default());
+        let named = view.named(name).into_iter();
+        versions.extend(named.map(|index| npm.graph.packages[index].version.clone()));
+        versions.dedup();
+        paths.extend(view.why(project, name));
+    }
+    paths.sort_by_key(|path| path.steps.len());
+    Ok(WhyReport {
+        package: names::short(name),
+        versions,
         paths,
     })
 }
@@ -292,29 +371,37 @@ fn way<'l>(lock: &Lock, parents: &BTreeMap<Place<'l>, Option<Place<'l>>>, end: P
 /// Where there is no lock or no interpreter for it.
 pub fn list(session: &Session, request: &ListRequest) -> Result<ListReport, OpsError> {
     let locked = Locked::read(session)?;
-    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
-    let items = locked.items(&choice, &request.selecting)?;
-    let packages = items.iter().map(|item| ListEntry {
-        package: names::short(&item.package.name),
-        version: item.package.version.clone(),
-        purl: PackageUrl::of(&item.package.name, Some(&item.package.version)).to_string(),
-        source: source_words(&item.package.source),
-        direct: item.requested,
-    });
-    let pythons = if request.why_python {
-        choice.considered.iter().map(python::candidate).collect()
-    } else {
-        Vec::new()
+    let wanted = |ecosystem: Ecosystem| request.ecosystem.is_none_or(|asked| asked == ecosystem);
+    let choice = locked.python(session)?;
+    let mut packages = Vec::new();
+    if let Some(choice) = choice.as_ref().filter(|_| wanted(Ecosystem::Pypi)) {
+        let items = locked.items(choice, &request.selecting)?;
+        packages.extend(items.iter().map(|item| ListEntry {
+            package: names::short(&item.package.name),
+            version: item.package.version.clone(),
+            purl: PackageUrl::of(&item.package.name, Some(&item.package.version)).to_string(),
+            source: source_words(&item.package.source),
+            direct: item.requested,
+        }));
+    }
+    if wanted(Ecosystem::Npm)
+        && let Some(view) = locked.npm(&request.selecting)?
+    {
+        packages.extend(view.list());
+    }
+    let pythons = match &choice {
+        Some(choice) if request.why_python => choice.considered.iter().map(python::candidate).collect(),
+        _ => Vec::new(),
     };
     Ok(ListReport {
-        target: choice.target.target.to_string(),
-        packages: packages.collect(),
+        target: target_words(choice.as_ref())?,
+        packages,
         pythons,
     })
 }
 
 /// Where a package comes from, for people.
-fn source_words(source: &Source) -> String {
+pub(crate) fn source_words(source: &Source) -> String {
     match source {
         Source::Registry { index } => index.to_string(),
         Source::FindLinks { location } => location.clone(),
@@ -335,7 +422,23 @@ fn source_words(source: &Source) -> String {
 /// Where there is no lock, or the index does not answer.
 pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
     let locked = Locked::read(session)?;
-    let choice = sync::choose_python(session, &locked.project, &locked.lock)?;
+    let python = outdated_python(session, &locked).await?;
+    let npm = npm::index::outdated(session, &locked.project, &locked.lock).await?;
+    let mut outdated = python.outdated;
+    outdated.extend(npm.outdated);
+    Ok(OutdatedReport {
+        checked: python.checked + npm.checked,
+        outdated,
+    })
+}
+
+async fn outdated_python(session: &Session, locked: &Locked) -> Result<OutdatedReport, OpsError> {
+    let Some(choice) = locked.python(session)? else {
+        return Ok(OutdatedReport {
+            checked: 0,
+            outdated: Vec::new(),
+        });
+    };
     let everything = Selecting {
         all_extras: true,
         all_groups: true,
@@ -394,6 +497,9 @@ pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
 /// # Errors
 /// Where the index does not have it or does not answer.
 pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError> {
+    if text.starts_with("npm:") {
+        return npm::index::info(session, text).await;
+    }
     let (bare, version) = match text.split_once("==") {
         Some((bare, version)) => (bare, Some(version.trim())),
         None => (text, None),
@@ -440,6 +546,7 @@ pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError>
         license: metadata.and_then(|metadata| metadata.license.clone()),
         requires_python: metadata
             .and_then(|metadata| metadata.requires_python.as_ref().map(ToString::to_string)),
+        engines_node: None,
         requires: metadata.map_or_else(Vec::new, |metadata| {
             metadata.requires_dist.iter().map(ToString::to_string).collect()
         }),

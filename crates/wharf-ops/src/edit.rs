@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 
 use wharf_core::{Ecosystem, InvalidShortRequirement, PackageName, ShortRequirement};
 use wharf_ecosystem::pypi::{VersionOrUrl, parse_requirement};
+use wharf_project::edit::npm::Exactness;
 use wharf_project::edit::{self, Addition, Manifest};
 use wharf_project::{Group, Lock, Project};
 
 pub use crate::init::InitRequest;
+pub use wharf_ecosystem::npm::EdgeKind;
 
 use crate::error::OpsError;
-use crate::lock::{self, Mode};
+use crate::lock::{self, Mode, Updating};
 use crate::names;
+use crate::npm;
 use crate::report::EditReport;
 use crate::request::{Installing, Solving, Upgrade};
 use crate::session::Session;
@@ -48,9 +51,11 @@ impl Place {
 /// What is written for a requirement that names no version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bounds {
-    /// The locked version as the lower bound.
+    /// The locked version as the lower bound; for npm packages `^` and it.
     #[default]
     Lower,
+    /// For npm packages exactly the locked version.
+    Exact,
     /// Nothing.
     AsWritten,
 }
@@ -66,6 +71,8 @@ pub struct AddRequest {
     pub editable: Vec<String>,
     /// Where the requirements and source trees go.
     pub place: Place,
+    /// How much npm packages are needed, unless they are for development.
+    pub kind: EdgeKind,
     /// What is written for those without a version.
     pub bounds: Bounds,
     /// Whether the environment follows.
@@ -98,27 +105,43 @@ pub struct RemoveRequest {
 pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, OpsError> {
     let project = session.project(&Vec::new())?;
     let additions = additions(request)?;
+    let asked = npm::edit::asked(session, &project, &npm_texts(request)).await?;
+    let home = npm::edit::home(session, &project);
     let mut files = Files::default();
     files.add(&project, &additions)?;
-    let bounds = request.bounds;
+    if !asked.is_empty() {
+        files.change(&home.manifest, |text| npm::edit::add(&home, text, &asked))?;
+    }
     let then = async |files: &mut Files| {
         let (project, lock, mut report) = relock(session, &request.solving).await?;
-        let bounded = if bounds == Bounds::Lower {
-            with_bounds(&additions, &lock)
-        } else {
-            additions.clone()
+        let bounded = match request.bounds {
+            Bounds::AsWritten => additions.clone(),
+            Bounds::Lower | Bounds::Exact => with_bounds(&additions, &lock),
         };
+        let mut words: Vec<String> = bounded.iter().map(|addition| addition.text.clone()).collect();
+        let before = files.after.clone();
         if bounded != additions {
             files.add(&project, &bounded)?;
+        }
+        if !asked.is_empty() {
+            let exactness = match request.bounds {
+                Bounds::Exact => Exactness::Exact,
+                Bounds::Lower | Bounds::AsWritten => Exactness::Usual,
+            };
+            files.change(&home.manifest, |text| {
+                let npm = project.npm.as_ref();
+                let (text, written) = npm::edit::bound(&home, text, &asked, &lock, exactness, npm)?;
+                words.extend(written);
+                Ok(text)
+            })?;
+        }
+        if files.after != before {
             files.write()?;
             // The bounds that were just written are what the lock gave: it answers them without another solve.
             let project = session.project_to_solve(&Vec::new(), &request.solving)?;
             lock::restate(&project, lock, &mut report)?;
         }
-        Ok((
-            bounded.iter().map(|addition| addition.text.clone()).collect(),
-            report,
-        ))
+        Ok((words, report))
     };
     files.write()?;
     let (requirements, lock) = match then(&mut files).await {
@@ -135,6 +158,19 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
     })
 }
 
+/// The npm requirements of the command line, without their `npm:`.
+fn npm_texts(request: &AddRequest) -> Vec<(String, EdgeKind)> {
+    let kind = match request.place {
+        Place::Dev => EdgeKind::Dev,
+        Place::Main | Place::Group(_) | Place::Extra(_) => request.kind,
+    };
+    let main = request.requirements.iter().map(|text| (text, kind));
+    let dev = request.dev.iter().map(|text| (text, EdgeKind::Dev));
+    main.chain(dev)
+        .filter_map(|(text, kind)| Some((text.trim().strip_prefix("npm:")?.to_owned(), kind)))
+        .collect()
+}
+
 /// Removes requirements.
 ///
 /// # Errors
@@ -144,14 +180,28 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
     let wanted = request
         .names
         .iter()
-        .map(|name| names::package(name))
+        .map(|name| meant(&project, name))
         .collect::<Result<Vec<_>, _>>()?;
+    let (npm, python): (Vec<PackageName>, Vec<PackageName>) =
+        wanted.iter().cloned().partition(|name| name.ecosystem() == Ecosystem::Npm);
     let mut files = Files::default();
-    let removed = files.remove(
-        &project,
-        &wanted,
-        request.place.as_ref().map(Place::group).as_ref(),
-    )?;
+    let mut removed = Vec::new();
+    if !python.is_empty() {
+        let group = request.place.as_ref().map(Place::group);
+        removed.extend(files.remove(&project, &python, group.as_ref())?);
+    }
+    if !npm.is_empty() {
+        let home = npm::edit::home(session, &project);
+        let aliases: Vec<String> = npm.iter().map(ToString::to_string).collect();
+        let kind = (request.place == Some(Place::Dev)).then_some(EdgeKind::Dev);
+        let mut gone = Vec::new();
+        files.change(&home.manifest, |text| {
+            let (text, found) = npm::edit::remove(&home, text, &aliases, kind)?;
+            gone = found;
+            Ok(text)
+        })?;
+        removed.extend(gone.iter().filter_map(|alias| PackageName::new(Ecosystem::Npm, alias).ok()));
+    }
     if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
         return Err(not_required(&project, missing)?);
     }
@@ -169,6 +219,21 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         lock,
         sync,
     })
+}
+
+/// The package that a word means: a bare name is one of PyPI's, unless only npm's requirements have it.
+fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
+    let candidates = names::candidates(text)?;
+    let asked = |name: &PackageName| match name.ecosystem() {
+        Ecosystem::Npm => {
+            let importers = project.npm.iter().flat_map(|npm| &npm.importers);
+            let mut requirements = importers.flat_map(|importer| &importer.requirements);
+            requirements.any(|asked| asked.alias == name.as_str())
+        }
+        _ => project.roots.iter().any(|root| root.name() == *name),
+    };
+    let known = candidates.iter().find(|name| asked(name));
+    Ok(known.or(candidates.first()).cloned().expect("a word means at least one package"))
 }
 
 /// Why a package cannot be removed: something else brings it in, or its name is misspelt.
@@ -194,8 +259,14 @@ async fn relock(
 ) -> Result<(Project, Lock, crate::report::LockReport), OpsError> {
     let project = session.project_to_solve(&Vec::new(), solving)?;
     let old = lock::read(&project)?;
-    let (lock, report) = lock::update(session, &project, old, &Upgrade::None, solving, Mode::Write).await?;
-    Ok((project, lock, report))
+    let updating = Updating {
+        upgrade: &Upgrade::None,
+        solving,
+        mode: Mode::Write,
+        early: None,
+    };
+    let updated = lock::update(session, &project, old, updating).await?;
+    Ok((project, updated.lock, updated.report))
 }
 
 async fn follow(
@@ -224,11 +295,13 @@ async fn follow(
 /// The requirements of the command line as additions to a manifest.
 fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
     let group = request.place.group();
+    let python = |text: &&String| !text.trim().starts_with("npm:");
     let main = request
         .requirements
         .iter()
+        .filter(python)
         .map(|text| addition(text, group.clone()));
-    let dev = request.dev.iter().map(|text| addition(text, Group::Dev));
+    let dev = request.dev.iter().filter(python).map(|text| addition(text, Group::Dev));
     let editable = request.editable.iter().map(|path| {
         Ok(Addition {
             text: path.clone(),
@@ -273,7 +346,7 @@ fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
         | Ecosystem::Rpm
         | Ecosystem::Alpm => Err(cannot(
             format!("this version of Wharf installs no {} packages", short.ecosystem),
-            "only `pypi:` works today".to_owned(),
+            "`pypi:` and `npm:` work today".to_owned(),
         )),
     }
 }
@@ -296,7 +369,7 @@ fn without_ecosystem(text: &str) -> OpsError {
     } else {
         (
             "it does not say which ecosystem it is from".to_owned(),
-            format!("write `pypi:{text}`"),
+            format!("write `pypi:{text}` or `npm:{text}`"),
         )
     };
     OpsError::CannotAdd {
@@ -373,6 +446,17 @@ impl Files {
             .entry(path.to_owned())
             .or_insert_with(|| before.clone());
         Ok(before.unwrap_or_default())
+    }
+
+    /// Changes a file as `edit` says.
+    fn change(
+        &mut self,
+        path: &Path,
+        edit: impl FnOnce(&str) -> Result<String, OpsError>,
+    ) -> Result<(), OpsError> {
+        let text = self.text(path)?;
+        self.after.insert(path.to_owned(), edit(&text)?);
+        Ok(())
     }
 
     fn add(&mut self, project: &Project, additions: &[Addition]) -> Result<(), OpsError> {

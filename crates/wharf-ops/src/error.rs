@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use wharf_core::{Explain, Fault, InvalidName, PackageName};
 use wharf_index::IndexError;
 use wharf_install::InstallError;
+use wharf_install::lifecycle::ScriptError;
+use wharf_install::nodejs::NodeError;
 use wharf_install::python::PythonError;
 use wharf_project::{LockError, ProjectError};
 use wharf_store::StoreError;
 use wharf_sys::host::HostError;
+use wharf_tree::TreeError;
 
 use crate::resolve::ResolveError;
 
@@ -25,6 +28,9 @@ pub enum OpsError {
     /// The solve.
     #[error(transparent)]
     Resolve(#[from] Box<ResolveError>),
+    /// The npm packages.
+    #[error(transparent)]
+    Tree(Box<TreeError>),
     /// The index, or a build.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -34,6 +40,12 @@ pub enum OpsError {
     /// The interpreter.
     #[error(transparent)]
     Python(#[from] PythonError),
+    /// Node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// An install script.
+    #[error(transparent)]
+    Script(Box<ScriptError>),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -129,6 +141,26 @@ pub enum OpsError {
         /// Why.
         source: io::Error,
     },
+    /// No Node fits, here or in the registry.
+    #[error("there is no Node{} that the project can run with: {reason}", wanted.as_ref().map_or_else(String::new, |wanted| format!(" {wanted}")))]
+    NoNode {
+        /// What is asked for and where, where anything is.
+        wanted: Option<String>,
+        /// Why there is none.
+        reason: String,
+    },
+    /// The lock has no npm packages.
+    #[error("{} has no npm packages", path.display())]
+    NothingOfNpm {
+        /// The lockfile.
+        path: PathBuf,
+    },
+    /// A package that is to be allowed to run scripts has none.
+    #[error("{name} has no install scripts")]
+    NoScripts {
+        /// The package.
+        name: PackageName,
+    },
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted,
@@ -141,9 +173,12 @@ impl OpsError {
             OpsError::Project(error) => error,
             OpsError::Lock(error) => error,
             OpsError::Resolve(error) => &**error,
+            OpsError::Tree(error) => &**error,
             OpsError::Index(error) => error,
             OpsError::Install(error) => error,
             OpsError::Python(error) => error,
+            OpsError::Node(error) => error,
+            OpsError::Script(error) => &**error,
             OpsError::Store(error) => error,
             OpsError::Host(error) => error,
             OpsError::Name(_)
@@ -156,6 +191,9 @@ impl OpsError {
             | OpsError::NoEnvironment { .. }
             | OpsError::MalformedLock { .. }
             | OpsError::CannotAdd { .. }
+            | OpsError::NoNode { .. }
+            | OpsError::NothingOfNpm { .. }
+            | OpsError::NoScripts { .. }
             | OpsError::Io { .. }
             | OpsError::Interrupted => return None,
         })
@@ -173,6 +211,12 @@ impl OpsError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| OpsError::Io { action, path, source }
+    }
+}
+
+impl From<ScriptError> for OpsError {
+    fn from(error: ScriptError) -> Self {
+        OpsError::Script(Box::new(error))
     }
 }
 
@@ -198,6 +242,9 @@ impl Explain for OpsError {
             OpsError::NoEnvironment { .. } => "run/no-environment",
             OpsError::MalformedLock { .. } => "lock/malformed",
             OpsError::CannotAdd { .. } => "edit/cannot-add",
+            OpsError::NoNode { .. } => "node/not-found",
+            OpsError::NothingOfNpm { .. } => "lock/no-npm",
+            OpsError::NoScripts { .. } => "npm/no-scripts",
             OpsError::Io { .. } => "system/io",
             OpsError::Interrupted => "interrupted",
             _ => unreachable!("the errors of other crates were asked above"),
@@ -209,7 +256,7 @@ impl Explain for OpsError {
             return inner.fault();
         }
         match self {
-            OpsError::Io { .. } => Fault::World,
+            OpsError::Io { .. } | OpsError::NoNode { .. } => Fault::World,
             OpsError::Interrupted => Fault::Interrupted,
             _ => Fault::User,
         }
@@ -245,6 +292,13 @@ impl Explain for OpsError {
                 vec!["`wharf lock --upgrade` makes the lockfile anew".to_owned()]
             }
             OpsError::CannotAdd { hint, .. } => vec![hint.clone()],
+            OpsError::NoNode { .. } => vec![
+                "put a Node that fits on PATH, or change what `[node] version` or `engines` ask for".to_owned(),
+                "`wharf lock --upgrade-package npm:node` looks for one in the registry".to_owned(),
+            ],
+            OpsError::NoScripts { .. } => {
+                vec!["`wharf approve` without a name lists the packages that have some".to_owned()]
+            }
             OpsError::Io { source, .. }
                 if matches!(
                     source.kind(),

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use wharf_project::export::ExportTarget;
+use wharf_project::{Lock, Project};
 
 pub use wharf_project::export::Hashes;
 
 use crate::error::OpsError;
 use crate::lock;
+use crate::npm;
 use crate::report::ExportReport;
 use crate::request::Selecting;
 use crate::select;
@@ -23,13 +25,15 @@ pub enum Shape {
     RequirementsTxt,
     /// PEP 751's `pylock.toml`.
     Pylock,
+    /// npm's `package-lock.json`.
+    PackageLock,
 }
 
 /// What an export is asked.
 #[derive(Clone, Debug)]
 pub struct ExportRequest {
-    /// The format.
-    pub shape: Shape,
+    /// The format; where none is named, a requirements file, or `package-lock.json` for a lock without Python.
+    pub shape: Option<Shape>,
     /// Whether hashes are written.
     pub hashes: Hashes,
     /// Where to; standard output otherwise.
@@ -47,9 +51,35 @@ pub fn export(session: &Session, request: &ExportRequest) -> Result<ExportReport
     let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
         path: project.lock_path(),
     })?;
-    let choice = sync::choose_python(session, &project, &lock)?;
+    let usual = match lock.npm.is_some() && !project.uses_python() {
+        true => Shape::PackageLock,
+        false => Shape::RequirementsTxt,
+    };
+    let text = match request.shape.unwrap_or(usual) {
+        Shape::PackageLock => npm::export::package_lock(&project, &lock)?,
+        shape @ (Shape::RequirementsTxt | Shape::Pylock) => python(session, &project, &lock, request, shape)?,
+    };
+    if let Some(path) = &request.output {
+        let path = session.settings().directory.join(path);
+        write::file(&path, &text)?;
+    }
+    Ok(ExportReport {
+        text,
+        written: request.output.clone(),
+    })
+}
+
+/// The Python part in a format of Python's tools.
+fn python(
+    session: &Session,
+    project: &Project,
+    lock: &Lock,
+    request: &ExportRequest,
+    shape: Shape,
+) -> Result<String, OpsError> {
+    let choice = sync::choose_python(session, project, lock)?;
     let host = host_target(&choice.interpreter)?;
-    let selection = select::selection(&request.selecting, &project);
+    let selection = select::selection(&request.selecting, project);
     let targets = lock
         .targets
         .iter()
@@ -61,18 +91,10 @@ pub fn export(session: &Session, request: &ExportRequest) -> Result<ExportReport
             })
         })
         .collect::<Result<Vec<_>, OpsError>>()?;
-    let text = match request.shape {
-        Shape::RequirementsTxt => {
-            wharf_project::export::requirements_txt(&lock, &selection, &targets, request.hashes)?
+    Ok(match shape {
+        Shape::Pylock => wharf_project::export::pylock(lock, &selection, &targets)?,
+        Shape::RequirementsTxt | Shape::PackageLock => {
+            wharf_project::export::requirements_txt(lock, &selection, &targets, request.hashes)?
         }
-        Shape::Pylock => wharf_project::export::pylock(&lock, &selection, &targets)?,
-    };
-    if let Some(path) = &request.output {
-        let path = session.settings().directory.join(path);
-        write::file(&path, &text)?;
-    }
-    Ok(ExportReport {
-        text,
-        written: request.output.clone(),
     })
 }

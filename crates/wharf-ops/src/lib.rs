@@ -6,6 +6,7 @@
 //! | [`lock`] | from the manifest to `wharf.lock` |
 //! | [`sync`], [`run`] | from `wharf.lock` to the environment; a command inside it |
 //! | [`describe`], [`export`] | looking at the lock and at the index; the lock in other formats |
+//! | [`approve`] | which npm packages may run install scripts |
 //! | [`store`], [`python`] | the store; the interpreters |
 //! | [`resolve`] | what an ecosystem's requirements mean to the solver |
 //! | [`session`] | what all of them work with |
@@ -13,6 +14,7 @@
 //!
 //! Invariant: nothing here prints or exits.
 
+pub mod approve;
 pub mod cancel;
 pub mod describe;
 pub mod edit;
@@ -33,6 +35,7 @@ pub mod sync;
 mod build;
 mod fetch;
 mod index_source;
+mod npm;
 mod select;
 mod to_lock;
 mod write;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_core::{Digest, Event, PackageName, Target, Timestamp};
+use wharf_core::{Digest, Ecosystem, Event, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
 use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
@@ -15,6 +15,7 @@ use wharf_sys::Work;
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::names;
+use crate::npm::{self, Early};
 use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
 use crate::resolve::{self, Asked, Cutoff, Demanded, Problem, Resolution, TargetEnvironment};
@@ -63,16 +64,13 @@ pub async fn lock(session: &Session, request: &LockRequest) -> Result<LockReport
     if request.mode == Mode::Check {
         return check(&project, old);
     }
-    let (_, report) = update(
-        session,
-        &project,
-        old,
-        &request.upgrade,
-        &request.solving,
-        request.mode,
-    )
-    .await?;
-    Ok(report)
+    let updating = Updating {
+        upgrade: &request.upgrade,
+        solving: &request.solving,
+        mode: request.mode,
+        early: None,
+    };
+    Ok(update(session, &project, old, updating).await?.report)
 }
 
 /// The lockfile of a project; `None` where there is none.
@@ -104,28 +102,89 @@ enum Solved {
     Yes,
 }
 
-/// Solves where the old lock does not answer the project, or an upgrade is wanted, and writes what changed.
+/// A lock that answers the project.
+pub(crate) struct Updated {
+    pub(crate) lock: Lock,
+    pub(crate) report: LockReport,
+    /// Archives of npm packages whose unpacking began while versions were still being chosen.
+    pub(crate) early: Option<Early>,
+}
+
+/// How a lock is brought up to date.
+pub(crate) struct Updating<'a> {
+    pub(crate) upgrade: &'a Upgrade,
+    pub(crate) solving: &'a Solving,
+    pub(crate) mode: Mode,
+    /// Whether archives of npm packages are wanted as soon as their versions are known.
+    pub(crate) early: Option<Early>,
+}
+
+/// Solves the parts of the old lock that do not answer the project, or whose upgrade is wanted, and writes what changed.
 pub(crate) async fn update(
     session: &Session,
     project: &Project,
     old: Option<Lock>,
+    updating: Updating<'_>,
+) -> Result<Updated, OpsError> {
+    let started = Instant::now();
+    let Updating {
+        upgrade,
+        solving,
+        mode,
+        early,
+    } = updating;
+    warn_of_strangers(session, old.as_ref(), upgrade);
+    let python = python_part(session, project, old.as_ref(), upgrade, solving);
+    let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
+    let (python, node) = futures::future::try_join(python, node).await?;
+    let solved = if python.is_some() || node.solved { Solved::Yes } else { Solved::No };
+    let mut lock = match (python, &old) {
+        (Some(lock), _) => lock,
+        (None, Some(old)) => Lock { npm: None, ..old.clone() },
+        (None, None) => Lock::default(),
+    };
+    if !project.uses_python() {
+        lock = Lock::default();
+    }
+    lock.npm = node.lock;
+    let gone = old.as_ref().is_some_and(|old| solved == Solved::No && *old != lock);
+    let mut report = report(project, &lock, old.as_ref(), started, if gone { Solved::Yes } else { solved });
+    let path = project.lock_path();
+    if mode == Mode::Write && (solved == Solved::Yes || gone) {
+        let text = lock.print();
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            write::file(&path, &text)?;
+            report.written = true;
+        }
+    }
+    Ok(Updated {
+        lock,
+        report,
+        early: node.early,
+    })
+}
+
+/// The Python part, solved anew; `None` where the old lock answers the project, or there is nothing of Python in it.
+async fn python_part(
+    session: &Session,
+    project: &Project,
+    old: Option<&Lock>,
     upgrade: &Upgrade,
     solving: &Solving,
-    mode: Mode,
-) -> Result<(Lock, LockReport), OpsError> {
-    let started = Instant::now();
-    let interpreter = interpreter(session, project, old.as_ref())?;
-    warn_of_strangers(session, old.as_ref(), upgrade);
-    if let Some(lock) = &old
-        && *upgrade == Upgrade::None
-        && lock.stale(project).is_none()
+) -> Result<Option<Lock>, OpsError> {
+    if !project.uses_python() {
+        return Ok(None);
+    }
+    let interpreter = interpreter(session, project, old)?;
+    if let Some(lock) = old
+        && !upgrade.concerns(Ecosystem::Pypi)
+        && lock.stale_python(project).is_none()
         && covers_host(project, lock, &interpreter)?
     {
-        let report = report(project, lock, None, started, Solved::No);
-        return Ok((lock.clone(), report));
+        return Ok(None);
     }
     say_with_what(session, project, &interpreter);
-    let problem = problem(session, project, old.as_ref(), upgrade, solving, &interpreter)?;
+    let problem = problem(session, project, old, upgrade, solving, &interpreter)?;
     let searching = session.governor().permit(Work::Cpu).await;
     let index = session.index(project, &interpreter)?;
     let source = Arc::new(IndexSource::new(index.clone()).with_hashes(direct_hashes(project)));
@@ -147,15 +206,7 @@ pub(crate) async fn update(
         .or(to_lock::missing_digests(&index, &resolution))
         .await
         .ok_or(OpsError::Interrupted)??;
-    let lock = to_lock::locked(&resolution, project, &digests);
-    let text = lock.print();
-    let path = project.lock_path();
-    let mut report = report(project, &lock, old.as_ref(), started, Solved::Yes);
-    if mode == Mode::Write && std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
-        write::file(&path, &text)?;
-        report.written = true;
-    }
-    Ok((lock, report))
+    Ok(Some(to_lock::locked(&resolution, project, &digests)))
 }
 
 /// The interpreter to solve for: one of the Python version that is locked where there is one, so that a lock made for one
@@ -172,7 +223,14 @@ fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
     let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
         return;
     };
-    let locked = || lock.packages.iter().map(|package| &package.name);
+    let node = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+    let names: Vec<&PackageName> = lock
+        .packages
+        .iter()
+        .map(|package| &package.name)
+        .chain(node.map(|package| &package.name))
+        .collect();
+    let locked = || names.iter().copied();
     for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
         let near =
             names::nearest(name, locked()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
@@ -209,7 +267,10 @@ fn say_with_what(session: &Session, project: &Project, interpreter: &Interpreter
 /// # Errors
 /// Where the file cannot be written.
 pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport) -> Result<(), OpsError> {
-    lock.inputs = LockInputs::of(project);
+    if project.uses_python() {
+        lock.inputs = LockInputs::of(project);
+    }
+    npm::edit::restate(project, &mut lock);
     lock.normalize();
     write::file(&project.lock_path(), &lock.print())?;
     report.written = true;
@@ -455,7 +516,7 @@ fn report(
 ) -> LockReport {
     LockReport {
         path: project.lock_path(),
-        packages: lock.packages.len(),
+        packages: lock.packages.len() + lock.npm.as_ref().map_or(0, |npm| npm::distinct(&npm.graph)),
         targets: lock
             .targets
             .iter()
@@ -476,11 +537,18 @@ fn report(
 fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
     let versions = |lock: Option<&Lock>| {
         let mut by_name: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
+        let mut note = |name: &PackageName, version: &String| {
+            let versions = by_name.entry(name.clone()).or_default();
+            if !versions.contains(version) {
+                versions.push(version.clone());
+            }
+        };
         for package in lock.iter().flat_map(|lock| &lock.packages) {
-            by_name
-                .entry(package.name.clone())
-                .or_default()
-                .push(package.version.clone());
+            note(&package.name, &package.version);
+        }
+        let node = lock.and_then(|lock| lock.npm.as_ref());
+        for package in node.iter().flat_map(|npm| &npm.graph.packages) {
+            note(&package.name, &package.version);
         }
         by_name
             .into_iter()

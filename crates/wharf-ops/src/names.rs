@@ -2,7 +2,7 @@
 
 use wharf_core::{Ecosystem, InvalidName, PackageName};
 
-/// Reads `pypi:name` or a bare name, which means PyPI as long as that is the only ecosystem that works.
+/// Reads `pypi:name` or a bare name, which means PyPI.
 ///
 /// # Errors
 /// Where the name breaks its ecosystem's rule.
@@ -13,6 +13,21 @@ pub fn package(text: &str) -> Result<PackageName, InvalidName> {
             Err(_) => PackageName::pypi(text),
         },
         None => PackageName::pypi(text),
+    }
+}
+
+/// What a word may mean: `npm:name` one package, a bare name one of PyPI or one of npm.
+///
+/// # Errors
+/// Where it is a name of neither.
+pub(crate) fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
+    let first = package(text);
+    let bare = text.split_once(':').is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
+    let second = bare.then(|| PackageName::new(Ecosystem::Npm, text).ok()).flatten();
+    match (first, second) {
+        (Ok(first), second) => Ok(std::iter::once(first).chain(second).collect()),
+        (Err(_), Some(second)) => Ok(vec![second]),
+        (Err(error), None) => Err(error),
     }
 }
 

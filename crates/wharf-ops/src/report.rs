@@ -59,6 +59,17 @@ pub struct PythonReport {
     pub reason: String,
 }
 
+/// The Node of an environment.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeReport {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: String,
+    /// Why it was chosen.
+    pub reason: String,
+}
+
 /// What `wharf sync` did.
 #[derive(Clone, Debug, Serialize)]
 pub struct SyncReport {
@@ -78,6 +89,8 @@ pub struct SyncReport {
     pub lock: Option<LockReport>,
     /// The interpreter; `None` where there was nothing to do.
     pub python: Option<PythonReport>,
+    /// The Node; `None` where there was nothing to do, or no npm packages are in it.
+    pub node: Option<NodeReport>,
     /// Bytes that came over the network.
     pub downloaded: u64,
     /// How many archives were fetched or built because the store did not have them.
@@ -232,6 +245,8 @@ pub struct InfoReport {
     pub license: Option<String>,
     /// What Python it needs.
     pub requires_python: Option<String>,
+    /// What Node it needs.
+    pub engines_node: Option<String>,
     /// What it needs.
     pub requires: Vec<String>,
     /// Its extras.
@@ -264,6 +279,30 @@ pub struct ExportReport {
     pub text: String,
     /// Where it was written, unless to standard output.
     pub written: Option<PathBuf>,
+}
+
+/// A locked npm package that has install scripts.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScriptEntry {
+    /// The package, as `npm:name`.
+    pub package: String,
+    /// The locked version.
+    pub version: String,
+    /// Whether its scripts may run.
+    pub approved: bool,
+}
+
+/// What `wharf approve` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct ApproveReport {
+    /// The manifest that holds the approvals.
+    pub manifest: PathBuf,
+    /// The entries that were written, each with version and hash.
+    pub approved: Vec<String>,
+    /// Every locked package with install scripts.
+    pub packages: Vec<ScriptEntry>,
+    /// The sync that followed, where something was approved.
+    pub sync: Option<SyncReport>,
 }
 
 /// What `wharf python` found.

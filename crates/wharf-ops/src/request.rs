@@ -88,6 +88,9 @@ pub struct Selecting {
     pub all_groups: bool,
     /// Leave out the project itself.
     pub no_project: bool,
+    /// Leave out npm's optional dependencies.
+    #[serde(default)]
+    pub no_optional: bool,
 }
 
 /// How files come from the store into the environment.

@@ -1,56 +1,59 @@
-//! `wharf run`: a command with the environment's variables around it.
+//! `wharf run`: a script of `package.json` or a command, with the environment's variables around it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-use wharf_install::Environment;
+use wharf_install::{Environment, RunEnvironment};
 
 use crate::error::OpsError;
+use crate::npm::scripts;
 use crate::session::Session;
 use crate::sync;
 
-/// The command as it runs inside the environment of the session's project: the environment's programs come first on PATH.
+/// What will run.
+#[derive(Debug)]
+pub struct Running {
+    /// The command.
+    pub command: Command,
+    /// Where it is a script: the lines of its hooks and of itself, for people.
+    pub script: Vec<String>,
+}
+
+/// The script or command as it runs inside the environment of the session's project: the environment's programs come first
+/// on PATH. The first word names a script where the nearest `package.json` has one of that name.
 ///
 /// # Errors
 /// Where there is no environment, or its record is damaged.
-pub fn command(session: &Session, words: &[OsString]) -> Result<Command, OpsError> {
-    let root = match sync::project_root(&session.settings().directory) {
+pub fn command(session: &Session, words: &[OsString]) -> Result<Running, OpsError> {
+    let directory = &session.settings().directory;
+    let root = match sync::project_root(directory) {
         Some(root) => root.to_owned(),
         None => session.project(&Vec::new())?.root,
     };
+    let (word, arguments) = words.split_first().expect("the command line demands a command");
     let environment = Environment::locate(&root);
-    let scripts = match environment.scripts()? {
-        Some(scripts) => scripts,
-        // One whose records are gone, or that another tool made, still has its commands in the usual place.
-        None => environment.root().join("bin"),
+    let script = scripts::find(directory, &root, word);
+    let folder = script.as_ref().map_or(directory, |script| &script.folder);
+    let around = match environment.run_environment(folder)? {
+        Some(around) => around,
+        // A project that needs no packages has scripts all the same.
+        None if script.is_some() => RunEnvironment::default(),
+        None => {
+            return Err(OpsError::NoEnvironment {
+                path: environment.root().to_owned(),
+            });
+        }
     };
-    if !scripts.is_dir() {
-        return Err(OpsError::NoEnvironment {
-            path: environment.root().to_owned(),
-        });
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(scripts.clone()).chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(folders).unwrap_or(path);
-    let (program, arguments) = words.split_first().expect("the command line demands a command");
-    let mut command = Command::new(in_environment(&scripts, program));
-    command
-        .args(arguments)
-        .current_dir(&session.settings().directory)
-        .env("PATH", path)
-        .env("VIRTUAL_ENV", environment.root())
-        .env_remove("PYTHONHOME");
-    Ok(command)
-}
-
-/// The environment's own program of this name, if it has one: `exec` looks at the PATH of this process, not the new one.
-fn in_environment(scripts: &std::path::Path, program: &OsStr) -> PathBuf {
-    let bare = std::path::Path::new(program).components().count() == 1;
-    let own = scripts.join(program);
-    if bare && own.is_file() {
-        own
-    } else {
-        PathBuf::from(program)
-    }
+    let (mut command, script) = match script {
+        Some(script) => (script.command(word, arguments), script.lines(word, arguments)),
+        None => {
+            let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(directory);
+            (command, Vec::new())
+        }
+    };
+    around.surround(&mut command);
+    Ok(Running { command, script })
 }

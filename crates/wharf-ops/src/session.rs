@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use wharf_core::{Event, Sink, Sinks, Target};
+use wharf_index::npm::NpmIndex;
 use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Strategy};
 use wharf_install::python::{self, Considered, Interpreter};
-use wharf_net::{Client, KeyringMode, ProxySettings};
-use wharf_project::{FindLinksLocation, IndexStrategy, Options, Project};
+use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
+use wharf_project::npm::CredentialKind;
+use wharf_project::{FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options, Project};
 use wharf_store::Store;
 use wharf_sys::Governor;
 
@@ -210,12 +212,26 @@ impl Session {
     /// The client that fetches from the project's indexes.
     pub fn client(&self, project: &Project) -> Client {
         let variable = |name: &str| self.settings.environment.get(name).cloned();
+        let mut settings = self.network(&project.network);
+        for index in &project.indexes.indexes {
+            if let Some(name) = &index.name {
+                settings.add_index_login(name, &index.url, &variable);
+            }
+        }
+        self.client_of(settings)
+    }
+
+    /// How the network is reached, as the files say it.
+    fn network(&self, network: &NetworkSettings) -> wharf_net::Settings {
+        let variable = |name: &str| self.settings.environment.get(name).cloned();
         let mut settings = wharf_net::Settings::from_variables(&variable);
-        let network = &project.network;
         settings.offline = self.settings.offline || network.offline;
         settings.timeout = network.timeout.unwrap_or(settings.timeout);
         settings.retries = network.retries.unwrap_or(settings.retries);
         settings.ca_bundle = network.ca_bundle.clone().or(settings.ca_bundle);
+        settings.ca_pem = network.ca_pem.clone();
+        settings.extra_ca = network.extra_ca.clone();
+        settings.accept_any_certificate = network.accept_any_certificate.unwrap_or(false);
         settings.client_cert = network.client_cert.clone().or(settings.client_cert);
         settings
             .trusted_hosts
@@ -223,7 +239,7 @@ impl Session {
         if let Some(url) = &network.proxy {
             settings.proxy = ProxySettings::Explicit {
                 url: url.clone(),
-                no_proxy: variable("NO_PROXY"),
+                no_proxy: network.no_proxy.clone().or_else(|| variable("NO_PROXY")),
             };
         }
         settings.mirrors.extend(
@@ -238,17 +254,62 @@ impl Session {
         if network.keyring {
             settings.keyring = KeyringMode::Command;
         }
-        for index in &project.indexes.indexes {
-            if let Some(name) = &index.name {
-                settings.add_index_login(name, &index.url, &variable);
-            }
-        }
+        settings
+    }
+
+    fn client_of(&self, settings: wharf_net::Settings) -> Client {
         Client::new(
             settings,
             Arc::clone(&self.governor),
             self.settings.cache.clone(),
             Arc::clone(&self.sinks),
         )
+    }
+
+    /// The project's npm registries.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub fn npm_index(
+        &self,
+        project: &Project,
+        npm: &NpmProject,
+        detail: wharf_index::npm::Detail,
+    ) -> Result<NpmIndex, OpsError> {
+        let mut settings = self.network(&npm.network);
+        for credential in &npm.credentials {
+            let prefix = credential.prefix.clone();
+            match &credential.kind {
+                CredentialKind::Bearer(token) => {
+                    settings.credentials.push((prefix, Login::bearer(token.expose().to_owned())));
+                }
+                CredentialKind::Basic { username, password } => {
+                    let login = Login::new(username.clone(), Some(password.expose().to_owned()));
+                    settings.credentials.push((prefix, login));
+                }
+                CredentialKind::ClientCertificate { certificate, key } => {
+                    let identity = ClientIdentity::Files {
+                        cert: certificate.clone(),
+                        key: key.clone(),
+                    };
+                    settings.client_identities.push((prefix, identity));
+                }
+            }
+        }
+        let index = NpmIndex::new(
+            self.client_of(settings),
+            Arc::clone(self.store()?),
+            Arc::clone(&self.governor),
+            npm.registries.clone(),
+            self.settings.cache.clone(),
+            project.root.clone(),
+            detail,
+            Arc::clone(&self.sinks),
+        );
+        Ok(match None::<String> {
+            Some(host) => index.replacing_host(&host),
+            None => index,
+        })
     }
 
     /// The project's package index. Source distributions are built for `interpreter`.

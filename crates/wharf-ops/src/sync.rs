@@ -9,15 +9,17 @@ use serde::{Deserialize, Serialize};
 use wharf_core::Source;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
-    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, SystemSite, Wanted,
+    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted, SystemSite,
+    Wanted,
 };
 use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
 
 use crate::error::OpsError;
 use crate::fetch;
-use crate::lock::{self, Mode};
+use crate::lock::{self, Mode, Updating};
 use crate::names;
+use crate::npm::{self, Early};
 use crate::report::{Change, LockReport, PythonReport, SyncReport};
 use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solving, Upgrade};
 use crate::select;
@@ -91,6 +93,7 @@ pub fn nothing_to_do(session: &Session, request: &SyncRequest) -> Option<SyncRep
         changes: Vec::new(),
         lock: None,
         python: None,
+        node: None,
         downloaded: 0,
         fetched: 0,
         seconds: started.elapsed().as_secs_f64(),
@@ -105,13 +108,21 @@ pub struct Remembered {
     pub selecting: Selecting,
     /// How it was made.
     pub installing: Installing,
+    /// The folders of the workspace's members: a `package.json` in one of them is no project of its own.
+    #[serde(default)]
+    pub members: Vec<PathBuf>,
 }
 
 /// What the last sync of the session's project was asked; the defaults where there was none, or it was of another form.
 pub fn remembered(session: &Session) -> Remembered {
-    let root = project_root(&session.settings().directory);
-    let file = root.map(|root| Environment::locate(root).state_directory().join(REMEMBERED));
-    let text = file.and_then(|file| std::fs::read(file).ok());
+    project_root(&session.settings().directory)
+        .map(remembered_at)
+        .unwrap_or_default()
+}
+
+fn remembered_at(root: &Path) -> Remembered {
+    let file = Environment::locate(root).state_directory().join(REMEMBERED);
+    let text = std::fs::read(file).ok();
     text.and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or_default()
 }
@@ -119,7 +130,8 @@ pub fn remembered(session: &Session) -> Remembered {
 const REMEMBERED: &str = "asked.json";
 
 /// Losing this costs a flag, so a failure to write it is not worth an error.
-fn remember(environment: &Environment, request: &SyncRequest) {
+fn remember(environment: &Environment, request: &SyncRequest, project: &Project) {
+    let importers = project.npm.iter().flat_map(|npm| &npm.importers);
     let asked = Remembered {
         selecting: request.selecting.clone(),
         // Replacing a stranger's environment was meant for that one time.
@@ -127,6 +139,7 @@ fn remember(environment: &Environment, request: &SyncRequest) {
             replace_foreign: false,
             ..request.installing
         },
+        members: importers.map(|importer| importer.folder.clone()).collect(),
     };
     let text = serde_json::to_vec(&asked).unwrap_or_default();
     if let Err(error) = std::fs::write(environment.state_directory().join(REMEMBERED), text) {
@@ -134,15 +147,25 @@ fn remember(environment: &Environment, request: &SyncRequest) {
     }
 }
 
-/// The nearest folder above that has an environment's records, unless a manifest lies nearer.
+/// The nearest folder above that has an environment's records, unless a manifest lies nearer. The `package.json` of a member of
+/// the workspace is not nearer: it belongs to the folder with the records.
 pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
+    let mut passed: Vec<&Path> = Vec::new();
     for folder in directory.ancestors() {
         if folder.join(".wharf").is_dir() {
-            return Some(folder);
+            if passed.is_empty() {
+                return Some(folder);
+            }
+            let members = remembered_at(folder).members;
+            let belong = passed.iter().all(|passed| members.iter().any(|member| member == passed));
+            return belong.then_some(folder);
         }
         let manifests = ["wharf.toml", "pyproject.toml", "requirements.txt"];
         if manifests.iter().any(|name| folder.join(name).exists()) {
             return None;
+        }
+        if folder.join("package.json").exists() {
+            passed.push(folder);
         }
     }
     None
@@ -165,34 +188,37 @@ pub(crate) async fn sync_project(
 ) -> Result<SyncReport, OpsError> {
     let started = Instant::now();
     let environment = Environment::open(&project.root)?;
-    let (lock, lock_report) = locked(session, request, project).await?;
-    let choice = choose_python(session, project, &lock)?;
-    let items = lock.install_set(
-        &choice.target.target,
-        &select::selection(&request.selecting, project),
-        &choice.interpreter.marker_environment()?,
-    )?;
-    let fetched = fetch::all(session, project, &choice.interpreter, &items).await?;
-    let wanted = wanted(
-        project,
-        &lock,
-        &choice.interpreter,
-        fetched.packages,
-        request.installing,
-    );
-    let packages = wanted.packages.len();
+    let (lock, lock_report, early) = locked(session, request, project).await?;
+    let python = python_part(session, project, &lock, request);
+    let node = npm::sync::prepare(session, project, &lock, request, early);
+    let (python, node) = futures::future::try_join(python, node).await?;
+    let missing = python.as_ref().map_or(0, |part| part.missing) + node.as_ref().map_or(0, |part| part.missing);
+    let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
+    let python_report = python.as_ref().map(|part| part.choice.report());
+    let node_report = node.as_ref().and_then(npm::sync::Part::report);
+    let mut inputs = inputs(project, &lock, interpreter.as_ref());
+    if let (Some(inputs), Some(part)) = (&mut inputs, &node) {
+        inputs.extend(part.inputs.iter().cloned());
+    }
+    let wanted = wanted(&lock, request.installing, python, node, project);
+    let count = |wanted: &Wanted| {
+        let python = wanted.python.as_ref().map_or(0, |part| part.packages.len());
+        python + wanted.node.as_ref().map_or(0, |part| part.packages.len())
+    };
+    let packages = count(&wanted);
     let plan = environment.plan(&wanted)?;
     let mut report = SyncReport {
         environment: environment.root().to_owned(),
         generation: plan.base.unwrap_or(0),
-        up_to_date: plan.is_empty() && fetched.missing == 0,
+        up_to_date: plan.is_empty() && missing == 0,
         dry_run: request.effect == Effect::DryRun,
         packages,
         changes: changes(&plan),
         lock: lock_report,
-        python: Some(choice.report()),
+        python: python_report,
+        node: node_report,
         downloaded: session.downloaded(),
-        fetched: fetched.missing,
+        fetched: missing,
         seconds: 0.0,
     };
     if request.effect == Effect::Apply {
@@ -201,26 +227,56 @@ pub(crate) async fn sync_project(
         report.up_to_date = !applied.changed;
         report.changes = changes(&applied.plan);
         // Where there is too much to watch, the next sync looks again.
-        if let Some(inputs) = inputs(project, &lock, &choice.interpreter) {
+        if let Some(inputs) = inputs {
             let key = request.key(session, request.freshness);
             environment.note_current(&Fingerprint { key, inputs })?;
         }
-        remember(&environment, request);
+        remember(&environment, request, project);
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
-/// The lock that is to be installed, brought up to date where that is allowed.
+/// The Python part of what an environment shall be.
+struct PythonPart<'l> {
+    choice: Choice<'l>,
+    packages: Vec<wharf_install::Package>,
+    missing: usize,
+}
+
+async fn python_part<'l>(
+    session: &Session,
+    project: &Project,
+    lock: &'l Lock,
+    request: &SyncRequest,
+) -> Result<Option<PythonPart<'l>>, OpsError> {
+    if !project.uses_python() {
+        return Ok(None);
+    }
+    let choice = choose_python(session, project, lock)?;
+    let items = lock.install_set(
+        &choice.target.target,
+        &select::selection(&request.selecting, project),
+        &choice.interpreter.marker_environment()?,
+    )?;
+    let fetched = fetch::all(session, project, &choice.interpreter, &items).await?;
+    Ok(Some(PythonPart {
+        choice,
+        packages: fetched.packages,
+        missing: fetched.missing,
+    }))
+}
+
+/// The lock that is to be installed, brought up to date where that is allowed, and what of it is being fetched already.
 async fn locked(
     session: &Session,
     request: &SyncRequest,
     project: &Project,
-) -> Result<(Lock, Option<LockReport>), OpsError> {
+) -> Result<(Lock, Option<LockReport>, Option<Early>), OpsError> {
     let path = project.lock_path();
     let old = lock::read(project)?;
     match request.freshness {
-        Freshness::Frozen => Ok((old.ok_or(OpsError::NoLock { path })?, None)),
+        Freshness::Frozen => Ok((old.ok_or(OpsError::NoLock { path })?, None, None)),
         Freshness::Locked => {
             let lock = old.ok_or_else(|| OpsError::NoLock { path: path.clone() })?;
             match lock.stale(project) {
@@ -228,18 +284,23 @@ async fn locked(
                     path,
                     reasons: stale.to_string(),
                 }),
-                None => Ok((lock, None)),
+                None => Ok((lock, None, None)),
             }
         }
         Freshness::Update => {
-            let mode = if request.effect == Effect::Apply {
-                Mode::Write
-            } else {
-                Mode::DryRun
+            let applies = request.effect == Effect::Apply;
+            let early = match project.uses_npm() && applies {
+                true => Some(Early::new(Arc::clone(session.store()?), wharf_sys::host::target()?)),
+                false => None,
             };
-            let (lock, report) =
-                lock::update(session, project, old, &request.upgrade, &request.solving, mode).await?;
-            Ok((lock, Some(report)))
+            let updating = Updating {
+                upgrade: &request.upgrade,
+                solving: &request.solving,
+                mode: if applies { Mode::Write } else { Mode::DryRun },
+                early,
+            };
+            let updated = lock::update(session, project, old, updating).await?;
+            Ok((updated.lock, Some(updated.report), updated.early))
         }
     }
 }
@@ -324,44 +385,45 @@ fn names_python(root: &Path) -> bool {
 }
 
 fn wanted(
-    project: &Project,
     lock: &Lock,
-    interpreter: &Interpreter,
-    packages: Vec<wharf_install::Package>,
     installing: Installing,
+    python: Option<PythonPart<'_>>,
+    node: Option<npm::sync::Part>,
+    project: &Project,
 ) -> Wanted {
-    let folder = project
-        .root
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    Wanted {
-        python: interpreter.clone(),
-        packages,
-        prompt: project
-            .name
-            .clone()
-            .or(folder)
-            .unwrap_or_else(|| "wharf".to_owned()),
-        compile: if installing.compile {
-            Compile::Yes
-        } else {
-            Compile::No
-        },
-        link: match installing.link {
-            Link::Auto => LinkMode::Auto,
-            Link::Reflink => LinkMode::Reflink,
-            Link::Hardlink => LinkMode::Hardlink,
-            Link::Copy => LinkMode::Copy,
-        },
-        system_site: SystemSite::Hidden,
-        label: format!("wharf.lock format {}", lock.version),
-        foreign: if installing.replace_foreign {
-            Foreign::Replace
-        } else {
-            Foreign::Refuse
-        },
-        durability: Durability::Power,
+    let mut wanted = Wanted::new(&format!("wharf.lock format {}", lock.version));
+    if let Some(part) = python {
+        wanted = wanted.with_python(PythonWanted {
+            python: part.choice.interpreter,
+            packages: part.packages,
+            prompt: prompt(project),
+            compile: if installing.compile { Compile::Yes } else { Compile::No },
+            system_site: SystemSite::Hidden,
+        });
     }
+    if let Some(part) = node {
+        wanted = wanted.with_node(part.wanted);
+    }
+    wanted.link = match installing.link {
+        Link::Auto => LinkMode::Auto,
+        Link::Reflink => LinkMode::Reflink,
+        Link::Hardlink => LinkMode::Hardlink,
+        Link::Copy => LinkMode::Copy,
+    };
+    wanted.foreign = if installing.replace_foreign {
+        Foreign::Replace
+    } else {
+        Foreign::Refuse
+    };
+    wanted.durability = Durability::Power;
+    wanted
+}
+
+/// What shells show: the project's name, else its folder's.
+fn prompt(project: &Project) -> String {
+    let folder = project.root.file_name();
+    let folder = folder.map(|name| name.to_string_lossy().into_owned());
+    project.name.clone().or(folder).unwrap_or_else(|| "wharf".to_owned())
 }
 
 async fn apply(
@@ -393,10 +455,10 @@ fn changes(plan: &Plan) -> Vec<Change> {
 }
 
 /// Every file whose change means that a sync may have something to do; `None` where there are too many.
-fn inputs(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Option<Vec<PathBuf>> {
+fn inputs(project: &Project, lock: &Lock, interpreter: Option<&Interpreter>) -> Option<Vec<PathBuf>> {
     let mut inputs = project.inputs.clone();
     inputs.push(project.lock_path());
-    inputs.push(interpreter.path.clone());
+    inputs.extend(interpreter.map(|interpreter| interpreter.path.clone()));
     for package in &lock.packages {
         match &package.source {
             Source::Directory { path, editable } => {

@@ -121,6 +121,8 @@ pub(crate) enum Format {
     RequirementsTxt,
     /// `wharf export` only: PEP 751's pylock.toml.
     Pylock,
+    /// `wharf export` only: npm's package-lock.json (lockfileVersion 3).
+    PackageLock,
 }
 
 /// When output is coloured.
@@ -147,7 +149,7 @@ pub(crate) enum Command {
     Lock(Lock),
     /// Make the environment equal to the lockfile.
     Sync(Sync),
-    /// Run a command inside the environment, synced first if stale.
+    /// Run a script of package.json or a command inside the environment, synced first if stale.
     Run(Run),
     /// Show the locked packages as a tree.
     Tree(Tree),
@@ -159,8 +161,10 @@ pub(crate) enum Command {
     Outdated(Outdated),
     /// Show what the index knows about a package.
     Info(Info),
-    /// Write the lock in another tool's format: `--format requirements-txt` (the default) or `pylock`.
+    /// Write the lock in another tool's format: `--format requirements-txt`, `pylock` or `package-lock`.
     Export(Export),
+    /// Allow install scripts of npm packages, or list those that were skipped.
+    Approve(Approve),
     /// Say where the store lies and how much it holds, or check it.
     Store(Store),
     /// List the Python interpreters that were found, which one is used and why.
@@ -275,6 +279,9 @@ pub(crate) struct Selecting {
     /// Leave out the project itself.
     #[arg(long, help_heading = "Selecting")]
     pub(crate) no_project: bool,
+    /// Leave out npm's optional dependencies.
+    #[arg(long, help_heading = "Selecting")]
+    pub(crate) no_optional: bool,
 }
 
 /// How the environment is made.
@@ -297,7 +304,7 @@ pub(crate) struct Installing {
         help_heading = "Installing"
     )]
     pub(crate) link_mode: LinkMode,
-    /// Replace and delete a .venv that Wharf did not make.
+    /// Replace and delete a .venv or node_modules that Wharf did not make.
     #[arg(long, help_heading = "Installing")]
     pub(crate) replace: bool,
 }
@@ -319,7 +326,8 @@ pub(crate) enum LinkMode {
 /// `wharf add`.
 #[derive(Debug, Args)]
 pub(crate) struct Add {
-    /// What to add: `pypi:fastapi`, `pypi:uvicorn[standard]>=0.30`, `pypi:name @ URL`, or a path with --editable.
+    /// What to add: `pypi:fastapi`, `pypi:uvicorn[standard]>=0.30`, `pypi:name @ URL`, `npm:react`, `npm:vite@^7`,
+    /// `npm:@types/node@22`, or a path with --editable.
     #[arg(value_name = "REQUIREMENT", required_unless_present_any = ["dev", "editable"])]
     pub(crate) requirements: Vec<String>,
     /// Add these as development requirements.
@@ -331,12 +339,21 @@ pub(crate) struct Add {
     /// Add the requirements to this extra of the project.
     #[arg(long, value_name = "NAME")]
     pub(crate) extra: Option<String>,
+    /// Add npm packages to the optional dependencies.
+    #[arg(long, conflicts_with_all = ["group", "extra", "peer"])]
+    pub(crate) optional: bool,
+    /// Add npm packages to the peer dependencies.
+    #[arg(long, conflicts_with_all = ["group", "extra"])]
+    pub(crate) peer: bool,
     /// Add a local source tree whose imports read the tree itself.
     #[arg(long, short, value_name = "PATH")]
     pub(crate) editable: Vec<String>,
     /// Write the requirement as it stands; otherwise one without a version gets the locked one as its lower bound.
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Pin npm packages without a version to exactly the locked one, instead of `^` and it.
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) exact: bool,
     /// Lock, but leave the environment alone.
     #[arg(long)]
     pub(crate) no_sync: bool,
@@ -427,7 +444,7 @@ pub(crate) struct Run {
     pub(crate) selecting: Selecting,
     #[command(flatten)]
     pub(crate) files: Files,
-    /// The command and its arguments, best after `--`.
+    /// The name of a script in package.json, or a command (best after `--`), and its arguments.
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -449,6 +466,9 @@ pub(crate) struct Tree {
     /// Show what depends on the package instead of what it depends on.
     #[arg(long, requires = "package")]
     pub(crate) invert: bool,
+    /// Only packages of this ecosystem (`pypi`, `npm`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ecosystem: Option<wharf_core::Ecosystem>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
 }
@@ -466,6 +486,9 @@ pub(crate) struct List {
     /// Also say which Python is used and why.
     #[arg(long)]
     pub(crate) why_python: bool,
+    /// Only packages of this ecosystem (`pypi`, `npm`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ecosystem: Option<wharf_core::Ecosystem>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
 }
@@ -481,14 +504,15 @@ pub(crate) struct Outdated {
 /// `wharf info`.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
-    /// The package, as `pypi:name`, `pypi:name==1.2`, or just `name`.
+    /// The package, as `pypi:name`, `pypi:name==1.2`, `npm:name`, `npm:name@1.2.3`, or just `name`.
     pub(crate) name: String,
     /// List every version.
     #[arg(long)]
     pub(crate) versions: bool,
 }
 
-/// `wharf export --format requirements-txt|pylock`; without `--format`, a requirements file.
+/// `wharf export --format requirements-txt|pylock|package-lock`; without `--format`, a requirements file, or package-lock.json
+/// where the lock has nothing but npm packages.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     /// Leave out the hashes.
@@ -499,6 +523,19 @@ pub(crate) struct Export {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+}
+
+/// `wharf approve`.
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The packages, as `npm:sharp`; what is approved is the locked version with its hash. Without any, list what waits for it.
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) packages: Vec<String>,
+    /// Approve, but leave the environment alone.
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
 }
 
 /// `wharf store`.

@@ -126,6 +126,15 @@ pub enum Upgrade {
 }
 
 impl Upgrade {
+    /// Whether packages of an ecosystem are to be upgraded at all.
+    pub fn concerns(&self, ecosystem: wharf_core::Ecosystem) -> bool {
+        match self {
+            Upgrade::None => false,
+            Upgrade::All => true,
+            Upgrade::Packages(names) => names.iter().any(|name| name.ecosystem() == ecosystem),
+        }
+    }
+
     /// Whether the preferences of a package are to be forgotten.
     pub fn includes(&self, name: &PackageName) -> bool {
         match self {

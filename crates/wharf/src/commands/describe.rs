@@ -18,6 +18,7 @@ pub(super) fn tree(arguments: &Tree, session: &Session, printer: Printer) -> Res
             describe::Direction::Dependencies
         },
         selecting: arguments.selecting.request(),
+        ecosystem: arguments.ecosystem,
     };
     let report = describe::tree(session, &request)?;
     printer.finish("tree", &report, say_tree);
@@ -93,6 +94,7 @@ pub(super) fn list(arguments: &List, session: &Session, printer: Printer) -> Res
     let request = describe::ListRequest {
         why_python: arguments.why_python,
         selecting: arguments.selecting.request(),
+        ecosystem: arguments.ecosystem,
     };
     let report = describe::list(session, &request)?;
     printer.finish("list", &report, say_list);
@@ -189,6 +191,7 @@ fn say_info(printer: &Printer, report: &InfoReport, every_version: bool) {
     line("license", report.license.as_deref().unwrap_or_default());
     line("locked", report.locked.as_deref().unwrap_or_default());
     line("python", report.requires_python.as_deref().unwrap_or_default());
+    line("node", report.engines_node.as_deref().unwrap_or_default());
     line("uploaded", report.uploaded.as_deref().unwrap_or_default());
     line("index", &report.index);
     line("extras", &report.extras.join(", "));

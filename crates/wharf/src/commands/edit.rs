@@ -1,6 +1,6 @@
 //! `wharf init`, `wharf add`, `wharf remove`.
 
-use wharf_ops::edit::{self, AddRequest, Bounds, InitRequest, Place, RemoveRequest};
+use wharf_ops::edit::{self, AddRequest, Bounds, EdgeKind, InitRequest, Place, RemoveRequest};
 use wharf_ops::init;
 use wharf_ops::report::{EditReport, InitReport};
 use wharf_ops::session::Session;
@@ -50,10 +50,15 @@ pub(super) async fn add(arguments: &Add, session: &Session, printer: Printer) ->
         dev: arguments.dev.clone(),
         editable: arguments.editable.clone(),
         place,
-        bounds: if arguments.raw {
-            Bounds::AsWritten
-        } else {
-            Bounds::Lower
+        kind: match (arguments.optional, arguments.peer) {
+            (true, _) => EdgeKind::Optional,
+            (_, true) => EdgeKind::Peer,
+            (false, false) => EdgeKind::Prod,
+        },
+        bounds: match (arguments.raw, arguments.exact) {
+            (true, _) => Bounds::AsWritten,
+            (_, true) => Bounds::Exact,
+            (false, false) => Bounds::Lower,
         },
         sync: !arguments.no_sync,
         solving: arguments.solving.request()?,

@@ -10,8 +10,10 @@ use crate::output::Printer;
 pub(super) fn export(arguments: &Export, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
     let request = ExportRequest {
         shape: match printer.format() {
-            Format::Pylock => Shape::Pylock,
-            Format::RequirementsTxt | Format::Text | Format::Json => Shape::RequirementsTxt,
+            Format::Pylock => Some(Shape::Pylock),
+            Format::PackageLock => Some(Shape::PackageLock),
+            Format::RequirementsTxt => Some(Shape::RequirementsTxt),
+            Format::Text | Format::Json => None,
         },
         hashes: if arguments.no_hashes {
             Hashes::Omit

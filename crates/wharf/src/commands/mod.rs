@@ -1,5 +1,6 @@
 //! The commands, one module each where there is something to say: arguments become a request, the report becomes text.
 
+mod approve;
 mod describe;
 mod edit;
 mod export;
@@ -141,6 +142,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Outdated(_) => "outdated",
         Command::Info(_) => "info",
         Command::Export(_) => "export",
+        Command::Approve(_) => "approve",
         Command::Store(_) => "store",
         Command::Python(_) => "python",
         Command::Completions(_) => "completions",
@@ -193,12 +195,12 @@ pub(crate) fn settings(global: &Global) -> Result<Settings, Failure> {
 pub(crate) fn check_format(command: &Command, format: Format) -> Result<(), Failure> {
     match format {
         Format::Text | Format::Json => Ok(()),
-        Format::RequirementsTxt | Format::Pylock if matches!(command, Command::Export(_)) => Ok(()),
-        Format::RequirementsTxt | Format::Pylock => {
-            let word = if format == Format::Pylock {
-                "pylock"
-            } else {
-                "requirements-txt"
+        _ if matches!(command, Command::Export(_)) => Ok(()),
+        Format::RequirementsTxt | Format::Pylock | Format::PackageLock => {
+            let word = match format {
+                Format::Pylock => "pylock",
+                Format::PackageLock => "package-lock",
+                _ => "requirements-txt",
             };
             let name = name(command);
             Err(CannotBegin::Format { word, name }.into())
@@ -223,6 +225,7 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
         | Command::Outdated(_)
         | Command::Info(_)
         | Command::Export(_)
+        | Command::Approve(_)
         | Command::Store(_)
         | Command::Python(_) => None,
     }
@@ -236,7 +239,7 @@ pub(crate) fn nothing_to_do(
 ) -> Option<Result<Outcome, Failure>> {
     match command {
         Command::Sync(arguments) => sync::nothing_to_do(arguments, session, printer),
-        Command::Run(arguments) => run::nothing_to_do(arguments, session),
+        Command::Run(arguments) => run::nothing_to_do(arguments, session, printer),
         _ => None,
     }
 }
@@ -260,6 +263,7 @@ pub(crate) async fn dispatch(
         Command::Outdated(arguments) => describe::outdated(&arguments, session, printer).await,
         Command::Info(arguments) => describe::info(&arguments, session, printer).await,
         Command::Export(arguments) => export::export(&arguments, session, printer),
+        Command::Approve(arguments) => approve::approve(&arguments, session, printer).await,
         Command::Store(arguments) => store::store(&arguments, session, printer),
         Command::Python(_) => python::python(session, printer),
         Command::Completions(arguments) => shell::completions(&arguments, printer),
@@ -317,6 +321,7 @@ impl Selecting {
             all_extras: self.all_extras,
             all_groups: self.all_groups,
             no_project: self.no_project,
+            no_optional: self.no_optional,
         }
     }
 }

@@ -70,9 +70,13 @@ fn request(arguments: &Run, session: &Session) -> SyncRequest {
     }
 }
 
-pub(super) fn nothing_to_do(arguments: &Run, session: &Session) -> Option<Result<Outcome, Failure>> {
+pub(super) fn nothing_to_do(
+    arguments: &Run,
+    session: &Session,
+    printer: Printer,
+) -> Option<Result<Outcome, Failure>> {
     let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments, session)).is_some();
-    current.then(|| replace(arguments, session))
+    current.then(|| replace(arguments, session, printer))
 }
 
 pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
@@ -80,9 +84,13 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
     if !report.up_to_date {
         words::sync(&printer, &report);
     }
-    replace(arguments, session)
+    replace(arguments, session, printer)
 }
 
-fn replace(arguments: &Run, session: &Session) -> Result<Outcome, Failure> {
-    Ok(Outcome::Replace(run::command(session, &arguments.command)?))
+fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let running = run::command(session, &arguments.command)?;
+    for line in &running.script {
+        printer.remark(&format!("$ {line}"));
+    }
+    Ok(Outcome::Replace(running.command))
 }

@@ -1,0 +1,109 @@
+//! `wharf approve`: which npm packages may run scripts when they are installed.
+//! Invariant: what is written names the locked version and the hash of its archive; another version needs another approval.
+
+use wharf_ecosystem::npm::Package;
+use wharf_project::edit::npm::{self, NpmManifest};
+use wharf_project::{Lock, NpmProject, ScriptApproval};
+
+use crate::error::OpsError;
+use crate::lock;
+use crate::names;
+use crate::npm::approvals;
+use crate::report::ApproveReport;
+use crate::request::Installing;
+use crate::session::Session;
+use crate::sync::{self, SyncRequest};
+use crate::write;
+
+/// What an approval is asked.
+#[derive(Clone, Debug, Default)]
+pub struct ApproveRequest {
+    /// The packages, as `npm:sharp`; none lists what there is.
+    pub packages: Vec<String>,
+    /// Whether the environment follows.
+    pub sync: bool,
+    /// How the environment is made.
+    pub installing: Installing,
+}
+
+/// Writes approvals into the manifest, then syncs.
+///
+/// # Errors
+/// Where there is no lock, or a package is not in it or has no scripts.
+pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<ApproveReport, OpsError> {
+    let project = session.project(&Vec::new())?;
+    let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
+        path: project.lock_path(),
+    })?;
+    let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) else {
+        return Err(OpsError::NothingOfNpm {
+            path: project.lock_path(),
+        });
+    };
+    let mut fresh = Vec::new();
+    for text in &request.packages {
+        fresh.extend(approvals_of(text, npm, &lock)?);
+    }
+    let manifest = project.manifest_path.clone();
+    if !fresh.is_empty() {
+        let text = std::fs::read_to_string(&manifest).map_err(OpsError::io("read", &manifest))?;
+        let before = NpmManifest {
+            kind: project.manifest,
+            path: &manifest,
+            text: &text,
+        };
+        let text = npm::approve(before, &fresh)?;
+        write::file(&manifest, &text)?;
+    }
+    let sync = match request.sync && !fresh.is_empty() {
+        true => {
+            let remembered = sync::remembered(session);
+            let request = SyncRequest {
+                selecting: remembered.selecting,
+                installing: remembered.installing,
+                ..SyncRequest::default()
+            };
+            Some(sync::sync(session, &request).await?)
+        }
+        false => None,
+    };
+    let project = session.project(&Vec::new())?;
+    let npm = project.npm.as_ref().unwrap_or(npm);
+    Ok(ApproveReport {
+        manifest,
+        approved: fresh.iter().map(ToString::to_string).collect(),
+        packages: approvals::entries(npm, &locked.graph),
+        sync,
+    })
+}
+
+/// One approval for every locked version of a package that has scripts.
+fn approvals_of(text: &str, npm: &NpmProject, lock: &Lock) -> Result<Vec<ScriptApproval>, OpsError> {
+    let name = match text.strip_prefix("npm:") {
+        Some(bare) => names::package(&format!("npm:{bare}"))?,
+        None => names::package(&format!("npm:{text}"))?,
+    };
+    let packages = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+    let named: Vec<&Package> = packages.filter(|package| package.name == name).collect();
+    if named.is_empty() {
+        let known = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+        return Err(OpsError::NotLocked {
+            near: names::nearest(&name, known.map(|package| &package.name)),
+            name,
+        });
+    }
+    if named.iter().all(|package| !package.has_scripts) {
+        return Err(OpsError::NoScripts { name });
+    }
+    let mut fresh: Vec<ScriptApproval> = named
+        .into_iter()
+        .filter(|package| package.has_scripts && !approvals::approved(npm, package))
+        .map(|package| ScriptApproval {
+            name: package.name.clone(),
+            version: Some(package.version.clone()),
+            integrity: package.integrity.first().map(ToString::to_string),
+        })
+        .collect();
+    fresh.dedup();
+    Ok(fresh)
+}

@@ -1,0 +1,155 @@
+//! Install scripts: which packages have them, and whose may run.
+//!
+//! Invariant: nothing runs that `[policy] scripts` does not name, and an entry with version and hash speaks for exactly that archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use wharf_core::Event;
+use wharf_ecosystem::npm::platform::{cpu_word, libc_word, os_word};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Package, PackageIndex, To};
+use wharf_install::lifecycle::{self, Approved};
+use wharf_project::NpmProject;
+use wharf_store::{ContentKey, HomeId, Store};
+use wharf_sys::run_blocking;
+
+use super::node::Chosen;
+use crate::error::OpsError;
+use crate::report::ScriptEntry;
+use crate::session::Session;
+
+/// How many skipped packages a message names.
+const NAMED: usize = 12;
+
+/// Whether the scripts of a package may run.
+pub(crate) fn approved(npm: &NpmProject, package: &Package) -> bool {
+    let covers = |approval: &wharf_project::ScriptApproval| {
+        approval.covers(&package.name, &package.version, &package.integrity)
+    };
+    package.has_scripts && npm.scripts.iter().any(covers)
+}
+
+/// The selected packages whose scripts may run.
+pub(crate) fn to_run(npm: &NpmProject, graph: &Graph, selected: &[bool]) -> BTreeSet<PackageIndex> {
+    let packages = graph.packages.iter().enumerate();
+    packages
+        .filter(|(index, package)| selected[*index] && approved(npm, package))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// Every locked package with install scripts, once.
+pub(crate) fn entries(npm: &NpmProject, graph: &Graph) -> Vec<ScriptEntry> {
+    let mut entries: Vec<ScriptEntry> = graph
+        .packages
+        .iter()
+        .filter(|package| package.has_scripts)
+        .map(|package| ScriptEntry {
+            package: crate::names::short(&package.name),
+            version: package.version.clone(),
+            approved: approved(npm, package),
+        })
+        .collect();
+    entries.dedup_by(|a, b| a.package == b.package && a.version == b.version);
+    entries
+}
+
+/// Says once whose scripts are skipped, and how to allow them.
+pub(crate) fn report_skipped(session: &Session, npm: &NpmProject, graph: &Graph, selected: &[bool]) {
+    let skipped: BTreeSet<&str> = graph
+        .packages
+        .iter()
+        .enumerate()
+        .filter(|(index, package)| selected[*index] && package.has_scripts && !approved(npm, package))
+        .map(|(_, package)| package.name.as_str())
+        .collect();
+    if skipped.is_empty() {
+        return;
+    }
+    let mut names: Vec<&str> = skipped.iter().copied().take(NAMED).collect();
+    let more = format!("and {} more", skipped.len().saturating_sub(NAMED));
+    if skipped.len() > NAMED {
+        names.push(&more);
+    }
+    session.emit(Event::warning(
+        "npm/scripts-skipped",
+        format!(
+            "install scripts were not run: {} (most packages work without; `wharf approve npm:NAME` allows one)",
+            names.join(", ")
+        ),
+    ));
+}
+
+/// What scripts are run for.
+pub(crate) struct Task<'a> {
+    pub(crate) project: &'a Path,
+    pub(crate) graph: &'a Graph,
+    /// For each package a home that has its files.
+    pub(crate) homes: Vec<Option<HomeId>>,
+    pub(crate) packages: BTreeSet<PackageIndex>,
+    pub(crate) chosen: &'a Chosen,
+}
+
+/// Runs the scripts of approved packages, unless the store knows what comes of them.
+///
+/// # Errors
+/// Where one fails that something needs.
+pub(crate) async fn run(
+    session: &Session,
+    store: &Arc<Store>,
+    task: Task<'_>,
+) -> Result<BTreeMap<PackageIndex, ContentKey>, OpsError> {
+    let target = wharf_sys::host::target()?;
+    let words = [os_word(&target), cpu_word(&target), libc_word(&target).unwrap_or_default()];
+    let node = task.chosen.binary(&session.settings().cache)?;
+    let (graph, homes, packages) = (Arc::new(task.graph.clone()), task.homes, task.packages);
+    let project = task.project.to_owned();
+    let (store, governor) = (Arc::clone(store), Arc::clone(session.governor()));
+    let (sinks, cancel) = (Arc::clone(session.sinks()), session.cancel().flag());
+    let shared = Arc::clone(&graph);
+    let built = run_blocking(move || {
+        let approved = Approved {
+            graph: &shared,
+            homes: &homes,
+            packages: &packages,
+            node: &node,
+            target: &words.join("-"),
+            project: &project,
+            logs: &project.join(".wharf/log"),
+        };
+        lifecycle::run(&approved, &store, &governor, &sinks, &cancel)
+    })
+    .await?;
+    let optional = only_optional(&graph);
+    for (package, error) in built.failed {
+        if !optional[package] {
+            return Err(OpsError::Script(Box::new(error)));
+        }
+        session.emit(Event::warning("npm/optional-script", error.to_string()));
+    }
+    Ok(built.contents)
+}
+
+/// For each package whether nothing but optional needs leads to it.
+fn only_optional(graph: &Graph) -> Vec<bool> {
+    let mut optional = vec![true; graph.packages.len()];
+    let mut open: Vec<PackageIndex> = Vec::new();
+    let mut need = |edges: &[Edge], open: &mut Vec<PackageIndex>| {
+        for edge in edges {
+            if let Some(To::Package(index)) = edge.to
+                && !matches!(edge.kind, EdgeKind::Optional | EdgeKind::OptionalPeer)
+                && std::mem::replace(&mut optional[index], false)
+            {
+                open.push(index);
+            }
+        }
+    };
+    for importer in &graph.importers {
+        need(&importer.dependencies, &mut open);
+    }
+    while let Some(index) = open.pop() {
+        need(&graph.packages[index].dependencies, &mut open);
+    }
+    optional
+}

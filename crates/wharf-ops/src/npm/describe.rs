@@ -1,0 +1,275 @@
+//! What `tree`, `why` and `list` say of the npm part of a lock.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use wharf_core::{PackageName, PackageUrl};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, To};
+use wharf_project::NpmProject;
+
+use crate::describe::{Direction, TreeRequest};
+use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
+use crate::request::Selecting;
+
+/// The selected part of a graph, for looking at it.
+pub(crate) struct View<'g> {
+    graph: &'g Graph,
+    selected: Vec<bool>,
+    no_dev: bool,
+    /// Who needs each package: positions in the graph.
+    dependents: Vec<Vec<usize>>,
+}
+
+/// What a tree hangs below: an importer or a package.
+type Children<'g> = Vec<&'g Edge>;
+
+impl<'g> View<'g> {
+    /// A view of what is selected.
+    pub(crate) fn new(graph: &'g Graph, selected: Vec<bool>, selecting: &Selecting) -> Self {
+        let mut dependents = vec![Vec::new(); graph.packages.len()];
+        for (index, package) in graph.packages.iter().enumerate() {
+            for edge in &package.dependencies {
+                if let Some(To::Package(to)) = edge.to
+                    && selected[index]
+                {
+                    dependents[to].push(index);
+                }
+            }
+        }
+        Self {
+            graph,
+            selected,
+            no_dev: selecting.no_dev,
+            dependents,
+        }
+    }
+
+    fn wanted(&self, edge: &Edge) -> bool {
+        let importer_wants = !(self.no_dev && edge.kind == EdgeKind::Dev);
+        let there = match edge.to {
+            Some(To::Package(index)) => self.selected[index],
+            Some(To::Importer(_) | To::Link(_)) => true,
+            None => false,
+        };
+        importer_wants && there
+    }
+
+    fn edges(&self, edges: &'g [Edge]) -> Children<'g> {
+        edges.iter().filter(|edge| self.wanted(edge)).collect()
+    }
+
+    /// The positions of a package's selected entries.
+    pub(crate) fn named(&self, name: &PackageName) -> Vec<usize> {
+        let all = self.graph.packages.iter().enumerate();
+        all.filter(|(index, package)| self.selected[*index] && package.name == *name)
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// The tree from the importers, or from one package.
+    pub(crate) fn tree(&self, request: &TreeRequest, from: Option<&PackageName>) -> Vec<TreeNode> {
+        let mut seen = BTreeSet::new();
+        if let Some(name) = from {
+            let nodes = self.named(name).into_iter();
+            return match request.direction {
+                Direction::Dependencies => nodes
+                    .map(|index| self.package(index, request.depth, &mut seen))
+                    .collect(),
+                Direction::Dependents => nodes
+                    .map(|index| self.inverted(index, request.depth, &mut seen))
+                    .collect(),
+            };
+        }
+        let several = self.graph.importers.len() > 1;
+        let mut roots = Vec::new();
+        for importer in &self.graph.importers {
+            let deeper = if several { less(request.depth) } else { request.depth };
+            let children = self.children(&importer.dependencies, deeper, &mut seen);
+            if several {
+                roots.push(member(importer, children));
+            } else {
+                roots.extend(children);
+            }
+        }
+        roots
+    }
+
+    fn children(
+        &self,
+        edges: &'g [Edge],
+        depth: Option<usize>,
+        seen: &mut BTreeSet<usize>,
+    ) -> Vec<TreeNode> {
+        let children = self.edges(edges).into_iter();
+        children
+            .map(|edge| match &edge.to {
+                Some(To::Package(index)) => self.package(*index, depth, seen),
+                Some(To::Importer(index)) => member(&self.graph.importers[*index], Vec::new()),
+                Some(To::Link(path)) => node(&edge.alias, &format!("link:{path}")),
+                None => node(&edge.alias, "missing"),
+            })
+            .collect()
+    }
+
+    fn package(&self, index: usize, depth: Option<usize>, seen: &mut BTreeSet<usize>) -> TreeNode {
+        let package = &self.graph.packages[index];
+        let first = seen.insert(index);
+        let children = if first && depth != Some(0) {
+            self.children(&package.dependencies, less(depth), seen)
+        } else {
+            Vec::new()
+        };
+        TreeNode {
+            repeated: !first && !package.dependencies.is_empty(),
+            children,
+            ..node(package.name.as_str(), &package.version)
+        }
+    }
+
+    fn inverted(&self, index: usize, depth: Option<usize>, seen: &mut BTreeSet<usize>) -> TreeNode {
+        let package = &self.graph.packages[index];
+        let first = seen.insert(index);
+        let mut children = Vec::new();
+        if first && depth != Some(0) {
+            let dependents = self.dependents[index].iter();
+            children.extend(dependents.map(|at| self.inverted(*at, less(depth), seen)));
+            let importers = self.graph.importers.iter();
+            let direct = importers.filter(|importer| {
+                let mut edges = importer.dependencies.iter();
+                edges.any(|edge| edge.to == Some(To::Package(index)) && self.wanted(edge))
+            });
+            children.extend(direct.map(|importer| member(importer, Vec::new())));
+        }
+        TreeNode {
+            repeated: !first && !self.dependents[index].is_empty(),
+            children,
+            ..node(package.name.as_str(), &package.version)
+        }
+    }
+
+    /// The selected packages; those that importers name are marked.
+    pub(crate) fn list(&self) -> Vec<ListEntry> {
+        let named: BTreeSet<usize> = self
+            .graph
+            .importers
+            .iter()
+            .flat_map(|importer| &importer.dependencies)
+            .filter(|edge| !edge.range.is_empty() || edge.kind != EdgeKind::Peer)
+            .filter_map(|edge| match edge.to {
+                Some(To::Package(index)) => Some(index),
+                _ => None,
+            })
+            .collect();
+        let mut entries: Vec<ListEntry> = Vec::new();
+        for (index, package) in self.graph.packages.iter().enumerate() {
+            if !self.selected[index] {
+                continue;
+            }
+            let entry = ListEntry {
+                package: crate::names::short(&package.name),
+                version: package.version.clone(),
+                purl: PackageUrl::of(&package.name, Some(&package.version)).to_string(),
+                source: crate::describe::source_words(&package.source),
+                direct: named.contains(&index),
+            };
+            match entries
+                .iter_mut()
+                .rev()
+                .find(|known| known.purl == entry.purl && known.source == entry.source)
+            {
+                Some(known) => known.direct |= entry.direct,
+                None => entries.push(entry),
+            }
+        }
+        entries
+    }
+
+    /// The shortest way to a package from each requirement that leads there.
+    pub(crate) fn why(&self, project: &NpmProject, name: &PackageName) -> Vec<WhyPath> {
+        let mut paths = Vec::new();
+        for importer in &self.graph.importers {
+            let stated = project.importers.iter().find(|one| one.path == importer.path);
+            for edge in importer.dependencies.iter() {
+                let Some(To::Package(start)) = edge.to else {
+                    continue;
+                };
+                let Some(steps) = self.shortest(start, name) else {
+                    continue;
+                };
+                let requirement = stated
+                    .and_then(|one| one.requirements.iter().find(|asked| asked.alias == edge.alias));
+                paths.push(WhyPath {
+                    requirement: match requirement {
+                        Some(asked) => format!("{}@{}", asked.alias, asked.text),
+                        None => format!("{} (added for the peers of others)", edge.alias),
+                    },
+                    origin: requirement.map_or_else(|| importer.path.clone(), |asked| asked.origin.to_string()),
+                    group: match edge.kind {
+                        EdgeKind::Prod => String::new(),
+                        kind => kind.as_str().to_owned(),
+                    },
+                    steps,
+                });
+            }
+        }
+        paths
+    }
+
+    fn shortest(&self, start: usize, wanted: &PackageName) -> Option<Vec<WhyStep>> {
+        let mut before = vec![None; self.graph.packages.len()];
+        let mut known = vec![false; self.graph.packages.len()];
+        let mut queue = VecDeque::from([start]);
+        known[start] = true;
+        while let Some(at) = queue.pop_front() {
+            let package = &self.graph.packages[at];
+            if package.name == *wanted {
+                return Some(self.way(&before, at));
+            }
+            for edge in &package.dependencies {
+                if let Some(To::Package(next)) = edge.to
+                    && !std::mem::replace(&mut known[next], true)
+                {
+                    before[next] = Some(at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    fn way(&self, before: &[Option<usize>], end: usize) -> Vec<WhyStep> {
+        let mut steps: Vec<WhyStep> = std::iter::successors(Some(end), |at| before[*at])
+            .map(|at| {
+                let package = &self.graph.packages[at];
+                WhyStep {
+                    package: crate::names::short(&package.name),
+                    version: package.version.clone(),
+                }
+            })
+            .collect();
+        steps.reverse();
+        steps
+    }
+}
+
+fn less(depth: Option<usize>) -> Option<usize> {
+    depth.map(|depth| depth.saturating_sub(1))
+}
+
+fn node(name: &str, version: &str) -> TreeNode {
+    TreeNode {
+        package: format!("npm:{name}"),
+        version: version.to_owned(),
+        extras: Vec::new(),
+        repeated: false,
+        children: Vec::new(),
+    }
+}
+
+/// A member of the workspace as a node.
+fn member(importer: &Importer, children: Vec<TreeNode>) -> TreeNode {
+    let name = importer.name.as_deref().unwrap_or(&importer.path);
+    TreeNode {
+        children,
+        ..node(name, &format!("workspace:{}", importer.path))
+    }
+}

@@ -1,0 +1,107 @@
+//! Archives that are fetched and unpacked while versions are still being chosen: each starts as soon as a version is likely.
+//!
+//! Invariant: nothing of it reaches the store under a name before the resolver has chosen the package; what was guessed wrongly
+//! is dropped and leaves nothing behind.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use wharf_core::{Digest, PackageName, Source, Target, WebUrl};
+use wharf_ecosystem::npm::{PackageManifest, Version, platform};
+use wharf_index::IndexError;
+use wharf_index::npm::{NpmIndex, Wanted};
+use wharf_store::{ContentKey, Store, Unpacked};
+
+/// How many archives may be under way before the versions are known: what chooses versions goes first.
+const AT_ONCE: usize = 24;
+
+type Task = JoinHandle<Result<(Unpacked, Digest), IndexError>>;
+
+/// Archives under way.
+pub(crate) struct Early {
+    store: Arc<Store>,
+    target: Target,
+    turns: Arc<Semaphore>,
+    tasks: FxHashMap<(PackageName, String), Task>,
+}
+
+impl Early {
+    /// Nothing under way yet.
+    pub(crate) fn new(store: Arc<Store>, target: Target) -> Self {
+        Self {
+            store,
+            target,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            tasks: FxHashMap::default(),
+        }
+    }
+
+    /// Starts fetching a version that is likely to be chosen, unless the store has it or the machine has no use for it.
+    pub(crate) fn start(
+        &mut self,
+        index: &NpmIndex,
+        name: &PackageName,
+        version: &Version,
+        manifest: &PackageManifest,
+    ) {
+        let key = (name.clone(), version.as_str().to_owned());
+        let Some(dist) = &manifest.dist else { return };
+        let Some(strongest) = dist.integrity.first() else {
+            return;
+        };
+        let label = format!("{name}@{}", version.as_str());
+        if self.tasks.contains_key(&key)
+            || !platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.target)
+            || self.store.find_content(&label, ContentKey::of_digest(strongest)).is_some()
+        {
+            return;
+        }
+        let wanted = Wanted {
+            name: name.clone(),
+            version: version.as_str().to_owned(),
+            url: WebUrl::parse(&dist.tarball).ok(),
+            integrity: dist.integrity.clone(),
+            source: Source::Registry {
+                index: index.registries().registry_for(name).without_credentials(),
+            },
+        };
+        let (index, turns) = (index.clone(), Arc::clone(&self.turns));
+        let task = tokio::spawn(async move {
+            // A closed semaphore would mean that nobody waits any more.
+            let _turn = turns.acquire().await;
+            index.unpack(&wanted).await
+        });
+        self.tasks.insert(key, task);
+    }
+
+    /// The versions are known: whatever is under way may go on as fast as it can.
+    pub(crate) fn release(&self) {
+        self.turns.add_permits(1024);
+    }
+
+    /// What was started for a package.
+    pub(crate) fn take(&mut self, name: &PackageName, version: &str) -> Option<Started> {
+        self.tasks.remove(&(name.clone(), version.to_owned())).map(Started)
+    }
+}
+
+/// An archive under way.
+pub(crate) struct Started(Task);
+
+impl Started {
+    /// The archive, unpacked; `None` where that failed: whoever needs it tries once more and reports.
+    pub(crate) async fn finish(self) -> Option<Unpacked> {
+        let (unpacked, _) = self.0.await.ok()?.ok()?;
+        Some(unpacked)
+    }
+}
+
+impl Drop for Early {
+    fn drop(&mut self) {
+        for task in self.tasks.values() {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! npm requirements in `wharf add` and `wharf remove`: what is written where.
+
+use std::path::PathBuf;
+
+use wharf_ecosystem::npm::{EdgeKind, Graph, To, Version};
+use wharf_index::npm::{Detail, From};
+use wharf_project::edit::npm::{self, Exactness, NpmAddition, NpmManifest, NpmShort};
+use wharf_project::{Lock, ManifestKind, NpmOptions, NpmProject, Project};
+
+use crate::error::OpsError;
+use crate::session::Session;
+
+/// What a `package.json` that does not exist yet says before anything is added to it.
+const EMPTY: &str = "{\n  \"private\": true\n}\n";
+
+/// A requirement of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    alias: String,
+    short: NpmShort,
+    kind: EdgeKind,
+}
+
+/// Where requirements of the session's folder stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    /// The file.
+    pub(crate) manifest: PathBuf,
+    kind: ManifestKind,
+    /// The importer's path.
+    importer: String,
+}
+
+/// The file that the importer of the session's folder writes to.
+pub(crate) fn home(session: &Session, project: &Project) -> Home {
+    let directory = &session.settings().directory;
+    let importer = project.npm.as_ref().and_then(|npm| npm.importer_at(directory));
+    match (importer, project.manifest) {
+        (Some(importer), _) => Home {
+            manifest: importer.manifest.clone(),
+            kind: npm::kind_of(importer),
+            importer: importer.path.clone(),
+        },
+        (None, ManifestKind::Wharf) => Home {
+            manifest: project.manifest_path.clone(),
+            kind: ManifestKind::Wharf,
+            importer: ".".to_owned(),
+        },
+        (None, ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::PackageJson) => Home {
+            manifest: project.root.join("package.json"),
+            kind: ManifestKind::PackageJson,
+            importer: ".".to_owned(),
+        },
+    }
+}
+
+/// Reads requirements of the command line, without their `npm:`. One that names only a place is looked up for its name.
+///
+/// # Errors
+/// Where one is malformed, or its place has no package.
+pub(crate) async fn asked(
+    session: &Session,
+    project: &Project,
+    texts: &[(String, EdgeKind)],
+) -> Result<Vec<Asked>, OpsError> {
+    let mut asked = Vec::with_capacity(texts.len());
+    for (text, kind) in texts {
+        let short = npm::parse_short(text)?;
+        let alias = match &short.alias {
+            Some(alias) => alias.clone(),
+            None => name_of_place(session, project, &short).await?,
+        };
+        asked.push(Asked {
+            alias,
+            short,
+            kind: *kind,
+        });
+    }
+    Ok(asked)
+}
+
+async fn name_of_place(session: &Session, project: &Project, short: &NpmShort) -> Result<String, OpsError> {
+    let nameless = || OpsError::CannotAdd {
+        text: format!("npm:{}", short.text),
+        reason: "the package there says no name".to_owned(),
+        hint: format!("write `npm:NAME@{}`", short.text),
+    };
+    let (Some(npm), Some(spec)) = (&project.npm, &short.spec) else {
+        return Err(nameless());
+    };
+    let index = session.npm_index(project, npm, Detail::Abbreviated)?;
+    let importer = home(session, project).importer;
+    let found = index.direct(spec, From::Importer(&importer));
+    let found = session.cancel().or(found).await.ok_or(OpsError::Interrupted)??;
+    found.manifest.name.clone().ok_or_else(nameless)
+}
+
+/// The manifest's text with the requirements as they are before a version is chosen.
+///
+/// # Errors
+/// Where the manifest is malformed.
+pub(crate) fn add(home: &Home, text: &str, asked: &[Asked]) -> Result<String, OpsError> {
+    let additions = asked.iter().map(|one| addition(one, one.short.asked().to_owned()));
+    write(home, text, &additions.collect::<Vec<_>>())
+}
+
+/// The manifest's text with the chosen versions, and the requirements as they stand there; `None` where that is what stands
+/// there already.
+///
+/// # Errors
+/// Where the manifest is malformed.
+pub(crate) fn bound(
+    home: &Home,
+    text: &str,
+    asked: &[Asked],
+    lock: &Lock,
+    exactness: Exactness,
+    npm: Option<&NpmProject>,
+) -> Result<(String, Vec<String>), OpsError> {
+    let usual = NpmOptions::default();
+    let prefix = npm::prefix(npm.map_or(&usual, |npm| &npm.options), exactness);
+    let graph = lock.npm.as_ref().map(|npm| &npm.graph);
+    let mut additions = Vec::with_capacity(asked.len());
+    for one in asked {
+        let chosen = graph.and_then(|graph| chosen(graph, &home.importer, &one.alias));
+        let written = match chosen {
+            Some(version) => one.short.written(&version, prefix),
+            None => one.short.asked().to_owned(),
+        };
+        additions.push(addition(one, written));
+    }
+    let words = additions.iter().map(|one| format!("npm:{}@{}", one.alias, one.text));
+    let words = words.collect();
+    Ok((write(home, text, &additions)?, words))
+}
+
+fn write(home: &Home, text: &str, additions: &[NpmAddition]) -> Result<String, OpsError> {
+    let manifest = NpmManifest {
+        kind: home.kind,
+        path: &home.manifest,
+        text: if text.is_empty() && home.kind == ManifestKind::PackageJson { EMPTY } else { text },
+    };
+    Ok(npm::add(manifest, additions)?)
+}
+
+fn addition(asked: &Asked, text: String) -> NpmAddition {
+    NpmAddition {
+        alias: asked.alias.clone(),
+        text,
+        kind: asked.kind,
+    }
+}
+
+/// The version that an importer's alias was locked to.
+fn chosen(graph: &Graph, importer: &str, alias: &str) -> Option<Version> {
+    let importer = graph.importers.iter().find(|one| one.path == importer)?;
+    let edge = importer.dependencies.iter().find(|edge| edge.alias == alias)?;
+    match edge.to {
+        Some(To::Package(index)) => Version::parse(&graph.packages[index].version).ok(),
+        _ => None,
+    }
+}
+
+/// The manifest's text without the aliases, and those that were there.
+///
+/// # Errors
+/// Where the manifest is malformed.
+pub(crate) fn remove(
+    home: &Home,
+    text: &str,
+    aliases: &[String],
+    kind: Option<EdgeKind>,
+) -> Result<(String, Vec<String>), OpsError> {
+    let manifest = NpmManifest {
+        kind: home.kind,
+        path: &home.manifest,
+        text,
+    };
+    let (text, removed) = npm::remove(manifest, aliases, kind)?;
+    Ok((text, removed.into_iter().map(|one| one.alias).collect()))
+}
+
+/// The lock's edges say what the manifest says now.
+pub(crate) fn restate(project: &Project, lock: &mut Lock) {
+    let (Some(npm), Some(locked)) = (&project.npm, &mut lock.npm) else {
+        return;
+    };
+    locked.inputs = wharf_project::NpmInputs::of(project).unwrap_or_default();
+    for importer in &mut locked.graph.importers {
+        let Some(stated) = npm.importer(&importer.path) else {
+            continue;
+        };
+        for edge in &mut importer.dependencies {
+            let asked = stated.requirements.iter().find(|asked| asked.alias == edge.alias);
+            if let Some(asked) = asked
+                && !edge.range.is_empty()
+            {
+                edge.range = super::lock::asked_text(asked);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The npm part of `wharf.lock`.
+
+use std::collections::BTreeMap;
+
+use wharf_core::{Ecosystem, Event, PackageName, Phase};
+use wharf_ecosystem::npm::Version;
+use wharf_index::npm::{Detail, NpmIndex};
+use wharf_project::{Lock, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
+use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
+
+use super::closure::Closure;
+use super::{Early, node};
+use crate::error::OpsError;
+use crate::request::Upgrade;
+use crate::session::Session;
+
+/// The npm part of a lock, brought up to date.
+pub(crate) struct Part {
+    /// It; `None` where the project has nothing of npm.
+    pub(crate) lock: Option<NpmLock>,
+    /// Whether a solve was needed.
+    pub(crate) solved: bool,
+    /// What was fetched on the way.
+    pub(crate) early: Option<Early>,
+}
+
+/// Solves where the old lock does not answer the project, or an upgrade is wanted.
+pub(crate) async fn update(
+    session: &Session,
+    project: &Project,
+    old: Option<&Lock>,
+    upgrade: &Upgrade,
+    early: Option<Early>,
+) -> Result<Part, OpsError> {
+    let Some(npm) = project.npm.as_ref().filter(|_| project.uses_npm()) else {
+        return Ok(Part {
+            lock: None,
+            solved: false,
+            early: None,
+        });
+    };
+    let locked = old.and_then(|lock| lock.npm.as_ref());
+    if let (Some(lock), Some(locked)) = (old, locked)
+        && !upgrade.concerns(Ecosystem::Npm)
+        && lock.stale_npm(project).is_none()
+    {
+        return Ok(Part {
+            lock: Some(locked.clone()),
+            solved: false,
+            early: None,
+        });
+    }
+    let detail = cutoff(project, npm).map_or(Detail::Abbreviated, Detail::Until);
+    let index = session.npm_index(project, npm, detail)?;
+    let node = node::to_lock(session, project, npm, &index, locked).await?;
+    let version = node.as_ref().and_then(|node| Version::parse(&node.version).ok());
+    let problem = problem(session, project, npm, locked, upgrade, version);
+    let (outcome, early) = solve(session, &index, problem, early).await?;
+    report_issues(session, &outcome);
+    let lock = NpmLock {
+        inputs: NpmInputs::of(project).unwrap_or_default(),
+        graph: outcome.graph,
+        node,
+    };
+    index.flush().await;
+    Ok(Part {
+        lock: Some(lock),
+        solved: true,
+        early,
+    })
+}
+
+/// Fetches and solves in turn until the resolver asks for nothing more.
+async fn solve(
+    session: &Session,
+    index: &NpmIndex,
+    problem: Problem,
+    early: Option<Early>,
+) -> Result<(Outcome, Option<Early>), OpsError> {
+    session.emit(Event::PhaseStarted {
+        phase: Phase::Resolve,
+        total: None,
+    });
+    let mut closure = Closure::new(session, index.clone(), &problem, early);
+    closure.fill().await?;
+    loop {
+        // On this thread: it takes milliseconds, and there is nothing else to do.
+        match wharf_tree::resolve(&problem, closure.known()) {
+            Ok(outcome) => {
+                session.emit(Event::PhaseFinished {
+                    phase: Phase::Resolve,
+                    done: outcome.graph.packages.len() as u64,
+                });
+                return Ok((outcome, closure.into_early()));
+            }
+            Err(Stop::Needs(needs)) => closure.supply(needs).await?,
+            // A registry that does not answer is told as such, not as a package that nobody has.
+            Err(Stop::Failed(error)) => match closure.known().failure() {
+                Some(failure) => return Err(failure.into()),
+                None => return Err(OpsError::Tree(error)),
+            },
+        }
+    }
+}
+
+fn problem(
+    session: &Session,
+    project: &Project,
+    npm: &NpmProject,
+    locked: Option<&NpmLock>,
+    upgrade: &Upgrade,
+    node: Option<Version>,
+) -> Problem {
+    let importers = npm.importers.iter().map(|importer| Root {
+        path: importer.path.clone(),
+        name: importer.name.clone(),
+        version: importer.version.clone(),
+        bin: importer.bin.clone(),
+        requirements: importer
+            .requirements
+            .iter()
+            .map(|asked| Requirement {
+                alias: asked.alias.clone(),
+                spec: asked.spec.clone(),
+                text: asked_text(asked),
+                kind: asked.kind,
+                origin: asked.origin.clone(),
+            })
+            .collect(),
+    });
+    Problem {
+        overrides: npm.overrides.clone(),
+        extensions: npm.extensions.clone(),
+        peer_rules: npm.peer_rules.clone(),
+        preferences: preferences(session, project, locked, upgrade),
+        node,
+        cutoff: cutoff(project, npm),
+        missing_peers: match npm.options.install_peers {
+            true => MissingPeers::Install,
+            false => MissingPeers::Report,
+        },
+        peer_conflicts: match npm.options.strict_peers {
+            true => PeerConflicts::Fail,
+            false => PeerConflicts::Report,
+        },
+        ..Problem::new(importers.collect(), npm.registries.clone())
+    }
+}
+
+/// What an edge of the lock says of a requirement: as written, or as the catalog has it.
+pub(crate) fn asked_text(asked: &NpmRequirement) -> String {
+    match asked.text.starts_with("catalog:") {
+        true => asked.spec.print(),
+        false => asked.text.clone(),
+    }
+}
+
+/// The instant after which versions do not exist: the strictest that the project, the command line and npm's own configuration say.
+pub(crate) fn cutoff(project: &Project, npm: &NpmProject) -> Option<wharf_core::Timestamp> {
+    let general = crate::lock::cutoff(project).map(|cutoff| cutoff.at);
+    let options = &npm.options;
+    let span = (options.cooldown != wharf_core::Span::ZERO)
+        .then(|| options.cooldown.before(wharf_core::Timestamp::now()));
+    [general, span, options.exclude_newer].into_iter().flatten().min()
+}
+
+/// The versions to keep: the old lock's, or on the first lock those of another tool's.
+fn preferences(
+    session: &Session,
+    project: &Project,
+    locked: Option<&NpmLock>,
+    upgrade: &Upgrade,
+) -> BTreeMap<PackageName, Vec<Version>> {
+    let mut preferences: BTreeMap<PackageName, Vec<Version>> = BTreeMap::new();
+    let mut keep = |name: &PackageName, version: &str| {
+        if let Ok(version) = Version::parse(version)
+            && !upgrade.includes(name)
+        {
+            let versions = preferences.entry(name.clone()).or_default();
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+    };
+    match locked {
+        Some(locked) => {
+            for package in &locked.graph.packages {
+                keep(&package.name, &package.version);
+            }
+        }
+        None => {
+            let found = wharf_project::npm_preferences(project);
+            for warning in &found.warnings {
+                session.emit(Event::warning(warning.code, warning.message.clone()));
+            }
+            for file in &found.files {
+                let words = format!("the first lock prefers the versions of {}", file.display());
+                session.emit(Event::detail(words));
+            }
+            for (name, versions) in &found.versions {
+                versions.iter().for_each(|version| keep(name, version.as_str()));
+            }
+        }
+    }
+    for versions in preferences.values_mut() {
+        versions.sort_by(|a, b| b.cmp(a));
+    }
+    preferences
+}
+
+fn report_issues(session: &Session, outcome: &Outcome) {
+    for issue in &outcome.issues {
+        session.emit(match issue.breaks_strict_peers() {
+            true => Event::warning(issue.code(), issue.to_string()),
+            false => Event::detail(issue.to_string()),
+        });
+    }
+}

@@ -1,0 +1,41 @@
+//! npm's use cases: from importers to a resolved graph, from the graph to homes in the store and to `node_modules`.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`closure`] | fetches what registries say of every package that a solve may look at, all at once |
+//! | [`lock`] | the npm part of `wharf.lock`: solve until the resolver has all that it asks for |
+//! | [`early`] | archives that are fetched while versions are still being chosen |
+//! | [`sync`] | homes in the store and the layout of `node_modules` |
+//! | [`node`] | which Node a project runs with, and where it comes from |
+//! | [`scripts`] | scripts of `package.json` by name |
+//! | [`describe`], [`edit`] | looking at the graph; requirements added and removed |
+//!
+//! Invariant: the outcome of a solve depends on what registries say, never on the order in which they said it.
+
+pub(crate) mod approvals;
+pub(crate) mod closure;
+pub(crate) mod describe;
+pub(crate) mod early;
+pub(crate) mod edit;
+pub(crate) mod export;
+pub(crate) mod index;
+pub(crate) mod lock;
+pub(crate) mod node;
+pub(crate) mod scripts;
+pub(crate) mod sync;
+
+use std::collections::BTreeSet;
+
+use wharf_ecosystem::npm::Graph;
+
+pub(crate) use early::Early;
+
+/// How many packages a graph has when those that differ in their peers alone count once.
+pub(crate) fn distinct(graph: &Graph) -> usize {
+    let labels: BTreeSet<_> = graph
+        .packages
+        .iter()
+        .map(|package| (&package.name, &package.version, &package.source))
+        .collect();
+    labels.len()
+}

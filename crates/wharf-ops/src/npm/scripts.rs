@@ -1,0 +1,165 @@
+//! Scripts of `package.json` by name, with their `pre` and `post` hooks, as one shell command.
+//! Source: the npm documentation's "scripts" page (life cycle, environment).
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wharf_ecosystem::npm::PackageManifest;
+
+/// A script with its hooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// The folder of the `package.json` that has it: it runs there.
+    pub(crate) folder: PathBuf,
+    /// The package's name and version, as far as it has them.
+    name: Option<String>,
+    version: Option<String>,
+    /// The event and the text of each step: hook, script, hook.
+    steps: Vec<(String, String)>,
+}
+
+/// The script of this name in the nearest `package.json` from `directory` up to the project's root.
+pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script> {
+    let word = word.to_str()?;
+    let inside = directory.ancestors().take_while(|folder| folder.starts_with(root));
+    let folder = inside.into_iter().find(|folder| folder.join("package.json").is_file())?;
+    let text = std::fs::read(folder.join("package.json")).ok()?;
+    let manifest = PackageManifest::parse(&text).ok()?;
+    let script = |event: &str| {
+        let found = manifest.scripts.iter().find(|(name, _)| name == event);
+        found.map(|(name, text)| (name.clone(), text.clone()))
+    };
+    let main = script(word)?;
+    let steps = [script(&format!("pre{word}")), Some(main), script(&format!("post{word}"))];
+    Some(Script {
+        folder: folder.to_owned(),
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        steps: steps.into_iter().flatten().collect(),
+    })
+}
+
+impl Script {
+    /// What will run, one line a step, for people.
+    pub(crate) fn lines(&self, word: &OsStr, arguments: &[OsString]) -> Vec<String> {
+        let step = |(event, text): &(String, String)| {
+            let arguments = if OsStr::new(event) == word { arguments } else { &[] };
+            with_arguments(text, arguments).to_string_lossy().into_owned()
+        };
+        self.steps.iter().map(step).collect()
+    }
+
+    /// The shell command. Each step runs in a shell of its own, so that what a hook does to its shell ends with it; the first
+    /// that fails ends the whole.
+    pub(crate) fn command(&self, word: &OsStr, arguments: &[OsString]) -> Command {
+        let mut text = OsString::new();
+        for (event, step) in &self.steps {
+            let arguments = if OsStr::new(event) == word { arguments } else { &[] };
+            if !text.is_empty() {
+                text.push(" && ");
+            }
+            let step = with_arguments(step, arguments);
+            if self.steps.len() == 1 {
+                text.push(step);
+            } else {
+                text.push(format!("npm_lifecycle_event={} sh -c ", quoted(OsStr::new(event)).to_string_lossy()));
+                text.push(quoted(&step));
+            }
+        }
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(text).current_dir(&self.folder);
+        command.env("npm_lifecycle_event", word);
+        command.env("npm_package_json", self.folder.join("package.json"));
+        for (key, value) in [("npm_package_name", &self.name), ("npm_package_version", &self.version)] {
+            if let Some(value) = value {
+                command.env(key, value);
+            }
+        }
+        if let Some((_, text)) = self.steps.iter().find(|(event, _)| OsStr::new(event) == word) {
+            command.env("npm_lifecycle_script", text);
+        }
+        command
+    }
+}
+
+fn with_arguments(text: &str, arguments: &[OsString]) -> OsString {
+    let mut line = OsString::from(text);
+    for argument in arguments {
+        line.push(" ");
+        line.push(quoted(argument));
+    }
+    line
+}
+
+/// A word that a POSIX shell reads as it stands.
+fn quoted(word: &OsStr) -> OsString {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:@%+,".contains(byte);
+    let bytes = word.as_encoded_bytes();
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return word.to_owned();
+    }
+    let mut quoted = OsString::from("'");
+    let mut rest = word.to_string_lossy().into_owned();
+    rest = rest.replace('\'', "'\\''");
+    quoted.push(rest);
+    quoted.push("'");
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(scripts: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("{{\"name\":\"demo\",\"version\":\"1.2.3\",\"scripts\":{scripts}}}");
+        std::fs::write(folder.path().join("package.json"), text).unwrap();
+        folder
+    }
+
+    fn output(folder: &Path, word: &str, arguments: &[&str]) -> String {
+        let script = find(folder, folder, OsStr::new(word)).unwrap();
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let output = script.command(OsStr::new(word), &arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn hooks_run_around_the_script_and_see_their_own_event() {
+        let folder = project(
+            r#"{"prebuild":"cd /; echo $npm_lifecycle_event","build":"echo $npm_lifecycle_event $npm_package_name","postbuild":"echo $npm_package_version"}"#,
+        );
+        assert_eq!(
+            output(folder.path(), "build", &["a b", "it's"]),
+            "prebuild\nbuild demo a b it's\n1.2.3\n"
+        );
+    }
+
+    #[test]
+    fn a_hook_that_fails_ends_it() {
+        let folder = project(r#"{"pretest":"exit 3","test":"echo never"}"#);
+        let script = find(folder.path(), folder.path(), OsStr::new("test")).unwrap();
+        let status = script.command(OsStr::new("test"), &[]).output().unwrap();
+        assert_eq!((status.status.code(), status.stdout.len()), (Some(3), 0));
+    }
+
+    #[test]
+    fn the_nearest_manifest_counts_and_none_above_the_root() {
+        let folder = project(r#"{"dev":"echo root"}"#);
+        let member = folder.path().join("web");
+        std::fs::create_dir(&member).unwrap();
+        assert!(find(&member, folder.path(), OsStr::new("dev")).is_some());
+        std::fs::write(member.join("package.json"), "{\"scripts\":{\"dev\":\"echo web\"}}").unwrap();
+        assert_eq!(output(&member, "dev", &[]), "web\n".to_owned());
+        assert!(find(&member, &member, OsStr::new("build")).is_none());
+        assert!(find(folder.path(), &member, OsStr::new("dev")).is_none());
+    }
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        for (word, expected) in [("plain-1.2", "plain-1.2"), ("", "''"), ("a b", "'a b'"), ("$x", "'$x'")] {
+            assert_eq!(quoted(OsStr::new(word)), OsString::from(expected));
+        }
+    }
+}

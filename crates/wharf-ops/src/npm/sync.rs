@@ -1,0 +1,400 @@
+//! From the npm part of a lock to homes in the store and the layout of every `node_modules`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use rustc_hash::FxHashMap;
+use wharf_core::{Event, Phase, Source};
+use wharf_ecosystem::npm::{EdgeKind, Graph, Package, PackageIndex};
+use wharf_index::npm::{Detail, NpmIndex, Wanted};
+use wharf_install::layout::{Content, Item};
+use wharf_install::node::{self as layout, Layout, NodePlan, Request, VirtualStore};
+use wharf_install::{InstalledNode, NodeWanted};
+use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
+use wharf_store::{ContentKey, HomeContent, HomeId, HomeLink, Store};
+use wharf_sys::run_blocking;
+use wharf_tree::select::{Selected, Selection, select};
+
+use super::node::{self, Chosen};
+use super::early::Started;
+use super::{Early, approvals};
+use crate::error::OpsError;
+use crate::report::NodeReport;
+use crate::request::Selecting;
+use crate::session::Session;
+use crate::sync::SyncRequest;
+
+/// The npm part of what an environment shall be.
+pub(crate) struct Part {
+    /// For the installer.
+    pub(crate) wanted: NodeWanted,
+    /// How many archives the store did not have.
+    pub(crate) missing: usize,
+    /// Files besides the manifests on which it depends.
+    pub(crate) inputs: Vec<PathBuf>,
+    node: Chosen,
+}
+
+impl Part {
+    /// The Node, for people and programs.
+    pub(crate) fn report(&self) -> Option<NodeReport> {
+        Some(self.node.report())
+    }
+}
+
+/// Which packages of a graph this machine installs.
+///
+/// # Errors
+/// Where a package that is needed is not for this machine.
+pub(crate) fn selected(graph: &Graph, selecting: &Selecting) -> Result<Selected, OpsError> {
+    let selection = Selection {
+        dev: !selecting.no_dev,
+        optional: !selecting.no_optional,
+        ..Selection::default()
+    };
+    select(graph, &selection, &wharf_sys::host::target()?).map_err(|error| OpsError::Tree(Box::new(error)))
+}
+
+/// Brings everything into the store and lays it out.
+///
+/// # Errors
+/// Whatever cannot be fetched or verified; the environment stays as it was.
+pub(crate) async fn prepare(
+    session: &Session,
+    project: &Project,
+    lock: &Lock,
+    request: &SyncRequest,
+    early: Option<Early>,
+) -> Result<Option<Part>, OpsError> {
+    let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) else {
+        return Ok(None);
+    };
+    let index = session.npm_index(project, npm, Detail::Abbreviated)?;
+    let chosen = node::for_environment(session, project, npm, &index, locked).await?;
+    let selected = selected(&locked.graph, &request.selecting)?;
+    for (package, reason) in &selected.skipped {
+        let label = locked.graph.packages[*package].label();
+        session.emit(Event::detail(format!("{label} is left out: {reason}")));
+    }
+    let mut fetching = Fetching {
+        session,
+        project,
+        npm,
+        graph: &locked.graph,
+        index,
+        store: Arc::clone(session.store()?),
+        selecting: &request.selecting,
+        selected: selected.packages,
+        importers: selected.importers,
+        early,
+        fetched: 0,
+    };
+    let contents = fetching.contents().await?;
+    let wanted = fetching.lay_out(contents, &chosen).await?;
+    fetching.index.flush().await;
+    Ok(Some(Part {
+        wanted,
+        missing: fetching.fetched,
+        inputs: inputs(project, &locked.graph, &chosen),
+        node: chosen,
+    }))
+}
+
+/// Every file and folder besides the manifests whose change means that a sync may have something to do.
+fn inputs(project: &Project, graph: &Graph, chosen: &Chosen) -> Vec<PathBuf> {
+    let mut inputs = vec![chosen.path.clone()];
+    for package in &graph.packages {
+        match &package.source {
+            Source::Directory { path, .. } => inputs.push(project.root.join(path).join("package.json")),
+            Source::File { path } => inputs.push(project.root.join(path)),
+            Source::Registry { .. } | Source::FindLinks { .. } | Source::Url { .. } | Source::Git { .. } => {}
+        }
+    }
+    inputs
+}
+
+/// Brings packages into the store.
+struct Fetching<'a> {
+    session: &'a Session,
+    project: &'a Project,
+    npm: &'a NpmProject,
+    graph: &'a Graph,
+    index: NpmIndex,
+    store: Arc<Store>,
+    selecting: &'a Selecting,
+    selected: Vec<bool>,
+    importers: Vec<bool>,
+    early: Option<Early>,
+    fetched: usize,
+}
+
+impl Fetching<'_> {
+    /// What each package's files are known by. Those that the lock has no digest of are unpacked first: repositories and folders
+    /// are what they are today.
+    async fn contents(&mut self) -> Result<Vec<Option<ContentKey>>, OpsError> {
+        let mut contents = Vec::with_capacity(self.graph.packages.len());
+        for (index, package) in self.graph.packages.iter().enumerate() {
+            if !self.selected[index] {
+                contents.push(None);
+                continue;
+            }
+            contents.push(Some(match package.integrity.first() {
+                Some(digest) => ContentKey::of_digest(digest),
+                None => self.snapshot(package).await?,
+            }));
+        }
+        Ok(contents)
+    }
+
+    /// A package without a digest as it is now, in a home of its own.
+    async fn snapshot(&self, package: &Package) -> Result<ContentKey, OpsError> {
+        let (unpacked, _) = self.index.unpack(&Wanted::of(package)?).await?;
+        let content = ContentKey::of_tree(&unpacked.tree());
+        let home = HomeId {
+            label: package.label(),
+            content,
+            graph: wharf_store::GraphKey::PRISTINE,
+        };
+        let store = Arc::clone(&self.store);
+        run_blocking(move || store.place_home(&home, HomeContent::Fresh(unpacked), &[])).await?;
+        Ok(content)
+    }
+
+    /// Places what the store lacks: archives first, then other homes of the same files.
+    async fn place(&mut self, request: &Request<'_>, homes: &[Option<HomeId>]) -> Result<(), OpsError> {
+        let missing = layout::missing(request, homes, &self.store);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if let Some(early) = &self.early {
+            early.release();
+        }
+        let mut sources: FxHashMap<(String, ContentKey), HomeId> = FxHashMap::default();
+        let (mut archives, mut copies) = (Vec::new(), Vec::new());
+        for one in missing {
+            let key = (one.home.label.clone(), one.home.content);
+            match (&one.from, sources.get(&key)) {
+                (Some(from), _) | (None, Some(from)) => copies.push((from.clone(), one)),
+                (None, None) => {
+                    sources.insert(key, one.home.clone());
+                    archives.push(one);
+                }
+            }
+        }
+        self.fetched += archives.len();
+        let fetches = archives.into_iter().map(|one| {
+            let package = &self.graph.packages[one.package];
+            let early = self.early.as_mut();
+            let placing = Placing {
+                store: Arc::clone(&self.store),
+                links: layout::links(request, homes, one.package),
+                home: one.home,
+                label: package.label(),
+            };
+            let started = early.and_then(|early| early.take(&package.name, &package.version));
+            Ok(placing.archive(self.index.clone(), Wanted::of(package)?, started))
+        });
+        let fetches = fetches.collect::<Result<FuturesUnordered<_>, OpsError>>()?;
+        finish(self.session, Phase::Fetch, fetches).await?;
+        let copies = copies.into_iter().map(|(from, one)| {
+            let placing = Placing {
+                store: Arc::clone(&self.store),
+                links: layout::links(request, homes, one.package),
+                home: one.home,
+                label: self.graph.packages[one.package].label(),
+            };
+            placing.copy(from)
+        });
+        finish(self.session, Phase::Stage, copies.collect()).await
+    }
+
+    /// Everything in the store and in order.
+    async fn lay_out(
+        &mut self,
+        contents: Vec<Option<ContentKey>>,
+        chosen: &Chosen,
+    ) -> Result<NodeWanted, OpsError> {
+        let graph = self.graph;
+        let asking = Asking::new(self, contents);
+        let mut built = BTreeMap::new();
+        let approved = approvals::to_run(self.npm, graph, &self.selected);
+        if !approved.is_empty() {
+            let request = asking.request(self.project, graph, &built);
+            let homes = layout::homes(&request);
+            self.place(&request, &homes).await?;
+            let task = approvals::Task {
+                project: &self.project.root,
+                graph,
+                homes: layout::sources(&request, &homes, &self.store),
+                packages: approved,
+                chosen,
+            };
+            built = approvals::run(self.session, &self.store, task).await?;
+        }
+        let request = asking.request(self.project, graph, &built);
+        let homes = layout::homes(&request);
+        self.place(&request, &homes).await?;
+        let plan = layout::plan(&request, &homes, &self.store);
+        self.report(&plan);
+        let mut roots = plan.roots;
+        for root in roots.iter_mut().filter(|_| !chosen.on_path) {
+            root.items.push(Item {
+                path: ".bin/node".to_owned(),
+                content: Content::Link(chosen.path.to_string_lossy().into_owned()),
+            });
+        }
+        let packages = graph.packages.iter().zip(&self.selected);
+        Ok(NodeWanted {
+            roots,
+            packages: packages
+                .filter(|(_, selected)| **selected)
+                .map(|(package, _)| InstalledNode {
+                    name: package.name.clone(),
+                    version: package.version.clone(),
+                    key: package.key(),
+                })
+                .collect(),
+            runtime: chosen.runtime.clone(),
+        })
+    }
+
+    fn report(&self, plan: &NodePlan) {
+        approvals::report_skipped(self.session, self.npm, self.graph, &self.selected);
+        for conflict in &plan.bin_conflicts {
+            let message = format!(
+                "the command `{}` comes with {} and with {}; the former's is installed in {}",
+                conflict.command, conflict.kept, conflict.hidden, conflict.folder
+            );
+            self.session.emit(Event::warning("npm/command-conflict", message));
+        }
+        if let Some(reason) = &plan.why_project {
+            let words = format!("npm packages lie in the project, not in the shared store: {reason}");
+            self.session.emit(Event::detail(words));
+        }
+    }
+}
+
+/// What layouts are asked, owned.
+struct Asking {
+    selected: Vec<bool>,
+    importers: Vec<bool>,
+    omit: Vec<EdgeKind>,
+    contents: Vec<Option<ContentKey>>,
+    options: NpmOptions,
+}
+
+impl Asking {
+    fn new(fetching: &Fetching<'_>, contents: Vec<Option<ContentKey>>) -> Self {
+        let mut omit = Vec::new();
+        omit.extend(fetching.selecting.no_dev.then_some(EdgeKind::Dev));
+        omit.extend(fetching.selecting.no_optional.then_some(EdgeKind::Optional));
+        Self {
+            selected: fetching.selected.clone(),
+            importers: fetching.importers.clone(),
+            omit,
+            contents,
+            options: fetching.npm.options.clone(),
+        }
+    }
+
+    fn request<'a>(
+        &'a self,
+        project: &'a Project,
+        graph: &'a Graph,
+        built: &'a BTreeMap<PackageIndex, ContentKey>,
+    ) -> Request<'a> {
+        Request {
+            graph,
+            selected: &self.selected,
+            importers: &self.importers,
+            omit: &self.omit,
+            contents: &self.contents,
+            layout: match self.options.layout {
+                NpmLayout::Isolated => Layout::Isolated,
+                NpmLayout::Hoisted => Layout::Hoisted,
+            },
+            virtual_store: match self.options.virtual_store {
+                NpmVirtualStore::Auto => VirtualStore::Auto,
+                NpmVirtualStore::Global => VirtualStore::Global,
+                NpmVirtualStore::Project => VirtualStore::Project,
+            },
+            hidden_hoist: true,
+            public_hoist: &self.options.public_hoist,
+            writable: &self.options.writable,
+            built,
+            root: &project.root,
+        }
+    }
+}
+
+/// One home that is to be placed.
+struct Placing {
+    store: Arc<Store>,
+    home: HomeId,
+    links: Vec<HomeLink>,
+    label: String,
+}
+
+impl Placing {
+    /// From an archive: the one that is under way already, or a fresh one.
+    async fn archive(self, index: NpmIndex, wanted: Wanted, started: Option<Started>) -> Result<String, OpsError> {
+        let under_way = match started {
+            Some(started) => started.finish().await,
+            None => None,
+        };
+        let unpacked = match under_way {
+            Some(unpacked) => unpacked,
+            None => index.unpack(&wanted).await?.0,
+        };
+        self.put(HomeContent::Fresh(unpacked)).await
+    }
+
+    /// From another home with the same files.
+    async fn copy(self, from: HomeId) -> Result<String, OpsError> {
+        self.put(HomeContent::Existing(from)).await
+    }
+
+    async fn put(self, content: HomeContent) -> Result<String, OpsError> {
+        let Self {
+            store,
+            home,
+            links,
+            label,
+        } = self;
+        run_blocking(move || store.place_home(&home, content, &links)).await?;
+        Ok(label)
+    }
+}
+
+/// Waits for all, and tells how far it is.
+async fn finish(
+    session: &Session,
+    phase: Phase,
+    mut running: FuturesUnordered<impl Future<Output = Result<String, OpsError>>>,
+) -> Result<(), OpsError> {
+    if running.is_empty() {
+        return Ok(());
+    }
+    let total = Some(running.len() as u64);
+    session.emit(Event::PhaseStarted { phase, total });
+    let mut done = 0;
+    while let Some(label) = session
+        .cancel()
+        .or(running.next())
+        .await
+        .ok_or(OpsError::Interrupted)?
+    {
+        let detail = Some(label?);
+        done += 1;
+        session.emit(Event::PhaseProgress {
+            phase,
+            done,
+            total,
+            detail,
+        });
+    }
+    session.emit(Event::PhaseFinished { phase, done });
+    Ok(())
+}
