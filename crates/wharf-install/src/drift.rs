@@ -39,7 +39,9 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
             RootKind::Node => {
                 let before = format!("{}/", root.name.path);
                 names(&ground.path(&root.name), root, &before, &mut drift);
-                dangling(&ground.path(&root.name), root, &before, &mut drift);
+                if let Some(part) = &generation.node {
+                    dangling(&ground.path(&root.name), root, &part.store, &before, &mut drift);
+                }
             }
         }
         if (foreign, missing) != (drift.foreign.len(), drift.missing.len()) || !reasons.is_empty() {
@@ -101,13 +103,15 @@ fn python(ground: &Ground, part: &PythonPart) -> Vec<String> {
     reasons
 }
 
-/// Notes links that lead nowhere, as in a project that was copied from another machine or whose store was deleted.
-fn dangling(path: &Path, root: &RootRecord, before: &str, drift: &mut Drift) {
+/// Notes links into the store that lead nowhere, as in a project that was copied from another machine or whose store was
+/// deleted. Links to other places may have led nowhere from the start: commands that a package only promises, `link:`.
+fn dangling(path: &Path, root: &RootRecord, store: &Path, before: &str, drift: &mut Drift) {
     for place in &root.places {
         let folder = path.join(&place.path);
         let lost = |name: &&String| {
             let entry = folder.join(name);
-            entry.symlink_metadata().is_ok() && fs::metadata(&entry).is_err()
+            fs::metadata(&entry).is_err()
+                && fs::read_link(&entry).is_ok_and(|target| target.starts_with(store))
         };
         let lost: Vec<&String> = place.names.par_iter().filter(lost).collect();
         let named = |name: &String| format!("{before}{}", Path::new(&place.path).join(name).display());

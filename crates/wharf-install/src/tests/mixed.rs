@@ -202,11 +202,15 @@ fn what_others_did_is_noticed_and_set_right_in_its_folder() {
 #[test]
 fn links_that_lead_nowhere_are_mended() {
     let project = Project::new(&[]);
-    let home = project.folder.join("home");
+    let home = project.store.root().join("home");
     fs::create_dir(&home).unwrap();
     let mut wanted = wish(&[(".", &[])]);
     let part = wanted.node.as_mut().unwrap();
-    part.roots[0].items = vec![Item::link("x", home.to_str().unwrap())];
+    part.roots[0].items = vec![
+        Item::link("x", home.to_str().unwrap()),
+        Item::link(".bin/promised", "../x/never-there"),
+        Item::link("linked", "../../gone"),
+    ];
     project.apply(&wanted).unwrap();
     assert!(project.plan(&wanted).is_empty());
     fs::remove_dir(&home).unwrap();

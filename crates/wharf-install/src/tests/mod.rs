@@ -6,6 +6,7 @@ mod environment;
 mod mixed;
 mod python;
 mod scripts;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -15,16 +15,16 @@ use wharf_sys::Governor;
 use crate::lifecycle::{Approved, Built, ScriptError, run};
 use crate::nodejs::NodeBinary;
 
-struct World {
+pub(super) struct World {
     temporary: tempfile::TempDir,
-    store: Store,
-    graph: Graph,
-    homes: Vec<Option<HomeId>>,
-    node: NodeBinary,
+    pub(super) store: Store,
+    pub(super) graph: Graph,
+    pub(super) homes: Vec<Option<HomeId>>,
+    pub(super) node: NodeBinary,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let store = Store::open(&temporary.path().join("store")).unwrap();
         fs::create_dir_all(temporary.path().join("project/node_modules/.bin")).unwrap();
@@ -44,12 +44,12 @@ impl World {
         }
     }
 
-    fn project(&self) -> PathBuf {
+    pub(super) fn project(&self) -> PathBuf {
         self.temporary.path().join("project")
     }
 
     /// Puts a package into the store and the graph.
-    fn package(
+    pub(super) fn package(
         &mut self,
         name: &str,
         scripts: &str,
@@ -109,7 +109,7 @@ impl World {
         self.graph.packages.len() - 1
     }
 
-    fn run(&self, packages: &[PackageIndex]) -> Result<Built, ScriptError> {
+    pub(super) fn run(&self, packages: &[PackageIndex]) -> Result<Built, ScriptError> {
         self.run_until(packages, &AtomicBool::new(false))
     }
 

@@ -1,0 +1,161 @@
+//! From a graph to a `node_modules` that Node itself can use: scripts, layout, commit, and what comes after.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+
+use wharf_core::NullSink;
+use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Importer, PackageIndex, To};
+use wharf_store::{ContentKey, HomeContent};
+use wharf_sys::Governor;
+
+use super::said;
+use super::scripts::World;
+use crate::node::{Layout, Request, VirtualStore, homes, missing, place, plan};
+use crate::nodejs::{NodeSearch, NodeSurroundings};
+use crate::{Environment, InstalledNode, NodeWanted, Wanted};
+
+fn importer(path: &str, needs: &[(&str, To)]) -> Importer {
+    let edges = needs.iter().map(|(alias, to)| Edge {
+        alias: (*alias).to_owned(),
+        range: "*".to_owned(),
+        kind: EdgeKind::Prod,
+        to: Some(to.clone()),
+    });
+    Importer {
+        path: path.to_owned(),
+        name: Some(format!("member-{path}")),
+        dependencies: edges.collect(),
+        ..Importer::default()
+    }
+}
+
+/// What a layout of the world's packages makes of its project.
+fn wanted(
+    world: &World,
+    layout: Layout,
+    stores: VirtualStore,
+    built: &BTreeMap<PackageIndex, ContentKey>,
+) -> Wanted {
+    let contents: Vec<Option<ContentKey>> = world
+        .homes
+        .iter()
+        .map(|home| home.as_ref().map(|home| home.content))
+        .collect();
+    let request = Request {
+        graph: &world.graph,
+        selected: &vec![true; world.graph.packages.len()],
+        importers: &vec![true; world.graph.importers.len()],
+        omit: &[],
+        contents: &contents,
+        layout,
+        virtual_store: stores,
+        hidden_hoist: true,
+        public_hoist: &[],
+        writable: &[],
+        built,
+        root: &world.project(),
+    };
+    let found = homes(&request);
+    for missing in missing(&request, &found, &world.store) {
+        let from = missing.from.expect("every package of the world is in the store");
+        place(
+            &request,
+            &found,
+            missing.package,
+            HomeContent::Existing(from),
+            &world.store,
+        )
+        .unwrap();
+    }
+    let packages = world.graph.packages.iter().map(|package| InstalledNode {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        key: package.key(),
+    });
+    Wanted::new("lock").with_node(NodeWanted {
+        roots: plan(&request, &found, &world.store).roots,
+        packages: packages.collect(),
+        runtime: None,
+    })
+}
+
+#[test]
+fn node_finds_what_was_installed_in_every_layout() {
+    let mut world = World::new();
+    let Ok(node) = NodeSearch::new(NodeSurroundings::from_env()).find() else {
+        return;
+    };
+    world.node = node.node;
+    let deep = world.package("deep", "", &[("index.js", "module.exports = 'deep'")], &[]);
+    let made = world.package(
+        "@s/made",
+        r#""install": "echo \"module.exports = 'made by ' + require('deep')\" > index.js""#,
+        &[
+            ("index.js", "throw 'not built'"),
+            ("tool.sh", "#!/bin/sh\necho made\n"),
+        ],
+        &[deep],
+    );
+    let top = world.package(
+        "top",
+        "",
+        &[("index.js", "module.exports = 'top, ' + require('@s/made')")],
+        &[made],
+    );
+    fs::create_dir_all(world.project().join("web")).unwrap();
+    world.graph.importers = vec![
+        importer(".", &[("top", To::Package(top))]),
+        importer("web", &[("also", To::Package(made)), ("root", To::Importer(0))]),
+    ];
+    fs::write(world.project().join("index.js"), "module.exports = 'the root'").unwrap();
+    fs::remove_dir_all(world.project().join("node_modules")).unwrap();
+    let built = world
+        .run(&BTreeSet::from([made]).into_iter().collect::<Vec<_>>())
+        .unwrap();
+    assert!(built.failed.is_empty(), "{:?}", built.failed);
+    let environment = Environment::open(&world.project()).unwrap();
+    let mut generation = 0;
+    for (layout, stores) in [
+        (Layout::Isolated, VirtualStore::Global),
+        (Layout::Isolated, VirtualStore::Project),
+        (Layout::Hoisted, VirtualStore::Project),
+        (Layout::Isolated, VirtualStore::Auto),
+    ] {
+        let wanted = wanted(&world, layout, stores, &built.contents);
+        let plan = environment.plan(&wanted).unwrap();
+        let (governor, sinks) = (Governor::for_machine(), NullSink::shared());
+        let cancel = AtomicBool::new(false);
+        let applied = environment
+            .apply(&plan, &wanted, &world.store, &governor, &sinks, &cancel)
+            .unwrap();
+        generation += 1;
+        assert_eq!(applied.generation, generation, "{layout:?} {stores:?}");
+        let ask = |folder: &str, program: &str| {
+            let mut command = Command::new(&world.node.executable);
+            command
+                .current_dir(world.project().join(folder))
+                .args(["-p", program]);
+            said(&mut command)
+        };
+        assert_eq!(
+            ask(".", "require('top')"),
+            "top, made by deep",
+            "{layout:?} {stores:?}"
+        );
+        assert_eq!(
+            ask("web", "[require('also'), require('root')].join(', ')"),
+            "made by deep, the root",
+            "{layout:?} {stores:?}"
+        );
+        let around = environment
+            .run_environment(&world.project().join("web"))
+            .unwrap()
+            .unwrap();
+        let tool = around.program("run-made".as_ref()).unwrap();
+        assert_eq!(said(&mut Command::new(tool)), "made");
+        let plan = environment.plan(&wanted).unwrap();
+        assert!(plan.is_empty(), "{layout:?} {stores:?}: {plan:?}");
+    }
+}
