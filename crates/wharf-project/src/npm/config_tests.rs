@@ -149,3 +149,29 @@ fn values_that_cannot_be_used_name_their_place() {
         assert!(error.contains(expected) && !error.contains("secret"), "{error}");
     }
 }
+
+#[test]
+fn bun_and_yarn_have_their_own_files() {
+    let bunfig = "[install]\nexact = true\nlinker = \"hoisted\"\nminimumReleaseAge = 3600\nregistry = { url = \"https://bun.example.org\", token = \"s3cret\" }\nca = \"x\"\n[install.scopes]\nteam = \"https://team.example.org/\"\n[test]\nx = 1\n";
+    let (npm, warnings) = read(&[("bunfig.toml", bunfig)], &[]);
+    assert_eq!((npm.options.save_prefix.as_str(), npm.options.layout.as_str()), ("", "hoisted"));
+    assert_eq!(npm.options.cooldown.seconds(), 3600);
+    assert_eq!(npm.registries.default.to_string(), "https://bun.example.org/");
+    assert_eq!(npm.registries.scopes["@team"].to_string(), "https://team.example.org/");
+    assert_eq!(warnings, ["Wharf does not obey these settings of bunfig.toml: `install.ca`, `install.token`"]);
+    let yarnrc = "npmRegistryServer: https://yarn.example.org\nnpmMinimalAgeGate: 3d\nnpmScopes:\n  team:\n    npmRegistryServer: https://team.example.org\n    npmAuthToken: s3cret\n";
+    let (npm, warnings) = read(&[(".yarnrc.yml", yarnrc)], &[]);
+    assert_eq!(npm.options.cooldown.seconds(), 3 * 86_400);
+    assert_eq!(npm.registries.default.to_string(), "https://yarn.example.org/");
+    assert_eq!(npm.registries.scopes["@team"].to_string(), "https://team.example.org/");
+    assert_eq!(warnings, ["Wharf does not obey these settings of .yarnrc.yml: `npmScopes.team.npmAuthToken`"]);
+    assert!(!format!("{npm:?}").contains("s3cret"));
+}
+
+#[test]
+fn words_to_install_scripts_are_kept_for_them() {
+    let (npm, warnings) = read(&[(".npmrc", "electron_mirror=https://mirror.example.org/\nnodedir=/usr/include\n")], &[]);
+    let kept: Vec<_> = npm.script_config.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(kept, ["electron_mirror=https://mirror.example.org/", "nodedir=/usr/include"]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+}

@@ -2,7 +2,7 @@
 //! `trustedDependencies` and more. Invariant: what changes what is installed is obeyed, or a warning names it.
 
 use percent_encoding::percent_decode_str;
-use wharf_core::Origin;
+use wharf_core::{Origin, Span};
 
 use crate::error::{Invalid, ProjectError};
 use crate::json::{self, Dialect};
@@ -12,6 +12,7 @@ use crate::npm::rules::{Notation, Rules};
 use crate::npm::workspace::Catalogs;
 use crate::project::Warning;
 use crate::stated::Stated;
+use crate::table::{self, Value as TomlValue};
 use crate::text::SourceText;
 use crate::yaml::{Node, Value};
 
@@ -41,6 +42,9 @@ pub(crate) fn read(
     if let Some((source, root)) = sources.yarn {
         reader.yarn(source, root)?;
     }
+    if let Some(source) = sources.bun {
+        reader.bun(source)?;
+    }
     Ok(())
 }
 
@@ -68,11 +72,15 @@ pub(crate) fn without_patch(text: &str) -> Option<String> {
     Some(without_patch(&spec).unwrap_or(spec))
 }
 
-/// Says that a package is taken without its patch.
-pub(crate) fn patch_warning(name: &str, origin: Origin) -> Warning {
+/// Says that packages are taken without their patches.
+pub(crate) fn patch_warning(names: &[&str], origin: Origin) -> Warning {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     Warning {
         code: "npm/patch",
-        message: format!("`{name}` is installed without its patch ({origin}): Wharf applies no patches"),
+        message: format!(
+            "these packages are installed without their patches ({origin}), since Wharf applies none: {}",
+            names.join(", ")
+        ),
         origin: Some(origin),
     }
 }
@@ -155,18 +163,10 @@ impl Reader<'_, '_> {
     }
 
     fn patches(&mut self, value: &Node<'_>, origin: Origin) {
-        let names: Vec<String> = value
-            .map()
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|(name, _)| Some(format!("`{}`", name.text()?)))
-            .collect();
+        let entries = value.map().unwrap_or_default();
+        let names: Vec<&str> = entries.iter().filter_map(|(name, _)| name.text()).collect();
         if !names.is_empty() {
-            let message = format!(
-                "these packages are installed without their patches ({origin}), since Wharf applies none: {}",
-                names.join(", ")
-            );
-            self.stated.warn("npm/patch", message, origin);
+            self.stated.warnings.push(patch_warning(&names, origin));
         }
     }
 
@@ -206,9 +206,7 @@ impl Reader<'_, '_> {
                 "nodeLinker" if value.text() == Some("pnp") => {}
                 "nodeLinker" => self.setting("node-linker", value, origin)?,
                 "defaultSemverRangePrefix" => self.setting("save-prefix", value, origin)?,
-                "npmMinimalAgeGate" if value.text().is_some_and(|text| text.parse::<f64>().is_ok()) => {
-                    self.setting("minimum-release-age", value, origin)?;
-                }
+                "npmMinimalAgeGate" => self.yarn_age(value, origin)?,
                 "caFilePath" | "httpsCaFilePath" => self.setting("cafile", value, origin)?,
                 "httpProxy" => self.setting("proxy", value, origin)?,
                 "httpsProxy" => self.setting("https-proxy", value, origin)?,
@@ -221,6 +219,16 @@ impl Reader<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Minutes, or a span such as `3d`.
+    fn yarn_age(&mut self, value: &Node<'_>, origin: Origin) -> Result<(), ProjectError> {
+        let text = value.text().unwrap_or_default();
+        let minutes = match text.parse::<Span>() {
+            Ok(span) => (span.seconds() / 60).to_string(),
+            Err(_) => text.to_owned(),
+        };
+        self.machine.project_setting("minimum-release-age", &[minutes], origin)
     }
 
     fn yarn_scopes(&mut self, value: &Node<'_>, origin: &Origin) -> Result<(), ProjectError> {
@@ -238,6 +246,88 @@ impl Reader<'_, '_> {
     }
 }
 
+/// What of bun's `[install]` is obeyed: its key, and npm's or pnpm's word for it.
+const BUN: &[(&str, &str)] = &[("exact", "save-exact"), ("peer", "auto-install-peers"), ("linker", "node-linker")];
+
+/// Keys of bun's `[install]` that steer bun alone.
+const BUN_HARMLESS: &[&str] = &[
+    "cache",
+    "lockfile",
+    "frozenLockfile",
+    "dryRun",
+    "auto",
+    "logLevel",
+    "globalDir",
+    "globalBinDir",
+    "saveTextLockfile",
+    "linkWorkspacePackages",
+    "concurrentScripts",
+    "security",
+    "prefer",
+    "optional",
+    "dev",
+    "production",
+    "hoistPattern",
+];
+
+impl Reader<'_, '_> {
+    /// `bunfig.toml`: of its `[install]` registries, scopes and a few settings. One that is malformed is bun's own affair.
+    fn bun(&mut self, source: &SourceText) -> Result<(), ProjectError> {
+        let Ok(document) = table::parse(source) else {
+            return Ok(());
+        };
+        let Some(install) = document.get("install").and_then(|install| install.get_ref().as_table()) else {
+            return Ok(());
+        };
+        for (key, value) in install {
+            let origin = source.origin(key.span().start);
+            match key.get_ref().as_ref() {
+                "registry" => self.bun_registry("registry", value, &origin)?,
+                "scopes" => {
+                    for (scope, value) in value.get_ref().as_table().into_iter().flatten() {
+                        let scope = scope.get_ref().trim_start_matches('@');
+                        self.bun_registry(&format!("@{scope}:registry"), value, &origin)?;
+                    }
+                }
+                "minimumReleaseAge" => {
+                    let seconds = plain(value).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+                    let minutes = seconds.div_ceil(60).to_string();
+                    self.machine.project_setting("minimum-release-age", &[minutes], origin)?;
+                }
+                name => match (BUN.iter().find(|(own, _)| *own == name), plain(value)) {
+                    (Some((_, word)), Some(text)) => self.machine.project_setting(word, &[text], origin)?,
+                    _ if BUN_HARMLESS.contains(&name) => {}
+                    _ => self.machine.settings.ignored.push((format!("install.{name}"), origin)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A URL, or a table with `url` and a login, which belongs into `.npmrc`.
+    fn bun_registry(&mut self, key: &str, value: &TomlValue<'_>, origin: &Origin) -> Result<(), ProjectError> {
+        let table = value.get_ref().as_table();
+        let url = plain(value).or_else(|| plain(table?.get("url")?));
+        for login in ["token", "username", "password"] {
+            if table.is_some_and(|table| table.get(login).is_some()) {
+                self.machine.settings.ignored.push((format!("install.{login}"), origin.clone()));
+            }
+        }
+        match url {
+            Some(url) => self.machine.project_setting(key, &[url], origin.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A scalar of TOML as text.
+fn plain(value: &TomlValue<'_>) -> Option<String> {
+    let value = value.get_ref();
+    let number = || value.as_integer().map(|number| number.as_str().to_owned());
+    let truth = || value.as_bool().map(|truth| truth.to_string());
+    value.as_str().map(str::to_owned).or_else(number).or_else(truth)
+}
+
 /// Settings of yarn that change what is installed, or who is let in.
 const YARN_IGNORED: &[&str] = &[
     "npmAuthToken",
@@ -246,7 +336,6 @@ const YARN_IGNORED: &[&str] = &[
     "supportedArchitectures",
     "nmHoistingLimits",
     "networkSettings",
-    "npmMinimalAgeGate",
     "npmPreapprovedPackages",
 ];
 

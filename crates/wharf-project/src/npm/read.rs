@@ -33,6 +33,7 @@ pub(crate) fn read(
     let package = files.load("package.json")?;
     let pnpm = files.load(PNPM)?;
     let yarn = files.load(".yarnrc.yml")?;
+    let bun = files.load("bunfig.toml")?;
     if package.is_none() && pnpm.is_none() && !tables.asks() {
         return Ok(None);
     }
@@ -43,6 +44,7 @@ pub(crate) fn read(
         package: package.as_ref().zip(package_root.as_ref()),
         pnpm: pnpm.as_ref().zip(pnpm_root.as_ref()),
         yarn: yarn.as_ref().zip(yarn_root.as_ref()),
+        bun: bun.as_ref(),
     };
     assemble(&mut files, manifest, &sources, tables, options, network).map(Some)
 }
@@ -58,6 +60,7 @@ pub(crate) fn machine(
         package: None,
         pnpm: None,
         yarn: None,
+        bun: None,
     };
     let mut files = Files { root: folder, stated };
     let manifest = folder.join("wharf.toml");
@@ -70,6 +73,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) package: Option<(&'a SourceText, &'a Node<'a>)>,
     pub(crate) pnpm: Option<(&'a SourceText, &'a Node<'a>)>,
     pub(crate) yarn: Option<(&'a SourceText, &'a Node<'a>)>,
+    pub(crate) bun: Option<&'a SourceText>,
 }
 
 fn assemble(
@@ -268,7 +272,7 @@ fn importer(
     files.stated.warnings.extend(read.warnings);
     let mut requirements = Vec::with_capacity(read.requirements.len());
     for stated in read.requirements {
-        requirements.extend(requirement(source, stated, catalogs, &mut files.stated.warnings)?);
+        requirements.push(requirement(source, stated, catalogs, &mut files.stated.warnings)?);
     }
     Ok(NpmImporter {
         name: read.name,
@@ -287,12 +291,12 @@ fn requirement(
     mut stated: package_json::Stated,
     catalogs: &Catalogs,
     warnings: &mut Vec<Warning>,
-) -> Result<Option<NpmRequirement>, ProjectError> {
+) -> Result<NpmRequirement, ProjectError> {
     if let Some(unpatched) = foreign::without_patch(&stated.text) {
-        warnings.push(foreign::patch_warning(&stated.alias, stated.origin.clone()));
+        warnings.push(foreign::patch_warning(&[&stated.alias], stated.origin.clone()));
         stated.text = unpatched;
     }
-    Ok(Some(package_json::resolve(source, stated, catalogs)?))
+    Ok(package_json::resolve(source, stated, catalogs)?)
 }
 
 /// Adds the requirements of `wharf.toml` to the root's own.

@@ -203,8 +203,11 @@ impl Rules {
             })?;
             flatten(&one.source, &one.span, &one.key, &one.value, &mut override_rules);
         }
-        for (name, origin) in &self.patched {
-            stated.warnings.push(foreign::patch_warning(name, origin.clone()));
+        if let Some((_, origin)) = self.patched.first() {
+            let mut names: Vec<&str> = self.patched.iter().map(|(name, _)| name.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            stated.warnings.push(foreign::patch_warning(&names, origin.clone()));
         }
         for one in self.overrides.iter().filter(|one| one.notation == Notation::Npm) {
             warn_of_direct(one, root, stated);

@@ -354,7 +354,7 @@ const HARMLESS: &[&str] = &[
     "sort", "state-dir", "store-dir", "strict-dep-builds", "strict-store-pkg-content-check", "symlink", "sync-injected-deps-after-scripts",
     "test-pattern", "unsafe-perm", "update-config", "use-beta-cli", "use-lockfile-v6", "use-stderr", "verify-deps-before-run",
     "verify-store-integrity", "virtual-store-dir-max-length", "workspace-concurrency", "fix-lockfile", "confirm-modules-purge",
-    "ignored-workspace-state-settings", "ignore-patch-failures", "minimum-release-age-ignore-missing-time",
+    "ignored-workspace-state-settings", "catalog-prune", "minimum-release-age-exclude-prune", "ignore-patch-failures", "minimum-release-age-ignore-missing-time",
 ];
 
 #[cfg(test)]

@@ -290,7 +290,7 @@ fn overrides_of_every_kind_are_read() {
     assert_eq!(npm.overrides.rules().len(), 7);
     assert_eq!(rules(&npm.extension_rules), ["k@1 > peerDependencies > l = * [package.json:7]"]);
     assert!(!npm.extensions.is_empty() && npm.peer_rules.ignores_missing("m"));
-    assert_eq!(warnings(&project), ["`h` is installed without its patch (package.json:4): Wharf applies no patches"]);
+    assert_eq!(warnings(&project), ["these packages are installed without their patches (package.json:4), since Wharf applies none: `h`"]);
 }
 
 #[test]
