@@ -127,6 +127,15 @@ pub(crate) fn index_url() -> Result<String, Failure> {
     default_index()
 }
 
+/// The npm registry that this machine's users install from, ending in `/`: as npm is configured.
+pub(crate) fn npm_registry_url() -> Result<String, Failure> {
+    let said = output(Command::new("npm").args(["config", "get", "registry", "--loglevel=error"]))?;
+    match said.trim() {
+        url if url.contains("://") => Ok(format!("{}/", url.trim_end_matches('/'))),
+        other => Err(Failure(format!("npm names no registry but `{other}`"))),
+    }
+}
+
 fn default_index() -> Result<String, Failure> {
     let path = root().join("crates/wharf-project/data/defaults.toml");
     let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;

@@ -195,7 +195,7 @@ impl<'run> Bench<'run> {
             options.repeat
         };
         for tool in tools.iter().filter(|_| !case.cold()) {
-            if *tool != Tool::Pip || options.repeat_pip > 0 {
+            if *tool != Tool::Pip || options.repeat_slow > 0 {
                 self.once(case, *tool)?;
             }
         }
@@ -203,7 +203,7 @@ impl<'run> Bench<'run> {
             for turn in 0..tools.len() {
                 // Another tool goes first in every round, so that none always follows the same one.
                 let number = (turn + round) % tools.len();
-                if tools[number] != Tool::Pip || round < options.repeat_pip {
+                if tools[number] != Tool::Pip || round < options.repeat_slow {
                     samples[number].push(self.recorded(case, tools[number])?);
                 }
             }

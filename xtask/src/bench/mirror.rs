@@ -19,11 +19,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
 
-use super::record::{Answer, Recorder};
+use super::record::Recorder;
+use super::tape::Answer;
 use crate::shell::{self, Failure, about};
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
-const COUNTER: &str = "/-/asked";
+pub(super) const COUNTER: &str = "/-/asked";
 
 /// The mirror's process, ended when this is dropped.
 #[derive(Debug)]
@@ -34,10 +35,22 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// Starts the mirror and waits until it listens.
+    /// Starts the mirror of an index and waits until it listens.
     pub(super) fn start(latency: u64) -> Result<Self, Failure> {
+        Self::start_with(&[], latency)
+    }
+
+    /// Starts the mirror that these arguments ask for.
+    pub(super) fn start_with(arguments: &[&str], latency: u64) -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["bench", "--serve", "--latency", &latency.to_string()])
+            .args([
+                "bench",
+                "--serve",
+                "--with-parent",
+                "--latency",
+                &latency.to_string(),
+            ])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -55,6 +68,11 @@ impl Mirror {
             }),
             None => Err(Failure("the mirror did not start".to_owned())),
         }
+    }
+
+    /// Host and port.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// The index to give to the tools.
@@ -94,8 +112,18 @@ struct Served {
     pages: Mutex<std::collections::HashMap<String, Arc<Answer>>>,
 }
 
-/// Serves until the process is killed or its standard input ends; prints the address first.
-pub(super) fn serve(directory: &Path, latency: u64) -> Result<(), Failure> {
+/// Waits for the end of the process that started the mirror: it holds the other end of the standard input.
+pub(super) async fn ended(with_parent: bool) {
+    if with_parent {
+        // However reading ends, nobody is there any more.
+        let _ = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0])).await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Serves until the process is killed, or its standard input ends if it was started by another; prints the address first.
+pub(super) fn serve(directory: &Path, latency: u64, with_parent: bool) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -110,11 +138,9 @@ pub(super) fn serve(directory: &Path, latency: u64) -> Result<(), Failure> {
             pages: Mutex::default(),
         };
         let router = Router::new().fallback(handle).with_state(Arc::new(state));
-        // The parent holds the other end: when it dies, so does the mirror.
-        let parent = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
         tokio::select! {
             served = async { axum::serve(listener, router).await } => served.map_err(about("the mirror")),
-            _ = parent => Ok(()),
+            _ = ended(with_parent) => Ok(()),
         }
     })
 }
@@ -285,7 +311,7 @@ fn respond(answer: &Answer, page: bool, method: &Method, headers: &HeaderMap) ->
     response.body(body).expect("recorded headers are valid")
 }
 
-fn parse_range(text: &str, total: usize) -> Option<(usize, usize)> {
+pub(super) fn parse_range(text: &str, total: usize) -> Option<(usize, usize)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = match (first, last) {
         ("", suffix) => (total.saturating_sub(suffix.parse().ok()?), total),

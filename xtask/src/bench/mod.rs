@@ -8,10 +8,13 @@
 mod cases;
 mod measure;
 mod mirror;
+mod mixed;
+pub(crate) mod npm;
 pub(crate) mod peers;
 mod record;
 mod report;
 mod sets;
+mod tape;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +24,13 @@ use cases::Bench;
 /// Options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Which sets: small (20 wheels), medium (150), large (400).
+    /// Measure npm projects against bun, pnpm, npm and aube.
+    #[arg(long, conflicts_with = "mixed")]
+    npm: bool,
+    /// Measure a project with a Python and an npm side: one `wharf sync` against `uv sync` and `bun install` in turn.
+    #[arg(long)]
+    mixed: bool,
+    /// Which sets: small (20 wheels, or 80 npm packages), medium (150, 500), large (400, 1,500).
     #[arg(long, value_delimiter = ',', default_value = "small,medium,large")]
     sets: Vec<String>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
@@ -30,9 +39,9 @@ pub(crate) struct Options {
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 7)]
     repeat: usize,
-    /// How often pip is measured, which takes far longer.
-    #[arg(long, default_value_t = 1)]
-    repeat_pip: usize,
+    /// How often pip and npm are measured, which take far longer.
+    #[arg(long, alias = "repeat-pip", default_value_t = 1)]
+    repeat_slow: usize,
     /// Delay of every answer of the mirror, in milliseconds: a network's round trip.
     #[arg(long, default_value_t = 0)]
     latency: u64,
@@ -42,9 +51,18 @@ pub(crate) struct Options {
     /// The binary; without it the release build. Figures of another build mean nothing.
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Serve the mirror in this process until it is killed. Used by the benchmark itself.
-    #[arg(long, hide = true)]
+    /// Serve the mirror in this process until it is killed; the first line is its address.
+    #[arg(long)]
     serve: bool,
+    /// End the mirror with the process that started it.
+    #[arg(long, hide = true)]
+    with_parent: bool,
+    /// The port of npm's mirror: lockfiles name it, so it stays the same.
+    #[arg(long, default_value_t = 41873)]
+    port: u16,
+    /// Leave the folders of a set as they are after the last measurement, to look into them.
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Where everything of the benchmarks is kept.
@@ -54,10 +72,23 @@ fn directory() -> PathBuf {
 
 /// Runs the benchmarks, or the mirror that they need.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    if options.serve && options.npm {
+        return npm::serve(&directory().join("npm-recorded"), options);
+    }
     if options.serve {
-        return mirror::serve(&directory().join("recorded"), options.latency);
+        return mirror::serve(
+            &directory().join("recorded"),
+            options.latency,
+            options.with_parent,
+        );
     }
     let _alone = alone()?;
+    if options.npm {
+        return npm::run(options);
+    }
+    if options.mixed {
+        return mixed::run(options);
+    }
     let peers = peers::install(&directory().join("peers"))?;
     let wharf = if options.without_wharf {
         None

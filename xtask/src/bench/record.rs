@@ -3,47 +3,25 @@
 //! Invariant: a recorded body holds no absolute URL of an origin that was recorded; such URLs are paths below
 //! `/o/<number of the origin>/`, so a tool that follows them comes back to the mirror.
 
-use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
+use super::tape::{Answer, Head, Tape, content_type, lock};
 use crate::shell::{Failure, about};
 
-/// One answer.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: String,
-    pub(super) tag: String,
-    pub(super) body: Bytes,
-}
-
-/// What is kept beside a body.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    path: String,
-    status: u16,
-    content_type: String,
-}
-
-/// The recorded answers and the way to new ones.
+/// The recorded answers of an index and the way to new ones.
 pub(super) struct Recorder {
     directory: PathBuf,
-    upstream: reqwest::Client,
+    tape: Tape,
     index: reqwest::Url,
-    memory: Mutex<HashMap<String, Arc<Answer>>>,
     origins: Mutex<Vec<String>>,
-    asked: Mutex<u64>,
 }
 
 impl Recorder {
     /// Opens the recordings; `index` is the live index, asked for what was not recorded.
     pub(super) fn open(directory: &Path, index: &str) -> Result<Self, Failure> {
-        std::fs::create_dir_all(directory).map_err(about(directory.display()))?;
+        let tape = Tape::open(directory)?;
         let index = reqwest::Url::parse(index).map_err(about("the index"))?;
         let origins: Vec<String> = match std::fs::read_to_string(directory.join("origins.json")) {
             Ok(text) => serde_json::from_str(&text)?,
@@ -55,17 +33,11 @@ impl Recorder {
                 directory.display()
             )));
         }
-        // Of several providers of cryptography the first that is installed stays: a second call changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let upstream = reqwest::Client::builder().build()?;
-        let (memory, origins, asked) = (Mutex::default(), Mutex::new(origins), Mutex::new(0));
         Ok(Self {
             directory: directory.to_owned(),
-            upstream,
+            tape,
             index,
-            memory,
-            origins,
-            asked,
+            origins: Mutex::new(origins),
         })
     }
 
@@ -76,21 +48,21 @@ impl Recorder {
 
     /// How often the live index was asked.
     pub(super) fn asked(&self) -> u64 {
-        *lock(&self.asked)
+        self.tape.asked()
     }
 
     /// The answer for a path of the mirror: from memory, from disk, or from the live index.
     pub(super) async fn answer(&self, path: &str) -> Result<Arc<Answer>, Failure> {
-        if let Some(answer) = lock(&self.memory).get(path) {
-            return Ok(Arc::clone(answer));
+        if let Some(answer) = self.tape.remembered(path) {
+            return Ok(answer);
         }
-        let mut answer = match self.read(path)? {
+        let mut answer = match self.tape.read(path)? {
             Some(answer) => answer,
             None => self.ask(path).await?,
         };
         // Some indexes lack the metadata of some wheels. A modern one has it always: then it is read from the wheel.
         if let (404, Some(wheel)) = (answer.status, path.strip_suffix(".metadata")) {
-            let wheel = match self.read(wheel)? {
+            let wheel = match self.tape.read(wheel)? {
                 Some(wheel) => wheel,
                 None => self.ask(wheel).await?,
             };
@@ -100,96 +72,28 @@ impl Recorder {
                     status: 200,
                     content_type: "text/plain".to_owned(),
                 };
-                answer = self.write(head, metadata.into())?;
+                answer = self.tape.write(head, metadata.into())?;
             }
         }
-        let answer = Arc::new(answer);
-        lock(&self.memory).insert(path.to_owned(), Arc::clone(&answer));
-        Ok(answer)
-    }
-
-    fn files(&self, path: &str) -> (PathBuf, PathBuf) {
-        let key = wharf_testkit::hex_digest(path.as_bytes());
-        let folder = self.directory.join(&key[..2]);
-        (
-            folder.join(format!("{key}.json")),
-            folder.join(format!("{key}.body")),
-        )
-    }
-
-    fn read(&self, path: &str) -> Result<Option<Answer>, Failure> {
-        let (head, body) = self.files(path);
-        let Ok(text) = std::fs::read_to_string(&head) else {
-            return Ok(None);
-        };
-        let head: Head = serde_json::from_str(&text).map_err(about(head.display()))?;
-        let body = std::fs::read(&body).map_err(about(body.display()))?;
-        Ok(Some(Self::made(head, body.into())))
-    }
-
-    fn made(head: Head, body: Bytes) -> Answer {
-        let tag = format!("\"{}\"", &wharf_testkit::hex_digest(&body)[..32]);
-        Answer {
-            status: head.status,
-            content_type: head.content_type,
-            tag,
-            body,
-        }
+        Ok(self.tape.remember(path, answer))
     }
 
     async fn ask(&self, path: &str) -> Result<Answer, Failure> {
-        *lock(&self.asked) += 1;
-        // When a run asks for something new every time, this file tells what.
-        let log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.directory.join("asked.log"));
-        log.and_then(|mut log| writeln!(log, "{path}"))?;
-        let url = self.upstream_url(path)?;
         let json = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.1";
-        let mut failed = Failure(format!("{path}: never asked"));
-        for attempt in 0..4 {
-            match self.upstream.get(url.clone()).header("accept", json).send().await {
-                Ok(reply) if !reply.status().is_server_error() && reply.status().as_u16() != 429 => {
-                    return self.keep(path, reply).await;
-                }
-                Ok(reply) => failed = Failure(format!("{path}: {}", reply.status())),
-                Err(error) => failed = Failure(format!("{path}: {}", error.without_url())),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(300 << attempt)).await;
-        }
-        Err(failed)
-    }
-
-    async fn keep(&self, path: &str, reply: reqwest::Response) -> Result<Answer, Failure> {
-        let status = reply.status().as_u16();
-        let content_type = reply
-            .headers()
-            .get("content-type")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-            .to_owned();
+        let reply = self
+            .tape
+            .ask(path, self.upstream_url(path)?, &[("accept", json)])
+            .await?;
+        let head = Head {
+            path: path.to_owned(),
+            status: reply.status().as_u16(),
+            content_type: content_type(&reply),
+        };
         let mut body = reply.bytes().await.map_err(about(path))?;
         if path.ends_with('/') {
             body = self.with_local_urls(&body)?.into();
         }
-        self.write(
-            Head {
-                path: path.to_owned(),
-                status,
-                content_type,
-            },
-            body,
-        )
-    }
-
-    fn write(&self, head: Head, body: Bytes) -> Result<Answer, Failure> {
-        let (head_file, body_file) = self.files(&head.path);
-        std::fs::create_dir_all(head_file.parent().expect("a file of the recordings has a folder"))?;
-        std::fs::write(&body_file, &body).map_err(about(body_file.display()))?;
-        // The head last: a body without a head was not recorded.
-        std::fs::write(&head_file, serde_json::to_vec(&head)?).map_err(about(head_file.display()))?;
-        Ok(Self::made(head, body))
+        self.tape.write(head, body)
     }
 
     fn upstream_url(&self, path: &str) -> Result<reqwest::Url, Failure> {
@@ -270,10 +174,6 @@ fn localise(text: &str, origins: &mut Vec<String>) -> String {
 
 fn origin(url: &reqwest::Url) -> String {
     url.origin().ascii_serialization()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics while holding the recordings")
 }
 
 #[cfg(test)]

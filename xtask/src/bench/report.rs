@@ -22,9 +22,18 @@ pub(super) struct Report {
 
 /// Where it ran: absolute times mean nothing without it, and little with it.
 #[derive(Debug, Serialize)]
-struct Machine {
-    cores: usize,
+pub(super) struct Machine {
+    pub(super) cores: usize,
     kernel: String,
+}
+
+impl Machine {
+    /// The one that this runs on.
+    pub(super) fn this() -> Result<Self, Failure> {
+        let cores = std::thread::available_parallelism()?.get();
+        let kernel = shell::output(Command::new("uname").arg("-r"))?.trim().to_owned();
+        Ok(Self { cores, kernel })
+    }
 }
 
 impl Report {
@@ -42,11 +51,8 @@ impl Report {
                     .to_owned(),
             );
         }
-        let cores = std::thread::available_parallelism()?.get();
-        let kernel = shell::output(Command::new("uname").arg("-r"))?.trim().to_owned();
-        let machine = Machine { cores, kernel };
         Ok(Self {
-            machine,
+            machine: Machine::this()?,
             versions,
             latency_ms: options.latency,
             repeat: options.repeat,

@@ -1,0 +1,313 @@
+//! The loopback mirror of the npm registry: recorded documents and archives with the headers of the public one.
+//!
+//! Full documents are recorded as they come, and go out in the form that was asked for, as [`super::documents`] makes it; they
+//! name the mirror's port, which is therefore fixed. They are compressed once and kept so, as a registry's caches do. It
+//! runs as a process of its own: its processor time is nobody's.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, Method, Response};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::super::Options;
+use super::super::mirror::{COUNTER, Mirror, ended, parse_range};
+use super::super::tape::{Answer, Head, Tape, content_type};
+use super::documents;
+use crate::shell::{self, Failure, about};
+
+/// The media type of documents as installers ask for them.
+const SHORT: &str = "application/vnd.npm.install-v1+json";
+
+/// The mirror's process, ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct NpmMirror(Mirror);
+
+impl NpmMirror {
+    /// Starts the mirror and waits until it listens.
+    pub(crate) fn start(options: &Options) -> Result<Self, Failure> {
+        Self::start_on(options.port, options.latency)
+    }
+
+    /// Starts the mirror on a port.
+    pub(crate) fn start_on(port: u16, latency: u64) -> Result<Self, Failure> {
+        Mirror::start_with(&["--npm", "--port", &port.to_string()], latency).map(Self)
+    }
+
+    /// The registry to give to the tools, ending in `/`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.0.authority())
+    }
+
+    /// How often the mirror had to ask the live registry so far.
+    pub(crate) fn asked(&self) -> Result<u64, Failure> {
+        self.0.asked()
+    }
+}
+
+struct Served {
+    tape: Tape,
+    live: String,
+    own: String,
+    latency: Duration,
+}
+
+/// Serves until the process is killed, or its standard input ends if it was started by another; prints the address first.
+pub(crate) fn serve(directory: &Path, options: &Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", options.port))
+            .await
+            .map_err(about(format!("port {}", options.port)))?;
+        let address = listener.local_addr()?;
+        let served = Served {
+            tape: Tape::open(directory)?,
+            live: shell::npm_registry_url()?,
+            own: format!("http://{address}/"),
+            latency: Duration::from_millis(options.latency),
+        };
+        println!("{address} /");
+        std::io::stdout().flush()?;
+        let router = Router::new().fallback(handle).with_state(Arc::new(served));
+        tokio::select! {
+            served = async { axum::serve(listener, router).await } => served.map_err(about("the mirror")),
+            () = ended(options.with_parent) => Ok(()),
+        }
+    })
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    /// A package's document, short or full.
+    Document { path: String, short: bool },
+    /// Anything else, by its path.
+    File(String),
+}
+
+impl Asked {
+    fn of(path: &str, headers: &HeaderMap) -> Self {
+        let path = path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@");
+        let parts = path.trim_matches('/').split('/').count();
+        let document = parts == if path.starts_with("/@") { 2 } else { 1 };
+        match document && !path.starts_with("/-/") {
+            true => Self::Document {
+                short: says(headers, &ACCEPT, SHORT),
+                path,
+            },
+            false => Self::File(path),
+        }
+    }
+
+    /// The name of its recording: one for both forms.
+    fn recorded(&self) -> String {
+        match self {
+            Self::Document { path, .. } => format!("full {path}"),
+            Self::File(path) => path.clone(),
+        }
+    }
+
+    /// The name of its answer.
+    fn key(&self) -> String {
+        match self {
+            Self::Document { path, short: true } => format!("short {path}"),
+            Self::Document { path, short: false } => format!("full {path}"),
+            Self::File(path) => path.clone(),
+        }
+    }
+}
+
+async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
+    if request.uri().path() == COUNTER {
+        return Response::new(Body::from(served.tape.asked().to_string()));
+    }
+    if *request.method() != Method::GET && *request.method() != Method::HEAD {
+        // Audits and statistics: nothing that an installation depends on.
+        return refused(404, "not recorded".to_owned());
+    }
+    if !served.latency.is_zero() {
+        tokio::time::sleep(served.latency).await;
+    }
+    let asked = Asked::of(request.uri().path(), request.headers());
+    // On a task of its own: a tool that hangs up early would end the handler, and the answer would never be recorded.
+    let (task, owned) = (Arc::clone(&served), asked.clone());
+    let answering = tokio::spawn(async move { task.answer(&owned).await });
+    let answer = answering
+        .await
+        .unwrap_or_else(|error| Err(Failure(error.to_string())));
+    match answer {
+        Ok(answer) => respond(&answer, &asked, request.method(), request.headers()),
+        Err(Failure(message)) => {
+            eprintln!("mirror: {message}");
+            refused(502, message)
+        }
+    }
+}
+
+impl Served {
+    async fn answer(&self, asked: &Asked) -> Result<Arc<Answer>, Failure> {
+        let key = asked.key();
+        if let Some(answer) = self.tape.remembered(&key) {
+            return Ok(answer);
+        }
+        let recorded = match self.tape.read(&asked.recorded())? {
+            Some(answer) => answer,
+            None => self.ask(asked).await?,
+        };
+        let answer = match asked {
+            Asked::Document { short, .. } if recorded.status == 200 => self.document(&recorded, *short)?,
+            Asked::Document { .. } | Asked::File(_) => recorded,
+        };
+        Ok(self.tape.remember(&key, answer))
+    }
+
+    async fn ask(&self, asked: &Asked) -> Result<Answer, Failure> {
+        let path = match asked {
+            Asked::Document { path, .. } => format!("/{}", path[1..].replace('/', "%2f")),
+            Asked::File(path) => path.clone(),
+        };
+        let url = reqwest::Url::parse(&format!("{}{}", self.live.trim_end_matches('/'), path))
+            .map_err(about(&path))?;
+        let key = asked.recorded();
+        let reply = self
+            .tape
+            .ask(&key, url, &[("accept", "application/json, */*;q=0.5")])
+            .await?;
+        let head = Head {
+            path: key,
+            status: reply.status().as_u16(),
+            content_type: content_type(&reply),
+        };
+        let body = reply.bytes().await.map_err(about(&path))?;
+        self.tape.write(head, body)
+    }
+
+    fn document(&self, recorded: &Answer, short: bool) -> Result<Answer, Failure> {
+        let mut document: Value = serde_json::from_slice(&recorded.body)?;
+        documents::as_of_day(&mut document, &self.live, &self.own);
+        let (content_type, text) = if short {
+            (SHORT, documents::short(&document).to_string())
+        } else {
+            ("application/json", document.to_string())
+        };
+        Ok(Answer {
+            status: 200,
+            content_type: content_type.to_owned(),
+            tag: format!("\"{}\"", &wharf_testkit::hex_digest(text.as_bytes())[..32]),
+            body: compressed(text.as_bytes())?,
+        })
+    }
+}
+
+fn compressed(document: &[u8]) -> Result<Bytes, Failure> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    gzip.write_all(document)?;
+    Ok(gzip.finish()?.into())
+}
+
+fn respond(answer: &Answer, asked: &Asked, method: &Method, headers: &HeaderMap) -> Response<Body> {
+    let document = matches!(asked, Asked::Document { .. });
+    // The public registry says five minutes; a run takes longer, and *warm* has to mean the same from its first round on.
+    let caching = if document {
+        "public, max-age=3600"
+    } else {
+        "public, immutable, max-age=31557600"
+    };
+    let mut response = Response::builder()
+        .header(ETAG, &answer.tag)
+        .header(CACHE_CONTROL, caching)
+        .header(VARY, "accept-encoding, accept");
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|tag| tag.as_bytes() == answer.tag.as_bytes());
+    if answer.status == 200 && known {
+        return response
+            .status(304)
+            .body(Body::empty())
+            .expect("recorded headers are valid");
+    }
+    let mut body = answer.body.clone();
+    let mut status = answer.status;
+    if document && status == 200 {
+        if says(headers, &ACCEPT_ENCODING, "gzip") {
+            response = response.header(CONTENT_ENCODING, "gzip");
+        } else {
+            body = decompressed(&body);
+        }
+    } else if status == 200 {
+        response = response.header(ACCEPT_RANGES, "bytes");
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+        if let Some((start, end)) = range.and_then(|range| parse_range(range, body.len())) {
+            response = response.header(CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, body.len()));
+            body = body.slice(start..end);
+            status = 206;
+        }
+    }
+    let response = response
+        .status(status)
+        .header(CONTENT_TYPE, &answer.content_type)
+        .header(CONTENT_LENGTH, body.len());
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from(body)
+    };
+    response.body(body).expect("recorded headers are valid")
+}
+
+fn decompressed(body: &Bytes) -> Bytes {
+    let mut text = Vec::new();
+    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut text);
+    read.expect("what this process compressed is whole");
+    text.into()
+}
+
+fn refused(status: u16, message: String) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .body(Body::from(message))
+        .expect("a status and a text make an answer")
+}
+
+fn says(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
+    headers
+        .get(header)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_told_from_archives_however_the_scope_is_written() {
+        let mut short = HeaderMap::new();
+        short.insert(ACCEPT, format!("{SHORT}; q=1.0, */*").parse().expect("a header"));
+        let check = |path: &str, headers: &HeaderMap, expected: &str| {
+            assert_eq!(Asked::of(path, headers).key(), expected);
+        };
+        check("/react", &short, "short /react");
+        check("/react", &HeaderMap::new(), "full /react");
+        check("/@types%2freact", &short, "short /@types/react");
+        check("/@types/react", &short, "short /@types/react");
+        check(
+            "/@types/react/-/react-19.0.0.tgz",
+            &short,
+            "/@types/react/-/react-19.0.0.tgz",
+        );
+        check("/react/-/react-19.0.0.tgz", &short, "/react/-/react-19.0.0.tgz");
+    }
+}

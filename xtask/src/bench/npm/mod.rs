@@ -1,0 +1,54 @@
+//! `cargo xtask bench --npm`: npm projects, Wharf against bun, pnpm, npm and aube.
+//!
+//! The peers come from the npm registry into `target/bench/npm-peers`. A mirror on a fixed loopback port asks the live
+//! registry once, keeps every answer in `target/bench/npm-recorded`, and answers from there ever after, with the headers of
+//! the public registry: every tool sees the same bytes. Invariants: a run in which the mirror had to ask the live registry
+//! is thrown away and repeated; every tool has a home and caches of its own; no tool runs a script; no tool holds young
+//! versions back (some peers do by default, which costs them larger documents).
+
+mod cases;
+mod documents;
+mod mirror;
+pub(crate) mod peers;
+mod report;
+pub(crate) mod sets;
+pub(crate) mod tools;
+
+use std::path::Path;
+
+use super::{Options, directory};
+use crate::shell::{self, Failure};
+use cases::Bench;
+
+pub(super) use mirror::{NpmMirror, serve};
+
+/// Runs the benchmarks of npm.
+pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    let peers = peers::install(&directory().join("npm-peers"))?;
+    let wharf = if options.without_wharf {
+        None
+    } else {
+        Some(shell::wharf(options.binary.as_deref())?)
+    };
+    let mirror = NpmMirror::start(options)?;
+    let mut results = Vec::new();
+    for name in &options.sets {
+        let set = sets::load(name)?;
+        println!("==> {name}: preparing");
+        let folder = directory().join("npm-work").join(name);
+        let mut bench = Bench::new(&folder, set, &peers, wharf.as_deref(), &mirror)?;
+        bench.prepare()?;
+        results.push(bench.measure(options)?);
+        if !options.keep {
+            bench.clear()?;
+        }
+    }
+    let report = report::Report::new(&peers, wharf.as_deref(), options, results)?;
+    report.print();
+    report.write(&directory().join("npm-report.json"))
+}
+
+/// The folder in which a tool works on a set, for those who want to look or to profile.
+pub(crate) fn project_folder(folder: &Path, tool: tools::Tool) -> std::path::PathBuf {
+    folder.join("projects").join(tool.name())
+}

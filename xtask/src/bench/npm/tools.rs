@@ -1,0 +1,215 @@
+//! The tools, and how each is told to do the same work.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Serialize;
+
+use super::peers::NpmPeers;
+use crate::shell::Failure;
+
+/// A way to do the work: each peer as it is out of the box, and with the links into a store of all projects if it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tool {
+    /// bun as it is: a hoisted tree of hard links.
+    Bun,
+    /// bun with its isolated linker over its global store.
+    BunGlobal,
+    /// pnpm as it is: an isolated tree of hard links in the project.
+    Pnpm,
+    /// pnpm with its global virtual store.
+    PnpmGlobal,
+    /// npm as it is: a hoisted tree of copies.
+    Npm,
+    /// aube as it is: an isolated tree over its global virtual store.
+    Aube,
+    /// Wharf as it is.
+    Wharf,
+}
+
+/// A step of a project's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Makes the lockfile and installs nothing.
+    Lock,
+    /// Installs what the lockfile says.
+    Install,
+    /// Installs what the lockfile says, where that was done before.
+    Again,
+}
+
+impl Tool {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Bun,
+        Self::BunGlobal,
+        Self::Pnpm,
+        Self::PnpmGlobal,
+        Self::Npm,
+        Self::Aube,
+        Self::Wharf,
+    ];
+
+    /// Its name in reports and folders.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bun => "bun",
+            Self::BunGlobal => "bun-global",
+            Self::Pnpm => "pnpm",
+            Self::PnpmGlobal => "pnpm-global",
+            Self::Npm => "npm",
+            Self::Aube => "aube",
+            Self::Wharf => "wharf",
+        }
+    }
+
+    /// Its lockfile.
+    pub(crate) fn lockfile(self) -> &'static str {
+        match self {
+            Self::Bun | Self::BunGlobal => "bun.lock",
+            Self::Pnpm | Self::PnpmGlobal => "pnpm-lock.yaml",
+            Self::Npm => "package-lock.json",
+            Self::Aube => "aube-lock.yaml",
+            Self::Wharf => "wharf.lock",
+        }
+    }
+
+    /// Whether it resolves as another entry does, and differs in layout only.
+    pub(crate) fn resolves_as_another(self) -> bool {
+        matches!(self, Self::BunGlobal | Self::PnpmGlobal)
+    }
+
+    /// The files that a project of it needs beside the `package.json`.
+    pub(crate) fn write_settings(self, folder: &Path, registry: &str) -> Result<(), Failure> {
+        // Two peers let versions ripen for a day unless told otherwise, and fetch larger documents for it.
+        let age = if self == Self::Aube {
+            "minimum-release-age=0\n"
+        } else {
+            ""
+        };
+        std::fs::write(folder.join(".npmrc"), format!("registry={registry}\n{age}"))?;
+        match self {
+            Self::Pnpm | Self::PnpmGlobal => {
+                let global = self == Self::PnpmGlobal;
+                let settings = format!(
+                    "minimumReleaseAge: 0\nenableGlobalVirtualStore: {global}\nstrictDepBuilds: false\n"
+                );
+                std::fs::write(folder.join("pnpm-workspace.yaml"), settings)?;
+            }
+            Self::Bun | Self::BunGlobal | Self::Npm | Self::Aube | Self::Wharf => {}
+        }
+        Ok(())
+    }
+
+    /// The command of a step in a folder.
+    pub(crate) fn command(self, step: Step, folder: &Path, place: &Place<'_>) -> Command {
+        let mut command = place.start(self, folder);
+        let arguments: &[&str] = match (self, step) {
+            (Self::Bun, Step::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],
+            (Self::Bun, _) => &["install", "--ignore-scripts", "--frozen-lockfile"],
+            (Self::BunGlobal, Step::Lock) => &[
+                "install",
+                "--ignore-scripts",
+                "--linker",
+                "isolated",
+                "--lockfile-only",
+            ],
+            (Self::BunGlobal, _) => &[
+                "install",
+                "--ignore-scripts",
+                "--linker",
+                "isolated",
+                "--frozen-lockfile",
+            ],
+            (Self::Pnpm | Self::PnpmGlobal, Step::Lock) => &[
+                "install",
+                "--ignore-scripts",
+                "--lockfile-only",
+                "--no-frozen-lockfile",
+            ],
+            (Self::Aube, Step::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],
+            (Self::Pnpm | Self::PnpmGlobal | Self::Aube, _) => {
+                &["install", "--ignore-scripts", "--frozen-lockfile"]
+            }
+            (Self::Npm, Step::Lock) => &[
+                "install",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--package-lock-only",
+            ],
+            (Self::Npm, Step::Install) => &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            // `npm ci` begins by removing what is there.
+            (Self::Npm, Step::Again) => &["install", "--ignore-scripts", "--no-audit", "--no-fund"],
+            (Self::Wharf, Step::Lock) => &["lock", "--quiet"],
+            (Self::Wharf, _) => &["sync", "--quiet", "--frozen"],
+        };
+        command.args(arguments);
+        command
+    }
+}
+
+/// The programs and the homes of the tools.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'run> {
+    pub(crate) peers: &'run NpmPeers,
+    pub(crate) wharf: Option<&'run Path>,
+    /// The folder of the homes.
+    pub(crate) homes: &'run Path,
+}
+
+impl Place<'_> {
+    /// Where a tool keeps everything that is not the project's. The two ways of one program share it: it is empty or full for
+    /// both of them alike, and a large set takes gigabytes in each.
+    pub(crate) fn home(&self, tool: Tool) -> PathBuf {
+        let program = match tool {
+            Tool::BunGlobal => Tool::Bun,
+            Tool::PnpmGlobal => Tool::Pnpm,
+            tool => tool,
+        };
+        self.homes.join(program.name())
+    }
+
+    /// A tool with nothing of the developer's settings.
+    fn start(&self, tool: Tool, folder: &Path) -> Command {
+        let mut command = match tool {
+            Tool::Bun | Tool::BunGlobal => Command::new(&self.peers.bun),
+            Tool::Pnpm | Tool::PnpmGlobal => Command::new(&self.peers.pnpm),
+            Tool::Npm => {
+                let mut command = Command::new(&self.peers.node);
+                command.arg(&self.peers.npm);
+                command
+            }
+            Tool::Aube => Command::new(&self.peers.aube),
+            Tool::Wharf => Command::new(self.wharf.unwrap_or(Path::new("wharf"))),
+        };
+        self.isolate(&mut command, tool, folder);
+        if tool == Tool::BunGlobal {
+            command.env("BUN_INSTALL_GLOBAL_STORE", "1");
+        }
+        command
+    }
+
+    /// Lets a command see nothing of the developer's but the programs.
+    pub(crate) fn isolate(&self, command: &mut Command, tool: Tool, folder: &Path) {
+        let home = self.home(tool);
+        let node = self.peers.node.parent().map(Path::to_owned);
+        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+        let path = std::env::join_paths(node.into_iter().chain(system)).unwrap_or_default();
+        command.current_dir(folder).env_clear();
+        command
+            .env("PATH", path)
+            .env("HOME", &home)
+            .env("LC_ALL", "C.UTF-8")
+            .env("NO_UPDATE_NOTIFIER", "1");
+        for (name, folder) in [
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_STATE_HOME", "state"),
+        ] {
+            command.env(name, home.join(folder));
+        }
+    }
+}
