@@ -52,7 +52,7 @@ pub(crate) async fn update(
     }
     let detail = cutoff(project, npm).map_or(Detail::Abbreviated, Detail::Until);
     let index = session.npm_index(project, npm, detail)?;
-    let node = node::to_lock(session, project, npm, &index, locked).await?;
+    let node = node::to_lock(session, npm, &index, locked).await?;
     let version = node.as_ref().and_then(|node| Version::parse(&node.version).ok());
     let problem = problem(session, project, npm, locked, upgrade, version);
     let (outcome, early) = solve(session, &index, problem, early).await?;

@@ -11,7 +11,7 @@ use wharf_ecosystem::npm::{PackageManifest, Range, Version, Versions};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::NodeRuntime;
 use wharf_install::nodejs::{NodeBinary, NodeError, NodeSearch, NodeSurroundings, probe_cached};
-use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject, Project};
+use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject};
 use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId};
 use wharf_sys::run_blocking;
 
@@ -204,7 +204,6 @@ fn newest(versions: &Versions, npm: &NpmProject) -> Option<Version> {
 /// Where the machine has none that fits and the lock has none for it.
 pub(crate) async fn for_environment(
     session: &Session,
-    project: &Project,
     npm: &NpmProject,
     index: &NpmIndex,
     locked: &NpmLock,

@@ -72,7 +72,7 @@ pub(crate) async fn prepare(
         return Ok(None);
     };
     let index = session.npm_index(project, npm, Detail::Abbreviated)?;
-    let chosen = node::for_environment(session, project, npm, &index, locked).await?;
+    let chosen = node::for_environment(session, npm, &index, locked).await?;
     let selected = selected(&locked.graph, &request.selecting)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();

@@ -33,6 +33,8 @@ pub(crate) struct Member {
     pub(crate) path: SafePath,
     pub(crate) executable: bool,
     pub(crate) size: u64,
+    /// Whether the path came before: then this one counts.
+    pub(crate) again: bool,
 }
 
 /// How the archive ended.
@@ -141,7 +143,13 @@ impl<'a> Walk<'a> {
 
     fn file(&mut self, path: SafePath, block: &Block, size: u64) -> Result<Member, Trouble> {
         let limit = self.limits.max_file_bytes;
-        let named = self.names.file(&path, self.limits);
+        // Published archives have both: a path twice (the last one counts, as npm has it), and names that differ only in case. A
+        // file system on which that loses a file says so when the second is created.
+        let (named, again) = match self.names.file(&path, self.limits) {
+            Err(Refusal::Duplicate) => (Ok(()), true),
+            Err(Refusal::CaseCollision(_)) => (Ok(()), false),
+            other => (other, false),
+        };
         let allowed = named.and_then(|()| match size > limit {
             true => Err(Refusal::TooLarge { limit }),
             false => Ok(()),
@@ -154,6 +162,7 @@ impl<'a> Walk<'a> {
             path,
             executable,
             size,
+            again,
         })
     }
 

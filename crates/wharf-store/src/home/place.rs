@@ -148,7 +148,7 @@ fn make_link(folder: &Path, inner: &Path, id: &HomeId, link: &HomeLink) -> Resul
     let alias = checked_alias(&link.alias)?;
     // A package that imports another one of its own name finds that inside itself, as node looks there first.
     let (base, up) = if alias == id.name() {
-        (inner.join("node_modules"), 4 + depth(id.name()))
+        (inner.join("node_modules"), 5 + depth(id.name()))
     } else {
         (folder.join("node_modules"), 3)
     };

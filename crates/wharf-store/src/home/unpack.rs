@@ -120,11 +120,19 @@ impl Store {
         loop {
             match walk.next(&mut memory) {
                 Ok(Ok(member)) => match memory.body(member.size) {
-                    Ok(body) => files.push(Ready {
-                        path: member.path,
-                        executable: member.executable,
-                        bytes: body.into(),
-                    }),
+                    Ok(body) => {
+                        let same = |file: &Ready<'_>| file.path == member.path;
+                        let before = member.again.then(|| files.iter().position(same)).flatten();
+                        let ready = Ready {
+                            path: member.path,
+                            executable: member.executable,
+                            bytes: body.into(),
+                        };
+                        match before {
+                            Some(at) => files[at] = ready,
+                            None => files.push(ready),
+                        }
+                    }
                     Err(_) => return Ok(None), // the rest may be in another member of the gzip
                 },
                 Ok(Err(End::Marked)) => break,
@@ -170,6 +178,9 @@ impl Store {
             let Ok(member) = walk.next(&mut stream)? else {
                 break;
             };
+            if member.again {
+                writer.forget(&member.path)?;
+            }
             writer.take(&member.path, member.executable, member.size, &mut stream.0)?;
             skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
         }
@@ -356,6 +367,14 @@ impl Writer {
                 executable,
             },
         });
+        Ok(())
+    }
+
+    /// Takes a file back.
+    fn forget(&mut self, path: &SafePath) -> Result<(), StoreError> {
+        let file = self.package.path(path.as_str());
+        std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
+        self.entries.retain(|entry| entry.path != *path);
         Ok(())
     }
 
