@@ -4,6 +4,8 @@
 //! A target fails by panicking: because the code under it does, or because a law does not hold (what is printed parses
 //! to the same; an accepted path stays inside). To add one, write a function and name it in [`TARGETS`].
 
+mod npm;
+
 use std::path::Path;
 
 use wharf_core::{Digest, PackageName, PackageUrl, ShortRequirement, Target, WebUrl};
@@ -16,17 +18,30 @@ use wharf_store::{Compression, Tree, journal};
 /// A target: bytes in, a panic or nothing.
 pub type Body = fn(&[u8]);
 
-/// Every target by name. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 21] = [
+/// Every target by name. npm's are in their own module. The names are those of the corpus folders and of the binaries in `fuzz/`.
+pub const TARGETS: [(&str, Body); 35] = [
     ("build_system", build_system),
+    ("bun_lock", npm::bun_lock),
     ("core_metadata", core_metadata),
     ("digest", digest),
     ("entry_points", entry_points),
     ("journal", journal_file),
     ("lock_file", lock_file),
     ("manifest", manifest),
+    ("npm_archive", npm::npm_archive),
+    ("npm_range", npm::npm_range),
+    ("npm_rules", npm::npm_rules),
+    ("npm_short", npm::npm_short),
+    ("npm_spec", npm::npm_spec),
+    ("npm_version", npm::npm_version),
+    ("npmrc", npm::npmrc),
+    ("package_json", npm::package_json),
+    ("package_lock", npm::package_lock),
     ("package_url", package_url),
+    ("packument", npm::packument_document),
     ("peer_lock", peer_lock),
+    ("pnpm_lock", npm::pnpm_lock),
+    ("pnpm_workspace", npm::pnpm_workspace),
     ("pyproject", pyproject),
     ("record", record),
     ("requirement", requirement),
@@ -38,6 +53,7 @@ pub const TARGETS: [(&str, Body); 21] = [
     ("target", target),
     ("tree", tree),
     ("wheel_name", wheel_name),
+    ("yarn_lock", npm::yarn_lock),
     ("zip_archive", zip_archive),
 ];
 
@@ -179,12 +195,22 @@ fn manifest(bytes: &[u8]) {
 
 /// Reads a project that consists of one file; an error has to have words.
 fn read_project(name: &str, text: &str) {
+    read_project_of(&[(name, text)]);
+}
+
+/// Reads a project that consists of these files.
+fn read_project_of(files: &[(&str, &str)]) {
     // Requirements that name other files would leave the fuzzer's folder.
-    if text.contains("/dev") || text.contains("/proc") {
+    if files
+        .iter()
+        .any(|(_, text)| text.contains("/dev") || text.contains("/proc"))
+    {
         return;
     }
     let folder = tempfile::tempdir().expect("the temporary directory can be written");
-    std::fs::write(folder.path().join(name), text).expect("the temporary directory can be written");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("the temporary directory can be written");
+    }
     let options = Options {
         system_root: folder.path().to_owned(),
         ..Options::default()
