@@ -126,7 +126,7 @@ impl Manifest<'_> {
 
     /// `[npm]`, `[dev.npm]`, `[optional.npm]` and `[overrides.npm]`.
     fn npm(&self, document: &DeTable<'_>, stated: &mut Stated) -> Result<(), Invalid> {
-        let below = |table: &str| Some(document.get(table)?.get_ref().as_table()?.get("npm")?);
+        let below = |table: &str| document.get(table)?.get_ref().as_table()?.get("npm");
         let optional = document.get("optional");
         if let Some(value) = optional {
             let table = self.reader.table(value, "[optional]")?;

@@ -2,16 +2,16 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`read`] | puts everything together |
-//! | [`package_json`] | one `package.json` |
-//! | [`members`] | from workspace patterns to folders |
-//! | [`workspace`] | which workspace a folder belongs to, and what its root says |
-//! | [`own`], [`foreign`] | what Wharf, pnpm, yarn and bun let a project say |
-//! | [`rules`] | overrides, package extensions, peer rules |
-//! | [`settings`] | settings that several files spell differently, strongest first |
-//! | [`npmrc`], [`config`] | `.npmrc` files and `npm_config_*` variables |
-//! | [`node`] | which Node the project wants |
-//! | [`scripts`] | approved install scripts |
+//! | `read` | puts everything together |
+//! | `package_json` | one `package.json` |
+//! | `members` | from workspace patterns to folders |
+//! | `workspace` | which workspace a folder belongs to, and what its root says |
+//! | `own`, `foreign` | what Wharf, pnpm, yarn and bun let a project say |
+//! | `rules` | overrides, package extensions, peer rules |
+//! | `settings` | settings that several files spell differently, strongest first |
+//! | `npmrc`, `config` | `.npmrc` files and `npm_config_*` variables |
+//! | `node` | which Node the project wants |
+//! | `scripts` | approved install scripts |
 //!
 //! Invariant: every setting that changes what is installed is obeyed, or a warning names it. Secrets are never printed.
 //! Sources: docs.npmjs.com ("package.json", "npmrc", "config", "workspaces"), pnpm.io ("pnpm-workspace.yaml", "settings",

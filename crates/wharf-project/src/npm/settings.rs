@@ -54,7 +54,7 @@ impl Word<'_> {
 
     pub(crate) fn number(&self) -> Result<u64, ProjectError> {
         let number: f64 = self.text().parse().unwrap_or(f64::NAN);
-        if number.is_finite() && number >= 0.0 && number <= 1e12 {
+        if (0.0..=1e12).contains(&number) {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
