@@ -24,7 +24,8 @@ pub(crate) struct NodeFolder<'a> {
     runtime: Option<Item>,
 }
 
-/// Every folder of a wish, sorted by name; those without items are not wanted.
+/// Every folder of a wish, sorted by name; those without items are not wanted. A Node that comes with the environment is
+/// a command of each, so that it is found before a package's command of that name in any member.
 pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
     let top = RootName::node(".");
     let runtime = wanted
@@ -34,20 +35,21 @@ pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
     let mut folders: BTreeMap<RootName, NodeFolder<'_>> = BTreeMap::new();
     for root in &wanted.roots {
         let name = RootName::node(&root.folder);
+        // Nothing but a command would make no folder of a member; the project's own comes first on PATH anyway.
+        let runtime = runtime.clone().filter(|_| !root.items.is_empty() || name == top);
         let folder = NodeFolder {
             name: name.clone(),
             items: &root.items,
-            runtime: None,
+            runtime,
         };
         folders.insert(name, folder);
     }
     if runtime.is_some() {
-        let folder = folders.entry(top.clone()).or_insert(NodeFolder {
+        folders.entry(top.clone()).or_insert(NodeFolder {
             name: top,
             items: &[],
-            runtime: None,
+            runtime,
         });
-        folder.runtime = runtime;
     }
     folders.retain(|_, folder| folder.items().next().is_some());
     folders.into_values().collect()

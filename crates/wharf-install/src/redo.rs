@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wharf_store::durable;
@@ -200,10 +201,11 @@ impl Redo {
         }
         folders.sort();
         folders.dedup();
-        for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            durable::fsync_dir(folder)?;
-        }
-        Ok(())
+        // At once, so that the file system can write them to its own journal together.
+        folders
+            .par_iter()
+            .filter(|folder| folder.is_dir())
+            .try_for_each(|folder| Ok(durable::fsync_dir(folder)?))
     }
 
     /// What a transaction was about, from its journal, or from its record where the journal is damaged.
