@@ -331,9 +331,20 @@ fn plain(word: &str) -> Value<'_> {
 }
 
 fn is_number(word: &str) -> bool {
-    let digits = word.strip_prefix('-').unwrap_or(word);
-    let leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
-    digits.starts_with(|c: char| c.is_ascii_digit()) && !leading_zero && word.parse::<f64>().is_ok()
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let word = word.strip_prefix('-').unwrap_or(word);
+    let (number, exponent) = match word.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        None => (word, None),
+    };
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    digits(whole)
+        && (whole.len() == 1 || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(digits)
 }
 
 /// A text as a JSON string with its quotes.
@@ -396,6 +407,8 @@ mod tests {
             ("{\n<<<<<<< HEAD\n}", (2, 1), "`<` stands", "merge conflict"),
             ("{\"a\": tru}", (1, 7), "`tru` is no value", ""),
             ("{\"a\": 01}", (1, 7), "`01` is no value", ""),
+            ("[0.]", (1, 2), "`0.` is no value", ""),
+            ("[1e+]", (1, 2), "`1e+` is no value", ""),
             ("{\"a\": \"b\n\"}", (1, 7), "this string has no end", ""),
             ("\"\\x\"", (1, 2), "no such escape", "`\\\\`"),
             ("[1] 2", (1, 5), "`2` stands where the end of the file should be", ""),

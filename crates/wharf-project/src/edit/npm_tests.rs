@@ -68,7 +68,7 @@ fn package_json_keeps_its_form() {
         "{\r\n\t\"dependencies\": {\r\n\t\t\"z\": \"1\",\r\n\t\t\"a\": \"1\",\r\n\t\t\"m\": \"^1.0.0\"\r\n\t}\r\n}",
     );
     check("{}", "a", EdgeKind::Prod, "{\n  \"dependencies\": {\n    \"a\": \"^1.0.0\"\n  }\n}");
-    check("{\"name\":\"x\"}", "a", EdgeKind::Prod, "{\"name\":\"x\",\"dependencies\":{\"a\": \"^1.0.0\"}}");
+    check("{\"name\":\"x\"}", "a", EdgeKind::Prod, "{\"name\":\"x\",\"dependencies\":{\"a\":\"^1.0.0\"}}");
     check(
         "{\n    \"devDependencies\": {},\n    \"x\": 1\n}\n",
         "a",

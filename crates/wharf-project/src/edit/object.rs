@@ -36,7 +36,7 @@ pub(super) fn set(
     }
     let Some((last, _)) = entries.last() else {
         let layout = Layout::inside(text, object.span.start);
-        let entry = format!("{}: {}", json::quoted(key), raw(&layout.deeper()));
+        let entry = layout.entry(key, &raw(&layout.deeper()));
         return spliced(text, object.span.clone(), &layout.wrapped('{', &entry, '}'));
     };
     let at = match position {
@@ -129,6 +129,8 @@ pub(super) struct Layout {
     line: Option<String>,
     /// One more step to the right.
     unit: String,
+    /// Whether no space follows the colons.
+    compact: bool,
 }
 
 impl Layout {
@@ -142,6 +144,7 @@ impl Layout {
         Self {
             line,
             unit: unit(text),
+            compact: is_compact(text),
         }
     }
 
@@ -156,6 +159,7 @@ impl Layout {
         Self {
             line: (!one_line).then(|| format!("{newline}{indent}")),
             unit: unit(text),
+            compact: is_compact(text),
         }
     }
 
@@ -167,13 +171,26 @@ impl Layout {
         }
     }
 
+    /// An entry of a new object, in the form that the text has.
+    pub(super) fn entry(&self, key: &str, raw: &str) -> String {
+        let colon = if self.compact { ":" } else { ": " };
+        format!("{}{colon}{raw}", json::quoted(key))
+    }
+
     /// The layout one step further in.
     pub(super) fn deeper(&self) -> Self {
         Self {
             line: self.line.as_ref().map(|line| format!("{line}{}", self.unit)),
             unit: self.unit.clone(),
+            compact: self.compact,
         }
     }
+}
+
+/// Whether a text has no space behind its first colon.
+fn is_compact(text: &str) -> bool {
+    let after = text.split_once("\":").map(|(_, after)| after);
+    after.is_some_and(|after| !after.starts_with([' ', '\t', '\r', '\n']))
 }
 
 /// The step of indentation: that of the first indented line; two spaces where there is none.

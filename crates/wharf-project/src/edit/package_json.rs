@@ -61,11 +61,10 @@ fn with_entry(manifest: &NpmManifest<'_>, table: &str, addition: &NpmAddition) -
     let source = manifest.source();
     let root = parse(manifest, &source)?;
     let value = json::quoted(&addition.text);
-    let entry = format!("{}: {value}", json::quoted(&addition.alias));
     Ok(match root.get(table).filter(|node| node.map().is_some()) {
         Some(node) => object::set(manifest.text, node, &addition.alias, &|_| value.clone(), Position::Sorted),
         None => {
-            let raw = |layout: &Layout| layout.wrapped('{', &entry, '}');
+            let raw = |layout: &Layout| layout.wrapped('{', &layout.entry(&addition.alias, &value), '}');
             object::set(manifest.text, &root, table, &raw, table_place(&root, table))
         }
     })
@@ -76,12 +75,12 @@ fn with_meta(manifest: &NpmManifest<'_>, alias: &str) -> Result<String, ProjectE
     const TABLE: &str = "peerDependenciesMeta";
     let source = manifest.source();
     let root = parse(manifest, &source)?;
-    let optional = |layout: &Layout| layout.wrapped('{', "\"optional\": true", '}');
+    let optional = |layout: &Layout| layout.wrapped('{', &layout.entry("optional", "true"), '}');
     Ok(match root.get(TABLE).filter(|node| node.map().is_some()) {
         Some(node) => object::set(manifest.text, node, alias, &optional, Position::Sorted),
         None => {
             let raw = |layout: &Layout| {
-                let entry = format!("{}: {}", json::quoted(alias), optional(&layout.deeper()));
+                let entry = layout.entry(alias, &optional(&layout.deeper()));
                 layout.wrapped('{', &entry, '}')
             };
             object::set(manifest.text, &root, TABLE, &raw, table_place(&root, TABLE))
@@ -161,10 +160,10 @@ pub(super) fn approve(manifest: NpmManifest<'_>, approval: &ScriptApproval) -> R
     let object_of = |node: &Node<'_>| node.map().is_some();
     let list = |layout: &Layout| layout.wrapped('[', &item, ']');
     let policy_raw = |layout: &Layout| {
-        layout.wrapped('{', &format!("\"scripts\": {}", list(&layout.deeper())), '}')
+        layout.wrapped('{', &layout.entry("scripts", &list(&layout.deeper())), '}')
     };
     let wharf_raw = |layout: &Layout| {
-        layout.wrapped('{', &format!("\"policy\": {}", policy_raw(&layout.deeper())), '}')
+        layout.wrapped('{', &layout.entry("policy", &policy_raw(&layout.deeper())), '}')
     };
     let last = Position::Before(usize::MAX);
     let Some(wharf) = root.get("wharf").filter(|node| object_of(node)) else {

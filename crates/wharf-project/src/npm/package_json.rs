@@ -329,7 +329,7 @@ fn invalid_spec(source: &SourceText, stated: &Stated, error: &InvalidSpec) -> In
             invalid.hint("write for example `^1.2.0`, `latest`, `npm:other@^1`, `file:../folder` or `workspace:*`")
         }
         InvalidSpec::Protocol { .. } => invalid.hint(
-            "write a range of versions; a patched package can be taken from a folder (`file:…`) or a repository",
+            "write a range of versions, or take the package from a folder (`file:…`) or a repository (`git+https:…`)",
         ),
         InvalidSpec::Alias { .. } => invalid.hint("write `npm:NAME@RANGE`"),
         InvalidSpec::Url { .. } | InvalidSpec::Fragment { .. } => invalid,

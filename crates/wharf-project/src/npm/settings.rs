@@ -180,6 +180,8 @@ impl Settings {
                 self.script_config.entry(key.to_owned()).or_insert(text);
             }
             key if is_harmless(key) => {}
+            // Whoever starts Wharf from a script has a hundred variables of npm, pnpm or yarn around it.
+            key if word.origin.file.is_none() && !NOT_OBEYED.contains(&key) => {}
             key => self.ignored.push((key.to_owned(), word.origin.clone())),
         }
         Ok(())
@@ -304,6 +306,20 @@ const LOCKING: &[&str] = &[
     "minimum-release-age",
     "legacy-peer-deps",
     "auto-install-peers",
+];
+
+/// Keys that change what is installed, and that are named even where they come from a variable.
+const NOT_OBEYED: &[&str] = &[
+    "global-style",
+    "hoist",
+    "hoist-pattern",
+    "install-links",
+    "legacy-bundling",
+    "link-workspace-packages",
+    "lockfile-dir",
+    "modules-dir",
+    "resolution-mode",
+    "virtual-store-dir",
 ];
 
 /// Keys that tools which install scripts start look for.
