@@ -1,6 +1,8 @@
 //! The lock in other tools' forms. Invariant: an export holds what the lock holds, no more; nothing is solved.
 
 mod package_lock;
+#[cfg(test)]
+mod package_lock_tests;
 mod pylock;
 mod requirements;
 

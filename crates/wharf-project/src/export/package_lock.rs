@@ -242,9 +242,10 @@ fn importer_entry(lock: &NpmLock, index: usize) -> Json {
 fn package_entry(path: &str, package: &Package, marks: Vec<&'static str>) -> Json {
     let mut entry = Entry::default();
     // Under an alias the folder does not tell the package.
+    let last = path.rsplit_once('/').map_or(path, |(_, last)| last);
     let folder = path
         .rsplit_once("node_modules/")
-        .map_or(path, |(_, folder)| folder);
+        .map_or(last, |(_, folder)| folder);
     if folder != package.name.as_str() {
         entry.text("name", Some(package.name.as_str()));
     }
@@ -269,10 +270,15 @@ fn package_entry(path: &str, package: &Package, marks: Vec<&'static str>) -> Jso
         );
     }
     entry.bin(&package.bin);
+    // An optional need that nothing answers would make `npm ci` look for it and find the file incomplete.
+    let is_told = |edge: &&Edge| {
+        let is_unanswered = edge.kind == EdgeKind::Optional && edge.to.is_none();
+        !is_unanswered && !package.bundled.contains(&edge.alias)
+    };
     let needs = package
         .dependencies
         .iter()
-        .filter(|edge| !package.bundled.contains(&edge.alias))
+        .filter(is_told)
         .map(|edge| (edge.alias.as_str(), edge.range.as_str(), edge.kind));
     entry.needs(needs.collect(), Place::Package);
     entry.finish()
@@ -418,7 +424,7 @@ impl Json {
             Json::List(values) => {
                 let values = values.iter().map(|value| quoted(value));
                 lines(text, depth, ['[', ']'], values, |text, value| {
-                    text.push_str(&value)
+                    text.push_str(&value);
                 });
             }
             Json::Object(entries) => lines(text, depth, ['{', '}'], entries.iter(), |text, (key, value)| {

@@ -37,7 +37,7 @@ fn differences_are_told_in_words() {
     check(
         &|now| {
             now.requirements
-                .push(root("packages/ui", "d", "1", EdgeKind::Dev))
+                .push(root("packages/ui", "d", "1", EdgeKind::Dev));
         },
         &["the requirement `npm:d@1 (dev, in packages/ui)` is new"],
     );

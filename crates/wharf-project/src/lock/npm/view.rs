@@ -2,6 +2,7 @@
 //! Invariant: every answer is in the graph's own order, so that equal locks show the same.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::{Edge, Graph, PackageIndex, To};
@@ -196,8 +197,8 @@ impl<'g> GraphView<'g> {
                 return Some(chain(&next, node));
             }
             for one in self.uses(node) {
-                if !next.contains_key(&one.by) {
-                    next.insert(one.by, Some((*one, node)));
+                if let Entry::Vacant(slot) = next.entry(one.by) {
+                    slot.insert(Some((*one, node)));
                     waiting.push_back(one.by);
                 }
             }
