@@ -405,3 +405,31 @@ fn errors_point_and_advise() {
         check(&[("wharf.toml", text)], expected);
     }
 }
+
+#[test]
+fn init_adopts_a_package_json() {
+    use crate::init::{Init, init};
+    let folder = Folder::new(&[("package.json", "{}"), ("python/requirements.txt", "a\n"), ("empty/x", "")]);
+    let kind = |start: &str| match init(&folder.path().join(start), Some("3.12")) {
+        Init::Adopt(kind) => Some(kind),
+        Init::Write(_) => None,
+    };
+    assert_eq!(kind("."), Some(ManifestKind::PackageJson));
+    assert_eq!(kind("python"), Some(ManifestKind::Requirements));
+    assert_eq!(kind("empty"), None);
+}
+
+#[test]
+fn named_files_are_read_alone() {
+    let folder = Folder::new(&[("package.json", r#"{"name": "x"}"#), ("r.txt", "a\n")]);
+    let options = Options {
+        files: vec!["r.txt".into()],
+        system_root: folder.path().join("system"),
+        ..Options::default()
+    };
+    let project = Project::discover(folder.path(), &options).unwrap();
+    assert!(project.npm.is_none() && project.uses_python());
+    // Outside of any project the machine's own registries are known.
+    let machine = Project::machine(folder.path(), &options).unwrap();
+    assert_eq!(machine.npm.unwrap().registries.default.as_url().host_str(), crate::npm::public_host().as_deref());
+}
