@@ -9,7 +9,7 @@
 //! | [`mod@preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
 //! | [`edit`], [`init`] | changes to manifests that keep comments and form; new manifests |
-//! | [`export`] | the lock as `requirements.txt` and as `pylock.toml` |
+//! | [`export`] | the lock as `requirements.txt`, `pylock.toml` and `package-lock.json` |
 //! | [`error`], [`text`] | errors that show line, column and excerpt |
 //!
 //! Invariant: no network, no printing, and the environment is read only through what the caller passes in.
