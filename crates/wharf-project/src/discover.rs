@@ -52,7 +52,12 @@ impl Project {
             refuse_closed(folder)?;
         }
         match bare {
-            Some(folder) => read(folder, ManifestKind::PackageJson, folder.join("package.json"), options),
+            Some(folder) => read(
+                folder,
+                ManifestKind::PackageJson,
+                folder.join("package.json"),
+                options,
+            ),
             None => Err(ProjectError::NoProject { start }),
         }
     }
@@ -243,7 +248,14 @@ fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> 
         .into_iter()
         .next()
         .expect("the caller checked that there is a file");
-    assemble(root, ManifestKind::Requirements, first, options, stated, Npm::Leave)
+    assemble(
+        root,
+        ManifestKind::Requirements,
+        first,
+        options,
+        stated,
+        Npm::Leave,
+    )
 }
 
 fn assemble(
@@ -258,7 +270,14 @@ fn assemble(
     let configured = config::configure(&root, options, &mut stated)?;
     local_sources::check(&root, &stated.roots)?;
     let npm = match npm {
-        Npm::Read => npm_part(&root, manifest, &manifest_path, options, &configured.network, &mut stated)?,
+        Npm::Read => npm_part(
+            &root,
+            manifest,
+            &manifest_path,
+            options,
+            &configured.network,
+            &mut stated,
+        )?,
         Npm::Leave => None,
     };
     let own_name = npm.as_ref().and_then(|npm| npm.root().name.clone());

@@ -334,7 +334,10 @@ fn is_number(word: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let word = word.strip_prefix('-').unwrap_or(word);
     let (number, exponent) = match word.split_once(['e', 'E']) {
-        Some((number, exponent)) => (number, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        Some((number, exponent)) => (
+            number,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
         None => (word, None),
     };
     let (whole, fraction) = match number.split_once('.') {
@@ -386,7 +389,10 @@ mod tests {
         let source = source(text);
         let document = document(&source, Dialect::Strict).unwrap();
         let root = &document.root;
-        assert_eq!(root.get("a").and_then(|a| a.get("c")).and_then(Node::text), Some("d"));
+        assert_eq!(
+            root.get("a").and_then(|a| a.get("c")).and_then(Node::text),
+            Some("d")
+        );
         let list = root.get("b").and_then(Node::list).unwrap();
         assert_eq!(list[0].boolean(), Some(true));
         assert_eq!(list[1].value, Value::Null);
@@ -399,9 +405,24 @@ mod tests {
     fn what_is_wrong_has_a_place_and_a_step() {
         for (text, place, message, hint) in [
             ("", (1, 1), "the file ends where a value should be", ""),
-            ("{\n  \"a\": 1,\n}", (2, 9), "nothing follows this comma", "take the comma out"),
-            ("{\"a\": 1 \"b\": 2}", (1, 9), "`\"` stands where `,` or `}` should be", ""),
-            ("{a: 1}", (1, 2), "`a` stands where a key in double quotes should be", ""),
+            (
+                "{\n  \"a\": 1,\n}",
+                (2, 9),
+                "nothing follows this comma",
+                "take the comma out",
+            ),
+            (
+                "{\"a\": 1 \"b\": 2}",
+                (1, 9),
+                "`\"` stands where `,` or `}` should be",
+                "",
+            ),
+            (
+                "{a: 1}",
+                (1, 2),
+                "`a` stands where a key in double quotes should be",
+                "",
+            ),
             ("{\n// x\n}", (2, 1), "`/` stands where", "JSON has no comments"),
             ("{'a': 1}", (1, 2), "stands where a key", "double quotes"),
             ("{\n<<<<<<< HEAD\n}", (2, 1), "`<` stands", "merge conflict"),
@@ -411,12 +432,21 @@ mod tests {
             ("[1e+]", (1, 2), "`1e+` is no value", ""),
             ("{\"a\": \"b\n\"}", (1, 7), "this string has no end", ""),
             ("\"\\x\"", (1, 2), "no such escape", "`\\\\`"),
-            ("[1] 2", (1, 5), "`2` stands where the end of the file should be", ""),
+            (
+                "[1] 2",
+                (1, 5),
+                "`2` stands where the end of the file should be",
+                "",
+            ),
         ] {
             let error = parse(&source(text), Dialect::Strict).unwrap_err();
             assert_eq!((error.place.line, error.place.column), place, "{text:?}: {error}");
             assert!(error.message.contains(message), "{text:?}: {}", error.message);
-            assert!(error.hints.join(" ").contains(hint), "{text:?}: {:?}", error.hints);
+            assert!(
+                error.hints.join(" ").contains(hint),
+                "{text:?}: {:?}",
+                error.hints
+            );
         }
         let deep = "[".repeat(100_000);
         assert!(parse(&source(&deep), Dialect::Relaxed).is_err());
@@ -436,9 +466,7 @@ mod tests {
             (Value::Text { text, plain: true }, serde_json::Value::Number(number)) => {
                 text.parse::<f64>().ok() == number.as_f64()
             }
-            (Value::Text { text, plain: true }, serde_json::Value::Bool(truth)) => {
-                *text == truth.to_string()
-            }
+            (Value::Text { text, plain: true }, serde_json::Value::Bool(truth)) => *text == truth.to_string(),
             (Value::Text { text, plain: false }, serde_json::Value::String(string)) => text == string,
             (Value::List(nodes), serde_json::Value::Array(items)) => {
                 nodes.len() == items.len() && nodes.iter().zip(items).all(|(node, item)| same(node, item))
@@ -446,7 +474,9 @@ mod tests {
             (Value::Map(entries), serde_json::Value::Object(object)) => {
                 entries.len() == object.len()
                     && entries.iter().all(|(key, value)| {
-                        object.get(key.text().unwrap_or_default()).is_some_and(|json| same(value, json))
+                        object
+                            .get(key.text().unwrap_or_default())
+                            .is_some_and(|json| same(value, json))
                     })
             }
             _ => false,

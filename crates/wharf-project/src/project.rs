@@ -150,7 +150,10 @@ impl Project {
             || !self.constraints.is_empty()
             || self.requires_python.is_some()
             || self.self_package.is_some();
-        let kind = matches!(self.manifest, ManifestKind::Pyproject | ManifestKind::Requirements);
+        let kind = matches!(
+            self.manifest,
+            ManifestKind::Pyproject | ManifestKind::Requirements
+        );
         self.npm.is_none() || states || kind
     }
 

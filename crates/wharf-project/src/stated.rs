@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use pep440_rs::VersionSpecifiers;
 use wharf_core::{Origin, Target};
 
-use crate::manifest::npm::NpmTables;
 use crate::index::{FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
+use crate::manifest::npm::NpmTables;
 use crate::project::{Policy, SelfPackage, Warning};
 use crate::requirement::RootRequirement;
 

@@ -59,7 +59,11 @@ pub struct NpmShort {
 impl NpmShort {
     /// What is written before anything is solved.
     pub fn asked(&self) -> &str {
-        if self.text.is_empty() { "latest" } else { &self.text }
+        if self.text.is_empty() {
+            "latest"
+        } else {
+            &self.text
+        }
     }
 
     /// What is written once a version is chosen: a range or a place as it was given; for a tag or nothing at all the chosen
@@ -133,13 +137,18 @@ pub fn parse_short(text: &str) -> Result<NpmShort, ProjectError> {
         _ => Err(not_a_requirement(text, error)),
     };
     if !is_name {
-        let reason = PackageName::new(Ecosystem::Npm, name).map_or_else(|error| error.to_string(), |_| String::new());
+        let reason =
+            PackageName::new(Ecosystem::Npm, name).map_or_else(|error| error.to_string(), |_| String::new());
         return whole(&reason);
     }
     let alias = Some(name.to_owned());
     if rest.is_empty() {
         let text = String::new();
-        return Ok(NpmShort { alias, spec: None, text });
+        return Ok(NpmShort {
+            alias,
+            spec: None,
+            text,
+        });
     }
     match Spec::parse(rest) {
         Ok(spec) => Ok(NpmShort {
@@ -178,7 +187,10 @@ pub fn kind_of(importer: &NpmImporter) -> ManifestKind {
 pub fn add(manifest: NpmManifest<'_>, additions: &[NpmAddition]) -> Result<String, ProjectError> {
     let mut text = manifest.text.to_owned();
     for addition in additions {
-        let now = NpmManifest { text: &text, ..manifest };
+        let now = NpmManifest {
+            text: &text,
+            ..manifest
+        };
         text = match manifest.kind {
             ManifestKind::PackageJson => package_json::add(now, addition)?,
             ManifestKind::Wharf => add_to_wharf(now, addition)?,
@@ -225,9 +237,15 @@ pub fn approve(manifest: NpmManifest<'_>, approvals: &[ScriptApproval]) -> Resul
             text.parse::<ScriptApproval>()
                 .is_ok_and(|other| other.name == approval.name && other.version == approval.version)
         };
-        let now = NpmManifest { text: &text, ..manifest };
+        let now = NpmManifest {
+            text: &text,
+            ..manifest
+        };
         let cleared = withdraw_where(now, &same)?;
-        let now = NpmManifest { text: &cleared, ..manifest };
+        let now = NpmManifest {
+            text: &cleared,
+            ..manifest
+        };
         text = match manifest.kind {
             ManifestKind::PackageJson => package_json::approve(now, approval)?,
             ManifestKind::Wharf | ManifestKind::Pyproject => {
@@ -249,7 +267,8 @@ pub fn approve(manifest: NpmManifest<'_>, approvals: &[ScriptApproval]) -> Resul
 /// Where the manifest is malformed.
 pub fn withdraw(manifest: NpmManifest<'_>, names: &[PackageName]) -> Result<String, ProjectError> {
     withdraw_where(manifest, &|text| {
-        text.parse::<ScriptApproval>().is_ok_and(|approval| names.contains(&approval.name))
+        text.parse::<ScriptApproval>()
+            .is_ok_and(|approval| names.contains(&approval.name))
     })
 }
 
@@ -307,7 +326,9 @@ const TABLES: &[(&[&str], EdgeKind)] = &[
 
 fn add_to_wharf(manifest: NpmManifest<'_>, addition: &NpmAddition) -> Result<String, ProjectError> {
     let Some((path, _)) = TABLES.iter().find(|(_, kind)| *kind == addition.kind) else {
-        return Err(manifest.cannot("wharf.toml has no place for peer dependencies: they belong to a package that others use"));
+        return Err(manifest.cannot(
+            "wharf.toml has no place for peer dependencies: they belong to a package that others use",
+        ));
     };
     let mut document = manifest.document()?;
     for (other, _) in TABLES.iter().filter(|(_, kind)| *kind != addition.kind) {
@@ -338,7 +359,10 @@ fn remove_from_wharf(
 ) -> Result<(String, Vec<NpmRemoved>), ProjectError> {
     let mut document = manifest.document()?;
     let mut removed = Vec::new();
-    for (path, own) in TABLES.iter().filter(|(_, own)| kind.is_none_or(|kind| kind == *own)) {
+    for (path, own) in TABLES
+        .iter()
+        .filter(|(_, own)| kind.is_none_or(|kind| kind == *own))
+    {
         let Some(table) = existing(&mut document, path) else {
             continue;
         };

@@ -41,18 +41,40 @@ fn package_json_keeps_its_form() {
     let check = |text: &str, alias: &str, kind: EdgeKind, expected: &str| {
         let after = added(ManifestKind::PackageJson, text, alias, "^1.0.0", kind);
         assert_eq!(after, expected, "{text}");
-        crate::json::parse(&crate::SourceText::new(Path::new("p"), &after), crate::json::Dialect::Strict).unwrap();
+        crate::json::parse(
+            &crate::SourceText::new(Path::new("p"), &after),
+            crate::json::Dialect::Strict,
+        )
+        .unwrap();
     };
     let two = "{\n  \"name\": \"x\",\n  \"dependencies\": {\n    \"a\": \"1\",\n    \"c\": \"3\"\n  }\n}\n";
-    check(two, "b", EdgeKind::Prod, &two.replace("    \"c\"", "    \"b\": \"^1.0.0\",\n    \"c\""));
-    check(two, "@s/b", EdgeKind::Prod, &two.replace("    \"a\"", "    \"@s/b\": \"^1.0.0\",\n    \"a\""));
-    check(two, "d", EdgeKind::Prod, &two.replace("\"3\"", "\"3\",\n    \"d\": \"^1.0.0\""));
+    check(
+        two,
+        "b",
+        EdgeKind::Prod,
+        &two.replace("    \"c\"", "    \"b\": \"^1.0.0\",\n    \"c\""),
+    );
+    check(
+        two,
+        "@s/b",
+        EdgeKind::Prod,
+        &two.replace("    \"a\"", "    \"@s/b\": \"^1.0.0\",\n    \"a\""),
+    );
+    check(
+        two,
+        "d",
+        EdgeKind::Prod,
+        &two.replace("\"3\"", "\"3\",\n    \"d\": \"^1.0.0\""),
+    );
     check(two, "a", EdgeKind::Prod, &two.replace("\"1\"", "\"^1.0.0\""));
     check(
         two,
         "d",
         EdgeKind::Dev,
-        &two.replace("  }\n}", "  },\n  \"devDependencies\": {\n    \"d\": \"^1.0.0\"\n  }\n}"),
+        &two.replace(
+            "  }\n}",
+            "  },\n  \"devDependencies\": {\n    \"d\": \"^1.0.0\"\n  }\n}",
+        ),
     );
     check(
         two,
@@ -67,8 +89,18 @@ fn package_json_keeps_its_form() {
         EdgeKind::Prod,
         "{\r\n\t\"dependencies\": {\r\n\t\t\"z\": \"1\",\r\n\t\t\"a\": \"1\",\r\n\t\t\"m\": \"^1.0.0\"\r\n\t}\r\n}",
     );
-    check("{}", "a", EdgeKind::Prod, "{\n  \"dependencies\": {\n    \"a\": \"^1.0.0\"\n  }\n}");
-    check("{\"name\":\"x\"}", "a", EdgeKind::Prod, "{\"name\":\"x\",\"dependencies\":{\"a\":\"^1.0.0\"}}");
+    check(
+        "{}",
+        "a",
+        EdgeKind::Prod,
+        "{\n  \"dependencies\": {\n    \"a\": \"^1.0.0\"\n  }\n}",
+    );
+    check(
+        "{\"name\":\"x\"}",
+        "a",
+        EdgeKind::Prod,
+        "{\"name\":\"x\",\"dependencies\":{\"a\":\"^1.0.0\"}}",
+    );
     check(
         "{\n    \"devDependencies\": {},\n    \"x\": 1\n}\n",
         "a",
@@ -92,8 +124,12 @@ fn package_json_keeps_its_form() {
 #[test]
 fn removing_takes_every_table() {
     let text = "{\n  \"dependencies\": {\n    \"a\": \"1\",\n    \"b\": \"1\"\n  },\n  \"peerDependencies\": {\n    \"a\": \"1\"\n  },\n  \"peerDependenciesMeta\": {\n    \"a\": { \"optional\": true }\n  },\n  \"x\": 1\n}\n";
-    let (after, removed) = remove(manifest(ManifestKind::PackageJson, text), &["a".to_owned()], None).unwrap();
-    assert_eq!(after, "{\n  \"dependencies\": {\n    \"b\": \"1\"\n  },\n  \"x\": 1\n}\n");
+    let (after, removed) =
+        remove(manifest(ManifestKind::PackageJson, text), &["a".to_owned()], None).unwrap();
+    assert_eq!(
+        after,
+        "{\n  \"dependencies\": {\n    \"b\": \"1\"\n  },\n  \"x\": 1\n}\n"
+    );
     let kinds: Vec<_> = removed.iter().map(|removed| removed.kind).collect();
     assert_eq!(kinds, [EdgeKind::Prod, EdgeKind::Peer]);
     let (after, _) = remove(
@@ -108,7 +144,11 @@ fn removing_takes_every_table() {
 #[test]
 fn twofold_keys_are_not_edited() {
     let text = "{\"dependencies\": {\"a\": \"1\", \"a\": \"2\"}}";
-    let error = add(manifest(ManifestKind::PackageJson, text), &[addition("b", "1", EdgeKind::Prod)]).unwrap_err();
+    let error = add(
+        manifest(ManifestKind::PackageJson, text),
+        &[addition("b", "1", EdgeKind::Prod)],
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "cannot change `/work/app/package.json`: `a` stands twice in one object, first in package.json:1"
@@ -133,7 +173,10 @@ fn wharf_toml_keeps_its_form() {
     );
     assert_eq!(
         added(wharf, text, "d", "^2", EdgeKind::Optional),
-        text.replace("[dev.npm]\nd = \"1\"\n", "[dev.npm]\n\n[optional.npm]\nd = \"^2\"\n")
+        text.replace(
+            "[dev.npm]\nd = \"1\"\n",
+            "[dev.npm]\n\n[optional.npm]\nd = \"^2\"\n"
+        )
     );
     assert_eq!(removed(wharf, text, "d"), text.replace("d = \"1\"\n", ""));
     assert!(add(manifest(wharf, text), &[addition("p", "1", EdgeKind::Peer)]).is_err());
@@ -147,14 +190,20 @@ fn approvals_find_their_place() {
         approved(ManifestKind::PackageJson, "{\n  \"name\": \"x\"\n}\n"),
         "{\n  \"name\": \"x\",\n  \"wharf\": {\n    \"policy\": {\n      \"scripts\": [\n        \"npm:esbuild@0.25.0\"\n      ]\n    }\n  }\n}\n"
     );
-    let again = approved(ManifestKind::PackageJson, &approved(ManifestKind::PackageJson, "{\n  \"name\": \"x\"\n}\n"));
+    let again = approved(
+        ManifestKind::PackageJson,
+        &approved(ManifestKind::PackageJson, "{\n  \"name\": \"x\"\n}\n"),
+    );
     assert_eq!(again.matches("esbuild").count(), 1);
     assert_eq!(
         approved(ManifestKind::Wharf, "[npm]\n\n[policy]\ncooldown = \"7d\"\n"),
         "[npm]\n\n[policy]\ncooldown = \"7d\"\nscripts = [\n    \"npm:esbuild@0.25.0\",\n]\n"
     );
     assert_eq!(
-        approved(ManifestKind::Wharf, "[policy]\nscripts = [\"npm:a\", \"npm:esbuild@0.25.0\"]\n"),
+        approved(
+            ManifestKind::Wharf,
+            "[policy]\nscripts = [\"npm:a\", \"npm:esbuild@0.25.0\"]\n"
+        ),
         "[policy]\nscripts = [\"npm:a\", \"npm:esbuild@0.25.0\"]\n"
     );
     let names = [one[0].name.clone()];
@@ -178,11 +227,23 @@ fn short_forms_are_read() {
         ("a@>=1 <2", Some("a"), Some(">=1 <2")),
         ("user/repo#v1", None, Some("user/repo#v1")),
         ("./local", None, Some("./local")),
-        ("git@example.org:user/repo.git", None, Some("git@example.org:user/repo.git")),
-        ("https://example.org/a.tgz", None, Some("https://example.org/a.tgz")),
+        (
+            "git@example.org:user/repo.git",
+            None,
+            Some("git@example.org:user/repo.git"),
+        ),
+        (
+            "https://example.org/a.tgz",
+            None,
+            Some("https://example.org/a.tgz"),
+        ),
     ] {
         let short = parse_short(text).unwrap();
-        assert_eq!((short.alias.as_deref(), short.spec.is_some()), (alias, spec.is_some()), "{text}");
+        assert_eq!(
+            (short.alias.as_deref(), short.spec.is_some()),
+            (alias, spec.is_some()),
+            "{text}"
+        );
         assert_eq!(short.text, spec.unwrap_or_default(), "{text}");
     }
     for text in ["", "a b", "@s", "a@^^x y"] {
@@ -215,7 +276,13 @@ fn what_is_written_follows_the_choice() {
 fn package_json() -> impl Strategy<Value = String> {
     let table = prop::collection::btree_map("[a-m]{1,3}|@[a-z]/[a-m]{1,2}", "[0-9]", 1..5);
     let tables = prop::collection::btree_map(
-        prop::sample::select(vec!["dependencies", "devDependencies", "name", "zzz", "optionalDependencies"]),
+        prop::sample::select(vec![
+            "dependencies",
+            "devDependencies",
+            "name",
+            "zzz",
+            "optionalDependencies",
+        ]),
         table,
         0..4,
     );
@@ -231,11 +298,17 @@ fn package_json() -> impl Strategy<Value = String> {
             format!("{{{line}{}{close}}}", entries.join(&format!(",{line}")))
         };
         let tables = tables.into_iter().map(|(name, table)| {
-            let entries = table.into_iter().map(|(key, value)| format!("\"{key}\"{colon}\"{value}\""));
+            let entries = table
+                .into_iter()
+                .map(|(key, value)| format!("\"{key}\"{colon}\"{value}\""));
             format!("\"{name}\"{colon}{}", members(entries.collect(), 2))
         });
         let text = members(tables.collect(), 1);
-        if ended { text + if newline.is_empty() { "\n" } else { newline } } else { text }
+        if ended {
+            text + if newline.is_empty() { "\n" } else { newline }
+        } else {
+            text
+        }
     })
 }
 

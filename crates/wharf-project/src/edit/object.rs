@@ -47,7 +47,15 @@ pub(super) fn set(
     let layout = Layout::at(text, neighbour.span.start);
     let colon = colon(text, entries.get(at).or(entries.last()).copied());
     let entry = format!("{}{colon}{}", json::quoted(key), raw(&layout));
-    place(text, &entries.iter().map(|(name, value)| (name.span.start, value.span.end)).collect::<Vec<_>>(), at, &entry)
+    place(
+        text,
+        &entries
+            .iter()
+            .map(|(name, value)| (name.span.start, value.span.end))
+            .collect::<Vec<_>>(),
+        at,
+        &entry,
+    )
 }
 
 /// The text with an item added at the end of an array.
@@ -79,13 +87,22 @@ fn place(text: &str, spans: &[(usize, usize)], at: usize, element: &str) -> Stri
 /// The text without the element at `at` of an object or an array; the last one leaves an empty one behind.
 pub(super) fn take(text: &str, whole: &Node<'_>, at: usize) -> String {
     let spans: Vec<(usize, usize)> = match whole.list() {
-        Some(items) => items.iter().map(|item| (item.span.start, item.span.end)).collect(),
-        None => entries(whole).iter().map(|(key, value)| (key.span.start, value.span.end)).collect(),
+        Some(items) => items
+            .iter()
+            .map(|item| (item.span.start, item.span.end))
+            .collect(),
+        None => entries(whole)
+            .iter()
+            .map(|(key, value)| (key.span.start, value.span.end))
+            .collect(),
     };
     let Some(&(start, end)) = spans.get(at) else {
         return text.to_owned();
     };
-    let range = match (at.checked_sub(1).and_then(|before| spans.get(before)), spans.get(at + 1)) {
+    let range = match (
+        at.checked_sub(1).and_then(|before| spans.get(before)),
+        spans.get(at + 1),
+    ) {
         (Some(&(_, before)), _) => before..end,
         (None, Some(&(next, _))) => start..next,
         (None, None) => whole.span.start + 1..whole.span.end - 1,
@@ -138,7 +155,11 @@ impl Layout {
     fn at(text: &str, at: usize) -> Self {
         let gap = gap(text, at);
         let line = gap.rfind('\n').map(|newline| {
-            let start = if gap[..newline].ends_with('\r') { newline - 1 } else { newline };
+            let start = if gap[..newline].ends_with('\r') {
+                newline - 1
+            } else {
+                newline
+            };
             gap[start..].to_owned()
         });
         Self {
@@ -195,6 +216,11 @@ fn is_compact(text: &str) -> bool {
 
 /// The step of indentation: that of the first indented line; two spaces where there is none.
 fn unit(text: &str) -> String {
-    let mut indents = text.lines().map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
-    indents.find(|indent| !indent.is_empty()).unwrap_or("  ").to_owned()
+    let mut indents = text
+        .lines()
+        .map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
+    indents
+        .find(|indent| !indent.is_empty())
+        .unwrap_or("  ")
+        .to_owned()
 }

@@ -21,11 +21,24 @@ const ORDER: &[(&str, EdgeKind)] = &[
 
 pub(super) fn add(manifest: NpmManifest<'_>, addition: &NpmAddition) -> Result<String, ProjectError> {
     let text = without_rivals(manifest, addition)?;
-    let text = with_entry(&NpmManifest { text: &text, ..manifest }, table(addition.kind), addition)?;
+    let text = with_entry(
+        &NpmManifest {
+            text: &text,
+            ..manifest
+        },
+        table(addition.kind),
+        addition,
+    )?;
     if addition.kind != EdgeKind::OptionalPeer {
         return Ok(text);
     }
-    with_meta(&NpmManifest { text: &text, ..manifest }, &addition.alias)
+    with_meta(
+        &NpmManifest {
+            text: &text,
+            ..manifest
+        },
+        &addition.alias,
+    )
 }
 
 fn table(kind: EdgeKind) -> &'static str {
@@ -43,26 +56,40 @@ fn without_rivals(manifest: NpmManifest<'_>, addition: &NpmAddition) -> Result<S
     for (name, kind) in ORDER {
         let rival = match addition.kind {
             EdgeKind::Prod | EdgeKind::Dev | EdgeKind::Optional => {
-                *name != table(addition.kind) && matches!(kind, EdgeKind::Prod | EdgeKind::Dev | EdgeKind::Optional)
+                *name != table(addition.kind)
+                    && matches!(kind, EdgeKind::Prod | EdgeKind::Dev | EdgeKind::Optional)
             }
             // An optional peer that becomes a needed one loses its mark.
             EdgeKind::Peer => *kind == EdgeKind::OptionalPeer,
             EdgeKind::OptionalPeer => false,
         };
         if rival {
-            let now = NpmManifest { text: &text, ..manifest };
+            let now = NpmManifest {
+                text: &text,
+                ..manifest
+            };
             text = without_entry(&now, name, &addition.alias)?.unwrap_or(text);
         }
     }
     Ok(text)
 }
 
-fn with_entry(manifest: &NpmManifest<'_>, table: &str, addition: &NpmAddition) -> Result<String, ProjectError> {
+fn with_entry(
+    manifest: &NpmManifest<'_>,
+    table: &str,
+    addition: &NpmAddition,
+) -> Result<String, ProjectError> {
     let source = manifest.source();
     let root = parse(manifest, &source)?;
     let value = json::quoted(&addition.text);
     Ok(match root.get(table).filter(|node| node.map().is_some()) {
-        Some(node) => object::set(manifest.text, node, &addition.alias, &|_| value.clone(), Position::Sorted),
+        Some(node) => object::set(
+            manifest.text,
+            node,
+            &addition.alias,
+            &|_| value.clone(),
+            Position::Sorted,
+        ),
         None => {
             let raw = |layout: &Layout| layout.wrapped('{', &layout.entry(&addition.alias, &value), '}');
             object::set(manifest.text, &root, table, &raw, table_place(&root, table))
@@ -92,7 +119,10 @@ fn with_meta(manifest: &NpmManifest<'_>, alias: &str) -> Result<String, ProjectE
 fn table_place(root: &Node<'_>, table: &str) -> Position {
     let entries = object::entries(root);
     let index = |name: &str| entries.iter().position(|(key, _)| key.text() == Some(name));
-    let own = ORDER.iter().position(|(name, _)| *name == table).unwrap_or(ORDER.len());
+    let own = ORDER
+        .iter()
+        .position(|(name, _)| *name == table)
+        .unwrap_or(ORDER.len());
     let before = ORDER[..own].iter().rev().find_map(|(name, _)| index(name));
     let after = ORDER[own..].iter().skip(1).find_map(|(name, _)| index(name));
     match (before, after) {
@@ -111,13 +141,19 @@ pub(super) fn remove(
     let mut removed = Vec::new();
     for (name, own) in ORDER {
         let wanted = kind.is_none_or(|kind| kind == *own || table(kind) == *name);
-        for alias in aliases.iter().filter(|_| wanted || *own == EdgeKind::OptionalPeer) {
+        for alias in aliases
+            .iter()
+            .filter(|_| wanted || *own == EdgeKind::OptionalPeer)
+        {
             // The mark of an optional peer goes with the peer.
             let is_mark = *own == EdgeKind::OptionalPeer;
             if is_mark && kind.is_some_and(|kind| table(kind) != "peerDependencies") {
                 continue;
             }
-            let now = NpmManifest { text: &text, ..manifest };
+            let now = NpmManifest {
+                text: &text,
+                ..manifest
+            };
             if let Some(shorter) = without_entry(&now, name, alias)? {
                 text = shorter;
                 if !is_mark {
@@ -133,7 +169,11 @@ pub(super) fn remove(
 }
 
 /// The text without an entry, and without the table if that was its last one; `None` where there is none.
-fn without_entry(manifest: &NpmManifest<'_>, table: &str, alias: &str) -> Result<Option<String>, ProjectError> {
+fn without_entry(
+    manifest: &NpmManifest<'_>,
+    table: &str,
+    alias: &str,
+) -> Result<Option<String>, ProjectError> {
     let source = manifest.source();
     let root = parse(manifest, &source)?;
     let Some(node) = root.get(table) else {
@@ -159,12 +199,10 @@ pub(super) fn approve(manifest: NpmManifest<'_>, approval: &ScriptApproval) -> R
     let item = json::quoted(&approval.to_string());
     let object_of = |node: &Node<'_>| node.map().is_some();
     let list = |layout: &Layout| layout.wrapped('[', &item, ']');
-    let policy_raw = |layout: &Layout| {
-        layout.wrapped('{', &layout.entry("scripts", &list(&layout.deeper())), '}')
-    };
-    let wharf_raw = |layout: &Layout| {
-        layout.wrapped('{', &layout.entry("policy", &policy_raw(&layout.deeper())), '}')
-    };
+    let policy_raw =
+        |layout: &Layout| layout.wrapped('{', &layout.entry("scripts", &list(&layout.deeper())), '}');
+    let wharf_raw =
+        |layout: &Layout| layout.wrapped('{', &layout.entry("policy", &policy_raw(&layout.deeper())), '}');
     let last = Position::Before(usize::MAX);
     let Some(wharf) = root.get("wharf").filter(|node| object_of(node)) else {
         return Ok(object::set(manifest.text, &root, "wharf", &wharf_raw, last));
@@ -190,10 +228,19 @@ pub(super) fn withdraw(
         .and_then(|wharf| wharf.get("policy"))
         .and_then(|policy| policy.get("scripts"));
     let items = scripts.and_then(Node::list).unwrap_or_default();
-    match (scripts, items.iter().position(|item| item.text().is_some_and(goes))) {
+    match (
+        scripts,
+        items.iter().position(|item| item.text().is_some_and(goes)),
+    ) {
         (Some(scripts), Some(at)) => {
             let text = object::take(manifest.text, scripts, at);
-            withdraw(NpmManifest { text: &text, ..manifest }, goes)
+            withdraw(
+                NpmManifest {
+                    text: &text,
+                    ..manifest
+                },
+                goes,
+            )
         }
         _ => Ok(manifest.text.to_owned()),
     }
@@ -209,7 +256,10 @@ fn parse<'t>(manifest: &NpmManifest<'_>, source: &'t SourceText) -> Result<Node<
     match document.replaced.first() {
         Some((key, span)) => Err(ProjectError::Edit {
             path: manifest.path.to_owned(),
-            reason: format!("`{key}` stands twice in one object, first in {}", source.origin(span.start)),
+            reason: format!(
+                "`{key}` stands twice in one object, first in {}",
+                source.origin(span.start)
+            ),
             hints: vec!["take out the one that is not meant".to_owned()],
         }),
         None => Ok(document.root),

@@ -97,7 +97,9 @@ fn name<'k>(reader: &Reader<'_>, key: &'k Key<'_>) -> Result<&'k str, Invalid> {
         return Ok(key.get_ref());
     }
     let message = format!("`{}` cannot be a folder in `node_modules`", key.get_ref());
-    Err(reader.error(key.span(), message).hint("write `NAME` or `\"@SCOPE/NAME\"`"))
+    Err(reader
+        .error(key.span(), message)
+        .hint("write `NAME` or `\"@SCOPE/NAME\"`"))
 }
 
 /// The specifier of a requirement: its string, or what its table comes to.
@@ -136,7 +138,11 @@ fn of_table(
         .filter_map(|kind| table.get_key_value(kind));
     let kind = kinds.next();
     if let (Some((kind, _)), Some((other, _))) = (kind, kinds.next()) {
-        let message = format!("`{}` and `{}` exclude each other", kind.get_ref(), other.get_ref());
+        let message = format!(
+            "`{}` and `{}` exclude each other",
+            kind.get_ref(),
+            other.get_ref()
+        );
         return Err(reader.error(other.span(), message).hint("keep one of them"));
     }
     let kind = kind.map_or("version", |(kind, _)| kind.get_ref().as_ref());
@@ -196,7 +202,11 @@ fn git(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<String, Invalid> {
     if let Some(folder) = text("subdirectory")? {
         parts.push(format!("path:{folder}"));
     }
-    let scheme = if url.starts_with("git+") || url.starts_with("git:") { "" } else { "git+" };
+    let scheme = if url.starts_with("git+") || url.starts_with("git:") {
+        ""
+    } else {
+        "git+"
+    };
     let fragment = if parts.is_empty() {
         String::new()
     } else {
@@ -206,7 +216,11 @@ fn git(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<String, Invalid> {
 }
 
 /// Reads `[overrides.npm]`: keys as pnpm writes them (`name`, `name@range`, `parent>name`), values as requirements.
-pub(crate) fn overrides(reader: &Reader<'_>, value: &Value<'_>, tables: &mut NpmTables) -> Result<(), Invalid> {
+pub(crate) fn overrides(
+    reader: &Reader<'_>,
+    value: &Value<'_>,
+    tables: &mut NpmTables,
+) -> Result<(), Invalid> {
     note(reader, tables);
     for (key, value) in sorted(reader.table(value, "[overrides.npm]")?) {
         let text = reader.string(value, "an override").map_err(|error| {
@@ -262,7 +276,11 @@ pub(crate) fn node(reader: &Reader<'_>, value: &Value<'_>, tables: &mut NpmTable
 }
 
 /// Reads `[workspace]`.
-pub(crate) fn workspace(reader: &Reader<'_>, value: &Value<'_>, tables: &mut NpmTables) -> Result<(), Invalid> {
+pub(crate) fn workspace(
+    reader: &Reader<'_>,
+    value: &Value<'_>,
+    tables: &mut NpmTables,
+) -> Result<(), Invalid> {
     note(reader, tables);
     let table = reader.table(value, "`workspace`")?;
     reader.known_keys(table, "[workspace]", &["members"])?;

@@ -52,7 +52,14 @@ struct Login {
 }
 
 /// The keys of a login.
-const LOGIN_KEYS: &[&str] = &["_authToken", "_auth", "username", "_password", "certfile", "keyfile"];
+const LOGIN_KEYS: &[&str] = &[
+    "_authToken",
+    "_auth",
+    "username",
+    "_password",
+    "certfile",
+    "keyfile",
+];
 
 /// Where a setting stands.
 struct Place<'a> {
@@ -87,7 +94,9 @@ impl<'a> Layers<'a> {
     pub(crate) fn variables(&mut self, variables: &BTreeMap<String, String>) -> Result<(), ProjectError> {
         const PREFIX: &str = "npm_config_";
         for (name, value) in variables {
-            let is_ours = name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+            let is_ours = name
+                .get(..PREFIX.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
             if !is_ours || value.is_empty() {
                 continue;
             }
@@ -207,7 +216,10 @@ impl<'a> Layers<'a> {
             });
             return Ok(());
         }
-        if let Some(scope) = key.strip_suffix(":registry").filter(|scope| scope.starts_with('@')) {
+        if let Some(scope) = key
+            .strip_suffix(":registry")
+            .filter(|scope| scope.starts_with('@'))
+        {
             return self.registry(scope, &word);
         }
         match key {
@@ -229,7 +241,10 @@ impl<'a> Layers<'a> {
             // npm takes `proxy` for both kinds of address; all registries that matter are reached by https.
             "proxy" | "http-proxy" => set_proxy(&mut self.http_proxy, &word)?,
             "noproxy" | "no-proxy" => {
-                let hosts = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+                let hosts = values
+                    .iter()
+                    .map(|value| value.trim())
+                    .filter(|value| !value.is_empty());
                 let hosts = hosts.collect::<Vec<_>>().join(",");
                 if !hosts.is_empty() {
                     self.network.no_proxy.get_or_insert(hosts);
@@ -272,17 +287,24 @@ impl<'a> Layers<'a> {
 
     fn registry(&mut self, scope: &str, word: &Word<'_>) -> Result<(), ProjectError> {
         let text = word.text();
-        let ended = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
-        let url = WebUrl::parse(&ended).map_err(|error| word.wrong(format!("it is not a URL: {}", error.reason)))?;
+        let ended = if text.ends_with('/') {
+            text.to_owned()
+        } else {
+            format!("{text}/")
+        };
+        let url = WebUrl::parse(&ended)
+            .map_err(|error| word.wrong(format!("it is not a URL: {}", error.reason)))?;
         if !matches!(url.as_url().scheme(), "http" | "https") {
             return Err(word.wrong("a registry is reached by http or https"));
         }
-        self.registries.entry(scope.to_owned()).or_insert_with(|| NpmRegistry {
-            scope: (!scope.is_empty()).then(|| scope.to_owned()),
-            url,
-            declared: word.declared,
-            origin: word.origin.clone(),
-        });
+        self.registries
+            .entry(scope.to_owned())
+            .or_insert_with(|| NpmRegistry {
+                scope: (!scope.is_empty()).then(|| scope.to_owned()),
+                url,
+                declared: word.declared,
+                origin: word.origin.clone(),
+            });
         Ok(())
     }
 
@@ -316,7 +338,10 @@ impl<'a> Layers<'a> {
         if let Some(path) = self.variable("npm_config_globalconfig") {
             return Some(self.path(path, self.root));
         }
-        let set = self.variable("npm_config_prefix").map(PathBuf::from).or(user_prefix);
+        let set = self
+            .variable("npm_config_prefix")
+            .map(PathBuf::from)
+            .or(user_prefix);
         let set = set.or_else(|| self.options.environment.get("PREFIX").map(PathBuf::from));
         let prefix = match set {
             Some(prefix) => prefix,
@@ -365,9 +390,15 @@ impl<'a> Layers<'a> {
     fn network(&mut self) -> NetworkSettings {
         let (own, below) = (std::mem::take(&mut self.network), self.below.clone());
         let has_own_ca = own.ca_bundle.is_some() || !own.ca_pem.is_empty();
-        let extra = self.variable("NODE_EXTRA_CA_CERTS").map(|path| self.root.join(path));
+        let extra = self
+            .variable("NODE_EXTRA_CA_CERTS")
+            .map(|path| self.root.join(path));
         NetworkSettings {
-            ca_bundle: if has_own_ca { own.ca_bundle } else { below.ca_bundle },
+            ca_bundle: if has_own_ca {
+                own.ca_bundle
+            } else {
+                below.ca_bundle
+            },
             ca_pem: own.ca_pem,
             extra_ca: extra,
             proxy: own.proxy.or(self.http_proxy.take()).or(below.proxy),
@@ -427,7 +458,10 @@ impl<'a> Layers<'a> {
             kinds.push((kind, certificate.origin.clone()));
         }
         if let Some(token) = value("_authToken") {
-            kinds.push((CredentialKind::Bearer(Secret::new(&token.value)), token.origin.clone()));
+            kinds.push((
+                CredentialKind::Bearer(Secret::new(&token.value)),
+                token.origin.clone(),
+            ));
         } else if let (Some(name), Some(password)) = (value("username"), value("_password")) {
             let kind = CredentialKind::Basic {
                 username: name.value.clone(),
@@ -469,7 +503,11 @@ fn set_proxy(slot: &mut Option<WebUrl>, word: &Word<'_>) -> Result<(), ProjectEr
     if matches!(text, "" | "null" | "false") {
         return Ok(());
     }
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let full = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
     let url = WebUrl::parse(&full).map_err(|error| word.wrong(error.reason))?;
     slot.get_or_insert(url);
     Ok(())

@@ -11,7 +11,11 @@ fn read(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (NpmProject, Vec<
     let folder = Folder::new(&all);
     let project = folder.discover(".", variables).unwrap();
     let root = folder.path().display().to_string();
-    let warnings = project.warnings.iter().map(|warning| warning.message.replace(&root, "")).collect();
+    let warnings = project
+        .warnings
+        .iter()
+        .map(|warning| warning.message.replace(&root, ""))
+        .collect();
     (project.npm.unwrap(), warnings)
 }
 
@@ -25,38 +29,82 @@ fn credentials(npm: &NpmProject) -> Vec<String> {
         }
     };
     let all = npm.credentials.iter();
-    all.map(|credential| format!("{} {}", credential.prefix, shown(&credential.kind))).collect()
+    all.map(|credential| format!("{} {}", credential.prefix, shown(&credential.kind)))
+        .collect()
 }
 
 #[test]
 fn the_strongest_place_wins() {
-    let project = (".npmrc", "registry = https://project.example.org\n@a:registry=https://a.example.org/npm/\n");
-    let user = ("home/.npmrc", "registry=https://user.example.org/\n@b:registry=https://b.example.org/\n");
-    let global = ("etc/npmrc", "registry=https://global.example.org/\n@c:registry=https://c.example.org/\n");
+    let project = (
+        ".npmrc",
+        "registry = https://project.example.org\n@a:registry=https://a.example.org/npm/\n",
+    );
+    let user = (
+        "home/.npmrc",
+        "registry=https://user.example.org/\n@b:registry=https://b.example.org/\n",
+    );
+    let global = (
+        "etc/npmrc",
+        "registry=https://global.example.org/\n@c:registry=https://c.example.org/\n",
+    );
     let prefix = ("npm_config_prefix", "{root}");
-    let default = |files: &[(&str, &str)], variables: &[(&str, &str)]| read(files, variables).0.registries.default.to_string();
+    let default = |files: &[(&str, &str)], variables: &[(&str, &str)]| {
+        read(files, variables).0.registries.default.to_string()
+    };
     for (files, variables, expected) in [
-        (vec![project, user, global], vec![("NPM_CONFIG_REGISTRY", "https://env.example.org"), prefix], "https://env.example.org/"),
-        (vec![project, user, global], vec![prefix], "https://project.example.org/"),
+        (
+            vec![project, user, global],
+            vec![("NPM_CONFIG_REGISTRY", "https://env.example.org"), prefix],
+            "https://env.example.org/",
+        ),
+        (
+            vec![project, user, global],
+            vec![prefix],
+            "https://project.example.org/",
+        ),
         (vec![user, global], vec![prefix], "https://user.example.org/"),
         (vec![global], vec![prefix], "https://global.example.org/"),
-        (vec![global], vec![("npm_config_globalconfig", "{root}/etc/npmrc")], "https://global.example.org/"),
-        (vec![global, ("other", "registry=https://other.example.org/")], vec![("NPM_CONFIG_USERCONFIG", "{root}/other")], "https://other.example.org/"),
+        (
+            vec![global],
+            vec![("npm_config_globalconfig", "{root}/etc/npmrc")],
+            "https://global.example.org/",
+        ),
+        (
+            vec![global, ("other", "registry=https://other.example.org/")],
+            vec![("NPM_CONFIG_USERCONFIG", "{root}/other")],
+            "https://other.example.org/",
+        ),
     ] {
         assert_eq!(default(&files, &variables), expected, "{variables:?}");
     }
     let (npm, warnings) = read(&[project, user, global], &[prefix]);
-    let scopes: Vec<_> = npm.registries.scopes.iter().map(|(scope, url)| format!("{scope} {url}")).collect();
+    let scopes: Vec<_> = npm
+        .registries
+        .scopes
+        .iter()
+        .map(|(scope, url)| format!("{scope} {url}"))
+        .collect();
     assert_eq!(
         scopes,
-        ["@a https://a.example.org/npm/", "@b https://b.example.org/", "@c https://c.example.org/"]
+        [
+            "@a https://a.example.org/npm/",
+            "@b https://b.example.org/",
+            "@c https://c.example.org/"
+        ]
     );
-    let declared: Vec<_> = npm.registry_sources.iter().map(|source| (source.scope.as_deref(), source.declared)).collect();
+    let declared: Vec<_> = npm
+        .registry_sources
+        .iter()
+        .map(|source| (source.scope.as_deref(), source.declared))
+        .collect();
     assert_eq!(declared[0], (None, crate::Declared::Project));
     assert_eq!(declared[2], (Some("@b"), crate::Declared::Machine));
     assert!(warnings.is_empty(), "{warnings:?}");
     // Nothing is configured: the built-in default.
-    assert_eq!(read(&[], &[]).0.registry_sources[0].origin.to_string(), "the built-in default");
+    assert_eq!(
+        read(&[], &[]).0.registry_sources[0].origin.to_string(),
+        "the built-in default"
+    );
 }
 
 #[test]
@@ -72,7 +120,16 @@ fn logins_belong_to_what_they_name() {
 //f.example.org/:username=alone
 registry=http://c.example.org:8080/
 ";
-    let (npm, warnings) = read(&[(".npmrc", npmrc), ("home/.npmrc", "//a.example.org/:_authToken=weaker\n_authToken=loose\n")], &[("TOKEN", "t0k")]);
+    let (npm, warnings) = read(
+        &[
+            (".npmrc", npmrc),
+            (
+                "home/.npmrc",
+                "//a.example.org/:_authToken=weaker\n_authToken=loose\n",
+            ),
+        ],
+        &[("TOKEN", "t0k")],
+    );
     assert_eq!(
         credentials(&npm),
         [
@@ -99,18 +156,33 @@ registry=http://c.example.org:8080/
 #[test]
 fn the_network_is_npms_above_the_projects() {
     let npmrc = "cafile=certs/ca.pem\nhttps-proxy=proxy.example.org:3128\nnoproxy=localhost,example.net\nstrict-ssl=false\nfetch-retries=7\nfetch-timeout=5000\n";
-    let (npm, _) = read(&[(".npmrc", npmrc)], &[("PIP_CERT", "/pip.pem"), ("NODE_EXTRA_CA_CERTS", "/more.pem")]);
+    let (npm, _) = read(
+        &[(".npmrc", npmrc)],
+        &[("PIP_CERT", "/pip.pem"), ("NODE_EXTRA_CA_CERTS", "/more.pem")],
+    );
     let network = &npm.network;
     assert!(network.ca_bundle.as_ref().unwrap().ends_with("certs/ca.pem"));
     assert_eq!(network.extra_ca.as_ref().unwrap().to_str(), Some("/more.pem"));
-    assert_eq!(network.proxy.as_ref().unwrap().to_string(), "http://proxy.example.org:3128/");
+    assert_eq!(
+        network.proxy.as_ref().unwrap().to_string(),
+        "http://proxy.example.org:3128/"
+    );
     assert_eq!(network.no_proxy.as_deref(), Some("localhost,example.net"));
-    assert_eq!((network.accept_any_certificate, network.retries), (Some(true), Some(7)));
+    assert_eq!(
+        (network.accept_any_certificate, network.retries),
+        (Some(true), Some(7))
+    );
     assert_eq!(network.timeout.unwrap().as_secs(), 5);
     let (npm, _) = read(&[], &[("PIP_CERT", "/pip.pem")]);
     assert_eq!(npm.network.ca_bundle.as_ref().unwrap().to_str(), Some("/pip.pem"));
-    let (npm, _) = read(&[(".npmrc", "ca[]=\"A\\nB\"\nca[]=C\n")], &[("PIP_CERT", "/pip.pem")]);
-    assert_eq!((npm.network.ca_pem.as_slice(), &npm.network.ca_bundle), (&["A\nB".to_owned(), "C".to_owned()][..], &None));
+    let (npm, _) = read(
+        &[(".npmrc", "ca[]=\"A\\nB\"\nca[]=C\n")],
+        &[("PIP_CERT", "/pip.pem")],
+    );
+    assert_eq!(
+        (npm.network.ca_pem.as_slice(), &npm.network.ca_bundle),
+        (&["A\nB".to_owned(), "C".to_owned()][..], &None)
+    );
 }
 
 #[test]
@@ -119,7 +191,13 @@ fn settings_come_from_every_place() {
         "pnpm-workspace.yaml",
         "nodeLinker: hoisted\npublicHoistPattern:\n  - '*eslint*'\nstrictPeerDependencies: true\nminimumReleaseAge: 1440\nregistries:\n  '@s': https://s.example.org/\n",
     );
-    let (npm, warnings) = read(&[pnpm, (".npmrc", "node-linker=isolated\nengine-strict=true\nomit[]=dev\n")], &[]);
+    let (npm, warnings) = read(
+        &[
+            pnpm,
+            (".npmrc", "node-linker=isolated\nengine-strict=true\nomit[]=dev\n"),
+        ],
+        &[],
+    );
     let options = &npm.options;
     assert_eq!(options.layout.as_str(), "hoisted");
     assert_eq!(options.public_hoist, ["*eslint*"]);
@@ -128,7 +206,10 @@ fn settings_come_from_every_place() {
     assert_eq!(npm.registries.scopes["@s"].to_string(), "https://s.example.org/");
     assert!(warnings.is_empty(), "{warnings:?}");
     // A machine's own wish for other versions would change the lock.
-    let (npm, warnings) = read(&[("home/.npmrc", "legacy-peer-deps=true\n")], &[("NPM_CONFIG_BEFORE", "2026-01-01")]);
+    let (npm, warnings) = read(
+        &[("home/.npmrc", "legacy-peer-deps=true\n")],
+        &[("NPM_CONFIG_BEFORE", "2026-01-01")],
+    );
     assert!(npm.options.install_peers && npm.options.exclude_newer.is_none());
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let (npm, _) = read(&[(".npmrc", "legacy-peer-deps=true\n")], &[]);
@@ -138,14 +219,20 @@ fn settings_come_from_every_place() {
 #[test]
 fn values_that_cannot_be_used_name_their_place() {
     for (npmrc, expected) in [
-        ("\nregistry=example.org\n", "`registry` in .npmrc:2 is set to `example.org`: it is not a URL"),
+        (
+            "\nregistry=example.org\n",
+            "`registry` in .npmrc:2 is set to `example.org`: it is not a URL",
+        ),
         ("registry=https://me:secret@[x/\n", "`registry` in .npmrc:1"),
         ("registry=file:///x\n", "a registry is reached by http or https"),
         ("@s:registry=${NOT}\n", "`NOT` is not set"),
         ("strict-ssl=perhaps\n", "it is neither `true` nor `false`"),
         ("fetch-retries=many\n", "it is not a number"),
     ] {
-        let error = Folder::new(&[PACKAGE, (".npmrc", npmrc)]).discover(".", &[]).unwrap_err().to_string();
+        let error = Folder::new(&[PACKAGE, (".npmrc", npmrc)])
+            .discover(".", &[])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected) && !error.contains("secret"), "{error}");
     }
 }
@@ -154,24 +241,55 @@ fn values_that_cannot_be_used_name_their_place() {
 fn bun_and_yarn_have_their_own_files() {
     let bunfig = "[install]\nexact = true\nlinker = \"hoisted\"\nminimumReleaseAge = 3600\nregistry = { url = \"https://bun.example.org\", token = \"s3cret\" }\nca = \"x\"\n[install.scopes]\nteam = \"https://team.example.org/\"\n[test]\nx = 1\n";
     let (npm, warnings) = read(&[("bunfig.toml", bunfig)], &[]);
-    assert_eq!((npm.options.save_prefix.as_str(), npm.options.layout.as_str()), ("", "hoisted"));
+    assert_eq!(
+        (npm.options.save_prefix.as_str(), npm.options.layout.as_str()),
+        ("", "hoisted")
+    );
     assert_eq!(npm.options.cooldown.seconds(), 3600);
     assert_eq!(npm.registries.default.to_string(), "https://bun.example.org/");
-    assert_eq!(npm.registries.scopes["@team"].to_string(), "https://team.example.org/");
-    assert_eq!(warnings, ["Wharf does not obey these settings of bunfig.toml: `install.ca`, `install.token`"]);
+    assert_eq!(
+        npm.registries.scopes["@team"].to_string(),
+        "https://team.example.org/"
+    );
+    assert_eq!(
+        warnings,
+        ["Wharf does not obey these settings of bunfig.toml: `install.ca`, `install.token`"]
+    );
     let yarnrc = "npmRegistryServer: https://yarn.example.org\nnpmMinimalAgeGate: 3d\nnpmScopes:\n  team:\n    npmRegistryServer: https://team.example.org\n    npmAuthToken: s3cret\n";
     let (npm, warnings) = read(&[(".yarnrc.yml", yarnrc)], &[]);
     assert_eq!(npm.options.cooldown.seconds(), 3 * 86_400);
     assert_eq!(npm.registries.default.to_string(), "https://yarn.example.org/");
-    assert_eq!(npm.registries.scopes["@team"].to_string(), "https://team.example.org/");
-    assert_eq!(warnings, ["Wharf does not obey these settings of .yarnrc.yml: `npmScopes.team.npmAuthToken`"]);
+    assert_eq!(
+        npm.registries.scopes["@team"].to_string(),
+        "https://team.example.org/"
+    );
+    assert_eq!(
+        warnings,
+        ["Wharf does not obey these settings of .yarnrc.yml: `npmScopes.team.npmAuthToken`"]
+    );
     assert!(!format!("{npm:?}").contains("s3cret"));
 }
 
 #[test]
 fn words_to_install_scripts_are_kept_for_them() {
-    let (npm, warnings) = read(&[(".npmrc", "electron_mirror=https://mirror.example.org/\nnodedir=/usr/include\n")], &[]);
-    let kept: Vec<_> = npm.script_config.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(kept, ["electron_mirror=https://mirror.example.org/", "nodedir=/usr/include"]);
+    let (npm, warnings) = read(
+        &[(
+            ".npmrc",
+            "electron_mirror=https://mirror.example.org/\nnodedir=/usr/include\n",
+        )],
+        &[],
+    );
+    let kept: Vec<_> = npm
+        .script_config
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            "electron_mirror=https://mirror.example.org/",
+            "nodedir=/usr/include"
+        ]
+    );
     assert!(warnings.is_empty(), "{warnings:?}");
 }

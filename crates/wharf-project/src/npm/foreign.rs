@@ -52,9 +52,13 @@ pub(crate) fn read(
 pub(crate) fn check_member(source: &SourceText, stated: &mut Stated) -> Result<(), Invalid> {
     let root = json::parse(source, Dialect::Strict)?;
     for key in ["overrides", "resolutions", "pnpm"] {
-        if let Some(node) = root.get(key).filter(|node| node.map().is_some_and(|map| !map.is_empty())) {
+        if let Some(node) = root
+            .get(key)
+            .filter(|node| node.map().is_some_and(|map| !map.is_empty()))
+        {
             let origin = source.origin(node.span.start);
-            let message = format!("`{key}` in {origin} has no effect: it counts at the root of the workspace");
+            let message =
+                format!("`{key}` in {origin} has no effect: it counts at the root of the workspace");
             stated.warn("npm/not-the-root", message, origin);
         }
     }
@@ -67,7 +71,9 @@ pub(crate) fn without_patch(text: &str) -> Option<String> {
     let inner = text.strip_prefix("patch:")?;
     let inner = inner.split('#').next().unwrap_or(inner);
     let (at, _) = inner.char_indices().skip(1).find(|(_, c)| *c == '@')?;
-    let spec = percent_decode_str(&inner[at + 1..]).decode_utf8_lossy().into_owned();
+    let spec = percent_decode_str(&inner[at + 1..])
+        .decode_utf8_lossy()
+        .into_owned();
     // A patch of a patch.
     Some(without_patch(&spec).unwrap_or(spec))
 }
@@ -99,7 +105,9 @@ impl Reader<'_, '_> {
             let origin = || source.origin(key.span.start);
             match key.text().unwrap_or_default() {
                 "packages" | "catalog" | "catalogs" | "packageManager" => {}
-                "overrides" => self.rules.overrides(Notation::Pnpm, source, value, self.catalogs)?,
+                "overrides" => self
+                    .rules
+                    .overrides(Notation::Pnpm, source, value, self.catalogs)?,
                 "packageExtensions" => self.rules.extensions(source, value)?,
                 "peerDependencyRules" => self.rules.peers(source, value)?,
                 "onlyBuiltDependencies" | "allowBuilds" | "onlyBuiltDependenciesFile" => {
@@ -146,7 +154,9 @@ impl Reader<'_, '_> {
         let approved = |name: &str| {
             let start = format!("npm:{name}");
             let scripts = &self.stated.policy.scripts;
-            scripts.iter().any(|script| *script == start || script.starts_with(&format!("{start}@")))
+            scripts
+                .iter()
+                .any(|script| *script == start || script.starts_with(&format!("{start}@")))
         };
         let open: Vec<String> = names
             .iter()
@@ -176,7 +186,8 @@ impl Reader<'_, '_> {
             self.rules.overrides(Notation::Npm, source, node, self.catalogs)?;
         }
         if let Some(node) = root.get("resolutions") {
-            self.rules.overrides(Notation::Yarn, source, node, self.catalogs)?;
+            self.rules
+                .overrides(Notation::Yarn, source, node, self.catalogs)?;
         }
         let origin = |node: &Node<'_>| source.origin(node.span.start);
         if let Some(node) = root.get("trustedDependencies") {
@@ -185,9 +196,14 @@ impl Reader<'_, '_> {
         if let Some(node) = root.get("patchedDependencies") {
             self.patches(node, origin(node));
         }
-        let nohoist = root.get("workspaces").and_then(|workspaces| workspaces.get("nohoist"));
+        let nohoist = root
+            .get("workspaces")
+            .and_then(|workspaces| workspaces.get("nohoist"));
         if let Some(node) = nohoist.filter(|node| node.list().is_some_and(|list| !list.is_empty())) {
-            let message = format!("`nohoist` in {} is not obeyed: the isolated layout hoists nothing", origin(node));
+            let message = format!(
+                "`nohoist` in {} is not obeyed: the isolated layout hoists nothing",
+                origin(node)
+            );
             self.stated.warn("npm/ignored-settings", message, origin(node));
         }
         warn_of_meta(source, root, self.stated);
@@ -228,7 +244,8 @@ impl Reader<'_, '_> {
             Ok(span) => (span.seconds() / 60).to_string(),
             Err(_) => text.to_owned(),
         };
-        self.machine.project_setting("minimum-release-age", &[minutes], origin)
+        self.machine
+            .project_setting("minimum-release-age", &[minutes], origin)
     }
 
     fn yarn_scopes(&mut self, value: &Node<'_>, origin: &Origin) -> Result<(), ProjectError> {
@@ -237,7 +254,11 @@ impl Reader<'_, '_> {
             if let Some(url) = settings.get("npmRegistryServer") {
                 self.setting(&format!("@{scope}:registry"), url, origin.clone())?;
             }
-            if settings.get("npmAuthToken").or(settings.get("npmAuthIdent")).is_some() {
+            if settings
+                .get("npmAuthToken")
+                .or(settings.get("npmAuthIdent"))
+                .is_some()
+            {
                 let key = format!("npmScopes.{scope}.npmAuthToken");
                 self.machine.settings.ignored.push((key, origin.clone()));
             }
@@ -247,7 +268,11 @@ impl Reader<'_, '_> {
 }
 
 /// What of bun's `[install]` is obeyed: its key, and npm's or pnpm's word for it.
-const BUN: &[(&str, &str)] = &[("exact", "save-exact"), ("peer", "auto-install-peers"), ("linker", "node-linker")];
+const BUN: &[(&str, &str)] = &[
+    ("exact", "save-exact"),
+    ("peer", "auto-install-peers"),
+    ("linker", "node-linker"),
+];
 
 /// Keys of bun's `[install]` that steer bun alone.
 const BUN_HARMLESS: &[&str] = &[
@@ -276,7 +301,10 @@ impl Reader<'_, '_> {
         let Ok(document) = table::parse(source) else {
             return Ok(());
         };
-        let Some(install) = document.get("install").and_then(|install| install.get_ref().as_table()) else {
+        let Some(install) = document
+            .get("install")
+            .and_then(|install| install.get_ref().as_table())
+        else {
             return Ok(());
         };
         for (key, value) in install {
@@ -290,14 +318,21 @@ impl Reader<'_, '_> {
                     }
                 }
                 "minimumReleaseAge" => {
-                    let seconds = plain(value).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+                    let seconds = plain(value)
+                        .and_then(|text| text.parse::<u64>().ok())
+                        .unwrap_or_default();
                     let minutes = seconds.div_ceil(60).to_string();
-                    self.machine.project_setting("minimum-release-age", &[minutes], origin)?;
+                    self.machine
+                        .project_setting("minimum-release-age", &[minutes], origin)?;
                 }
                 name => match (BUN.iter().find(|(own, _)| *own == name), plain(value)) {
                     (Some((_, word)), Some(text)) => self.machine.project_setting(word, &[text], origin)?,
                     _ if BUN_HARMLESS.contains(&name) => {}
-                    _ => self.machine.settings.ignored.push((format!("install.{name}"), origin)),
+                    _ => self
+                        .machine
+                        .settings
+                        .ignored
+                        .push((format!("install.{name}"), origin)),
                 },
             }
         }
@@ -305,12 +340,20 @@ impl Reader<'_, '_> {
     }
 
     /// A URL, or a table with `url` and a login, which belongs into `.npmrc`.
-    fn bun_registry(&mut self, key: &str, value: &TomlValue<'_>, origin: &Origin) -> Result<(), ProjectError> {
+    fn bun_registry(
+        &mut self,
+        key: &str,
+        value: &TomlValue<'_>,
+        origin: &Origin,
+    ) -> Result<(), ProjectError> {
         let table = value.get_ref().as_table();
         let url = plain(value).or_else(|| plain(table?.get("url")?));
         for login in ["token", "username", "password"] {
             if table.is_some_and(|table| table.get(login).is_some()) {
-                self.machine.settings.ignored.push((format!("install.{login}"), origin.clone()));
+                self.machine
+                    .settings
+                    .ignored
+                    .push((format!("install.{login}"), origin.clone()));
             }
         }
         match url {
@@ -346,7 +389,9 @@ fn warn_of_meta(source: &SourceText, root: &Node<'_>, stated: &mut Stated) {
     };
     let injected = meta.map().unwrap_or_default().iter();
     let injected = injected.filter(|(_, meta)| meta.get("injected").and_then(Node::boolean) == Some(true));
-    let names: Vec<String> = injected.filter_map(|(name, _)| Some(format!("`{}`", name.text()?))).collect();
+    let names: Vec<String> = injected
+        .filter_map(|(name, _)| Some(format!("`{}`", name.text()?)))
+        .collect();
     if !names.is_empty() {
         let origin = source.origin(meta.span.start);
         let message = format!(

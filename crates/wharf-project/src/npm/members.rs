@@ -38,7 +38,8 @@ pub(crate) fn find(root: &Path, patterns: &[String]) -> Members {
                 let before = found.len();
                 walk(root, &mut Vec::new(), &parts, &mut found, &mut members.listed);
                 let literal = !parts.iter().any(|part| is_wild(part));
-                if literal && found.len() == before && !found.contains(&parts.join("/")) && !parts.is_empty() {
+                if literal && found.len() == before && !found.contains(&parts.join("/")) && !parts.is_empty()
+                {
                     members.missing.push(parts.join("/"));
                 }
             }
@@ -58,7 +59,10 @@ pub(crate) fn names(patterns: &[String], folder: &str) -> bool {
             Some(rest) => (true, rest),
             None => (false, pattern.trim()),
         };
-        if alternatives(pattern).iter().any(|one| matches(folder, &parts(one))) {
+        if alternatives(pattern)
+            .iter()
+            .any(|one| matches(folder, &parts(one)))
+        {
             named = !negated;
         }
     }
@@ -73,7 +77,10 @@ pub(crate) fn is_literal(pattern: &str) -> bool {
 /// The steps of a pattern; `./`, doubled slashes and a trailing one say nothing.
 fn parts(pattern: &str) -> Vec<&str> {
     let pattern = pattern.strip_suffix("/package.json").unwrap_or(pattern);
-    pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect()
+    pattern
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect()
 }
 
 fn is_wild(part: &str) -> bool {
@@ -147,7 +154,10 @@ fn walk(
 
 /// The folders in a folder that patterns may enter, sorted.
 fn subfolders(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let entries = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     let mut names: Vec<String> = entries
         .filter(|entry| match entry.file_type() {
             // A link to a folder may lead round in a circle; as a member it has its own place elsewhere.
@@ -171,7 +181,9 @@ fn matches_steps(steps: &[&str], parts: &[&str]) -> bool {
         (None, None) => true,
         (_, Some((&"**", rest))) => {
             matches_steps(steps, rest)
-                || steps.split_first().is_some_and(|(_, after)| matches_steps(after, parts))
+                || steps
+                    .split_first()
+                    .is_some_and(|(_, after)| matches_steps(after, parts))
         }
         (Some((step, after)), Some((part, rest))) => {
             matches_part(step.as_bytes(), part.as_bytes()) && matches_steps(after, rest)
@@ -185,7 +197,9 @@ fn matches_part(name: &[u8], part: &[u8]) -> bool {
     match part.split_first() {
         None => name.is_empty(),
         Some((b'*', rest)) => (0..=name.len()).any(|cut| matches_part(&name[cut..], rest)),
-        Some((b'?', rest)) => name.split_first().is_some_and(|(_, after)| matches_part(after, rest)),
+        Some((b'?', rest)) => name
+            .split_first()
+            .is_some_and(|(_, after)| matches_part(after, rest)),
         Some((b'[', rest)) => match (name.split_first(), class(rest)) {
             (Some((byte, after)), Some((set, rest))) => in_class(*byte, set) && matches_part(after, rest),
             (_, None) => name.first() == Some(&b'[') && matches_part(&name[1..], rest),
@@ -205,7 +219,9 @@ fn in_class(byte: u8, set: &[u8]) -> bool {
         Some((b'!' | b'^', rest)) => (true, rest),
         _ => (false, set),
     };
-    let ranges = set.windows(3).any(|window| window[1] == b'-' && (window[0]..=window[2]).contains(&byte));
+    let ranges = set
+        .windows(3)
+        .any(|window| window[1] == b'-' && (window[0]..=window[2]).contains(&byte));
     negated != (ranges || set.contains(&byte))
 }
 
@@ -248,24 +264,33 @@ mod tests {
         };
         check(&["packages/*"], &["packages/a", "packages/b"]);
         check(&["./packages/*/"], &["packages/a", "packages/b"]);
-        check(&["packages/**"], &["packages/a", "packages/b", "packages/b/test/x"]);
+        check(
+            &["packages/**"],
+            &["packages/a", "packages/b", "packages/b/test/x"],
+        );
         check(&["packages/**", "!**/test/**"], &["packages/a", "packages/b"]);
         check(&["packages/*", "!packages/a", "web"], &["packages/b", "web"]);
         check(&["!packages/a", "packages/*"], &["packages/a", "packages/b"]);
         check(&["apps/*/ui"], &["apps/one/ui", "apps/two/ui"]);
         check(&["{web,libs-*}"], &["libs-x", "web"]);
-        check(&["packages/[!a]", "app?/one/u[a-z]"], &["apps/one/ui", "packages/b"]);
+        check(
+            &["packages/[!a]", "app?/one/u[a-z]"],
+            &["apps/one/ui", "packages/b"],
+        );
         check(&["."], &[]);
         check(&["../packages/*", "nowhere"], &[]);
-        check(&["**"], &[
-            "apps/one/ui",
-            "apps/two/ui",
-            "libs-x",
-            "packages/a",
-            "packages/b",
-            "packages/b/test/x",
-            "web",
-        ]);
+        check(
+            &["**"],
+            &[
+                "apps/one/ui",
+                "apps/two/ui",
+                "libs-x",
+                "packages/a",
+                "packages/b",
+                "packages/b/test/x",
+                "web",
+            ],
+        );
     }
 
     #[test]

@@ -96,7 +96,10 @@ impl Found {
 
 /// `devEngines.runtime`: one object or several; that of Node counts.
 fn dev_engine(source: &SourceText, package: &Node<'_>, found: &mut Found) {
-    let Some(runtime) = package.get("devEngines").and_then(|engines| engines.get("runtime")) else {
+    let Some(runtime) = package
+        .get("devEngines")
+        .and_then(|engines| engines.get("runtime"))
+    else {
         return;
     };
     let runtimes = runtime.list().unwrap_or(std::slice::from_ref(runtime));
@@ -117,11 +120,17 @@ fn version_file(file: &str, text: &str, found: &mut Found) {
     let line = u32::try_from(number + 1).unwrap_or(u32::MAX);
     let origin = Origin::file(Path::new(file), line, 1);
     let name = word.to_ascii_lowercase();
-    let name = name.strip_prefix("lts/").or(name.strip_prefix("lts-")).unwrap_or(&name);
+    let name = name
+        .strip_prefix("lts/")
+        .or(name.strip_prefix("lts-"))
+        .unwrap_or(&name);
     match LINES.iter().find(|(known, _)| *known == name) {
         Some((_, major)) => found.take(&major.to_string(), origin),
         // They mean whatever is newest when they are read: nothing that a project could be checked against.
-        None if matches!(name, "*" | "node" | "stable" | "latest" | "lts" | "current" | "system" | "default") => {}
+        None if matches!(
+            name,
+            "*" | "node" | "stable" | "latest" | "lts" | "current" | "system" | "default"
+        ) => {}
         None => found.take(word, origin),
     }
 }

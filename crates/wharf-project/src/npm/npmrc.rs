@@ -109,7 +109,9 @@ pub(crate) fn expand(text: &str, variables: &BTreeMap<String, String>, unset: &m
             (None, Some(name)) => (name, Some("")),
             (None, None) => (inner, None),
         };
-        let set = variables.get(name).filter(|value| default.is_none_or(|_| !value.is_empty()));
+        let set = variables
+            .get(name)
+            .filter(|value| default.is_none_or(|_| !value.is_empty()));
         match (set, default) {
             (Some(value), _) => expanded.push_str(value),
             (None, Some(default)) => expanded.push_str(default),
@@ -130,7 +132,9 @@ mod tests {
 
     fn variables() -> BTreeMap<String, String> {
         let pairs = [("TOKEN", "t0k"), ("HOST", "npm.example.org"), ("EMPTY", "")];
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 
     fn shown(text: &str) -> Vec<String> {
@@ -141,7 +145,10 @@ mod tests {
     #[test]
     fn lines_are_read_as_npm_reads_them() {
         for (text, expected) in [
-            ("registry=https://npm.example.org/", "registry=https://npm.example.org/ :1"),
+            (
+                "registry=https://npm.example.org/",
+                "registry=https://npm.example.org/ :1",
+            ),
             ("\r\n; no\n# no\n  a = b  \r\n", "a=b :4"),
             ("a = b ; c\n", "a=b :1"),
             ("a = b\\;c \\# d", "a=b;c # d :1"),
@@ -150,7 +157,10 @@ mod tests {
             ("fund", "fund=true :1"),
             ("a[] = 1\na[] = 2\n", "a=1|2 :2"),
             ("a = 1\na = 2\n", "a=2 :2"),
-            ("//${HOST}/:_authToken=${TOKEN}", "//npm.example.org/:_authToken=t0k :1"),
+            (
+                "//${HOST}/:_authToken=${TOKEN}",
+                "//npm.example.org/:_authToken=t0k :1",
+            ),
             ("a=1\n[section]\nb=2", "a=1 :1"),
             ("a = x==", "a=x== :1"),
         ] {

@@ -77,7 +77,9 @@ pub(crate) fn approval(text: &str) -> Result<Option<ScriptApproval>, String> {
     if !text.starts_with("npm:") {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error: crate::npm::scripts::InvalidApproval| error.to_string())
+    text.parse()
+        .map(Some)
+        .map_err(|error: crate::npm::scripts::InvalidApproval| error.to_string())
 }
 
 /// Reads the `wharf` key of the root's `package.json`, and gives every approval that the project states.
@@ -112,7 +114,11 @@ impl Own<'_> {
     }
 
     fn policy(&self, node: &Node<'_>, stated: &mut Stated) -> Result<(), Invalid> {
-        let keys = self.keys(node, "the `policy` of `wharf`", &["scripts", "cooldown", "exclude-newer"])?;
+        let keys = self.keys(
+            node,
+            "the `policy` of `wharf`",
+            &["scripts", "cooldown", "exclude-newer"],
+        )?;
         for (key, value) in keys {
             match key {
                 "scripts" => {
@@ -142,11 +148,16 @@ impl Own<'_> {
     fn options(&self, node: &Node<'_>, settings: &mut Settings) -> Result<(), Invalid> {
         for (key, value) in self.keys(node, "the `options` of `wharf`", OPTIONS)? {
             let values = match form(key) {
-                Form::List => self.strings(value, key)?.into_iter().map(|(text, _)| text).collect(),
+                Form::List => self
+                    .strings(value, key)?
+                    .into_iter()
+                    .map(|(text, _)| text)
+                    .collect(),
                 Form::Word => vec![self.string(value, key)?.to_owned()],
                 Form::Flag => {
                     let flag = value.boolean();
-                    let flag = flag.ok_or_else(|| self.error(&value.span, format!("`{key}` must be true or false")))?;
+                    let flag = flag
+                        .ok_or_else(|| self.error(&value.span, format!("`{key}` must be true or false")))?;
                     vec![flag.to_string()]
                 }
             };

@@ -58,7 +58,12 @@ pub(crate) fn parse(source: &SourceText, folder: &Path) -> Result<PackageJson, I
     let document = json::document(source, Dialect::Strict)?;
     let root = &document.root;
     if root.map().is_none() {
-        return Err(Invalid::new(source, root.span.clone(), CODE, "a package.json is an object"));
+        return Err(Invalid::new(
+            source,
+            root.span.clone(),
+            CODE,
+            "a package.json is an object",
+        ));
     }
     let text = |key: &str| root.get(key).and_then(Node::text).map(str::to_owned);
     let name = text("name").filter(|name| !name.is_empty());
@@ -139,7 +144,9 @@ fn requirement(
         Value::Text { text, plain: false } => text.clone().into_owned(),
         Value::Text { .. } | Value::Null | Value::List(_) | Value::Map(_) => {
             let message = format!("the version of `{alias}` must be a string");
-            return Err(wrong(&value.span, message).hint("write for example `\"^1.0.0\"`, or `\"*\"` for any"));
+            return Err(
+                wrong(&value.span, message).hint("write for example `\"^1.0.0\"`, or `\"*\"` for any")
+            );
         }
     };
     Ok(Stated {
@@ -164,7 +171,9 @@ pub(crate) fn is_folder_name(alias: &str) -> bool {
 }
 
 fn is_part(part: &str) -> bool {
-    !part.is_empty() && !part.starts_with('.') && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | ':'))
+    !part.is_empty()
+        && !part.starts_with('.')
+        && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | ':'))
 }
 
 fn is_optional_peer(root: &Node<'_>, alias: &str) -> bool {
@@ -207,8 +216,12 @@ fn bin(root: &Node<'_>, name: Option<&str>, folder: &Path) -> Vec<(String, Strin
             .collect(),
         Some(Value::Map(_)) => texts(root.get("bin")),
         Some(Value::Null | Value::List(_)) | None => {
-            let listed = root.get("directories").and_then(|directories| directories.get("bin"));
-            listed.and_then(Node::text).map_or_else(Vec::new, |path| files_of(folder, path))
+            let listed = root
+                .get("directories")
+                .and_then(|directories| directories.get("bin"));
+            listed
+                .and_then(Node::text)
+                .map_or_else(Vec::new, |path| files_of(folder, path))
         }
     };
     pairs.retain_mut(|(name, path)| match inside(path) {
@@ -299,14 +312,18 @@ fn no_entry(
     name: Option<&str>,
     missing: Missing,
 ) -> Invalid {
-    let called = name.map_or("the default catalog".to_owned(), |name| format!("the catalog `{name}`"));
+    let called = name.map_or("the default catalog".to_owned(), |name| {
+        format!("the catalog `{name}`")
+    });
     let error = |message: String| Invalid::new(source, stated.span.clone(), "npm/catalog", message);
     match missing {
         Missing::Entry => {
             let error = error(format!("{called} has no entry for `{}`", stated.alias));
             match nearest(&stated.alias, catalogs.entries(name)) {
                 Some(word) => error.hint(format!("did you mean `{word}`?")),
-                None => error.hint("add it to the catalog at the root of the workspace, or write a version here"),
+                None => {
+                    error.hint("add it to the catalog at the root of the workspace, or write a version here")
+                }
             }
         }
         Missing::Catalog => {

@@ -37,7 +37,10 @@ pub(crate) fn read(
     if package.is_none() && pnpm.is_none() && !tables.asks() {
         return Ok(None);
     }
-    let package_root = package.as_ref().map(|source| json::parse(source, Dialect::Strict)).transpose()?;
+    let package_root = package
+        .as_ref()
+        .map(|source| json::parse(source, Dialect::Strict))
+        .transpose()?;
     let pnpm_root = pnpm.as_ref().map(yaml::parse).transpose()?;
     let yarn_root = yarn.as_ref().and_then(|source| yaml::parse(source).ok());
     let sources = Sources {
@@ -64,7 +67,14 @@ pub(crate) fn machine(
     };
     let mut files = Files { root: folder, stated };
     let manifest = folder.join("wharf.toml");
-    assemble(&mut files, &manifest, &sources, NpmTables::default(), options, network)
+    assemble(
+        &mut files,
+        &manifest,
+        &sources,
+        NpmTables::default(),
+        options,
+        network,
+    )
 }
 
 /// The files at a project's root, each with its content.
@@ -102,7 +112,10 @@ fn assemble(
         machine.finish(files.stated)?
     };
     let found = node::find(files.root, sources.package, configured.node.as_ref());
-    found.inputs.into_iter().for_each(|path| files.stated.note_input(path));
+    found
+        .inputs
+        .into_iter()
+        .for_each(|path| files.stated.note_input(path));
     files.stated.warnings.extend(found.warnings);
     let package_manager = sources.package.and_then(|(_, node)| node.get("packageManager"));
     let rules = rules.finish(&importers[0], files.stated)?;
@@ -128,10 +141,16 @@ fn assemble(
 
 /// Everything that may hold catalogs, strongest first.
 fn catalog_places<'a>(sources: &Sources<'a>) -> Vec<(&'a SourceText, &'a Node<'a>)> {
-    let workspaces = sources
-        .package
-        .and_then(|(source, node)| Some((source, node.get("workspaces").filter(|node| node.map().is_some())?)));
-    [sources.pnpm, workspaces, sources.package, sources.yarn].into_iter().flatten().collect()
+    let workspaces = sources.package.and_then(|(source, node)| {
+        Some((
+            source,
+            node.get("workspaces").filter(|node| node.map().is_some())?,
+        ))
+    });
+    [sources.pnpm, workspaces, sources.package, sources.yarn]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Reads files below the root and notes them.
@@ -147,7 +166,12 @@ impl Files<'_, '_> {
         self.stated.note_input(path.clone());
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(SourceText::new(Path::new(name), &text))),
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(ProjectError::reading(&path)(error)),
@@ -161,7 +185,10 @@ fn find_members(
     sources: &Sources<'_>,
     tables: &NpmTables,
 ) -> Result<Members, ProjectError> {
-    let own = tables.source.as_ref().map(|source| (source, tables.members.clone()));
+    let own = tables
+        .source
+        .as_ref()
+        .map(|source| (source, tables.members.clone()));
     let of_pnpm = match sources.pnpm {
         Some((source, node)) => workspace::of_pnpm(source, node)?.map(|patterns| (source, patterns)),
         None => None,
@@ -174,7 +201,10 @@ fn find_members(
     let foreign = of_pnpm.or(of_package);
     let mut texts = Vec::new();
     for (source, patterns) in own.into_iter().chain(foreign) {
-        for pattern in patterns.iter().filter(|pattern| members::is_literal(&pattern.text)) {
+        for pattern in patterns
+            .iter()
+            .filter(|pattern| members::is_literal(&pattern.text))
+        {
             check_pattern(files, source, pattern, tables)?;
         }
         texts.extend(patterns.into_iter().map(|pattern| pattern.text));
@@ -184,7 +214,9 @@ fn find_members(
         files.stated.note_input(folder.clone());
     }
     for missing in &members.missing {
-        files.stated.note_input(files.root.join(missing).join("package.json"));
+        files
+            .stated
+            .note_input(files.root.join(missing).join("package.json"));
     }
     Ok(members)
 }
@@ -196,11 +228,17 @@ fn check_pattern(
     pattern: &Pattern,
     tables: &NpmTables,
 ) -> Result<(), Invalid> {
-    let own = tables.source.as_ref().is_some_and(|own| own.path() == source.path());
+    let own = tables
+        .source
+        .as_ref()
+        .is_some_and(|own| own.path() == source.path());
     let reason = if pattern.text.trim_start_matches('!').starts_with("..") {
         format!("the pattern `{}` leads out of the project", pattern.text)
     } else {
-        match members::find(files.root, std::slice::from_ref(&pattern.text)).missing.first() {
+        match members::find(files.root, std::slice::from_ref(&pattern.text))
+            .missing
+            .first()
+        {
             Some(folder) => format!("the workspace names `{folder}`, which has no package.json"),
             None => return Ok(()),
         }
@@ -210,7 +248,9 @@ fn check_pattern(
         return Err(error.hint("a member is a folder below this one that has a package.json"));
     }
     let origin = source.origin(pattern.span.start);
-    files.stated.warn("npm/no-member", format!("{reason} ({origin})"), origin);
+    files
+        .stated
+        .warn("npm/no-member", format!("{reason} ({origin})"), origin);
     Ok(())
 }
 
@@ -248,7 +288,11 @@ fn importers(
 }
 
 fn bare(root: &Path, path: &str) -> NpmImporter {
-    let folder = if path == "." { root.to_owned() } else { root.join(path) };
+    let folder = if path == "." {
+        root.to_owned()
+    } else {
+        root.join(path)
+    };
     NpmImporter {
         path: path.to_owned(),
         manifest: folder.join("package.json"),
@@ -306,7 +350,11 @@ fn add_tables(root: &mut NpmImporter, tables: &NpmTables, catalogs: &Catalogs) -
     };
     for stated in &tables.requirements {
         let requirement = package_json::resolve(source, stated.clone(), catalogs)?;
-        if let Some(twin) = root.requirements.iter().find(|other| other.alias == requirement.alias) {
+        if let Some(twin) = root
+            .requirements
+            .iter()
+            .find(|other| other.alias == requirement.alias)
+        {
             let message = format!("`{}` stands in {} as well", requirement.alias, twin.origin);
             let error = Invalid::new(source, stated.span.clone(), "manifest/invalid", message);
             return Err(error
@@ -323,7 +371,12 @@ fn warn_of_twins(importers: &[NpmImporter], stated: &mut Stated) {
     for importer in importers {
         let Some(name) = &importer.name else { continue };
         let is_asked_for = |one: &NpmRequirement| one.spec.package_name(&one.alias) == name;
-        let asked_for = || importers.iter().flat_map(|importer| &importer.requirements).any(is_asked_for);
+        let asked_for = || {
+            importers
+                .iter()
+                .flat_map(|importer| &importer.requirements)
+                .any(is_asked_for)
+        };
         match named.get(name.as_str()) {
             None => _ = named.insert(name, importer),
             Some(first) if asked_for() => stated.warn(

@@ -167,9 +167,8 @@ impl Rules {
     /// Where they are malformed.
     pub(crate) fn peers(&mut self, source: &SourceText, node: &Node<'_>) -> Result<(), Invalid> {
         let json = json::to_value(node);
-        let read = PeerRules::parse(&json).map_err(|error| {
-            Invalid::new(source, node.span.clone(), "npm/peer-rule", error.to_string())
-        })?;
+        let read = PeerRules::parse(&json)
+            .map_err(|error| Invalid::new(source, node.span.clone(), "npm/peer-rule", error.to_string()))?;
         if self.peers == PeerRules::default() {
             self.peers = read;
         } else {
@@ -207,7 +206,9 @@ impl Rules {
             let mut names: Vec<&str> = self.patched.iter().map(|(name, _)| name.as_str()).collect();
             names.sort_unstable();
             names.dedup();
-            stated.warnings.push(foreign::patch_warning(&names, origin.clone()));
+            stated
+                .warnings
+                .push(foreign::patch_warning(&names, origin.clone()));
         }
         for one in self.overrides.iter().filter(|one| one.notation == Notation::Npm) {
             warn_of_direct(one, root, stated);
@@ -242,7 +243,12 @@ fn warn_of_direct(one: &Override, root: &NpmImporter, stated: &mut Stated) {
 fn target(key: &str) -> &str {
     let last = key.rsplit('>').next().unwrap_or(key).trim();
     let last = match last.rfind('/') {
-        Some(at) if last[..at].rsplit('/').next().is_some_and(|scope| scope.starts_with('@')) => {
+        Some(at)
+            if last[..at]
+                .rsplit('/')
+                .next()
+                .is_some_and(|scope| scope.starts_with('@')) =>
+        {
             &last[last[..at].rfind('/').map_or(0, |before| before + 1)..]
         }
         Some(at) => &last[at + 1..],
@@ -276,8 +282,17 @@ fn entries<'n, 't>(
 ) -> Result<&'n [(Node<'t>, Node<'t>)], Invalid> {
     match node.map() {
         Some(entries) => Ok(entries),
-        None if node.list().is_some_and(<[_]>::is_empty) || node.text().is_none() && node.list().is_none() => Ok(&[]),
-        None => Err(Invalid::new(source, node.span.clone(), CODE, format!("{what} must be an object"))),
+        None if node.list().is_some_and(<[_]>::is_empty)
+            || node.text().is_none() && node.list().is_none() =>
+        {
+            Ok(&[])
+        }
+        None => Err(Invalid::new(
+            source,
+            node.span.clone(),
+            CODE,
+            format!("{what} must be an object"),
+        )),
     }
 }
 

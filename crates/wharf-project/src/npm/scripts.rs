@@ -74,7 +74,9 @@ impl FromStr for ScriptApproval {
         }
         if let Some(integrity) = integrity {
             if version.is_none() {
-                return Err(wrong("a digest belongs to one version: write `npm:NAME@VERSION#sha512-…`".to_owned()));
+                return Err(wrong(
+                    "a digest belongs to one version: write `npm:NAME@VERSION#sha512-…`".to_owned(),
+                ));
             }
             Digest::parse(integrity).map_err(|error| wrong(error.to_string()))?;
         }
@@ -109,7 +111,8 @@ impl Serialize for ScriptApproval {
 mod tests {
     use super::*;
 
-    const HASH: &str = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
+    const HASH: &str =
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";
 
     #[test]
     fn approvals_are_read_and_printed() {

@@ -170,7 +170,8 @@ impl Settings {
             "min-release-age" => self.age(word.number()?, 86_400),
             "minimum-release-age" => self.age(word.number()?, 60),
             "use-node-version" => {
-                self.node.get_or_insert_with(|| (word.text().to_owned(), word.origin.clone()));
+                self.node
+                    .get_or_insert_with(|| (word.text().to_owned(), word.origin.clone()));
             }
             "resolution-mode" if word.text() == "highest" => {}
             "link-workspace-packages" if word.text() != "false" => {}
@@ -192,7 +193,8 @@ impl Settings {
             "isolated" | "pnpm" => NpmLayout::Isolated,
             "hoisted" | "node-modules" => NpmLayout::Hoisted,
             "pnp" => {
-                self.ignored.push((format!("{} = pnp", word.key), word.origin.clone()));
+                self.ignored
+                    .push((format!("{} = pnp", word.key), word.origin.clone()));
                 return Ok(());
             }
             _ => return Err(word.wrong("it is neither `isolated` nor `hoisted`")),
@@ -296,7 +298,9 @@ fn by_file(keys: &[(String, Origin)]) -> Vec<(String, String, Origin)> {
         }
     }
     let joined = files.into_iter();
-    joined.map(|(file, words, origin)| (file, words.join(", "), origin)).collect()
+    joined
+        .map(|(file, words, origin)| (file, words.join(", "), origin))
+        .collect()
 }
 
 /// Keys that change which versions are locked.
@@ -323,7 +327,17 @@ const NOT_OBEYED: &[&str] = &[
 ];
 
 /// Keys that tools which install scripts start look for.
-const SCRIPTS: &[&str] = &["nodedir", "python", "node-gyp", "devdir", "node-options", "msvs-version", "disturl", "arch", "target-arch"];
+const SCRIPTS: &[&str] = &[
+    "nodedir",
+    "python",
+    "node-gyp",
+    "devdir",
+    "node-options",
+    "msvs-version",
+    "disturl",
+    "arch",
+    "target-arch",
+];
 
 /// Keys that matter to the tool that they belong to and change nothing that Wharf installs.
 fn is_harmless(key: &str) -> bool {
@@ -408,28 +422,50 @@ mod tests {
             ("shamefully-hoist", &["true"]),
             ("public-hoist-pattern", &["*eslint*", "*types*"]),
         ]);
-        assert_eq!((read.layout, read.public_hoist), (NpmLayout::Hoisted, vec!["*".to_owned()]));
+        assert_eq!(
+            (read.layout, read.public_hoist),
+            (NpmLayout::Hoisted, vec!["*".to_owned()])
+        );
         let read = options(&[("legacy-peer-deps", &["true"]), ("strict-peer-deps", &["true"])]);
         assert!(!read.install_peers && !read.strict_peers);
         let read = options(&[("omit", &["dev", "optional"]), ("include", &["optional"])]);
         assert!(read.omit_dev && !read.omit_optional);
         assert_eq!(options(&[("save-prefix", &["~"])]).save_prefix, "~");
-        assert_eq!(options(&[("save-prefix", &["~"]), ("save-exact", &["true"])]).save_prefix, "");
+        assert_eq!(
+            options(&[("save-prefix", &["~"]), ("save-exact", &["true"])]).save_prefix,
+            ""
+        );
         let read = options(&[("min-release-age", &["3"]), ("before", &["2026-01-31"])]);
         assert_eq!(read.cooldown.seconds(), 3 * 86_400);
-        assert_eq!(read.exclude_newer.map(|at| at.to_string()).as_deref(), Some("2026-02-01T00:00:00Z"));
-        assert_eq!(options(&[("minimum-release-age", &["1440"])]).cooldown.seconds(), 86_400);
+        assert_eq!(
+            read.exclude_newer.map(|at| at.to_string()).as_deref(),
+            Some("2026-02-01T00:00:00Z")
+        );
+        assert_eq!(
+            options(&[("minimum-release-age", &["1440"])]).cooldown.seconds(),
+            86_400
+        );
     }
 
     #[test]
     fn what_is_not_obeyed_is_named_once() {
         let mut settings = Settings::default();
-        for key in ["modules-dir", "modules-dir", "install-strategy", "node-linker", "fund"] {
+        for key in [
+            "modules-dir",
+            "modules-dir",
+            "install-strategy",
+            "node-linker",
+            "fund",
+        ] {
             let value = if key == "node-linker" { "pnp" } else { "nested" };
             apply(&mut settings, key, &[value], Declared::Project).unwrap();
         }
         apply(&mut settings, "legacy-peer-deps", &["true"], Declared::Machine).unwrap();
-        let messages: Vec<_> = settings.warnings().into_iter().map(|warning| warning.message).collect();
+        let messages: Vec<_> = settings
+            .warnings()
+            .into_iter()
+            .map(|warning| warning.message)
+            .collect();
         assert_eq!(
             messages,
             [
@@ -443,7 +479,11 @@ mod tests {
     #[test]
     fn values_that_cannot_be_used_are_refused() {
         for (key, value, expected) in [
-            ("node-linker", "flat", "`node-linker` in .npmrc:1 is set to `flat`: it is neither `isolated` nor `hoisted`"),
+            (
+                "node-linker",
+                "flat",
+                "`node-linker` in .npmrc:1 is set to `flat`: it is neither `isolated` nor `hoisted`",
+            ),
             ("engine-strict", "yes", "it is neither `true` nor `false`"),
             ("min-release-age", "week", "it is not a number"),
             ("before", "soon", "is neither a date"),

@@ -28,7 +28,12 @@ impl Folder {
     pub(super) fn discover(&self, start: &str, variables: &[(&str, &str)]) -> Result<Project, ProjectError> {
         let mut environment: std::collections::BTreeMap<String, String> = variables
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.replace("{root}", &self.path().display().to_string())))
+            .map(|(name, value)| {
+                (
+                    (*name).to_owned(),
+                    value.replace("{root}", &self.path().display().to_string()),
+                )
+            })
             .collect();
         environment
             .entry("HOME".to_owned())
@@ -61,7 +66,11 @@ fn shown(npm: &NpmProject) -> String {
 }
 
 fn warnings(project: &Project) -> Vec<String> {
-    project.warnings.iter().map(|warning| warning.message.clone()).collect()
+    project
+        .warnings
+        .iter()
+        .map(|warning| warning.message.clone())
+        .collect()
 }
 
 #[test]
@@ -110,7 +119,10 @@ fn a_package_json_alone_is_a_project() {
     assert_eq!((root.script("dev"), root.private), (Some("vite"), true));
     assert_eq!(root.manifest, folder.path().join("package.json"));
     assert_eq!(npm.package_manager.as_deref(), Some("pnpm@9.1.0+sha512.abc"));
-    assert_eq!((project.manifest, project.name.as_deref()), (ManifestKind::PackageJson, Some("app")));
+    assert_eq!(
+        (project.manifest, project.name.as_deref()),
+        (ManifestKind::PackageJson, Some("app"))
+    );
     assert!(!project.uses_python() && project.uses_npm());
 }
 
@@ -149,7 +161,10 @@ scripts = ["npm:esbuild@0.25.0"]
 members = ["web"]
 "#,
         ),
-        ("package.json", r#"{"name": "app", "dependencies": {"react": "^19"}}"#),
+        (
+            "package.json",
+            r#"{"name": "app", "dependencies": {"react": "^19"}}"#,
+        ),
         ("web/package.json", r#"{"name": "web"}"#),
     ]);
     let project = folder.discover("web", &[]).unwrap();
@@ -169,7 +184,11 @@ members = ["web"]
 web (web)
 "
     );
-    let rules: Vec<_> = npm.override_rules.iter().map(|rule| format!("{} = {}", rule.key, rule.text)).collect();
+    let rules: Vec<_> = npm
+        .override_rules
+        .iter()
+        .map(|rule| format!("{} = {}", rule.key, rule.text))
+        .collect();
     assert_eq!(rules, ["vite>esbuild = 0.25.0", "old = -"]);
     assert_eq!(npm.overrides.rules().len(), 2);
     assert_eq!(npm.node.as_ref().map(|node| node.text.as_str()), Some(">=20"));
@@ -177,14 +196,19 @@ web (web)
     assert!(npm.options.strict_peers && npm.options.public_hoist == ["*eslint*"]);
     assert_eq!(npm.scripts[0].to_string(), "npm:esbuild@0.25.0");
     assert!(project.uses_python() && project.manifest == ManifestKind::Wharf);
-    assert_eq!(npm.importer_at(&folder.path().join("web/src")).unwrap().path, "web");
+    assert_eq!(
+        npm.importer_at(&folder.path().join("web/src")).unwrap().path,
+        "web"
+    );
     assert_eq!(npm.importer_at(folder.path()).unwrap().path, ".");
     assert!(warnings(&project).is_empty(), "{:?}", warnings(&project));
 }
 
 #[test]
 fn workspaces_of_npm_pnpm_and_bun() {
-    let member = |name: &str| format!(r#"{{"name": "{name}", "dependencies": {{"react": "catalog:", "vue": "catalog:old"}}}}"#);
+    let member = |name: &str| {
+        format!(r#"{{"name": "{name}", "dependencies": {{"react": "catalog:", "vue": "catalog:old"}}}}"#)
+    };
     let (a, b) = (member("a"), member("b"));
     let expected = "\
 . (root)
@@ -199,12 +223,18 @@ packages/b (b)
     let bun = r#"{"name": "root", "workspaces": {"packages": ["packages/*"], "catalog": {"react": "^19"}, "catalogs": {"old": {"vue": "^2"}}}}"#;
     let list = r#"{"name": "root", "workspaces": ["./packages/*/"], "catalog": {"react": "^19"}, "catalogs": {"old": {"vue": "^2"}}}"#;
     for root in [
-        vec![("package.json", r#"{"name": "root"}"#), ("pnpm-workspace.yaml", pnpm)],
+        vec![
+            ("package.json", r#"{"name": "root"}"#),
+            ("pnpm-workspace.yaml", pnpm),
+        ],
         vec![("package.json", bun)],
         vec![("package.json", list)],
     ] {
         let mut files = root;
-        files.extend([("packages/a/package.json", a.as_str()), ("packages/b/package.json", b.as_str())]);
+        files.extend([
+            ("packages/a/package.json", a.as_str()),
+            ("packages/b/package.json", b.as_str()),
+        ]);
         let folder = Folder::new(&files);
         assert_eq!(shown(&folder.npm()), expected);
         // A member belongs to the workspace above it.
@@ -217,7 +247,10 @@ packages/b (b)
 #[test]
 fn a_folder_that_is_no_member_is_its_own_project() {
     let folder = Folder::new(&[
-        ("package.json", r#"{"name": "root", "workspaces": ["packages/*", "!packages/out"]}"#),
+        (
+            "package.json",
+            r#"{"name": "root", "workspaces": ["packages/*", "!packages/out"]}"#,
+        ),
         ("packages/out/package.json", r#"{"name": "out"}"#),
         ("packages/in/src/package.json", r#"{"type": "module"}"#),
         ("packages/in/package.json", r#"{"name": "in"}"#),
@@ -234,11 +267,17 @@ fn a_folder_that_is_no_member_is_its_own_project() {
 #[test]
 fn python_projects_keep_their_package_json() {
     let folder = Folder::new(&[
-        ("pyproject.toml", "[project]\nname = \"p\"\ndependencies = [\"a\"]\n"),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"p\"\ndependencies = [\"a\"]\n",
+        ),
         ("package.json", r#"{"devDependencies": {"prettier": "3"}}"#),
     ]);
     let project = folder.discover(".", &[]).unwrap();
-    assert_eq!(shown(project.npm.as_ref().unwrap()), ". (-)\n  dev prettier 3 [package.json:1]\n");
+    assert_eq!(
+        shown(project.npm.as_ref().unwrap()),
+        ". (-)\n  dev prettier 3 [package.json:1]\n"
+    );
     assert!(project.uses_python() && project.uses_npm());
     let plain = Folder::new(&[("pyproject.toml", "[project]\nname = \"p\"\n")]);
     assert!(plain.discover(".", &[]).unwrap().npm.is_none());
@@ -268,12 +307,18 @@ fn overrides_of_every_kind_are_read() {
   }
 }"#,
         ),
-        ("pnpm-workspace.yaml", "catalog:\n  j: 1.20\noverrides:\n  o: '8'\n"),
+        (
+            "pnpm-workspace.yaml",
+            "catalog:\n  j: 1.20\noverrides:\n  o: '8'\n",
+        ),
     ]);
     let project = folder.discover(".", &[]).unwrap();
     let npm = project.npm.as_ref().unwrap();
     let rules = |rules: &[crate::StatedRule]| -> Vec<String> {
-        rules.iter().map(|rule| format!("{} = {} [{}]", rule.key, rule.text, rule.origin)).collect()
+        rules
+            .iter()
+            .map(|rule| format!("{} = {} [{}]", rule.key, rule.text, rule.origin))
+            .collect()
     };
     assert_eq!(
         rules(&npm.override_rules),
@@ -288,9 +333,17 @@ fn overrides_of_every_kind_are_read() {
         ]
     );
     assert_eq!(npm.overrides.rules().len(), 7);
-    assert_eq!(rules(&npm.extension_rules), ["k@1 > peerDependencies > l = * [package.json:7]"]);
+    assert_eq!(
+        rules(&npm.extension_rules),
+        ["k@1 > peerDependencies > l = * [package.json:7]"]
+    );
     assert!(!npm.extensions.is_empty() && npm.peer_rules.ignores_missing("m"));
-    assert_eq!(warnings(&project), ["these packages are installed without their patches (package.json:4), since Wharf applies none: `h`"]);
+    assert_eq!(
+        warnings(&project),
+        [
+            "these packages are installed without their patches (package.json:4), since Wharf applies none: `h`"
+        ]
+    );
 }
 
 #[test]
@@ -305,9 +358,15 @@ fn what_is_not_obeyed_is_named() {
   "pnpm": {"onlyBuiltDependencies": ["sharp", "bcrypt"], "patchedDependencies": {"x@1": "x.patch"}}
 }"#,
         ),
-        ("a/package.json", r#"{"name": "a", "name": "a", "resolutions": {"y": "1"}, "dependenciesMeta": {"b": {"injected": true}}}"#),
+        (
+            "a/package.json",
+            r#"{"name": "a", "name": "a", "resolutions": {"y": "1"}, "dependenciesMeta": {"b": {"injected": true}}}"#,
+        ),
         (".npmrc", "modules-dir=lib\nfund=false\n"),
-        (".yarnrc.yml", "nodeLinker: node-modules\nsupportedArchitectures:\n  os: [linux]\nenableTelemetry: false\n"),
+        (
+            ".yarnrc.yml",
+            "nodeLinker: node-modules\nsupportedArchitectures:\n  os: [linux]\nenableTelemetry: false\n",
+        ),
     ]);
     let project = folder.discover(".", &[]).unwrap();
     assert_eq!(
@@ -332,9 +391,16 @@ fn what_is_not_obeyed_is_named() {
 fn errors_point_and_advise() {
     let check = |files: &[(&str, &str)], expected: &str| {
         let error = Folder::new(files).discover(".", &[]).map(|_| ()).unwrap_err();
-        let hints: Vec<String> = error.hints().into_iter().map(|hint| format!("hint: {hint}")).collect();
+        let hints: Vec<String> = error
+            .hints()
+            .into_iter()
+            .map(|hint| format!("hint: {hint}"))
+            .collect();
         let shown = format!("{error}\n{}", hints.join("\n"));
-        assert!(shown.contains(expected), "--- shown\n{shown}\n--- expected\n{expected}");
+        assert!(
+            shown.contains(expected),
+            "--- shown\n{shown}\n--- expected\n{expected}"
+        );
     };
     let package = |text| [("package.json", text)];
     check(
@@ -342,21 +408,42 @@ fn errors_point_and_advise() {
         "this is not valid JSON: nothing follows this comma\n --> package.json:2:28\n  |\n2 |   \"dependencies\": {\"a\": \"1\",}\n  |                            ^\nhint: take the comma out",
     );
     check(&package("[]"), "a package.json is an object");
-    check(&package(r#"{"name": "x", "dependencies": ["a"]}"#), "`dependencies` must be an object of names and versions");
-    check(&package(r#"{"dependencies": {"a": 1}}"#), "the version of `a` must be a string");
-    check(&package(r#"{"dependencies": {"../a": "1"}}"#), "`../a` cannot be a folder in `node_modules`");
+    check(
+        &package(r#"{"name": "x", "dependencies": ["a"]}"#),
+        "`dependencies` must be an object of names and versions",
+    );
+    check(
+        &package(r#"{"dependencies": {"a": 1}}"#),
+        "the version of `a` must be a string",
+    );
+    check(
+        &package(r#"{"dependencies": {"../a": "1"}}"#),
+        "`../a` cannot be a folder in `node_modules`",
+    );
     check(
         &package(r#"{"dependencies": {"a": "exec:x"}}"#),
         "`exec:` in `exec:x` is a protocol that Wharf does not read\n --> package.json:1:24",
     );
-    check(&package(r#"{"name": "x", "workspaces": "packages/*"}"#), "hint: write `\"workspaces\": [\"packages/*\"]`");
+    check(
+        &package(r#"{"name": "x", "workspaces": "packages/*"}"#),
+        "hint: write `\"workspaces\": [\"packages/*\"]`",
+    );
     check(
         &package(r#"{"wharf": {"polcy": {}}}"#),
         "there is no key `polcy` in `wharf`\n --> package.json:1:12",
     );
-    check(&package(r#"{"wharf": {"polcy": {}}}"#), "hint: did you mean `policy`?");
-    check(&package(r#"{"wharf": {"options": {"layout": "flat"}}}"#), "its values are `isolated` and `hoisted`");
-    check(&package(r#"{"dependencies": {"a": "catalog:"}}"#), "the workspace has no such catalog: the default catalog");
+    check(
+        &package(r#"{"wharf": {"polcy": {}}}"#),
+        "hint: did you mean `policy`?",
+    );
+    check(
+        &package(r#"{"wharf": {"options": {"layout": "flat"}}}"#),
+        "its values are `isolated` and `hoisted`",
+    );
+    check(
+        &package(r#"{"dependencies": {"a": "catalog:"}}"#),
+        "the workspace has no such catalog: the default catalog",
+    );
     check(
         &[
             ("package.json", r#"{"dependencies": {"raect": "catalog:"}}"#),
@@ -375,7 +462,10 @@ fn errors_point_and_advise() {
         &package(r#"{"name": "x", "overrides": {"a": "exec:x"}}"#),
         " --> package.json:1:29",
     );
-    check(&package(r#"{"name": "x", "pnpm": {"overrides": {"a": {"b": "1"}}}}"#), "the override of `a` must be a string");
+    check(
+        &package(r#"{"name": "x", "pnpm": {"overrides": {"a": {"b": "1"}}}}"#),
+        "the override of `a` must be a string",
+    );
     check(
         &[
             ("package.json", r#"{"devDependencies": {"vite": "7"}}"#),
@@ -387,19 +477,43 @@ fn errors_point_and_advise() {
         ("[npm]\nA = 1", "`A` must be a version string or a table"),
         ("[npm]\n\"a b\" = \"1\"", "`a b` is not a valid npm package name"),
         ("[npm]\na = { verison = \"1\" }", "did you mean `version`?"),
-        ("[npm]\na = { path = \"x\", url = \"y\" }", "`path` and `url` exclude each other"),
-        ("[npm]\na = { path = \"x\", tag = \"y\" }", "`tag` has no meaning beside `path`"),
-        ("[npm]\na = { git = \"x\", tag = \"y\", rev = \"z\" }", "exclude each other"),
-        ("[npm]\na = {}", "`a` says neither a version nor where it comes from"),
-        ("[npm]\na = \"1\"\n[dev.npm]\na = \"1\"", "`a` stands in [npm] as well\n --> wharf.toml:4:1"),
+        (
+            "[npm]\na = { path = \"x\", url = \"y\" }",
+            "`path` and `url` exclude each other",
+        ),
+        (
+            "[npm]\na = { path = \"x\", tag = \"y\" }",
+            "`tag` has no meaning beside `path`",
+        ),
+        (
+            "[npm]\na = { git = \"x\", tag = \"y\", rev = \"z\" }",
+            "exclude each other",
+        ),
+        (
+            "[npm]\na = {}",
+            "`a` says neither a version nor where it comes from",
+        ),
+        (
+            "[npm]\na = \"1\"\n[dev.npm]\na = \"1\"",
+            "`a` stands in [npm] as well\n --> wharf.toml:4:1",
+        ),
         ("[npm]\na = \"^^\"", "wharf.toml:2:5"),
         ("[npn]\na = \"1\"", "did you mean `npm`?"),
-        ("[groups.docs.npm]\na = \"1\"", "npm has nothing like `[groups.docs]`"),
+        (
+            "[groups.docs.npm]\na = \"1\"",
+            "npm has nothing like `[groups.docs]`",
+        ),
         ("[optional.pypi]\na = \"1\"", "hint: write `[extras.NAME.pypi]`"),
         ("[options.npm]\nlayuot = \"hoisted\"", "did you mean `layout`?"),
-        ("[options.npm]\nvirtual-store = \"shared\"", "its values are `auto`, `global` and `project`"),
+        (
+            "[options.npm]\nvirtual-store = \"shared\"",
+            "its values are `auto`, `global` and `project`",
+        ),
         ("[node]\nversion = \"twenty\"", "wharf.toml:2:11"),
-        ("[workspace]\nmembers = [\"web\"]", "the workspace names `web`, which has no package.json\n --> wharf.toml:2:12"),
+        (
+            "[workspace]\nmembers = [\"web\"]",
+            "the workspace names `web`, which has no package.json\n --> wharf.toml:2:12",
+        ),
         ("[policy]\nscripts = [\"npm:a@^1\"]", "`^1` is not one version"),
     ] {
         check(&[("wharf.toml", text)], expected);
@@ -409,7 +523,11 @@ fn errors_point_and_advise() {
 #[test]
 fn init_adopts_a_package_json() {
     use crate::init::{Init, init};
-    let folder = Folder::new(&[("package.json", "{}"), ("python/requirements.txt", "a\n"), ("empty/x", "")]);
+    let folder = Folder::new(&[
+        ("package.json", "{}"),
+        ("python/requirements.txt", "a\n"),
+        ("empty/x", ""),
+    ]);
     let kind = |start: &str| match init(&folder.path().join(start), Some("3.12")) {
         Init::Adopt(kind) => Some(kind),
         Init::Write(_) => None,
@@ -431,5 +549,8 @@ fn named_files_are_read_alone() {
     assert!(project.npm.is_none() && project.uses_python());
     // Outside of any project the machine's own registries are known.
     let machine = Project::machine(folder.path(), &options).unwrap();
-    assert_eq!(machine.npm.unwrap().registries.default.as_url().host_str(), crate::npm::public_host().as_deref());
+    assert_eq!(
+        machine.npm.unwrap().registries.default.as_url().host_str(),
+        crate::npm::public_host().as_deref()
+    );
 }

@@ -32,7 +32,10 @@ pub(crate) struct Catalogs {
 impl Catalogs {
     /// What a catalog states for an alias.
     pub(crate) fn look_up(&self, name: Option<&str>, alias: &str) -> Result<&str, Missing> {
-        let catalog = self.named.get(name.unwrap_or("default")).ok_or(Missing::Catalog)?;
+        let catalog = self
+            .named
+            .get(name.unwrap_or("default"))
+            .ok_or(Missing::Catalog)?;
         catalog.get(alias).map(String::as_str).ok_or(Missing::Entry)
     }
 
@@ -55,7 +58,10 @@ impl Catalogs {
         if let Some(catalog) = node.get("catalog") {
             self.add(source, "default", catalog)?;
         }
-        let Some(catalogs) = node.get("catalogs").filter(|catalogs| catalogs.value != Value::Null) else {
+        let Some(catalogs) = node
+            .get("catalogs")
+            .filter(|catalogs| catalogs.value != Value::Null)
+        else {
             return Ok(());
         };
         let named = catalogs
@@ -72,13 +78,19 @@ impl Catalogs {
             return Ok(());
         }
         let message = format!("the catalog `{name}` must be an object of names and versions");
-        let entries = catalog.map().ok_or_else(|| wrong(source, &catalog.span, &message))?;
+        let entries = catalog
+            .map()
+            .ok_or_else(|| wrong(source, &catalog.span, &message))?;
         for (alias, text) in entries {
             let (Some(alias), Some(version)) = (alias.text(), text.text()) else {
                 return Err(wrong(source, &text.span, &message));
             };
             if version.starts_with("catalog:") {
-                return Err(wrong(source, &text.span, "a catalog's entry cannot come from a catalog"));
+                return Err(wrong(
+                    source,
+                    &text.span,
+                    "a catalog's entry cannot come from a catalog",
+                ));
             }
             let into = self.named.entry(name.to_owned()).or_default();
             into.entry(alias.to_owned()).or_insert_with(|| version.to_owned());
@@ -127,7 +139,10 @@ pub(crate) fn of_package_json(source: &SourceText, root: &Node<'_>) -> Result<Op
 /// # Errors
 /// Where they are no list of texts.
 pub(crate) fn of_pnpm(source: &SourceText, root: &Node<'_>) -> Result<Option<Vec<Pattern>>, Invalid> {
-    match root.get("packages").filter(|packages| packages.value != Value::Null) {
+    match root
+        .get("packages")
+        .filter(|packages| packages.value != Value::Null)
+    {
         Some(packages) => patterns(source, packages, "`packages`").map(Some),
         None => Ok(None),
     }
@@ -166,7 +181,11 @@ fn patterns_at(root: &Path) -> Vec<String> {
     };
     let mut found = Vec::new();
     if let Some(source) = read("wharf.toml") {
-        found.extend(table::parse(&source).ok().and_then(|table| of_wharf(&source, &table)));
+        found.extend(
+            table::parse(&source)
+                .ok()
+                .and_then(|table| of_wharf(&source, &table)),
+        );
     }
     let pnpm = read(PNPM).and_then(|source| {
         let root = yaml::parse(&source).ok()?;
