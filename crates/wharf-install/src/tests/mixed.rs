@@ -1,9 +1,7 @@
 //! Environments of several folders: `.venv` and `node_modules` of a project and its members, as one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -11,12 +9,11 @@ use wharf_core::{Explain, NullSink, PackageName};
 use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Store};
 use wharf_sys::Governor;
 
-use super::{Fixture, snapshot};
-use crate::fault::{POINTS, RESUMED};
+use super::Fixture;
 use crate::generation::Marker;
 use crate::layout::{Content, Item};
 use crate::{
-    Applied, Durability, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
+    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
     NodeRuntime, NodeWanted, Plan, Recovered, RootName, Wanted,
 };
 
@@ -60,7 +57,7 @@ impl Project {
     }
 }
 
-fn apply(project: &Path, store: &Store, wanted: &Wanted) -> Result<Applied, InstallError> {
+pub(super) fn apply(project: &Path, store: &Store, wanted: &Wanted) -> Result<Applied, InstallError> {
     let environment = Environment::open(project)?;
     let plan = environment.plan(wanted)?;
     environment.apply(
@@ -74,7 +71,7 @@ fn apply(project: &Path, store: &Store, wanted: &Wanted) -> Result<Applied, Inst
 }
 
 /// A `node_modules` with a file for each package, and a package of that name and version on record.
-fn node(folders: &[(&str, &[(&str, &str)])]) -> NodeWanted {
+pub(super) fn node(folders: &[(&str, &[(&str, &str)])]) -> NodeWanted {
     let mut wanted = NodeWanted::default();
     for (folder, packages) in folders {
         let mut items = Vec::new();
@@ -432,222 +429,6 @@ fn a_command_finds_both_worlds() {
     );
     let path = around.path_before("/one:/two".as_ref());
     assert!(path.to_string_lossy().ends_with("node_modules/.bin:/one:/two"));
-}
-
-/// What all roots hold, apart from what differs between two makings of one environment.
-fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
-    [
-        ".venv",
-        "node_modules",
-        "a/node_modules",
-        "b/node_modules",
-        "c/node_modules",
-    ]
-    .map(|root| {
-        let mut found = snapshot(&project.join(root));
-        found.remove(Marker::NAME);
-        found.retain(|name, _| !name.ends_with(".pyc") && !name.starts_with(".cache"));
-        (root.to_owned(), found)
-    })
-    .into()
-}
-
-/// Before: everything but `c`. After: everything but `b`, and other versions.
-fn side(fixture: &Fixture, new: bool) -> Wanted {
-    let (version, other) = if new { ("2.0.0", "c") } else { ("1.0.0", "b") };
-    let text = format!("v = '{version}'\n");
-    let mut wanted = fixture.wanted(&[fixture.package("p", version, &[("p.py", &text)])]);
-    // Whoever is killed waits for the disk, the others need not.
-    if std::env::var_os("WHARF_FAULT").is_none() {
-        wanted.durability = Durability::Process;
-    }
-    let packages = [("x", version)];
-    wanted.node = Some(node(&[(".", &packages), ("a", &packages), (other, &packages)]));
-    wanted
-}
-
-/// The child of [`killed`].
-#[test]
-#[ignore = "run by other tests, in a process that dies"]
-fn child() {
-    let Some(project) = std::env::var_os("WHARF_TEST_PROJECT") else {
-        return;
-    };
-    if std::env::var_os("WHARF_TEST_RECOVER").is_some() {
-        Environment::open(Path::new(&project)).unwrap();
-        return;
-    }
-    let Some(mut fixture) = Fixture::new() else { return };
-    fixture.project = project.into();
-    apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
-}
-
-/// Runs a sync or a recovery in a process that is killed at the point; whether it died.
-fn killed(project: &Path, point: &str, recover: bool) -> bool {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "tests::mixed::child", "--ignored"])
-        .env("WHARF_TEST_PROJECT", project)
-        .env("WHARF_FAULT", point);
-    if recover {
-        command.env("WHARF_TEST_RECOVER", "1");
-    }
-    !command.output().unwrap().status.success()
-}
-
-fn mixed() -> Option<Fixture> {
-    let fixture = Fixture::new()?;
-    for member in ["a", "b", "c"] {
-        fs::create_dir_all(fixture.project.join(member)).unwrap();
-    }
-    Some(fixture)
-}
-
-/// Every point, and every passage of the one that is passed for each folder: `.venv`, three that are made, one that goes.
-fn points() -> Vec<(String, bool)> {
-    let prepared = POINTS.iter().position(|point| *point == "prepared").unwrap();
-    let mut points: Vec<(String, bool)> = POINTS
-        .iter()
-        .enumerate()
-        .map(|(index, point)| ((*point).to_owned(), index >= prepared))
-        .collect();
-    points.extend((2..=5).map(|time| (format!("exchanged@{time}"), true)));
-    points
-}
-
-#[test]
-fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
-    let Some(reference) = mixed() else { return };
-    apply(&reference.project, &reference.store, &side(&reference, true)).unwrap();
-    for first_install in [true, false] {
-        for (point, prepared) in points() {
-            // Nothing goes in a first install; and one point of each kind is enough there.
-            let kinds = ["synced", "prepared", "exchanged", "exchanged@3", "carried"];
-            if first_install && !kinds.contains(&point.as_str()) {
-                continue;
-            }
-            let fixture = mixed().unwrap();
-            if !first_install {
-                apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
-                fs::create_dir_all(fixture.project.join("a/node_modules/.cache/tool")).unwrap();
-            }
-            let old = state(&fixture.project);
-            assert!(killed(&fixture.project, &point, false), "{point}");
-            let environment = Environment::open(&fixture.project).unwrap();
-            let found = state(&fixture.project);
-            match prepared {
-                true => {
-                    let number = environment.current().unwrap().unwrap().number;
-                    assert_eq!(number, if first_install { 1 } else { 2 }, "{point}");
-                    let versions = |root: &str| found[root].get("x/version").map(String::as_str);
-                    assert_eq!(
-                        [
-                            "node_modules",
-                            "a/node_modules",
-                            "b/node_modules",
-                            "c/node_modules"
-                        ]
-                        .map(versions),
-                        [Some("2.0.0"), Some("2.0.0"), None, Some("2.0.0")],
-                        "{point}"
-                    );
-                    assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "{point}");
-                }
-                false => assert_eq!(found, old, "{point}"),
-            }
-            if !first_install {
-                assert!(
-                    fixture.project.join("a/node_modules/.cache/tool").exists(),
-                    "{point}"
-                );
-            }
-            assert_eq!(environment.recover().unwrap(), Recovered::Clean, "{point}");
-            assert_eq!(
-                state(&fixture.project),
-                found,
-                "{point}: a second recovery does nothing"
-            );
-            let stage = environment.state_directory().join("stage");
-            assert_eq!(fs::read_dir(stage).map_or(0, Iterator::count), 0, "{point}");
-            apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
-            assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "{point}");
-            let plan = environment.plan(&side(&fixture, true)).unwrap();
-            assert!(plan.is_empty(), "{point}: {plan:?}");
-        }
-    }
-}
-
-#[test]
-fn a_recovery_that_is_killed_at_any_point_is_gone_on_with() {
-    let Some(reference) = mixed() else { return };
-    drop(reference);
-    let switch = ["exchanged@1", "exchanged@5", "switched", "carried", RESUMED];
-    for first in ["prepared", "exchanged@2"] {
-        for second in switch {
-            let fixture = mixed().unwrap();
-            apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
-            fs::create_dir_all(fixture.project.join("a/node_modules/.cache/tool")).unwrap();
-            assert!(killed(&fixture.project, first, false), "{first}");
-            assert!(killed(&fixture.project, second, true), "{first} {second}");
-            let environment = Environment::open(&fixture.project).unwrap();
-            assert!(
-                environment.plan(&side(&fixture, true)).unwrap().is_empty(),
-                "{first} {second}"
-            );
-            assert!(
-                fixture.project.join("a/node_modules/.cache/tool").exists(),
-                "{first} {second}"
-            );
-            assert!(
-                !fixture.project.join("b/node_modules").exists(),
-                "{first} {second}"
-            );
-        }
-    }
-}
-
-#[test]
-fn what_others_put_there_after_the_crash_stays() {
-    let Some(fixture) = mixed() else { return };
-    apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
-    assert!(killed(&fixture.project, "prepared", false));
-    let root = fixture.project.join("a/node_modules");
-    fs::remove_dir_all(&root).unwrap();
-    fs::create_dir_all(root.join("precious")).unwrap();
-    let environment = Environment::open(&fixture.project).unwrap();
-    assert!(root.join("precious").exists());
-    assert_eq!(
-        fixture.run("import p; print(p.v)"),
-        "2.0.0",
-        "the others are switched"
-    );
-    let wanted = side(&fixture, true);
-    let plan = environment.plan(&wanted).unwrap();
-    assert_eq!(plan.roots.make, [RootName::node("a")].into());
-    let error = apply(&fixture.project, &fixture.store, &wanted).unwrap_err();
-    assert_eq!(error.code(), "install/foreign-environment");
-}
-
-#[test]
-fn a_damaged_journal_does_not_leave_one_half() {
-    let Some(fixture) = mixed() else { return };
-    apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
-    assert!(killed(&fixture.project, "exchanged@2", false));
-    let journal = fs::read_dir(fixture.project.join(".wharf/journal")).unwrap();
-    let journal = journal.flatten().next().unwrap().path();
-    let mut bytes = fs::read(&journal).unwrap();
-    bytes[20] ^= 1;
-    fs::write(&journal, bytes).unwrap();
-    let environment = Environment::open(&fixture.project).unwrap();
-    for root in ["node_modules", "a/node_modules", "c/node_modules"] {
-        assert_eq!(
-            fs::read_to_string(fixture.project.join(root).join("x/version")).unwrap(),
-            "2.0.0"
-        );
-    }
-    // Only what the journal alone knew, that a folder was to go, is left to the next sync.
-    apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
-    assert_eq!(environment.recover().unwrap(), Recovered::Clean);
 }
 
 #[test]

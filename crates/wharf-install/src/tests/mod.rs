@@ -5,6 +5,7 @@ mod commit;
 mod environment;
 mod mixed;
 mod python;
+mod recovery;
 mod scripts;
 mod whole;
 
