@@ -15,7 +15,7 @@ use wharf_ecosystem::npm::Package;
 use wharf_ecosystem::npm::registries::default_tarball;
 use wharf_net::{NetError, Stream};
 use wharf_store::{Hasher, Limits, Store, Unpacked};
-use wharf_sys::{Permit, Work};
+use wharf_sys::Work;
 
 use super::pack_list::PackList;
 use super::{NpmError, NpmIndex};
@@ -105,14 +105,14 @@ impl NpmIndex {
                     Some(url) => url.clone(),
                     None => default_tarball(index, &wanted.name, &wanted.version).map_err(location)?,
                 };
-                self.from_url(wanted, &self.replaced(&wanted.name, url)).await
+                self.at_url(wanted, &self.replaced(&wanted.name, url)).await
             }
             Source::Url { url, .. } => match self.kept(wanted) {
                 Some(bytes) => self.at_once(wanted, &url.to_string(), bytes.into(), None).await,
-                None => self.from_url(wanted, url).await,
+                None => self.at_url(wanted, url).await,
             },
-            Source::File { path } => self.from_file(wanted, &self.root().join(path)).await,
-            Source::Directory { path, .. } => self.from_folder(wanted, &self.root().join(path)).await,
+            Source::File { path } => self.in_file(wanted, &self.root().join(path)).await,
+            Source::Directory { path, .. } => self.in_folder(wanted, &self.root().join(path)).await,
             Source::Git {
                 url,
                 commit,
@@ -124,7 +124,7 @@ impl NpmIndex {
                     .repositories
                     .checkout(url, commit, subdirectory.as_deref())
                     .await?;
-                let unpacked = self.from_folder(wanted, &tree.root).await;
+                let unpacked = self.in_folder(wanted, &tree.root).await;
                 let scratch = tree.scratch;
                 wharf_sys::run_blocking(move || drop(scratch)).await;
                 unpacked
@@ -152,9 +152,9 @@ impl NpmIndex {
         WebUrl::from(replaced)
     }
 
-    async fn from_url(&self, wanted: &Wanted, url: &WebUrl) -> Result<(Unpacked, Digest), IndexError> {
+    async fn at_url(&self, wanted: &Wanted, url: &WebUrl) -> Result<(Unpacked, Digest), IndexError> {
         if let Ok(path) = url.as_url().to_file_path() {
-            return self.from_file(wanted, &path).await;
+            return self.in_file(wanted, &path).await;
         }
         match self.attempt(wanted, url).await {
             // Halves of different files, or a cut that nothing announced: once from the start before it is an error.
@@ -222,7 +222,7 @@ impl NpmIndex {
         url: &WebUrl,
         mut stream: Stream<'_>,
     ) -> Result<(Unpacked, Digest), Failed> {
-        let permit = self.shared.governor.permit(Work::Disk).await;
+        // Without a permit for the disk: this goes at the network's pace, and four of its kind would stop all others.
         let (send, receive) = mpsc::channel(PIECES);
         let pieces = Pieces {
             receive,
@@ -230,7 +230,7 @@ impl NpmIndex {
             check: Check::new(&wanted.integrity),
         };
         let store = Arc::clone(&self.shared.store);
-        let working = wharf_sys::run_blocking(move || unpack_pieces(&store, pieces, permit));
+        let working = wharf_sys::run_blocking(move || unpack_pieces(&store, pieces));
         let feeding = async move {
             let fed = feed(&mut stream, send).await;
             (fed, stream.is_patched())
@@ -253,7 +253,7 @@ impl NpmIndex {
         Ok((unpacked, digest))
     }
 
-    async fn from_file(&self, wanted: &Wanted, path: &Path) -> Result<(Unpacked, Digest), IndexError> {
+    async fn in_file(&self, wanted: &Wanted, path: &Path) -> Result<(Unpacked, Digest), IndexError> {
         let own = path.to_owned();
         let bytes = wharf_sys::run_blocking(move || std::fs::read(&own)).await;
         let bytes = bytes.map_err(|error| missing(path, error))?;
@@ -261,7 +261,7 @@ impl NpmIndex {
             .await
     }
 
-    async fn from_folder(&self, wanted: &Wanted, folder: &Path) -> Result<(Unpacked, Digest), IndexError> {
+    async fn in_folder(&self, wanted: &Wanted, folder: &Path) -> Result<(Unpacked, Digest), IndexError> {
         let permit = self.shared.governor.permit(Work::Disk).await;
         let (store, folder, label) = (Arc::clone(&self.shared.store), folder.to_owned(), wanted.label());
         wharf_sys::run_compute(move || {
@@ -404,18 +404,13 @@ impl Read for Pieces {
     }
 }
 
-fn unpack_pieces(
-    store: &Store,
-    mut pieces: Pieces,
-    permit: Permit,
-) -> (Result<Unpacked, wharf_store::ArchiveError>, Check) {
+fn unpack_pieces(store: &Store, mut pieces: Pieces) -> (Result<Unpacked, wharf_store::ArchiveError>, Check) {
     let unpacked = store.unpack_tgz(&mut pieces, &Limits::default());
     // What follows the last file belongs to the digest too; and a wrong one is told rather than a broken archive.
     pieces.current = Bytes::new();
     while let Some(Some(piece)) = pieces.receive.blocking_recv() {
         pieces.check.update(&piece);
     }
-    drop(permit);
     (unpacked, pieces.check)
 }
 

@@ -164,7 +164,7 @@ impl NpmIndex {
         Ok(Direct {
             manifest: Arc::new(manifest),
             source: Source::Git {
-                url: url.without_credentials(),
+                url: url.clone(),
                 reference,
                 commit,
                 subdirectory,
@@ -200,7 +200,7 @@ impl NpmIndex {
         Ok(Direct {
             manifest: Arc::new(manifest),
             source: Source::Url {
-                url: url.without_credentials(),
+                url,
                 subdirectory: None,
             },
             integrity: vec![digest],

@@ -90,7 +90,7 @@ impl PackList {
         match &manifest["bin"] {
             Value::String(path) => named.push(path.clone()),
             Value::Object(commands) => {
-                named.extend(commands.values().filter_map(Value::as_str).map(str::to_owned))
+                named.extend(commands.values().filter_map(Value::as_str).map(str::to_owned));
             }
             _ => {}
         }

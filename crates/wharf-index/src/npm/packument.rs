@@ -249,10 +249,17 @@ impl NpmIndex {
         self.folder("packuments").join(short_hash(registry.expose()))
     }
 
+    /// What the cache holds, however old. Registries that know only the full form keep it under either name.
     fn stored(&self, name: &PackageName, form: Form) -> Option<Packument> {
-        let path = self.path_of(name, form);
-        let table = Table::read(&path, name)?;
-        Some(Packument::new(table, path, None))
+        let open = |form| {
+            let path = self.path_of(name, form);
+            let table = Table::read(&path, name)?;
+            Some(Packument::new(table, path, None))
+        };
+        open(form).or_else(|| match form {
+            Form::Full => open(Form::Abbreviated).filter(|found| found.table.has_times),
+            Form::Abbreviated => None,
+        })
     }
 
     /// The packument in one form: from the cache, else from the registry.

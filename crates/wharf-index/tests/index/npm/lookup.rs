@@ -292,7 +292,11 @@ async fn registries_that_know_only_the_full_form_serve_as_well() {
     let versions = index.versions(&name("a")).await.unwrap();
     assert_eq!(versions.rows[0].published, "2024-03-01T00:00:00Z".parse().ok());
     index.flush().await;
-    assert_eq!(*world.index().cached(&name("a")).unwrap(), *versions);
+    let warm = world.index();
+    assert_eq!(*warm.cached(&name("a")).unwrap(), *versions);
+    // The same document answers what people ask.
+    warm.about(&name("a"), None).await.unwrap();
+    assert_eq!(registry.hits("/a"), 1);
 }
 
 #[tokio::test]
