@@ -18,16 +18,16 @@ pub enum Stop {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TreeError {
     /// No version is in the range.
-    #[error("no version of {name} is in `{range}`, which {} asks for{}: {why}", .asker, at(.origin))]
+    #[error("{} asks for {name}@{range}{}: {why}", .asker, at(.origin))]
     NoVersion {
         /// The package.
         name: String,
         /// What was asked for.
         range: String,
         /// Who asks.
-        asker: Chain,
+        asker: Box<Chain>,
         /// Where it is written, if an importer asks.
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         /// The nearest versions, the cutoff: in words.
         why: String,
     },
@@ -37,9 +37,9 @@ pub enum TreeError {
         /// What was asked for.
         package: String,
         /// Who asks.
-        asker: Chain,
+        asker: Box<Chain>,
         /// Where it is written, if an importer asks.
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         /// Why, in words.
         reason: String,
     },
@@ -51,9 +51,9 @@ pub enum TreeError {
         /// The specifier.
         text: String,
         /// Who asks.
-        asker: Chain,
+        asker: Box<Chain>,
         /// Where it is written, if an importer asks.
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         /// Why, in words.
         reason: String,
     },
@@ -65,9 +65,9 @@ pub enum TreeError {
         /// The specifier.
         text: String,
         /// Who asks.
-        asker: Chain,
+        asker: Box<Chain>,
         /// Where it is written.
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         /// Why, in words.
         reason: String,
     },
@@ -86,7 +86,7 @@ pub enum TreeError {
         limit: usize,
     },
     /// Something that is required is for other machines.
-    #[error("{package} is for {wanted}, not for {target} ({chain})")]
+    #[error("{chain} requires {package}, which asks for {wanted}; the target is {target}")]
     Platform {
         /// The package.
         package: String,
@@ -95,12 +95,15 @@ pub enum TreeError {
         /// The machine.
         target: String,
         /// Who requires it.
-        chain: Chain,
+        chain: Box<Chain>,
     },
 }
 
-fn at(origin: &Option<Origin>) -> String {
-    origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default()
+fn at(origin: &Option<Box<Origin>>) -> String {
+    origin
+        .as_ref()
+        .map(|origin| format!(" ({origin})"))
+        .unwrap_or_default()
 }
 
 fn list(errors: &[TreeError]) -> String {
@@ -129,12 +132,18 @@ impl Explain for TreeError {
 
     fn fault(&self) -> Fault {
         match self {
-            TreeError::NoVersion { .. } | TreeError::Peers(_) | TreeError::Platform { .. } => Fault::Unsatisfiable,
+            TreeError::NoVersion { .. } | TreeError::Peers(_) | TreeError::Platform { .. } => {
+                Fault::Unsatisfiable
+            }
             TreeError::Unavailable { .. } => Fault::World,
             TreeError::InvalidSpec { asker, .. } if asker.steps.is_empty() => Fault::User,
             TreeError::InvalidSpec { .. } => Fault::World,
             TreeError::NoMember { .. } => Fault::User,
-            TreeError::Many(errors) => errors.iter().map(Explain::fault).min().unwrap_or(Fault::Unsatisfiable),
+            TreeError::Many(errors) => errors
+                .iter()
+                .map(Explain::fault)
+                .min()
+                .unwrap_or(Fault::Unsatisfiable),
             TreeError::TooManyCombinations { .. } => Fault::Unsatisfiable,
         }
     }
@@ -142,19 +151,28 @@ impl Explain for TreeError {
     fn hints(&self) -> Vec<String> {
         match self {
             TreeError::NoVersion { name, asker, .. } if asker.steps.is_empty() => {
-                vec![format!("`wharf info npm:{name}` lists the versions there are; change the range to one of them")]
+                vec![format!(
+                    "`wharf info npm:{name}` lists the versions there are; change the range to one of them"
+                )]
             }
             TreeError::NoVersion { name, .. } => {
-                vec![format!("take another version of {name} with an entry in `overrides`")]
+                vec![format!(
+                    "take another version of {name} with an entry in `overrides`"
+                )]
             }
             TreeError::Unavailable { asker, .. } if asker.steps.is_empty() => {
-                vec!["check the spelling, and for a private package the registry of its scope in `.npmrc`".to_owned()]
+                vec![
+                    "check the spelling, and for a private package the registry of its scope in `.npmrc`"
+                        .to_owned(),
+                ]
             }
             TreeError::Unavailable { package, .. } => {
                 vec![format!("replace {package} with an entry in `overrides`")]
             }
             TreeError::InvalidSpec { alias, asker, .. } if asker.steps.is_empty() => {
-                vec![format!("write a range such as `^1.2.0`, a tag, `npm:name@range`, a URL or a path for `{alias}`")]
+                vec![format!(
+                    "write a range such as `^1.2.0`, a tag, `npm:name@range`, a URL or a path for `{alias}`"
+                )]
             }
             TreeError::InvalidSpec { alias, .. } => {
                 vec![format!("replace `{alias}` with an entry in `overrides`")]
@@ -173,7 +191,8 @@ impl Explain for TreeError {
                 hints
             }
             TreeError::Peers(_) => vec![
-                "choose versions whose peers agree, or allow others with peer rules (`peerDependencyRules`)".to_owned(),
+                "choose versions whose peers agree, or allow others with peer rules (`peerDependencyRules`)"
+                    .to_owned(),
                 "without `strict-peers` these are reported and the nearest provider serves".to_owned(),
             ],
             TreeError::TooManyCombinations { .. } => {

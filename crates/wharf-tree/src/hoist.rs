@@ -107,7 +107,12 @@ impl<'g> Layout<'g> {
             passed: FxHashSet::default(),
         };
         let mut order: Vec<usize> = (0..graph.importers.len()).collect();
-        order.sort_by_key(|&index| (depth(&graph.importers[index].path), graph.importers[index].path.clone()));
+        order.sort_by_key(|&index| {
+            (
+                depth(&graph.importers[index].path),
+                graph.importers[index].path.clone(),
+            )
+        });
         for index in order {
             layout.add_importer(index);
         }
@@ -116,7 +121,11 @@ impl<'g> Layout<'g> {
 
     /// The importer at the project's root.
     fn root(&self) -> usize {
-        self.graph.importers.iter().position(|importer| importer.path == ".").unwrap_or(usize::MAX)
+        self.graph
+            .importers
+            .iter()
+            .position(|importer| importer.path == ".")
+            .unwrap_or(usize::MAX)
     }
 
     fn add_importer(&mut self, index: usize) {
@@ -126,7 +135,9 @@ impl<'g> Layout<'g> {
             (outer.is_empty() && !path.starts_with("..") && !path.starts_with('/'))
                 || path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
         };
-        let parent = (0..self.folders.len()).rev().find(|&folder| inside(&self.folders[folder]));
+        let parent = (0..self.folders.len())
+            .rev()
+            .find(|&folder| inside(&self.folders[folder]));
         self.folders.push(Folder {
             parent,
             path: if path == "." { String::new() } else { path.clone() },
@@ -137,7 +148,9 @@ impl<'g> Layout<'g> {
 
     fn link_members(&mut self, root: FolderId) {
         for (index, importer) in self.graph.importers.iter().enumerate() {
-            let Some(name) = importer.name.as_ref().filter(|_| importer.path != ".") else { continue };
+            let Some(name) = importer.name.as_ref().filter(|_| importer.path != ".") else {
+                continue;
+            };
             if !self.folders[root].children.contains_key(name) {
                 self.add(root, name, Content::LinkToImporter(index));
             }
@@ -174,20 +187,26 @@ impl<'g> Layout<'g> {
 
     /// The edges in an order in which those that others look for above themselves come before these; else by alias.
     fn providers_first(&self, edges: &[Edge]) -> Vec<usize> {
-        let by_alias: FxHashMap<&str, usize> =
-            edges.iter().enumerate().map(|(position, edge)| (edge.alias.as_str(), position)).collect();
+        let by_alias: FxHashMap<&str, usize> = edges
+            .iter()
+            .enumerate()
+            .map(|(position, edge)| (edge.alias.as_str(), position))
+            .collect();
         let arcs: Vec<Vec<usize>> = edges
             .iter()
             .map(|edge| match &edge.to {
-                Some(To::Package(package)) => {
-                    self.above[*package].keys().filter_map(|name| by_alias.get(name.as_str()).copied()).collect()
-                }
+                Some(To::Package(package)) => self.above[*package]
+                    .keys()
+                    .filter_map(|name| by_alias.get(name.as_str()).copied())
+                    .collect(),
                 Some(To::Importer(_) | To::Link(_)) | None => Vec::new(),
             })
             .collect();
         let mut order: Vec<usize> = (0..edges.len()).collect();
         // Peers of the package itself are above it, or have to be put where all it needs can see them.
-        order.sort_by_key(|&position| !matches!(edges[position].kind, EdgeKind::Peer | EdgeKind::OptionalPeer));
+        order.sort_by_key(|&position| {
+            !matches!(edges[position].kind, EdgeKind::Peer | EdgeKind::OptionalPeer)
+        });
         let mut done = Vec::with_capacity(edges.len());
         let mut taken = vec![false; edges.len()];
         for start in order {
@@ -280,7 +299,10 @@ impl<'g> Layout<'g> {
     fn sees_peers(&self, folder: FolderId, alias: &str, to: &To) -> bool {
         let To::Package(package) = to else { return true };
         self.above[*package].iter().all(|(name, wanted)| {
-            name == alias || self.lookup(folder, name).is_none_or(|(_, found)| self.is(found, wanted))
+            name == alias
+                || self
+                    .lookup(folder, name)
+                    .is_none_or(|(_, found)| self.is(found, wanted))
         })
     }
 
@@ -303,7 +325,12 @@ impl<'g> Layout<'g> {
             false => format!("{above}/node_modules/{alias}"),
         };
         let id = self.folders.len();
-        self.folders.push(Folder { parent: Some(parent), path, content, children: FxHashMap::default() });
+        self.folders.push(Folder {
+            parent: Some(parent),
+            path,
+            content,
+            children: FxHashMap::default(),
+        });
         self.folders[parent].children.insert(alias.to_owned(), id);
         id
     }
@@ -317,7 +344,10 @@ impl<'g> Layout<'g> {
                 Content::LinkToFolder(path) => Placed::Folder(path.clone()),
                 Content::LinkAbove(above) => Placed::Above(self.folders[*above].path.clone()),
             };
-            Some(Placement { path: folder.path.clone(), what })
+            Some(Placement {
+                path: folder.path.clone(),
+                what,
+            })
         };
         self.folders.iter().filter_map(placed).collect()
     }
@@ -341,7 +371,9 @@ fn needs_above(graph: &Graph, selected: &[bool]) -> Vec<Above> {
     };
     for (index, package) in graph.packages.iter().enumerate() {
         for edge in &package.dependencies {
-            let Some(to) = edge.to.as_ref().filter(|to| is_selected(to)) else { continue };
+            let Some(to) = edge.to.as_ref().filter(|to| is_selected(to)) else {
+                continue;
+            };
             if is_met(edge) {
                 above[index].insert(edge.alias.clone(), to.clone());
             } else if let To::Package(to) = to {
@@ -353,12 +385,18 @@ fn needs_above(graph: &Graph, selected: &[bool]) -> Vec<Above> {
         }
     }
     while let Some(index) = queue.pop() {
-        let needs: Vec<(String, To)> = above[index].iter().map(|(name, to)| (name.clone(), to.clone())).collect();
+        let needs: Vec<(String, To)> = above[index]
+            .iter()
+            .map(|(name, to)| (name.clone(), to.clone()))
+            .collect();
         for &dependent in &dependents[index] {
             let package = &graph.packages[dependent];
             let mut more = false;
             for (name, to) in &needs {
-                let own = package.dependencies.iter().any(|edge| !is_met(edge) && edge.alias == *name);
+                let own = package
+                    .dependencies
+                    .iter()
+                    .any(|edge| !is_met(edge) && edge.alias == *name);
                 if !own && *to != To::Package(dependent) && !above[dependent].contains_key(name) {
                     above[dependent].insert(name.clone(), to.clone());
                     more = true;

@@ -130,29 +130,69 @@ impl Issue {
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Issue::PeerConflict { peer, found, provider, provided_for, wanted, asker } => {
-                write!(f, "{asker} wants {peer} {wanted} as a peer, but {provider} provides {peer}@{found}")?;
+            Issue::PeerConflict {
+                peer,
+                found,
+                provider,
+                provided_for,
+                wanted,
+                asker,
+            } => {
+                write!(
+                    f,
+                    "{asker} wants {peer} {wanted} as a peer, but {provider} provides {peer}@{found}"
+                )?;
                 match provided_for {
                     Some(range) => write!(f, " (it asks for {range})"),
                     None => Ok(()),
                 }
             }
-            Issue::PeerMissing { peer, wanted, asker, reason } => {
-                write!(f, "{asker} wants {peer} {wanted} as a peer and nobody provides it: {reason}")
+            Issue::PeerMissing {
+                peer,
+                wanted,
+                asker,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "{asker} wants {peer} {wanted} as a peer and nobody provides it: {reason}"
+                )
             }
-            Issue::PeerNested { peer, found, added, below, wanted } => {
+            Issue::PeerNested {
+                peer,
+                found,
+                added,
+                below,
+                wanted,
+            } => {
                 write!(
                     f,
                     "{peer}@{added} was added below {below}, which wants {wanted}, beside {peer}@{found}"
                 )
             }
-            Issue::Engine { package, wanted, node, chain } => {
-                write!(f, "{package} wants Node {wanted}, the project has {node} ({chain})")
+            Issue::Engine {
+                package,
+                wanted,
+                node,
+                chain,
+            } => {
+                write!(
+                    f,
+                    "{package} wants Node {wanted}, the project has {node} ({chain})"
+                )
             }
-            Issue::Deprecated { package, message, chain } => {
+            Issue::Deprecated {
+                package,
+                message,
+                chain,
+            } => {
                 write!(f, "{package} is deprecated: {message} ({chain})")
             }
-            Issue::OptionalFailed { package, asker, reason } => {
+            Issue::OptionalFailed {
+                package,
+                asker,
+                reason,
+            } => {
                 write!(f, "{package}, optional for {asker}, was left out: {reason}")
             }
             Issue::UnusedOverride { rule } => write!(f, "the override `{rule}` matches nothing"),

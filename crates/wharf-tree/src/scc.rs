@@ -68,7 +68,11 @@ impl Search {
     }
 
     fn close(&mut self, root: usize) {
-        let at = self.stack.iter().rposition(|&vertex| vertex == root).expect("a root stands on the stack");
+        let at = self
+            .stack
+            .iter()
+            .rposition(|&vertex| vertex == root)
+            .expect("a root stands on the stack");
         let mut component = self.stack.split_off(at);
         for &vertex in &component {
             self.open[vertex] = false;
@@ -90,7 +94,9 @@ mod tests {
 
     #[test]
     fn a_long_chain_needs_no_stack() {
-        let arcs: Vec<Vec<usize>> = (0..200_000).map(|v| if v < 199_999 { vec![v + 1] } else { vec![0] }).collect();
+        let arcs: Vec<Vec<usize>> = (0..200_000)
+            .map(|v| if v < 199_999 { vec![v + 1] } else { vec![0] })
+            .collect();
         assert_eq!(components(&arcs).len(), 1);
     }
 }

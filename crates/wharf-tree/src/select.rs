@@ -25,7 +25,12 @@ pub struct Selection {
 impl Default for Selection {
     /// Everything.
     fn default() -> Self {
-        Self { prod: true, dev: true, optional: true, importers: None }
+        Self {
+            prod: true,
+            dev: true,
+            optional: true,
+            importers: None,
+        }
     }
 }
 
@@ -61,7 +66,11 @@ pub fn select(graph: &Graph, selection: &Selection, target: &Target) -> Result<S
         came_from: vec![None; graph.packages.len()],
     };
     for (index, importer) in graph.importers.iter().enumerate() {
-        if selection.importers.as_ref().is_none_or(|paths| paths.contains(&importer.path)) {
+        if selection
+            .importers
+            .as_ref()
+            .is_none_or(|paths| paths.contains(&importer.path))
+        {
             walk.importer(index).map_err(|refused| walk.refusal(refused))?;
         }
     }
@@ -78,7 +87,8 @@ pub fn select(graph: &Graph, selection: &Selection, target: &Target) -> Result<S
 
 /// What of a package does not fit the machine, in words.
 fn platform_words(package: &Package, target: &Target) -> String {
-    platform::why_not(&package.os, &package.cpu, &package.libc, target).unwrap_or_else(|| "other machines".to_owned())
+    platform::why_not(&package.os, &package.cpu, &package.libc, target)
+        .unwrap_or_else(|| "other machines".to_owned())
 }
 
 /// For each package the one that does not fit the machine: itself, or one that it requires.
@@ -181,7 +191,9 @@ impl Walk<'_> {
         }
         if let Some(culprit) = self.unfit[package] {
             if kind == EdgeKind::Optional {
-                self.selected.skipped.push((package, self.why_skipped(package, culprit)));
+                self.selected
+                    .skipped
+                    .push((package, self.why_skipped(package, culprit)));
                 return Ok(());
             }
             return Err(Refused { package, asker });
@@ -195,9 +207,12 @@ impl Walk<'_> {
     fn why_skipped(&self, package: PackageIndex, culprit: PackageIndex) -> String {
         let words = platform_words(&self.graph.packages[culprit], self.target);
         if package == culprit {
-            format!("it is for {words}")
+            format!("it asks for {words}")
         } else {
-            format!("it requires {}, which is for {words}", self.graph.packages[culprit].label())
+            format!(
+                "it requires {}, which asks for {words}",
+                self.graph.packages[culprit].label()
+            )
         }
     }
 
@@ -226,7 +241,7 @@ impl Walk<'_> {
             package: self.graph.packages[culprit].label(),
             wanted: platform_words(&self.graph.packages[culprit], self.target),
             target: self.target.to_string(),
-            chain: Chain { importer, steps },
+            chain: Box::new(Chain { importer, steps }),
         }
     }
 }

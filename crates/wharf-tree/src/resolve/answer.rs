@@ -8,7 +8,6 @@ use wharf_ecosystem::npm::{EdgeKind, Spec};
 use super::names::NameId;
 use super::tree::{Picked, Scope, Target, Tree, TreeEdge, Want};
 use crate::error::TreeError;
-use crate::issue::Chain;
 
 impl Tree<'_> {
     /// What answers the need at `position` of `scope`.
@@ -39,7 +38,11 @@ impl Tree<'_> {
             Spec::Workspace { name, range } => self.answer_workspace(scope, edge, name.as_deref(), range),
             Spec::Link(path) => match self.local_path(scope, path) {
                 Some(path) => Target::Link(path.into()),
-                None => self.unusable(scope, edge, "only folders of the project can be linked".to_owned()),
+                None => self.unusable(
+                    scope,
+                    edge,
+                    "only folders of the project can be linked".to_owned(),
+                ),
             },
             Spec::Directory(path) => {
                 let local = self.local_path(scope, path);
@@ -67,7 +70,7 @@ impl Tree<'_> {
             Target::Refused(Rc::new(TreeError::NoMember {
                 alias: self.names.text(edge.alias).to_string(),
                 text: edge.text.to_string(),
-                asker: Chain::default(),
+                asker: Box::default(),
                 origin: None,
                 reason,
             }))
@@ -84,7 +87,7 @@ impl Tree<'_> {
             Target::Refused(Rc::new(TreeError::NoMember {
                 alias: self.names.text(edge.alias).to_string(),
                 text: edge.text.to_string(),
-                asker: Chain::default(),
+                asker: Box::default(),
                 origin: None,
                 reason,
             }))
@@ -97,7 +100,9 @@ impl Tree<'_> {
         }
         let parsed = wharf_ecosystem::npm::semver::Range::parse(range);
         match (&self.importers[member].version, parsed) {
-            (Some(version), Ok(range)) if range.satisfies_including_prerelease(version) => Target::Importer(member),
+            (Some(version), Ok(range)) if range.satisfies_including_prerelease(version) => {
+                Target::Importer(member)
+            }
             (Some(version), _) => refuse(format!("{text} is of version {version} there")),
             (None, _) => refuse(format!("{text} states no version there")),
         }
@@ -105,11 +110,15 @@ impl Tree<'_> {
 
     /// The folder that `workspace:../a` means.
     fn workspace_path(&self, scope: Scope, range: &str) -> Option<String> {
-        (range.starts_with('.') || range.contains('/')).then(|| self.local_path(scope, range)).flatten()
+        (range.starts_with('.') || range.contains('/'))
+            .then(|| self.local_path(scope, range))
+            .flatten()
     }
 
     fn importer_at(&self, path: &str) -> Option<usize> {
-        self.importers.iter().position(|importer| self.problem.importers[importer.root].path == path)
+        self.importers
+            .iter()
+            .position(|importer| self.problem.importers[importer.root].path == path)
     }
 
     /// A path as written by `scope`, relative to the project's root; absolute ones as they are. `None` where the scope lies in no
@@ -137,14 +146,14 @@ impl Tree<'_> {
             Picked::Unknown => Target::Open,
             Picked::Failed(reason) => Target::Refused(Rc::new(TreeError::Unavailable {
                 package: package(name),
-                asker: Chain::default(),
+                asker: Box::default(),
                 origin: None,
                 reason,
             })),
             Picked::None(why) => Target::Refused(Rc::new(TreeError::NoVersion {
                 name: self.names.text(name).to_string(),
                 range: edge.text.to_string(),
-                asker: Chain::default(),
+                asker: Box::default(),
                 origin: None,
                 why,
             })),
@@ -152,11 +161,14 @@ impl Tree<'_> {
     }
 
     fn unusable(&self, scope: Scope, edge: &TreeEdge, reason: String) -> Target {
-        debug_assert!(matches!(scope, Scope::Importer(_)) || edge.kind != EdgeKind::Dev, "packages have no dev needs");
+        debug_assert!(
+            matches!(scope, Scope::Importer(_)) || edge.kind != EdgeKind::Dev,
+            "packages have no dev needs"
+        );
         Target::Refused(Rc::new(TreeError::InvalidSpec {
             alias: self.names.text(edge.alias).to_string(),
             text: edge.text.to_string(),
-            asker: Chain::default(),
+            asker: Box::default(),
             origin: None,
             reason,
         }))
@@ -165,7 +177,12 @@ impl Tree<'_> {
 
 /// `path` seen from `base`, `.` and `..` resolved as far as that goes by text.
 fn joined(base: &str, path: &str) -> String {
-    if path.starts_with('/') || path.starts_with('~') || path.get(1..3).is_some_and(|drive| drive == ":/" || drive == ":\\") {
+    if path.starts_with('/')
+        || path.starts_with('~')
+        || path
+            .get(1..3)
+            .is_some_and(|drive| drive == ":/" || drive == ":\\")
+    {
         return path.to_owned();
     }
     let absolute = base.starts_with('/');
@@ -192,7 +209,9 @@ mod tests {
 
     #[test]
     fn paths_are_joined_by_text() {
-        let check = |base: &str, path: &str, expected: &str| assert_eq!(joined(base, path), expected, "{base} + {path}");
+        let check = |base: &str, path: &str, expected: &str| {
+            assert_eq!(joined(base, path), expected, "{base} + {path}")
+        };
         check(".", "./lib", "lib");
         check("packages/a", "../b", "packages/b");
         check("packages/a", "../../..", "..");

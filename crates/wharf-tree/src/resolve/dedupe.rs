@@ -16,11 +16,15 @@ const ROUNDS: usize = 32;
 
 /// Needs with the same range.
 struct Unit {
+    text: Rc<str>,
     range: Rc<Range>,
     edges: Vec<(Scope, usize)>,
     /// Whether one of them has a version that nothing speaks against.
     sound: bool,
 }
+
+/// The needs for one name by their texts, and versions that stay.
+type Asked = (BTreeMap<Rc<str>, Unit>, Vec<PackageId>);
 
 /// The needs for one name that has several versions.
 struct Shared {
@@ -59,50 +63,61 @@ impl Tree<'_> {
             let mut candidates = self.chosen[shared.name].clone();
             let before = candidates.len();
             for unit in &shared.units {
-                let spec = wharf_ecosystem::npm::Spec::Range(unit.range.to_string());
-                if let Picked::Package(package) = self.picked_known(shared.name, &spec)
+                if let Picked::Package(package) = self.picked_in(shared.name, &unit.range, &unit.text)
                     && !candidates.contains(&package)
                 {
                     candidates.push(package);
                 }
             }
-            if candidates.len() == before {
+            let fewer = |kept: &Vec<PackageId>| kept.len() < shared.versions;
+            if candidates.len() == before || !self.cover(&shared, &candidates).as_ref().is_some_and(fewer) {
                 continue;
             }
             let mut trial = self.clone();
-            if trial.assign(&shared, &candidates) {
-                trial.grow();
+            trial.assign(&shared, &candidates);
+            trial.grow();
+            trial.sweep(extra);
+            if !trial.needs().is_empty() {
+                // The answer must not depend on what is known already: fetch it, and judge again.
+                self.need(&trial);
+            } else if trial.settle().is_ok() {
                 trial.sweep(extra);
-                if trial.needs().is_empty() && trial.settle().is_ok() && trial.count() < self.count() {
+                if trial.count() < self.count() {
                     *self = trial;
                 }
             }
         }
     }
 
-    /// What a specifier means, if that is known without asking for more.
-    fn picked_known(&mut self, name: NameId, spec: &wharf_ecosystem::npm::Spec) -> Picked {
-        self.picked(name, spec)
-    }
-
     fn shared(&self, extra: &[NodeId]) -> Vec<Shared> {
-        let mut found: BTreeMap<NameId, (BTreeMap<String, Unit>, Vec<PackageId>)> = BTreeMap::new();
+        let mut found: BTreeMap<NameId, Asked> = BTreeMap::new();
         for &node in extra {
             let pack = self.pack(node);
-            if self.chosen.get(pack.name_id).is_some_and(|versions| versions.len() > 1) {
-                found.entry(pack.name_id).or_default().1.push(self.nodes[node].package);
+            if self
+                .chosen
+                .get(pack.name_id)
+                .is_some_and(|versions| versions.len() > 1)
+            {
+                found
+                    .entry(pack.name_id)
+                    .or_default()
+                    .1
+                    .push(self.nodes[node].package);
             }
         }
         for scope in self.scopes() {
             for (position, edge) in self.edges(scope).iter().enumerate() {
-                let (Want::Registry { name, range, .. }, Target::Node(node)) = (&edge.want, &edge.to) else { continue };
+                let (Want::Registry { name, range, .. }, Target::Node(node)) = (&edge.want, &edge.to) else {
+                    continue;
+                };
                 if self.chosen.get(*name).is_none_or(|versions| versions.len() < 2) {
                     continue;
                 }
                 let (units, fixed) = found.entry(*name).or_default();
                 match (range, scope) {
                     (Some(range), Scope::Node(_)) if !edge.pinned => {
-                        let unit = units.entry(range.to_string()).or_insert_with(|| Unit {
+                        let unit = units.entry(Rc::clone(&edge.text)).or_insert_with(|| Unit {
+                            text: Rc::clone(&edge.text),
                             range: Rc::clone(range),
                             edges: Vec::new(),
                             sound: false,
@@ -134,16 +149,22 @@ impl Tree<'_> {
 
     /// Moves needs to as few of `candidates` as the ranges allow, if these are fewer than there are.
     fn assign(&mut self, shared: &Shared, candidates: &[PackageId]) -> bool {
-        let Some(kept) = self.cover(shared, candidates) else { return false };
+        let Some(kept) = self.cover(shared, candidates) else {
+            return false;
+        };
         if kept.len() >= shared.versions {
             return false;
         }
         let mut moved = false;
         for unit in &shared.units {
             let best = kept.iter().copied().filter(|&package| self.allows(unit, package));
-            let Some(best) = best.max_by(|a, b| self.version(*a).cmp(&self.version(*b))) else { continue };
+            let Some(best) = best.max_by(|a, b| self.version(*a).cmp(&self.version(*b))) else {
+                continue;
+            };
             for &(scope, position) in &unit.edges {
-                let Target::Node(node) = self.edges(scope)[position].to else { continue };
+                let Target::Node(node) = self.edges(scope)[position].to else {
+                    continue;
+                };
                 if kept.contains(&self.nodes[node].package) {
                     continue;
                 }
@@ -161,7 +182,11 @@ impl Tree<'_> {
 
     fn allows(&self, unit: &Unit, package: PackageId) -> bool {
         let pack = &self.packages[package];
-        (pack.sound || !unit.sound) && pack.version.as_ref().is_some_and(|version| unit.range.satisfies(version))
+        (pack.sound || !unit.sound)
+            && pack
+                .version
+                .as_ref()
+                .is_some_and(|version| unit.range.satisfies(version))
     }
 
     /// The fixed versions, and as few others as meet what these do not: always the one that meets most, the highest of equals.
@@ -173,10 +198,11 @@ impl Tree<'_> {
         open.retain(|unit| !kept.iter().any(|&package| self.allows(unit, package)));
         while !open.is_empty() {
             let meets = |package: PackageId| open.iter().filter(|unit| self.allows(unit, package)).count();
-            let best = candidates
-                .iter()
-                .copied()
-                .max_by(|a, b| meets(*a).cmp(&meets(*b)).then_with(|| self.version(*a).cmp(&self.version(*b))))?;
+            let best = candidates.iter().copied().max_by(|a, b| {
+                meets(*a)
+                    .cmp(&meets(*b))
+                    .then_with(|| self.version(*a).cmp(&self.version(*b)))
+            })?;
             if meets(best) == 0 {
                 // A prerelease taken through a tag or `*`: such needs stay as they are.
                 return None;

@@ -8,6 +8,7 @@
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
+use wharf_ecosystem::npm::Version;
 
 use super::names::NameId;
 use super::reach::{PeerId, Reach};
@@ -73,7 +74,6 @@ pub(super) struct Instances {
     ids: FxHashMap<(NodeId, Met), InstanceId>,
     groups: Vec<FxHashMap<PeerId, InstanceId>>,
     group_ids: FxHashMap<(Vec<(PeerId, NodeId)>, Met), GroupId>,
-    queue: Vec<InstanceId>,
 }
 
 /// What stands beside each other in one scope.
@@ -103,14 +103,17 @@ impl Instances {
             ids: FxHashMap::default(),
             groups: Vec::new(),
             group_ids: FxHashMap::default(),
-            queue: Vec::new(),
         };
         let mut order: Vec<usize> = (0..tree.importers.len()).collect();
         // The root first: the others look there for what they lack.
         order.sort_by_key(|&index| tree.above(index).is_some());
         let mut root_scope: Met = Vec::new();
         for index in order {
-            let above = if tree.above(index).is_some() { root_scope.clone() } else { Vec::new() };
+            let above = if tree.above(index).is_some() {
+                root_scope.clone()
+            } else {
+                Vec::new()
+            };
             let (bound, _) = instances.bind(tree, reach, nests, Scope::Importer(index), None, &above);
             if tree.above(index).is_none() {
                 root_scope = instances.provided_by(tree, reach, index, &bound);
@@ -137,7 +140,9 @@ impl Instances {
     fn provided_by(&mut self, tree: &Tree<'_>, reach: &Reach, importer: usize, bound: &[Bound]) -> Met {
         let mut provided = Vec::new();
         for (edge, bound) in tree.importers[importer].edges.iter().zip(bound) {
-            let Some(peer) = reach.peer(edge.alias).filter(|_| !edge.added) else { continue };
+            let Some(peer) = reach.peer(edge.alias).filter(|_| !edge.added) else {
+                continue;
+            };
             match bound {
                 Bound::Nothing => {}
                 Bound::Instance(instance) => provided.push((peer, Provider::Instance(*instance))),
@@ -190,11 +195,17 @@ impl Instances {
         let mut siblings = self.siblings(tree, reach, scope, own, met);
         let first_nested = siblings.children.len();
         if let Scope::Node(node) = scope {
-            siblings.children.extend(self.nests_below(tree, reach, nests, node, &siblings));
+            siblings
+                .children
+                .extend(self.nests_below(tree, reach, nests, node, &siblings));
         }
         let made = self.instances_of(reach, &siblings);
-        let nested = siblings.children[first_nested..].iter().zip(&made[first_nested..]);
-        let nested = nested.map(|((peer, _), instance)| (peer.expect("a nested peer has a name"), *instance)).collect();
+        let nested = siblings.children[first_nested..]
+            .iter()
+            .zip(&made[first_nested..]);
+        let nested = nested
+            .map(|((peer, _), instance)| (peer.expect("a nested peer has a name"), *instance))
+            .collect();
         let mut made = made.into_iter();
         let bound = tree.edges(scope).iter().map(|edge| match &edge.to {
             Target::Node(_) => Bound::Instance(made.next().expect("each need has an instance")),
@@ -213,16 +224,28 @@ impl Instances {
         own: Option<InstanceId>,
         met: &'s [(PeerId, Provider)],
     ) -> Siblings<'s> {
-        let mut siblings = Siblings { own: None, met, bundled: Vec::new(), children: Vec::new(), others: Vec::new() };
+        let mut siblings = Siblings {
+            own: None,
+            met,
+            bundled: Vec::new(),
+            children: Vec::new(),
+            others: Vec::new(),
+        };
         if let (Scope::Node(node), Some(id)) = (scope, own) {
             siblings.own = Some((reach.peer(tree.pack(node).name_id), id));
-            siblings.bundled = tree.nodes[node].bundled.iter().filter_map(|&name| reach.peer(name)).collect();
+            siblings.bundled = tree.nodes[node]
+                .bundled
+                .iter()
+                .filter_map(|&name| reach.peer(name))
+                .collect();
         }
         for edge in tree.edges(scope) {
             let peer = reach.peer(edge.alias);
             match (&edge.to, peer) {
                 (Target::Node(node), peer) => siblings.children.push((peer, *node)),
-                (Target::Importer(importer), Some(peer)) => siblings.others.push((peer, Provider::Importer(*importer))),
+                (Target::Importer(importer), Some(peer)) => {
+                    siblings.others.push((peer, Provider::Importer(*importer)))
+                }
                 (Target::Link(path), Some(peer)) => {
                     let link = self.link_id(path);
                     siblings.others.push((peer, Provider::Link(link)));
@@ -245,8 +268,12 @@ impl Instances {
         let mut unsuited: Vec<(PeerId, bool)> = Vec::new();
         for &(_, child) in &siblings.children {
             for need in &tree.nodes[child].peers {
-                let Some(peer) = reach.peer(need.name).filter(|&peer| !siblings.provides(peer)) else { continue };
-                let Some(version) = self.version(tree, siblings.above(peer)) else { continue };
+                let Some(peer) = reach.peer(need.name).filter(|&peer| !siblings.provides(peer)) else {
+                    continue;
+                };
+                let Some(version) = self.version(tree, siblings.above(peer)) else {
+                    continue;
+                };
                 if !tree.suits(child, need, version) {
                     match unsuited.iter_mut().find(|(other, _)| *other == peer) {
                         Some((_, required)) => *required |= !need.optional,
@@ -265,21 +292,21 @@ impl Instances {
             };
             let known = nests.get(&(node, name, above)).copied();
             let nest = known.unwrap_or_else(|| {
-                let nest = tree.nest(node, name, siblings.children.iter().map(|(_, child)| *child), required);
+                let children = siblings.children.iter().map(|(_, child)| *child).collect();
+                let nest = tree.nest(node, name, children, required, above);
                 nests.insert((node, name, above), nest);
                 None
             });
-            added.extend(nest.filter(|&nest| nest < reach.open.len()).map(|nest| (Some(peer), nest)));
+            added.extend(
+                nest.filter(|&nest| nest < reach.open.len())
+                    .map(|nest| (Some(peer), nest)),
+            );
         }
         added
     }
 
     /// The version of what a provider gives, where it has one.
-    pub(super) fn version<'t>(
-        &self,
-        tree: &'t Tree<'_>,
-        provider: Provider,
-    ) -> Option<&'t wharf_ecosystem::npm::Version> {
+    pub(super) fn version<'t>(&self, tree: &'t Tree<'_>, provider: Provider) -> Option<&'t Version> {
         match provider {
             Provider::Instance(instance) => tree.pack(self.all[instance].node).version.as_ref(),
             Provider::Importer(importer) => tree.importers[importer].version.as_ref(),
@@ -299,21 +326,30 @@ impl Instances {
         let arcs: Vec<Vec<usize>> = siblings
             .children
             .iter()
-            .map(|(_, node)| reach.open[*node].iter().filter_map(|peer| position.get(&peer).copied()).collect())
+            .map(|(_, node)| {
+                reach.open[*node]
+                    .iter()
+                    .filter_map(|peer| position.get(&peer).copied())
+                    .collect()
+            })
             .collect();
         let mut made: Vec<Option<InstanceId>> = vec![None; siblings.children.len()];
         for circle in components(&arcs) {
             let alone = circle.len() == 1 && !arcs[circle[0]].contains(&circle[0]);
             if alone {
                 let node = siblings.children[circle[0]].1;
-                let met = reach.open[node].iter().map(|peer| (peer, siblings.provider(peer, &position, &made)));
+                let met = reach.open[node]
+                    .iter()
+                    .map(|peer| (peer, siblings.provider(peer, &position, &made)));
                 let met = met.collect();
                 made[circle[0]] = Some(self.intern(node, met));
             } else {
                 self.make_group(reach, siblings, &circle, &position, &mut made);
             }
         }
-        made.into_iter().map(|instance| instance.expect("every child is in a component")).collect()
+        made.into_iter()
+            .map(|instance| instance.expect("every child is in a component"))
+            .collect()
     }
 
     fn make_group(
@@ -340,7 +376,10 @@ impl Instances {
         }
         outside.sort_unstable();
         outside.dedup();
-        let key = (members.iter().map(|(peer, node, _)| (*peer, *node)).collect(), outside);
+        let key = (
+            members.iter().map(|(peer, node, _)| (*peer, *node)).collect(),
+            outside,
+        );
         let next = self.groups.len();
         let group = *self.group_ids.entry(key).or_insert(next);
         if group == next {
@@ -364,9 +403,13 @@ impl Instances {
             return id;
         }
         let id = self.all.len();
-        self.all.push(Instance { node, met: key.1.clone(), bound: Vec::new(), nested: Vec::new() });
+        self.all.push(Instance {
+            node,
+            met: key.1.clone(),
+            bound: Vec::new(),
+            nested: Vec::new(),
+        });
         self.ids.insert(key, id);
-        self.queue.push(id);
         id
     }
 }
@@ -382,10 +425,17 @@ impl Siblings<'_> {
 
     /// Who above the scope provides a name.
     fn above(&self, peer: PeerId) -> Provider {
-        self.met.binary_search_by_key(&peer, |(other, _)| *other).map_or(Provider::Nobody, |at| self.met[at].1)
+        self.met
+            .binary_search_by_key(&peer, |(other, _)| *other)
+            .map_or(Provider::Nobody, |at| self.met[at].1)
     }
 
-    fn provider(&self, peer: PeerId, position: &FxHashMap<PeerId, usize>, made: &[Option<InstanceId>]) -> Provider {
+    fn provider(
+        &self,
+        peer: PeerId,
+        position: &FxHashMap<PeerId, usize>,
+        made: &[Option<InstanceId>],
+    ) -> Provider {
         if let Some(&at) = position.get(&peer) {
             return Provider::Instance(made[at].expect("components come in the order of need"));
         }
@@ -403,29 +453,34 @@ impl Siblings<'_> {
 }
 
 impl Tree<'_> {
-    /// A version of a peer to be added below `node`, for those whom it needs itself.
+    /// A version of a peer to be added below `node`, for those whom it needs itself: one that suits more of them than the one above.
     fn nest(
         &mut self,
         node: NodeId,
         name: NameId,
-        children: impl Iterator<Item = NodeId>,
+        children: Vec<NodeId>,
         required: bool,
+        above: Option<PackageId>,
     ) -> Option<NodeId> {
-        let children: Vec<NodeId> = children.collect();
         let mut wishes = Vec::new();
         for child in children {
             let needs = self.nodes[child].peers.iter().filter(|need| need.name == name);
             wishes.extend(needs.map(|need| self.wish(child, need, true)));
         }
-        let perfect = |tree: &Self, version: &wharf_ecosystem::npm::Version| {
-            wishes.iter().all(|wish| wish.met_by(tree, version))
-        };
+        let perfect = |tree: &Self, version: &Version| wishes.iter().all(|wish| wish.met_by(tree, version));
         let package = match self.present(name, |version| perfect(self, version)) {
-            Some(package) => Some(package),
+            Some(package) => package,
             // What is optional is worth no package of its own.
-            None if !required => None,
-            None => self.choose(name, &wishes, |_| true),
+            None if !required => return None,
+            None => self.choose(name, &wishes, |_| true)?,
         };
-        package.map(|package| self.ensure(package, Scope::Node(node)))
+        let score = |package: PackageId| {
+            self.packages[package]
+                .version
+                .as_ref()
+                .map(|version| self.score(&wishes, version))
+        };
+        let better = above.and_then(score) < score(package);
+        better.then(|| self.ensure(package, Scope::Node(node)))
     }
 }

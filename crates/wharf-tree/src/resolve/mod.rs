@@ -54,7 +54,8 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
         peers_chosen(&mut tree, &extra, round)?;
         let known = nests.len();
         let reach = Reach::new(&tree);
-        let instances = Instances::new(&mut tree, &reach, &mut nests).map_err(|node| too_many(&tree, node))?;
+        let instances =
+            Instances::new(&mut tree, &reach, &mut nests).map_err(|node| too_many(&tree, node))?;
         tree.grow();
         let extra = nodes(&nests);
         settled(&mut tree, &extra)?;
@@ -107,17 +108,27 @@ fn nodes(nests: &Nests) -> Vec<NodeId> {
 }
 
 fn too_many(tree: &Tree<'_>, node: NodeId) -> Stop {
-    Stop::Failed(Box::new(TreeError::TooManyCombinations { package: tree.label(node), limit: LIMIT }))
+    Stop::Failed(Box::new(TreeError::TooManyCombinations {
+        package: tree.label(node),
+        limit: LIMIT,
+    }))
 }
 
 fn finish(tree: &Tree<'_>, reach: &Reach, instances: &Instances) -> Result<Outcome, Stop> {
     let output = Output::new(tree, reach, instances);
     let issues = output.issues();
     if tree.problem.peer_conflicts == PeerConflicts::Fail {
-        let broken: Vec<Issue> = issues.iter().filter(|issue| issue.breaks_strict_peers()).cloned().collect();
+        let broken: Vec<Issue> = issues
+            .iter()
+            .filter(|issue| issue.breaks_strict_peers())
+            .cloned()
+            .collect();
         if !broken.is_empty() {
             return Err(Stop::Failed(Box::new(TreeError::Peers(broken))));
         }
     }
-    Ok(Outcome { graph: output.graph(), issues })
+    Ok(Outcome {
+        graph: output.graph(),
+        issues,
+    })
 }

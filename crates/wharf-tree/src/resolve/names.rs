@@ -42,6 +42,8 @@ impl Names {
     /// The name as npm's name of a package.
     pub(crate) fn package(&mut self, id: NameId) -> Result<PackageName, InvalidName> {
         let text = &self.texts[id];
-        self.packages[id].get_or_insert_with(|| PackageName::new(Ecosystem::Npm, text)).clone()
+        self.packages[id]
+            .get_or_insert_with(|| PackageName::new(Ecosystem::Npm, text))
+            .clone()
     }
 }

@@ -36,8 +36,14 @@ enum Origin {
 impl<'t, 'a> Output<'t, 'a> {
     pub(super) fn new(tree: &'t Tree<'a>, reach: &'t Reach, instances: &'t Instances) -> Self {
         let count = instances.all.len();
-        let mut output =
-            Self { tree, reach, instances, from: vec![None; count], order: Vec::new(), class: vec![0; count] };
+        let mut output = Self {
+            tree,
+            reach,
+            instances,
+            from: vec![None; count],
+            order: Vec::new(),
+            class: vec![0; count],
+        };
         output.follow();
         output.refine();
         output
@@ -47,7 +53,12 @@ impl<'t, 'a> Output<'t, 'a> {
     fn follow(&mut self) {
         let mut queue: VecDeque<(InstanceId, Origin)> = VecDeque::new();
         for (index, bound) in self.instances.importers.iter().enumerate() {
-            queue.extend(bound.iter().filter_map(Bound::instance).map(|to| (to, Origin::Importer(index))));
+            queue.extend(
+                bound
+                    .iter()
+                    .filter_map(Bound::instance)
+                    .map(|to| (to, Origin::Importer(index))),
+            );
         }
         while let Some((instance, origin)) = queue.pop_front() {
             if self.from[instance].is_some() {
@@ -65,9 +76,11 @@ impl<'t, 'a> Output<'t, 'a> {
         let instance = &self.instances.all[id];
         let needs = instance.bound.iter().filter_map(Bound::instance);
         let nested = instance.nested.iter().map(|(_, to)| *to);
-        let peers = self.tree.nodes[instance.node].peers.iter().filter_map(|peer| match self.provider(id, peer.name) {
-            Provider::Instance(to) => Some(to),
-            _ => None,
+        let peers = self.tree.nodes[instance.node].peers.iter().filter_map(|peer| {
+            match self.provider(id, peer.name) {
+                Provider::Instance(to) => Some(to),
+                _ => None,
+            }
         });
         needs.chain(nested).chain(peers).collect()
     }
@@ -85,16 +98,12 @@ impl<'t, 'a> Output<'t, 'a> {
 
     /// Splits classes until equal instances have equal targets.
     fn refine(&mut self) {
-        let mut first: FxHashMap<(usize, Vec<(usize, Rc<str>, u8)>), Class> = FxHashMap::default();
+        // What overrides made of the texts is no difference, what they removed is: the signature sees that.
+        let mut first: FxHashMap<usize, Class> = FxHashMap::default();
         for &id in &self.order {
-            let node = &self.tree.nodes[self.instances.all[id].node];
-            let mut shape: Vec<(usize, Rc<str>, u8)> = Vec::with_capacity(node.edges.len());
-            if !self.tree.problem.overrides.is_empty() {
-                shape.extend(node.edges.iter().map(|edge| (edge.alias, Rc::clone(&edge.text), edge.kind as u8)));
-                shape.extend(node.peers.iter().map(|peer| (peer.name, Rc::clone(&peer.text), u8::MAX)));
-            }
             let next = first.len();
-            self.class[id] = *first.entry((node.package, shape)).or_insert(next);
+            let package = self.tree.nodes[self.instances.all[id].node].package;
+            self.class[id] = *first.entry(package).or_insert(next);
         }
         let mut classes = first.len();
         while classes < self.order.len() {
@@ -121,8 +130,12 @@ impl<'t, 'a> Output<'t, 'a> {
             Bound::Instance(to) => Bound::Instance(self.class[*to]),
             other => other.clone(),
         };
-        let mut signature: Vec<(usize, Bound)> =
-            node.edges.iter().zip(&instance.bound).map(|(edge, bound)| (edge.alias, by_class(bound))).collect();
+        let mut signature: Vec<(usize, Bound)> = node
+            .edges
+            .iter()
+            .zip(&instance.bound)
+            .map(|(edge, bound)| (edge.alias, by_class(bound)))
+            .collect();
         for peer in &node.peers {
             signature.push((peer.name, by_class(&self.bound(self.provider(id, peer.name)))));
         }
@@ -162,14 +175,22 @@ impl<'t, 'a> Output<'t, 'a> {
         for (index, (_, id)) in kept.iter().enumerate() {
             position[self.class[*id]] = index;
         }
-        let mut packages: Vec<Package> = kept.into_iter().map(|(peers, id)| self.package(id, peers, &position)).collect();
+        let mut packages: Vec<Package> = kept
+            .into_iter()
+            .map(|(peers, id)| self.package(id, peers, &position))
+            .collect();
         tell_apart(&mut packages);
-        let importers = (0..self.tree.importers.len()).map(|index| self.importer(index, &position)).collect();
+        let importers = (0..self.tree.importers.len())
+            .map(|index| self.importer(index, &position))
+            .collect();
         Graph { importers, packages }
     }
 
     fn place(&self, id: InstanceId) -> usize {
-        self.order.iter().position(|other| *other == id).unwrap_or(usize::MAX)
+        self.order
+            .iter()
+            .position(|other| *other == id)
+            .unwrap_or(usize::MAX)
     }
 
     fn pack(&self, id: InstanceId) -> &super::tree::Pack {
@@ -262,7 +283,11 @@ impl<'t, 'a> Output<'t, 'a> {
             edges.push(Edge {
                 alias: self.tree.names.text(peer.name).to_string(),
                 range: peer.text.to_string(),
-                kind: if peer.optional { EdgeKind::OptionalPeer } else { EdgeKind::Peer },
+                kind: if peer.optional {
+                    EdgeKind::OptionalPeer
+                } else {
+                    EdgeKind::Peer
+                },
                 to: self.to(&self.bound(self.provider(id, peer.name)), position),
             });
         }
@@ -292,24 +317,43 @@ impl<'t, 'a> Output<'t, 'a> {
             if told_nodes.insert(self.tree.nodes[self.instances.all[id].node].package) {
                 self.package_issues(id, &mut issues);
             }
-            self.left_issues(&self.tree.nodes[self.instances.all[id].node].edges, || self.chain(id), &mut issues);
+            self.left_issues(
+                &self.tree.nodes[self.instances.all[id].node].edges,
+                || self.chain(id),
+                &mut issues,
+            );
         }
         for index in 0..self.tree.importers.len() {
-            self.left_issues(&self.tree.importers[index].edges, || self.importer_chain(index), &mut issues);
+            self.left_issues(
+                &self.tree.importers[index].edges,
+                || self.importer_chain(index),
+                &mut issues,
+            );
         }
         for rule in self.tree.problem.overrides.unused(&self.tree.used_overrides) {
-            issues.push(Issue::UnusedOverride { rule: rule.to_owned() });
+            issues.push(Issue::UnusedOverride {
+                rule: rule.to_owned(),
+            });
         }
         issues.sort();
         issues.dedup();
         issues
     }
 
-    fn left_issues(&self, edges: &[super::tree::TreeEdge], chain: impl Fn() -> Chain, issues: &mut Vec<Issue>) {
+    fn left_issues(
+        &self,
+        edges: &[super::tree::TreeEdge],
+        chain: impl Fn() -> Chain,
+        issues: &mut Vec<Issue>,
+    ) {
         for edge in edges {
             if let Target::Left(reason) = &edge.to {
                 let package = format!("{}@{}", self.tree.names.text(edge.alias), edge.text);
-                issues.push(Issue::OptionalFailed { package, asker: chain(), reason: reason.to_string() });
+                issues.push(Issue::OptionalFailed {
+                    package,
+                    asker: chain(),
+                    reason: reason.to_string(),
+                });
             }
         }
     }
@@ -321,10 +365,19 @@ impl<'t, 'a> Output<'t, 'a> {
             && !wharf_ecosystem::npm::pick::runs_on(wanted, node)
         {
             let (wanted, node) = (wanted.to_owned(), node.to_string());
-            issues.push(Issue::Engine { package: package.clone(), wanted, node, chain: self.chain(id) });
+            issues.push(Issue::Engine {
+                package: package.clone(),
+                wanted,
+                node,
+                chain: self.chain(id),
+            });
         }
         if let Some(message) = &pack.manifest.deprecated {
-            issues.push(Issue::Deprecated { package, message: message.clone(), chain: self.chain(id) });
+            issues.push(Issue::Deprecated {
+                package,
+                message: message.clone(),
+                chain: self.chain(id),
+            });
         }
     }
 
@@ -357,9 +410,21 @@ impl<'t, 'a> Output<'t, 'a> {
             issues.push(match found {
                 Some(version) => {
                     let (provider, provided_for) = self.providing(provider, need.name);
-                    Issue::PeerConflict { peer, found: version.to_string(), provider, provided_for, wanted, asker }
+                    Issue::PeerConflict {
+                        peer,
+                        found: version.to_string(),
+                        provider,
+                        provided_for,
+                        wanted,
+                        asker,
+                    }
                 }
-                None => Issue::PeerMissing { reason: self.why_missing(need.name), peer, wanted, asker },
+                None => Issue::PeerMissing {
+                    reason: self.why_missing(need.name),
+                    peer,
+                    wanted,
+                    asker,
+                },
             });
         }
         for (peer, to) in &instance.nested {
@@ -369,11 +434,16 @@ impl<'t, 'a> Output<'t, 'a> {
 
     fn nested_issue(&self, id: InstanceId, peer: usize, to: InstanceId, issues: &mut Vec<Issue>) {
         let name = self.reach.names[peer];
-        let Some(found) = self.instances.version(self.tree, self.provider(id, name)) else { return };
+        let Some(found) = self.instances.version(self.tree, self.provider(id, name)) else {
+            return;
+        };
         let children = self.instances.all[id].bound.iter().filter_map(Bound::instance);
         let wanted = children.filter_map(|child| {
             let node = &self.tree.nodes[self.instances.all[child].node];
-            node.peers.iter().find(|need| need.name == name).map(|need| need.text.to_string())
+            node.peers
+                .iter()
+                .find(|need| need.name == name)
+                .map(|need| need.text.to_string())
         });
         let mut wanted: Vec<String> = wanted.collect();
         wanted.sort_unstable();
@@ -398,23 +468,39 @@ impl<'t, 'a> Output<'t, 'a> {
 
     /// Who provides what is met, and what that one asks for.
     fn providing(&self, provider: Provider, name: super::names::NameId) -> (Chain, Option<String>) {
-        let Provider::Instance(id) = provider else { return (Chain { importer: ".".to_owned(), steps: Vec::new() }, None) };
+        let Provider::Instance(id) = provider else {
+            return (
+                Chain {
+                    importer: ".".to_owned(),
+                    steps: Vec::new(),
+                },
+                None,
+            );
+        };
         let text = |edges: &[super::tree::TreeEdge]| {
             let edge = edges.iter().find(|edge| edge.alias == name);
-            edge.map(|edge| edge.text.to_string()).filter(|text| !text.is_empty())
+            edge.map(|edge| edge.text.to_string())
+                .filter(|text| !text.is_empty())
         };
         match self.from[id] {
-            Some(Origin::Importer(index)) => (self.importer_chain(index), text(&self.tree.importers[index].edges)),
-            Some(Origin::Instance(parent)) => {
-                (self.chain(parent), text(&self.tree.nodes[self.instances.all[parent].node].edges))
-            }
+            Some(Origin::Importer(index)) => (
+                self.importer_chain(index),
+                text(&self.tree.importers[index].edges),
+            ),
+            Some(Origin::Instance(parent)) => (
+                self.chain(parent),
+                text(&self.tree.nodes[self.instances.all[parent].node].edges),
+            ),
             None => (self.importer_chain(0), None),
         }
     }
 
     fn importer_chain(&self, index: usize) -> Chain {
         let root = self.tree.importers[index].root;
-        Chain { importer: self.tree.problem.importers[root].path.clone(), steps: Vec::new() }
+        Chain {
+            importer: self.tree.problem.importers[root].path.clone(),
+            steps: Vec::new(),
+        }
     }
 
     /// How an instance is reached; its own label comes last.
@@ -433,7 +519,12 @@ impl<'t, 'a> Output<'t, 'a> {
                     chain.steps = steps;
                     return chain;
                 }
-                None => return Chain { importer: ".".to_owned(), steps },
+                None => {
+                    return Chain {
+                        importer: ".".to_owned(),
+                        steps,
+                    };
+                }
             }
         }
     }
@@ -457,7 +548,9 @@ fn tell_apart(packages: &mut [Package]) {
         if *count > 1 {
             match package.peers.last_mut() {
                 Some((_, version)) => version.push_str(&format!("#{count}")),
-                None => package.peers.push((package.name.to_string(), format!("{}#{count}", package.version))),
+                None => package
+                    .peers
+                    .push((package.name.to_string(), format!("{}#{count}", package.version))),
             }
         }
     }

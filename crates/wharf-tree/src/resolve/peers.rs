@@ -42,13 +42,19 @@ impl Tree<'_> {
             range: need.range.clone(),
             required: !need.optional,
             near,
-            asker: (Rc::clone(self.names.text(pack.name_id)), Rc::clone(&pack.version_text)),
+            asker: (
+                Rc::clone(self.names.text(pack.name_id)),
+                Rc::clone(&pack.version_text),
+            ),
             peer: need.name,
         }
     }
 
     fn wishes(&self, askers: &[Asker]) -> Vec<Wish> {
-        askers.iter().map(|asker| self.wish(asker.node, &self.nodes[asker.node].peers[asker.peer], asker.near)).collect()
+        askers
+            .iter()
+            .map(|asker| self.wish(asker.node, &self.nodes[asker.node].peers[asker.peer], asker.near))
+            .collect()
     }
 
     /// Lets providers take other versions where that suits more of those who want them as peers. Says whether any did.
@@ -60,8 +66,17 @@ impl Tree<'_> {
                 if edge.added || edge.pinned {
                     continue;
                 }
-                let Want::Registry { name, range: Some(range), .. } = edge.want.clone() else { continue };
-                let (Some(peer), Target::Node(now)) = (reach.peer(edge.alias), &edge.to) else { continue };
+                let Want::Registry {
+                    name,
+                    range: Some(range),
+                    ..
+                } = edge.want.clone()
+                else {
+                    continue;
+                };
+                let (Some(peer), Target::Node(now)) = (reach.peer(edge.alias), &edge.to) else {
+                    continue;
+                };
                 let now = self.nodes[*now].package;
                 let wishes = self.wishes(&reach.askers(self, scope, peer));
                 if let Some(package) = self.better(name, &range, now, &wishes) {
@@ -77,7 +92,13 @@ impl Tree<'_> {
     }
 
     /// The version within `range` that meets more wishes than `now` does, if there is one.
-    fn better(&mut self, name: NameId, range: &Rc<Range>, now: PackageId, wishes: &[Wish]) -> Option<PackageId> {
+    fn better(
+        &mut self,
+        name: NameId,
+        range: &Rc<Range>,
+        now: PackageId,
+        wishes: &[Wish],
+    ) -> Option<PackageId> {
         let version = self.packages[now].version.clone()?;
         if wishes.iter().all(|wish| wish.met_by(self, &version)) {
             return None;
@@ -89,25 +110,44 @@ impl Tree<'_> {
     }
 
     /// How well a version does: required wishes that it meets, near ones first, then optional ones.
-    fn score(&self, wishes: &[Wish], version: &Version) -> (usize, usize, usize) {
-        let met = |keep: &dyn Fn(&Wish) -> bool| wishes.iter().filter(|wish| keep(wish) && wish.met_by(self, version)).count();
-        (met(&|wish| wish.required && wish.near), met(&|wish| wish.required), met(&|wish| !wish.required))
+    pub(super) fn score(&self, wishes: &[Wish], version: &Version) -> (usize, usize, usize) {
+        let met = |keep: &dyn Fn(&Wish) -> bool| {
+            wishes
+                .iter()
+                .filter(|wish| keep(wish) && wish.met_by(self, version))
+                .count()
+        };
+        (
+            met(&|wish| wish.required && wish.near),
+            met(&|wish| wish.required),
+            met(&|wish| !wish.required),
+        )
     }
 
     /// The version that meets most wishes; of equals one that is there already, then the registry's best. `None` where nothing is
     /// known or allowed.
-    pub(super) fn choose(&mut self, name: NameId, wishes: &[Wish], allowed: impl Fn(&Version) -> bool) -> Option<PackageId> {
+    pub(super) fn choose(
+        &mut self,
+        name: NameId,
+        wishes: &[Wish],
+        allowed: impl Fn(&Version) -> bool,
+    ) -> Option<PackageId> {
         let perfect = |tree: &Self, version: &Version| wishes.iter().all(|wish| wish.met_by(tree, version));
         if let Some(package) = self.present(name, |version| allowed(version) && perfect(self, version)) {
             return Some(package);
         }
-        let Lookup::Known(versions) = self.versions(name) else { return None };
+        let Lookup::Known(versions) = self.versions(name) else {
+            return None;
+        };
         let mut rows = (*versions).clone();
-        rows.rows.retain(|row| allowed(&row.version) && perfect(self, &row.version));
+        rows.rows
+            .retain(|row| allowed(&row.version) && perfect(self, &row.version));
         if rows.rows.is_empty() {
             rows.rows = self.best_rows(&versions, wishes, allowed);
         }
-        let best = wharf_ecosystem::npm::pick::pick_range(&rows, &admit_all(&rows), &self.rules(name))?.version.clone();
+        let best = wharf_ecosystem::npm::pick::pick_range(&rows, &admit_all(&rows), &self.rules(name))?
+            .version
+            .clone();
         match self.package(name, &best) {
             Picked::Package(package) => Some(package),
             Picked::Unknown | Picked::Failed(_) | Picked::None(_) => None,
@@ -120,14 +160,27 @@ impl Tree<'_> {
         wishes: &[Wish],
         allowed: impl Fn(&Version) -> bool,
     ) -> Vec<VersionRow> {
-        let rules = PickRules { node: None, cutoff: self.problem.cutoff, prefer: &[] };
-        let rows = versions.rows.iter().filter(|row| allowed(&row.version) && rules.in_time(row));
+        let rules = PickRules {
+            node: None,
+            cutoff: self.problem.cutoff,
+            prefer: &[],
+        };
+        let rows = versions
+            .rows
+            .iter()
+            .filter(|row| allowed(&row.version) && rules.in_time(row));
         let scored: Vec<_> = rows.map(|row| (self.score(wishes, &row.version), row)).collect();
-        let Some(best) = scored.iter().map(|(score, _)| *score).max() else { return Vec::new() };
+        let Some(best) = scored.iter().map(|(score, _)| *score).max() else {
+            return Vec::new();
+        };
         if best == (0, 0, 0) {
             return Vec::new();
         }
-        scored.into_iter().filter(|(score, _)| *score == best).map(|(_, row)| row.clone()).collect()
+        scored
+            .into_iter()
+            .filter(|(score, _)| *score == best)
+            .map(|(_, row)| row.clone())
+            .collect()
     }
 
     /// Takes away what was added for the peers of others.
@@ -169,7 +222,10 @@ impl Tree<'_> {
     fn insert_edge(&mut self, importer: usize, edge: TreeEdge) {
         let alias = Rc::clone(self.names.text(edge.alias));
         let edges = &self.importers[importer].edges;
-        let at = edges.iter().position(|other| **self.names.text(other.alias) > *alias).unwrap_or(edges.len());
+        let at = edges
+            .iter()
+            .position(|other| **self.names.text(other.alias) > *alias)
+            .unwrap_or(edges.len());
         self.importers[importer].edges.insert(at, edge);
     }
 
@@ -191,25 +247,40 @@ impl Tree<'_> {
     }
 
     fn provided(&self, importer: usize, name: NameId) -> bool {
-        self.importers[importer].edges.iter().any(|edge| edge.alias == name && edge.to.is_present())
+        self.importers[importer]
+            .edges
+            .iter()
+            .any(|edge| edge.alias == name && edge.to.is_present())
     }
 
     /// The position of the project's root, for importers that are not it.
     pub(super) fn above(&self, importer: usize) -> Option<usize> {
         let path = |index: usize| self.problem.importers[self.importers[index].root].path.as_str();
-        (path(importer) != ".").then(|| (0..self.importers.len()).find(|&index| path(index) == ".")).flatten()
+        (path(importer) != ".")
+            .then(|| (0..self.importers.len()).find(|&index| path(index) == "."))
+            .flatten()
     }
 
     fn root_provides(&self, importer: usize, peer: PeerId, reach: &Reach) -> bool {
-        let Some(root) = self.above(importer) else { return false };
+        let Some(root) = self.above(importer) else {
+            return false;
+        };
         let name = reach.names[peer];
-        let edge = self.importers[root].edges.iter().find(|edge| edge.alias == name && !edge.added);
+        let edge = self.importers[root]
+            .edges
+            .iter()
+            .find(|edge| edge.alias == name && !edge.added);
         match edge.map(|edge| &edge.to) {
             Some(Target::Node(node)) => {
-                let Some(version) = &self.pack(*node).version else { return true };
+                let Some(version) = &self.pack(*node).version else {
+                    return true;
+                };
                 let askers = reach.askers(self, Scope::Importer(importer), peer);
                 let wishes = self.wishes(&askers);
-                wishes.iter().filter(|wish| wish.near && wish.required).all(|wish| wish.met_by(self, version))
+                wishes
+                    .iter()
+                    .filter(|wish| wish.near && wish.required)
+                    .all(|wish| wish.met_by(self, version))
             }
             Some(Target::Importer(_) | Target::Link(_)) => true,
             Some(Target::Open | Target::Refused(_) | Target::Left(_)) | None => false,
@@ -219,11 +290,18 @@ impl Tree<'_> {
     fn addition(&mut self, importer: usize, peer: PeerId, reach: &Reach) -> Option<TreeEdge> {
         let alias = reach.names[peer];
         let askers = reach.askers(self, Scope::Importer(importer), peer);
-        let wishes: Vec<Wish> = self.wishes(&askers).into_iter().filter(|wish| wish.required).collect();
-        let spec = askers.iter().find_map(|asker| match self.nodes[asker.node].peers[asker.peer].spec.as_deref() {
-            Some(Spec::Alias { name, .. }) => Some(name.clone()),
-            _ => None,
-        });
+        let wishes: Vec<Wish> = self
+            .wishes(&askers)
+            .into_iter()
+            .filter(|wish| wish.required)
+            .collect();
+        let spec =
+            askers.iter().find_map(
+                |asker| match self.nodes[asker.node].peers[asker.peer].spec.as_deref() {
+                    Some(Spec::Alias { name, .. }) => Some(name.clone()),
+                    _ => None,
+                },
+            );
         let name = spec.map_or(alias, |name| self.names.id(&name));
         let to = match self.member_named(name).filter(|member| *member != importer) {
             Some(member) if self.member_suits(member, &wishes) => Target::Importer(member),
@@ -257,7 +335,11 @@ impl Wish {
         if range.satisfies_including_prerelease(version) {
             return true;
         }
-        tree.problem.peer_rules.allows((&self.asker.0, &self.asker.1), tree.names.text(self.peer), version)
+        tree.problem.peer_rules.allows(
+            (&self.asker.0, &self.asker.1),
+            tree.names.text(self.peer),
+            version,
+        )
     }
 }
 

@@ -40,7 +40,9 @@ impl PeerSet {
     /// The names in it, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.0.iter().enumerate().flat_map(|(at, &word)| {
-            (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| at * 64 + bit)
+            (0..64)
+                .filter(move |bit| word & (1 << bit) != 0)
+                .map(move |bit| at * 64 + bit)
         })
     }
 
@@ -83,7 +85,11 @@ impl Reach {
         names.sort_unstable();
         names.dedup();
         names.sort_by(|a, b| tree.names.text(*a).cmp(tree.names.text(*b)));
-        let ids: FxHashMap<NameId, PeerId> = names.iter().enumerate().map(|(peer, &name)| (name, peer)).collect();
+        let ids: FxHashMap<NameId, PeerId> = names
+            .iter()
+            .enumerate()
+            .map(|(peer, &name)| (name, peer))
+            .collect();
         let empty = PeerSet::new(names.len());
         let mut reach = Self {
             open: vec![empty.clone(); tree.nodes.len()],
@@ -105,7 +111,11 @@ impl Reach {
         let mut dependents: Vec<Vec<NodeId>> = vec![Vec::new(); tree.nodes.len()];
         for (index, node) in tree.nodes.iter().enumerate() {
             let own = tree.packages[node.package].name_id;
-            let present = node.edges.iter().filter(|edge| edge.to.is_present()).map(|edge| edge.alias);
+            let present = node
+                .edges
+                .iter()
+                .filter(|edge| edge.to.is_present())
+                .map(|edge| edge.alias);
             for name in present.chain(node.bundled.iter().copied()).chain([own]) {
                 if let Some(&peer) = self.ids.get(&name) {
                     self.provides[index].insert(peer);
@@ -127,17 +137,25 @@ impl Reach {
                 }
             }
         }
-        let mut queue: Vec<NodeId> = (0..tree.nodes.len()).filter(|&node| !self.open[node].is_empty()).collect();
+        let mut queue: Vec<NodeId> = (0..tree.nodes.len())
+            .filter(|&node| !self.open[node].is_empty())
+            .collect();
         while let Some(node) = queue.pop() {
             let (open, required) = (self.open[node].clone(), self.required[node].clone());
             for &dependent in &dependents[node] {
                 let more = self.open[dependent].add_without(&open, &self.provides[dependent]);
-                let more_required = self.required[dependent].add_without(&required, &self.provides[dependent]);
+                let more_required =
+                    self.required[dependent].add_without(&required, &self.provides[dependent]);
                 if more || more_required {
                     queue.push(dependent);
                 }
             }
         }
+    }
+
+    /// Whether a node leaves a name to those above it. Nodes that came after this look at the tree count with the next one.
+    fn leaves_open(&self, node: NodeId, peer: PeerId) -> bool {
+        self.open.get(node).is_some_and(|open| open.has(peer))
     }
 
     /// Whoever below `scope` asks for a peer that nobody between provides.
@@ -152,17 +170,25 @@ impl Reach {
                 _ => None,
             })
         };
-        queue.extend(children(scope).filter(|&node| self.open[node].has(peer)).map(|node| (node, true)));
+        queue.extend(
+            children(scope)
+                .filter(|&node| self.leaves_open(node, peer))
+                .map(|node| (node, true)),
+        );
         while let Some((node, near)) = queue.pop_front() {
             if !seen.insert(node) {
                 continue;
             }
             let position = tree.nodes[node].peers.iter().position(|other| other.name == name);
             if let Some(position) = position {
-                found.push(Asker { node, peer: position, near });
+                found.push(Asker {
+                    node,
+                    peer: position,
+                    near,
+                });
             }
             if !self.provides[node].has(peer) {
-                let below = children(Scope::Node(node)).filter(|&node| self.open[node].has(peer));
+                let below = children(Scope::Node(node)).filter(|&node| self.leaves_open(node, peer));
                 queue.extend(below.map(|node| (node, false)));
             }
         }

@@ -24,7 +24,9 @@ impl Tree<'_> {
         for scope in self.scopes() {
             for position in 0..self.edges(scope).len() {
                 let edge = &self.edges(scope)[position];
-                let Some(error) = self.cause(&edge.to, &broken) else { continue };
+                let Some(error) = self.cause(&edge.to, &broken) else {
+                    continue;
+                };
                 if edge.kind == EdgeKind::Optional {
                     self.edges_mut(scope)[position].to = Target::Left(reason(&error).into());
                 } else if let Scope::Importer(_) = scope {
@@ -71,7 +73,8 @@ impl Tree<'_> {
                 }
             }
         }
-        let refused = |edges: &[super::tree::TreeEdge]| edges.iter().any(|edge| matches!(edge.to, Target::Refused(_)));
+        let refused =
+            |edges: &[super::tree::TreeEdge]| edges.iter().any(|edge| matches!(edge.to, Target::Refused(_)));
         let any = self.importers.iter().any(|importer| refused(&importer.edges))
             || self.nodes.iter().any(|node| refused(&node.edges));
         any.then_some(broken)
@@ -87,14 +90,21 @@ impl Tree<'_> {
 
     /// Every refusal that a required need of an importer leads to, each with the chain that leads there.
     fn causes(&self, scope: Scope, position: usize, broken: &[Option<Rc<TreeError>>]) -> Vec<TreeError> {
-        let Scope::Importer(importer) = scope else { return Vec::new() };
+        let Scope::Importer(importer) = scope else {
+            return Vec::new();
+        };
         let root = &self.problem.importers[self.importers[importer].root];
         let edge = &self.importers[importer].edges[position];
-        let start = Chain { importer: root.path.clone(), steps: Vec::new() };
+        let start = Chain {
+            importer: root.path.clone(),
+            steps: Vec::new(),
+        };
         let first = match &edge.to {
             Target::Refused(error) => {
                 let mut error = (**error).clone();
-                let origin = edge.requirement.map(|position| root.requirements[position].origin.clone());
+                let origin = edge
+                    .requirement
+                    .map(|position| root.requirements[position].origin.clone());
                 place(&mut error, start, origin);
                 return vec![error];
             }
@@ -109,7 +119,11 @@ impl Tree<'_> {
                 continue;
             }
             chain.steps.push(self.label(node));
-            for edge in self.nodes[node].edges.iter().filter(|edge| edge.kind != EdgeKind::Optional) {
+            for edge in self.nodes[node]
+                .edges
+                .iter()
+                .filter(|edge| edge.kind != EdgeKind::Optional)
+            {
                 match &edge.to {
                     Target::Refused(error) => {
                         let mut error = (**error).clone();
@@ -132,8 +146,8 @@ fn place(error: &mut TreeError, chain: Chain, written: Option<wharf_core::Origin
         | TreeError::Unavailable { asker, origin, .. }
         | TreeError::InvalidSpec { asker, origin, .. }
         | TreeError::NoMember { asker, origin, .. } => {
-            *asker = chain;
-            *origin = written;
+            **asker = chain;
+            *origin = written.map(Box::new);
         }
         TreeError::Many(_)
         | TreeError::Peers(_)
@@ -147,7 +161,12 @@ fn reason(error: &TreeError) -> String {
     match error {
         TreeError::NoVersion { why, .. } => why.clone(),
         TreeError::Unavailable { package, reason, .. } => format!("{package} cannot be had: {reason}"),
-        TreeError::InvalidSpec { alias, text, reason, .. } | TreeError::NoMember { alias, text, reason, .. } => {
+        TreeError::InvalidSpec {
+            alias, text, reason, ..
+        }
+        | TreeError::NoMember {
+            alias, text, reason, ..
+        } => {
             format!("`{alias}: {text}` cannot be used: {reason}")
         }
         other => other.to_string(),

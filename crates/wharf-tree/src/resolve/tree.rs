@@ -80,7 +80,11 @@ pub(crate) struct TreeEdge {
 #[derive(Clone)]
 pub(crate) enum Want {
     /// A registry's versions of a package.
-    Registry { name: NameId, spec: Rc<Spec>, range: Option<Rc<Range>> },
+    Registry {
+        name: NameId,
+        spec: Rc<Spec>,
+        range: Option<Rc<Range>>,
+    },
     /// Anything else, or what could not be read.
     Other(Result<Rc<Spec>, String>),
 }
@@ -143,6 +147,7 @@ pub(crate) struct Tree<'a> {
     specs: FxHashMap<Rc<str>, ReadSpec>,
     pub(crate) known: FxHashMap<NameId, Lookup<Arc<Versions>>>,
     preferences: FxHashMap<NameId, Vec<Version>>,
+    picks: FxHashMap<(NameId, Rc<str>), Option<Version>>,
     queue: VecDeque<Scope>,
     needed_versions: BTreeSet<PackageName>,
     needed_manifests: BTreeSet<(PackageName, Version)>,
@@ -171,6 +176,7 @@ impl<'a> Tree<'a> {
             specs: FxHashMap::default(),
             known: FxHashMap::default(),
             preferences: FxHashMap::default(),
+            picks: FxHashMap::default(),
             queue: VecDeque::new(),
             needed_versions: BTreeSet::new(),
             needed_manifests: BTreeSet::new(),
@@ -225,9 +231,18 @@ impl<'a> Tree<'a> {
                 requirement: Some(position),
             });
         }
-        edges.sort_by_key(|edge| (Rc::clone(self.names.text(edge.alias)), weight(edge.kind), edge.requirement));
+        edges.sort_by_key(|edge| {
+            (
+                Rc::clone(self.names.text(edge.alias)),
+                weight(edge.kind),
+                edge.requirement,
+            )
+        });
         edges.dedup_by_key(|edge| edge.alias);
-        let version = importer.version.as_deref().and_then(|text| Version::parse_loose(text).ok());
+        let version = importer
+            .version
+            .as_deref()
+            .and_then(|text| Version::parse_loose(text).ok());
         ImporterScope { root, version, edges }
     }
 
@@ -271,6 +286,14 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Needs what another tree needs.
+    pub(super) fn need(&mut self, other: &Self) {
+        self.needed_versions.extend(other.needed_versions.iter().cloned());
+        self.needed_manifests
+            .extend(other.needed_manifests.iter().cloned());
+        self.needed_directs.extend(other.needed_directs.iter().cloned());
+    }
+
     /// The needs of a scope.
     pub(crate) fn edges(&self, scope: Scope) -> &[TreeEdge] {
         match scope {
@@ -300,8 +323,13 @@ impl<'a> Tree<'a> {
 
     /// Every scope that is alive: importers, then nodes as they were met.
     pub(crate) fn scopes(&self) -> Vec<Scope> {
-        let nodes = (0..self.nodes.len()).filter(|&node| self.alive[node]).map(Scope::Node);
-        (0..self.importers.len()).map(Scope::Importer).chain(nodes).collect()
+        let nodes = (0..self.nodes.len())
+            .filter(|&node| self.alive[node])
+            .map(Scope::Node);
+        (0..self.importers.len())
+            .map(Scope::Importer)
+            .chain(nodes)
+            .collect()
     }
 
     /// Finds out what is alive, from the importers and from `extra`; only that is offered to later needs.
@@ -333,8 +361,10 @@ impl<'a> Tree<'a> {
 
     /// How many packages are alive.
     pub(crate) fn count(&self) -> usize {
-        let packages: BTreeSet<PackageId> =
-            (0..self.nodes.len()).filter(|&node| self.alive[node]).map(|node| self.nodes[node].package).collect();
+        let packages: BTreeSet<PackageId> = (0..self.nodes.len())
+            .filter(|&node| self.alive[node])
+            .map(|node| self.nodes[node].package)
+            .collect();
         packages.len()
     }
 
@@ -376,10 +406,12 @@ impl<'a> Tree<'a> {
         let manifest = Arc::clone(&self.packages[package].manifest);
         let path = self.path(package, context);
         let bundled: Vec<NameId> = manifest.bundled.iter().map(|name| self.names.id(name)).collect();
-        let mut edges = Vec::with_capacity(manifest.dependencies.len() + manifest.optional_dependencies.len());
-        for (list, kind) in
-            [(&manifest.optional_dependencies, EdgeKind::Optional), (&manifest.dependencies, EdgeKind::Prod)]
-        {
+        let mut edges =
+            Vec::with_capacity(manifest.dependencies.len() + manifest.optional_dependencies.len());
+        for (list, kind) in [
+            (&manifest.optional_dependencies, EdgeKind::Optional),
+            (&manifest.dependencies, EdgeKind::Prod),
+        ] {
             for (alias, text) in list {
                 let alias = self.names.id(alias);
                 if !bundled.contains(&alias) {
@@ -390,10 +422,22 @@ impl<'a> Tree<'a> {
         edges.sort_by_key(|edge| (Rc::clone(self.names.text(edge.alias)), weight(edge.kind)));
         edges.dedup_by_key(|edge| edge.alias);
         let peers = self.peer_needs(&manifest, &path, &edges, &bundled);
-        Node { package, context, edges, peers, bundled }
+        Node {
+            package,
+            context,
+            edges,
+            peers,
+            bundled,
+        }
     }
 
-    fn node_edge(&mut self, path: &[(String, String)], alias: NameId, text: &str, kind: EdgeKind) -> Option<TreeEdge> {
+    fn node_edge(
+        &mut self,
+        path: &[(String, String)],
+        alias: NameId,
+        text: &str,
+        kind: EdgeKind,
+    ) -> Option<TreeEdge> {
         let mut text: Rc<str> = text.into();
         let mut read = self.read(&text);
         if let Ok((spec, _)) = &read {
@@ -428,8 +472,11 @@ impl<'a> Tree<'a> {
         edges: &[TreeEdge],
         bundled: &[NameId],
     ) -> Vec<PeerNeed> {
-        let mut wanted: Vec<(&str, &str)> =
-            manifest.peer_dependencies.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let mut wanted: Vec<(&str, &str)> = manifest
+            .peer_dependencies
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
         for name in &manifest.optional_peers {
             if !wanted.iter().any(|(other, _)| other == name) {
                 wanted.push((name, "*"));
@@ -444,12 +491,20 @@ impl<'a> Tree<'a> {
             let optional = manifest.optional_peers.iter().any(|other| other == name);
             // An empty range in the graph means that nobody asks: write the same as it means.
             let text = if text.trim().is_empty() { "*" } else { text };
-            let Some(edge) = self.node_edge(path, id, text, EdgeKind::Peer) else { continue };
+            let Some(edge) = self.node_edge(path, id, text, EdgeKind::Peer) else {
+                continue;
+            };
             let (range, spec) = match edge.want {
                 Want::Registry { spec, range, .. } => (range, Some(spec)),
                 Want::Other(spec) => (None, spec.ok()),
             };
-            peers.push(PeerNeed { name: id, text: edge.text, range, spec, optional });
+            peers.push(PeerNeed {
+                name: id,
+                text: edge.text,
+                range,
+                spec,
+                optional,
+            });
         }
         peers.sort_by_key(|peer| Rc::clone(self.names.text(peer.name)));
         peers.dedup_by_key(|peer| peer.name);
@@ -495,8 +550,13 @@ impl<'a> Tree<'a> {
         if overrides.is_empty() || !overrides.concerns(name) {
             return Overridden::Keep;
         }
-        let path: Vec<(&str, &str)> = path.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
-        let Some(rule) = overrides.matching(&path, name, spec) else { return Overridden::Keep };
+        let path: Vec<(&str, &str)> = path
+            .iter()
+            .map(|(name, version)| (name.as_str(), version.as_str()))
+            .collect();
+        let Some(rule) = overrides.matching(&path, name, spec) else {
+            return Overridden::Keep;
+        };
         self.used_overrides.insert(rule);
         match &overrides.rules()[rule].action {
             Applied::Keep => Overridden::Keep,
@@ -579,7 +639,10 @@ impl<'a> Tree<'a> {
     /// The version of a package that is there already and lies in a range.
     pub(crate) fn present(&self, name: NameId, fits: impl Fn(&Version) -> bool) -> Option<PackageId> {
         let versions = self.chosen.get(name)?;
-        versions.iter().copied().find(|&package| self.packages[package].version.as_ref().is_some_and(&fits))
+        versions
+            .iter()
+            .copied()
+            .find(|&package| self.packages[package].version.as_ref().is_some_and(&fits))
     }
 
     /// The version of a registry's package that a specifier means.
@@ -591,9 +654,30 @@ impl<'a> Tree<'a> {
         };
         match pick(&versions, spec, &self.rules(name)) {
             Some(row) => self.package(name, &row.version),
+            None => Picked::None(pick::why_none(&versions, spec, &self.rules(name))),
+        }
+    }
+
+    /// The version of a registry's package that a range means; `text` is the range as written, for each of which that is found once.
+    pub(super) fn picked_in(&mut self, name: NameId, range: &Range, text: &Rc<str>) -> Picked {
+        let key = (name, Rc::clone(text));
+        let version = match self.picks.get(&key) {
+            Some(version) => version.clone(),
             None => {
-                Picked::None(pick::why_none(&versions, spec, &self.rules(name)))
+                let versions = match self.versions(name) {
+                    Lookup::Known(versions) => versions,
+                    Lookup::Unknown => return Picked::Unknown,
+                    Lookup::Failed(reason) => return Picked::Failed(reason),
+                };
+                let row = pick::pick_range(&versions, range, &self.rules(name));
+                let version = row.map(|row| row.version.clone());
+                self.picks.insert(key, version.clone());
+                version
             }
+        };
+        match version {
+            Some(version) => self.package(name, &version),
+            None => Picked::None(String::new()),
         }
     }
 
@@ -617,14 +701,16 @@ impl<'a> Tree<'a> {
         };
         let registries = &self.problem.registries;
         let dist = manifest.dist.clone().unwrap_or_default();
-        let usual =
-            dist.tarball.is_empty() || registries.is_default_tarball(&dist.tarball, &package, version.as_str());
+        let usual = dist.tarball.is_empty()
+            || registries.is_default_tarball(&dist.tarball, &package, version.as_str());
         let fits_node = match (&self.problem.node, manifest.engines_node()) {
             (Some(node), Some(engines)) => pick::runs_on(engines, node),
             _ => true,
         };
         let pack = Pack {
-            source: Source::Registry { index: registries.registry_for(&package).without_credentials() },
+            source: Source::Registry {
+                index: registries.registry_for(&package).without_credentials(),
+            },
             tarball: (!usual).then_some(dist.tarball),
             integrity: dist.integrity,
             sound: manifest.deprecated.is_none() && fits_node,
@@ -640,7 +726,12 @@ impl<'a> Tree<'a> {
         Picked::Package(self.packages.len() - 1)
     }
 
-    fn extended(&self, name: &PackageName, version: &str, manifest: Arc<PackageManifest>) -> Arc<PackageManifest> {
+    fn extended(
+        &self,
+        name: &PackageName,
+        version: &str,
+        manifest: Arc<PackageManifest>,
+    ) -> Arc<PackageManifest> {
         if !self.problem.extensions.concerns(name.as_str()) {
             return manifest;
         }
@@ -654,7 +745,9 @@ impl<'a> Tree<'a> {
     /// A package that no registry lists.
     pub(super) fn direct(&mut self, scope: Scope, alias: NameId, spec: &Spec) -> Picked {
         let from = match scope {
-            Scope::Importer(index) => From::Importer(self.problem.importers[self.importers[index].root].path.clone()),
+            Scope::Importer(index) => {
+                From::Importer(self.problem.importers[self.importers[index].root].path.clone())
+            }
             Scope::Node(node) => From::Package(self.pack(node).source.clone()),
         };
         let direct = match self.universe.direct(spec, &from) {
