@@ -12,6 +12,9 @@ use super::{BinConflict, Placement, Request};
 use crate::NodeRoot;
 use crate::layout::{Content, Item};
 
+/// What lies in each `node_modules` of an importer, by its path below the outermost.
+type Inside<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Placed)>>;
+
 const MODULES: &str = "node_modules/";
 
 /// The `node_modules` of every importer that has anything in it.
@@ -22,7 +25,7 @@ pub(super) fn roots(
 ) -> (Vec<NodeRoot>, Vec<BinConflict>) {
     let placements = hoist(request.graph, request.selected, Members::Linked);
     // By importer, and in it by `node_modules` folder: what lies there.
-    let mut folders: BTreeMap<&str, BTreeMap<&str, Vec<(&str, &Placed)>>> = BTreeMap::new();
+    let mut folders: BTreeMap<&str, Inside<'_>> = BTreeMap::new();
     for placement in &placements {
         let Some((folder, path)) = split(&placement.path) else {
             continue;

@@ -2,13 +2,13 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`keys`] | [`homes`]: which homes the store must have; keys that are equal across projects |
-//! | [`placing`] | which packages cannot be shared, and why |
-//! | [`homes_in_store`] | what is missing in the store, and putting it there |
-//! | [`isolated`] | links to homes, or a store of the project's own; hidden and public hoisting |
-//! | [`hoisted`] | npm's tree of real folders |
-//! | [`bins`] | commands in `.bin` |
-//! | [`tools`] | tools that do not follow links out of the project |
+//! | `keys` | [`homes`]: which homes the store must have; keys that are equal across projects |
+//! | `placing` | which packages cannot be shared, and why |
+//! | `homes_in_store` | what is missing in the store, and putting it there |
+//! | `isolated` | links to homes, or a store of the project's own; hidden and public hoisting |
+//! | `hoisted` | npm's tree of real folders |
+//! | `bins` | commands in `.bin` |
+//! | `tools` | tools that do not follow links out of the project |
 //!
 //! Invariant: planning is pure but for looking into the store for homes; equal requests give equal plans. Links inside the
 //! project are relative, so that a project can be moved; those into the store are absolute.

@@ -48,22 +48,21 @@ impl Placing {
 fn spread(request: &Request<'_>, placements: &mut [Placement]) {
     let mut users: Vec<Vec<PackageIndex>> = vec![Vec::new(); placements.len()];
     let mut pending: Vec<PackageIndex> = Vec::new();
-    for package in 0..placements.len() {
-        match placements[package] {
-            Placement::Absent => continue,
-            Placement::Project | Placement::ProjectWritable => pending.push(package),
-            Placement::Global => {}
+    for (package, placement) in placements.iter_mut().enumerate() {
+        if *placement == Placement::Absent {
+            continue;
         }
         for (_, to) in request.needs(package) {
             match to {
                 To::Package(index) => users[*index].push(package),
-                To::Importer(_) | To::Link(_) => {
-                    if placements[package] == Placement::Global {
-                        placements[package] = Placement::Project;
-                        pending.push(package);
-                    }
+                To::Importer(_) | To::Link(_) if *placement == Placement::Global => {
+                    *placement = Placement::Project;
                 }
+                To::Importer(_) | To::Link(_) => {}
             }
+        }
+        if *placement != Placement::Global {
+            pending.push(package);
         }
     }
     while let Some(package) = pending.pop() {

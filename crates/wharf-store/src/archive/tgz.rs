@@ -150,10 +150,10 @@ impl<'a> Walk<'a> {
             Err(Refusal::CaseCollision(_)) => (Ok(()), false),
             other => (other, false),
         };
-        let allowed = named.and_then(|()| match size > limit {
-            true => Err(Refusal::TooLarge { limit }),
-            false => Ok(()),
-        });
+        let allowed = match size > limit {
+            true => named.and(Err(Refusal::TooLarge { limit })),
+            false => named,
+        };
         allowed.map_err(Trouble::entry(path.as_str()))?;
         self.headers = 0;
         // A mode that is no number is no reason to refuse: nobody is executable by it.

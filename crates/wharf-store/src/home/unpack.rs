@@ -3,7 +3,8 @@
 //! A gzip that fits in memory is inflated at once by libdeflate, its headers are all checked, and then each file is
 //! created, written and closed: no rename and no link a file, which is most of what an install costs. What is large, or
 //! odd in a way that libdeflate does not take (several members, no end marker, a wrong size at the end), goes through the
-//! streaming decoder. Both give the same tree, or the same refusal.
+//! streaming decoder. Both give the same tree, or the same refusal, but for one thing: what follows the tar's end marker in
+//! further members of the gzip is not looked at in memory. Nothing of it would be unpacked, and the digest covers it.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -1,0 +1,818 @@
+//! npm packages from archive to home: what gets in, what is refused, how homes link, and what verification finds.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use wharf_store::{
+    Content, ContentKey, Depth, GraphKey, HomeContent, HomeId, HomeLink, Limits, LinkMode, Placed, Repair,
+    Store, Unpacked,
+};
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    (dir, store)
+}
+
+/// Homes that are begun in the stage.
+fn drafts(store: &Store) -> usize {
+    let mut count = 0;
+    for process in fs::read_dir(store.root().join("stage")).unwrap().flatten() {
+        let inside = fs::read_dir(process.path()).into_iter().flatten().flatten();
+        count += inside
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("home"))
+            .count();
+    }
+    count
+}
+
+/// A header with every field as given, and a right checksum.
+fn header(name: &[u8], mode: &str, size: &str, kind: u8) -> [u8; 512] {
+    let mut block = [0; 512];
+    block[..name.len().min(100)].copy_from_slice(&name[..name.len().min(100)]);
+    block[100..100 + mode.len()].copy_from_slice(mode.as_bytes());
+    block[124..124 + size.len()].copy_from_slice(size.as_bytes());
+    block[156] = kind;
+    block[257..265].copy_from_slice(b"ustar\x0000");
+    sum(&mut block);
+    block
+}
+
+fn sum(block: &mut [u8; 512]) {
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+struct Tar(Vec<u8>);
+
+impl Tar {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn entry(mut self, name: &str, kind: u8, mode: u32, bytes: &[u8]) -> Self {
+        let (mode, size) = (format!("{mode:07o}\0"), format!("{:011o}\0", bytes.len()));
+        self.0.extend(header(name.as_bytes(), &mode, &size, kind));
+        self.body(bytes)
+    }
+
+    fn body(mut self, bytes: &[u8]) -> Self {
+        self.0.extend(bytes);
+        self.0.resize(self.0.len().next_multiple_of(512), 0);
+        self
+    }
+
+    fn raw(mut self, block: &[u8]) -> Self {
+        self.0.extend(block);
+        self
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        self.entry(name, b'0', 0o644, text.as_bytes())
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.extend([0; 1024]);
+        self.0
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn package(files: &[(&str, &str)]) -> Vec<u8> {
+    let tar = files.iter().fold(Tar::new(), |tar, (name, text)| {
+        tar.file(&format!("package/{name}"), text)
+    });
+    gzip(&tar.end())
+}
+
+fn listing(folder: &Path) -> Vec<(String, u32, String)> {
+    fn walk(folder: &Path, top: &Path, found: &mut Vec<(String, u32, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let data = path.symlink_metadata().unwrap();
+            if data.is_dir() {
+                walk(&path, top, found);
+            } else {
+                let name = path.strip_prefix(top).unwrap().display().to_string();
+                let text = fs::read(&path).map(|text| String::from_utf8_lossy(&text).into_owned());
+                found.push((name, data.mode() & 0o777, text.unwrap_or_default()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, folder, &mut found);
+    found.sort();
+    found
+}
+
+/// Unpacks through memory and through the stream, which must agree.
+fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
+    let explain = |error: wharf_store::ArchiveError| error.to_string().replace("(stream)", "(memory)");
+    let memory = store.unpack_tgz_bytes(bytes, &Limits::default()).map_err(explain);
+    let stream = store.unpack_tgz(bytes, &Limits::default()).map_err(explain);
+    match (memory, stream) {
+        (Ok(memory), Ok(stream)) => {
+            assert_eq!(memory.tree(), stream.tree());
+            assert_eq!(listing(&memory.package()), listing(&stream.package()));
+            Ok(memory)
+        }
+        (Err(memory), Err(stream)) => {
+            assert_eq!(memory, stream);
+            Err(memory)
+        }
+        (memory, stream) => panic!("{memory:?} but {stream:?}"),
+    }
+}
+
+fn id(label: &str, content: u8, graph: u8) -> HomeId {
+    HomeId {
+        label: label.to_owned(),
+        content: ContentKey::from_bytes([content; 8]),
+        graph: GraphKey::from_bytes([graph; 8]),
+    }
+}
+
+fn place(store: &Store, id: &HomeId, files: &[(&str, &str)], links: &[(&str, &HomeId)]) {
+    let unpacked = store
+        .unpack_tgz_bytes(&package(files), &Limits::default())
+        .unwrap();
+    let links: Vec<HomeLink> = links
+        .iter()
+        .map(|(alias, to)| HomeLink {
+            alias: (*alias).to_owned(),
+            to: (*to).clone(),
+        })
+        .collect();
+    store
+        .place_home(id, HomeContent::Fresh(unpacked), &links)
+        .unwrap();
+}
+
+#[test]
+fn a_package_as_npm_would_have_it() {
+    let (_dir, store) = store();
+    let tar = Tar::new()
+        .entry(
+            "pax_global_header",
+            b'g',
+            0o644,
+            b"30 comment=some commit or so\n",
+        )
+        .entry("package/", b'5', 0o755, b"")
+        .file("package/package.json", r#"{"bin":{"x":"./cli.js","y":"bin/y"}}"#)
+        .entry("package/cli.js", b'0', 0o644, b"#!/usr/bin/env node\r\nrun()\r\n")
+        .entry("package/bin/y", 0, 0o600, b"#!/bin/sh\n")
+        .entry("package/tool", b'0', 0o777, b"t")
+        .entry("package/link", b'2', 0o777, b"")
+        .entry("other/inner/deep.txt", b'0', 0o000, b"d")
+        .file("./package/dot", "dot")
+        .file("top-level", "dropped: nothing is left of its path")
+        .end();
+    let expected = [
+        ("bin/y", 0o555, "#!/bin/sh\n"),
+        ("cli.js", 0o555, "#!/usr/bin/env node\nrun()\r\n"),
+        ("dot", 0o444, "dot"),
+        ("inner/deep.txt", 0o444, "d"),
+        ("package.json", 0o444, r#"{"bin":{"x":"./cli.js","y":"bin/y"}}"#),
+        ("tool", 0o555, "t"),
+    ]
+    .map(|(name, mode, text)| (name.to_owned(), mode, text.to_owned()));
+    for bytes in [gzip(&tar), tar.clone()] {
+        let unpacked = both(&store, &bytes).unwrap();
+        assert_eq!(listing(&unpacked.package()), expected);
+        assert_eq!(unpacked.files(), 6);
+    }
+}
+
+#[test]
+fn odd_but_honest_archives_get_in() {
+    let (_dir, store) = store();
+    let long = format!("package/{}/file", "long".repeat(40));
+    let record = format!(" path={long}\n");
+    let length = record.len() + 3;
+    let pax = Tar::new()
+        .entry(
+            "package/PaxHeader",
+            b'x',
+            0o644,
+            format!("{length}{record}").as_bytes(),
+        )
+        .file("package/cut", "pax")
+        .end();
+    let gnu = Tar::new()
+        .entry("././@LongLink", b'L', 0o644, format!("{long}\0").as_bytes())
+        .file("package/cut", "gnu")
+        .end();
+    let mut prefixed = header(b"file", "0000644\0", "00000000003\0", b'0');
+    prefixed[345..352].copy_from_slice(b"package");
+    sum(&mut prefixed);
+    let ustar = Tar::new().raw(&prefixed).body(b"pre").end();
+    // base-256 size, and a mode that is no number
+    let mut binary = header(b"package/file", "", "", b'0');
+    binary[124] = 0x80;
+    binary[135] = 3;
+    binary[100..107].copy_from_slice(b"garbage");
+    sum(&mut binary);
+    let base256 = Tar::new().raw(&binary).body(b"256").end();
+    let no_end = Tar::new().file("package/file", "noe").0;
+    for (bytes, files) in [(&pax, 1), (&gnu, 1), (&ustar, 1), (&base256, 1), (&no_end, 1)] {
+        assert_eq!(both(&store, &gzip(bytes)).unwrap().files(), files);
+    }
+    // Two members of a gzip are one stream, also where they cut a file in two.
+    let whole = Tar::new()
+        .file("package/a", &"a".repeat(700))
+        .file("package/b", "b")
+        .end();
+    let two = [gzip(&whole[..1000]), gzip(&whole[1000..])].concat();
+    assert_eq!(both(&store, &two).unwrap().files(), 2);
+    // Padding after the end marker, and a size at the end that lies because of it.
+    let padded = [&whole[..], &[0; 9000]].concat();
+    assert_eq!(both(&store, &gzip(&padded)).unwrap().files(), 2);
+}
+
+#[test]
+fn hostile_archives_are_refused_by_both_ways_and_leave_nothing() {
+    let (_dir, store) = store();
+    let good = || Tar::new().file("package/package.json", "{}");
+    let mut bad_sum = header(b"package/x", "0000644\0", "00000000000\0", b'0');
+    bad_sum[0] = b'q';
+    for (bytes, words) in [
+        (good().file("package/../../x", "").end(), "climbs out with `..`"),
+        (good().file("/etc/passwd", "").end(), "is absolute"),
+        (good().file("package/a\\b", "").end(), "has a backslash"),
+        (
+            good().file("package/a", "").file("package/a/b", "").end(),
+            "both a file and a folder",
+        ),
+        (good().entry("package/dev", b'3', 0o644, b"").end(), "a device"),
+        (good().entry("package/pipe", b'6', 0o644, b"").end(), "a pipe"),
+        (
+            good().entry("package/odd", b'Z', 0o644, b"").end(),
+            "of an unknown type",
+        ),
+        (
+            good().entry("package/sparse", b'S', 0o644, b"").end(),
+            "a sparse file",
+        ),
+        (good().raw(&bad_sum).end(), "checksum does not match"),
+        (
+            good().raw(&header(b"package/x", "0000644\0", "zzzz", b'0')).end(),
+            "a number in a header",
+        ),
+        (
+            good()
+                .raw(&header(b"package/x", "0000644\0", "00000001750\0", b'0'))
+                .0,
+            "truncated",
+        ),
+        (good().raw(&[1; 100]).0, "truncated"),
+        (
+            good().entry("x", b'x', 0o644, b"nonsense").end(),
+            "extended header is damaged",
+        ),
+        (
+            good()
+                .raw(&header(b"package/\xff\xfe", "0000644\0", "00000000000\0", b'0'))
+                .end(),
+            "not UTF-8",
+        ),
+        (
+            good().entry("x", b'L', 0o644, &[b'a'; 2 << 20]).end(),
+            "headers are too long",
+        ),
+    ] {
+        let error = both(&store, &gzip(&bytes)).expect_err(words);
+        assert!(error.contains(words), "{error} has no {words}");
+    }
+    for (bytes, words) in [
+        (Vec::new(), "truncated"),
+        (b"<html>".to_vec(), "a web page"),
+        (b"PK\x03\x04".to_vec(), "a zip"),
+        (b"hello".to_vec(), "something else"),
+    ] {
+        let error = both(&store, &bytes).unwrap_err();
+        assert!(error.contains(words), "{error} has no {words}");
+    }
+    assert_eq!((drafts(&store), store.size().unwrap().homes), (0, 0));
+}
+
+#[test]
+fn of_a_path_that_comes_twice_the_last_counts_and_case_tells_names_apart() {
+    let (_dir, store) = store();
+    let tar = Tar::new()
+        .file("package/package.json", r#"{"bin":"a"}"#)
+        .file("package/./a", "first, and longer")
+        .entry("package/a", b'0', 0o755, b"last")
+        .file("other/b", "first")
+        .file("package/b", "")
+        .file("package/README", "upper")
+        .file("package/readme", "lower")
+        .end();
+    let unpacked = both(&store, &gzip(&tar)).unwrap();
+    let texts: Vec<_> = listing(&unpacked.package())
+        .into_iter()
+        .skip(1)
+        .map(|(name, _, text)| (name, text))
+        .collect();
+    let expected = [
+        ("a", "last"),
+        ("b", ""),
+        ("package.json", r#"{"bin":"a"}"#),
+        ("readme", "lower"),
+    ];
+    assert_eq!(
+        texts,
+        expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+    );
+    assert_eq!(unpacked.files(), 5);
+}
+
+#[test]
+fn no_cut_of_an_archive_passes() {
+    let (_dir, store) = store();
+    let whole = package(&[
+        ("package.json", "{}"),
+        ("a/b.js", "some text"),
+        ("c.js", "more of it"),
+    ]);
+    for end in 0..whole.len() {
+        assert!(both(&store, &whole[..end]).is_err(), "{end} of {}", whole.len());
+    }
+}
+
+#[test]
+fn limits_are_limits_also_where_the_size_at_the_end_lies() {
+    let (_dir, store) = store();
+    let zeros = vec![0; 300 << 20];
+    let bomb = Tar::new().entry("package/zeros", b'0', 0o644, &zeros).end();
+    let mut bomb = gzip(&bomb);
+    let limits = Limits::default();
+    for told in [None, Some(1000u32), Some(u32::MAX)] {
+        if let Some(told) = told {
+            let at = bomb.len() - 4;
+            bomb[at..].copy_from_slice(&told.to_le_bytes());
+        }
+        let error = store.unpack_tgz_bytes(&bomb, &limits).unwrap_err().to_string();
+        assert!(error.contains("times its size"), "{error}");
+    }
+    let many: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &str)> = many.iter().map(|name| (&**name, "12345678")).collect();
+    for (limits, words) in [
+        (
+            Limits {
+                max_entries: 19,
+                ..Limits::default()
+            },
+            "more than 19 entries",
+        ),
+        (
+            Limits {
+                max_file_bytes: 7,
+                ..Limits::default()
+            },
+            "more than 7 bytes",
+        ),
+        (
+            Limits {
+                max_total_bytes: 159,
+                ..Limits::default()
+            },
+            "more than 159 bytes in all",
+        ),
+    ] {
+        let bytes = package(&files);
+        for error in [
+            store.unpack_tgz_bytes(&bytes, &limits).unwrap_err().to_string(),
+            store.unpack_tgz(&*bytes, &limits).unwrap_err().to_string(),
+        ] {
+            assert!(error.contains(words), "{error} has no {words}");
+        }
+    }
+}
+
+#[test]
+fn a_large_package_is_written_by_several_threads_as_by_one() {
+    let (_dir, store) = store();
+    let files: Vec<(String, String)> = (0..2000)
+        .map(|number| {
+            (
+                format!("d{}/e{}/f{number}.js", number % 7, number % 31),
+                format!("text {number}"),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    assert_eq!(both(&store, &package(&files)).unwrap().files(), 2000);
+}
+
+#[test]
+fn a_folder_is_taken_as_the_filter_says() {
+    let (dir, store) = store();
+    let folder = dir.path().join("source");
+    fs::create_dir_all(folder.join("node_modules/x")).unwrap();
+    fs::create_dir_all(folder.join("lib")).unwrap();
+    fs::write(folder.join("package.json"), r#"{"bin":"lib/cli.js"}"#).unwrap();
+    fs::write(folder.join("lib/cli.js"), "#!/usr/bin/env node\r\n").unwrap();
+    fs::write(folder.join("node_modules/x/y"), "").unwrap();
+    std::os::unix::fs::symlink("/etc", folder.join("lib/etc")).unwrap();
+    let taken = store
+        .unpack_folder(&folder, &Limits::default(), &|path| path != "node_modules")
+        .unwrap();
+    let names: Vec<_> = listing(&taken.package())
+        .into_iter()
+        .map(|(name, mode, _)| (name, mode))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("lib/cli.js".to_owned(), 0o555),
+            ("package.json".to_owned(), 0o444)
+        ]
+    );
+    let archive = package(&[
+        ("package.json", r#"{"bin":"lib/cli.js"}"#),
+        ("lib/cli.js", "#!/usr/bin/env node\r\n"),
+    ]);
+    assert_eq!(
+        taken.tree(),
+        both(&store, &archive).unwrap().tree(),
+        "a folder is what its archive would be"
+    );
+}
+
+#[test]
+fn homes_link_to_each_other_and_node_finds_its_way() {
+    let (_dir, store) = store();
+    let (a, b, c) = (id("@s/a@1.0.0", 1, 1), id("b@1.0.0", 2, 2), id("b@2.0.0", 3, 0));
+    // a -> b, @t/alias = b, and b -> a (a circle), and b 1 -> b 2 under its own name
+    place(
+        &store,
+        &a,
+        &[("package.json", "A")],
+        &[("b", &b), ("@t/alias", &b)],
+    );
+    place(&store, &b, &[("package.json", "B1")], &[("@s/a", &a), ("b", &c)]);
+    place(&store, &c, &[("package.json", "B2")], &[]);
+    let read = |home: &HomeId, way: &str| fs::read_to_string(store.home_package(home).join(way)).unwrap();
+    assert_eq!(read(&a, "../../b/package.json"), "B1");
+    assert_eq!(read(&a, "../../@t/alias/package.json"), "B1");
+    assert_eq!(read(&b, "../@s/a/package.json"), "A");
+    assert_eq!(read(&b, "node_modules/b/package.json"), "B2");
+    assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    // A moved store still works: links in it are relative.
+    let moved = store.root().with_file_name("moved");
+    fs::rename(store.root(), &moved).unwrap();
+    let moved = Store::open(&moved).unwrap();
+    assert_eq!(
+        fs::read_to_string(moved.home_package(&b).join("../@s/a/package.json")).unwrap(),
+        "A"
+    );
+    let refused = moved.place_home(
+        &id("x@1", 9, 9),
+        HomeContent::Existing(c.clone()),
+        &[HomeLink {
+            alias: "../../evil".to_owned(),
+            to: c,
+        }],
+    );
+    assert!(refused.is_err() && !moved.has_home(&id("x@1", 9, 9)));
+}
+
+#[test]
+fn content_is_found_and_shared_between_homes() {
+    let (_dir, store) = store();
+    let (keyed, other, pristine) = (id("a@1", 1, 5), id("a@1", 1, 6), id("a@1", 1, 0));
+    assert_eq!(store.find_content("a@1", keyed.content), None);
+    place(&store, &keyed, &[("x/y.js", "text"), ("z", "z")], &[]);
+    assert_eq!(store.find_content("a@1", keyed.content), Some(keyed.clone()));
+    for home in [&other, &pristine] {
+        store
+            .place_home(home, HomeContent::Existing(keyed.clone()), &[])
+            .unwrap();
+    }
+    assert_eq!(store.find_content("a@1", keyed.content), Some(pristine.clone()));
+    assert_eq!(store.find_content("a@1", ContentKey::from_bytes([9; 8])), None);
+    let inode = |home: &HomeId| {
+        fs::metadata(store.home_package(home).join("x/y.js"))
+            .unwrap()
+            .ino()
+    };
+    assert_eq!((inode(&keyed), inode(&keyed)), (inode(&other), inode(&pristine)));
+    let size = store.size().unwrap();
+    assert_eq!((size.homes, size.home_files, size.home_bytes), (3, 2, 5));
+    let files = store.home_files(&other).unwrap();
+    let seen: Vec<_> = files
+        .iter()
+        .map(|file| (file.path.as_str(), file.size, file.executable))
+        .collect();
+    assert_eq!(seen, [("x/y.js", 4, false), ("z", 1, false)]);
+    // A second unpacking of what is there already is thrown away.
+    place(&store, &keyed, &[("x/y.js", "text"), ("z", "z")], &[]);
+    assert_eq!(drafts(&store), 0);
+}
+
+#[test]
+fn homes_are_placed_in_folders_linked_or_copied() {
+    let (dir, store) = store();
+    let (a, b) = (id("a@1", 1, 0), id("@s/b@1", 2, 0));
+    place(
+        &store,
+        &a,
+        &[
+            ("package.json", r#"{"bin":"cli.js"}"#),
+            ("cli.js", "c"),
+            ("node_modules/in/x", "bundled"),
+        ],
+        &[],
+    );
+    place(&store, &b, &[("index.js", "b")], &[]);
+    let home = |path: &str, home: &HomeId, copy| Placed {
+        path: path.into(),
+        content: Content::Home {
+            home: home.clone(),
+            copy,
+        },
+    };
+    let plan = [
+        home("a", &a, false),
+        home("a/node_modules/@s/b", &b, false),
+        home("private/a", &a, true),
+        Placed {
+            path: ".bin/a".into(),
+            content: Content::Link("../a/cli.js".to_owned()),
+        },
+    ];
+    let root = dir.path().join("node_modules");
+    let report = store.materialise(&plan, &root, LinkMode::Hardlink).unwrap();
+    assert_eq!((report.files, report.by.hardlink, report.by.copy), (7, 4, 3));
+    assert_eq!(
+        fs::read_to_string(root.join("a/node_modules/@s/b/index.js")).unwrap(),
+        "b"
+    );
+    assert_eq!(
+        fs::read_to_string(root.join("a/node_modules/in/x")).unwrap(),
+        "bundled"
+    );
+    let mode = |path: &str| fs::metadata(root.join(path)).unwrap().mode() & 0o777;
+    assert_eq!((mode("a/cli.js"), mode("a/package.json")), (0o555, 0o444));
+    assert_eq!(
+        (
+            mode("private/a/cli.js") & 0o700,
+            mode("private/a/package.json") & 0o700
+        ),
+        (0o700, 0o600)
+    );
+    fs::write(root.join("private/a/cli.js"), "changed").unwrap();
+    assert_eq!(
+        fs::read_to_string(store.home_package(&a).join("cli.js")).unwrap(),
+        "c"
+    );
+    let twice = [home("a", &a, false), home("a", &b, false)];
+    assert!(
+        store
+            .materialise(&twice, &dir.path().join("twice"), LinkMode::Auto)
+            .is_err()
+    );
+    let missing = [home("a", &id("gone@1", 1, 1), false)];
+    assert!(
+        store
+            .materialise(&missing, &dir.path().join("gone"), LinkMode::Auto)
+            .is_err()
+    );
+}
+
+/// Three homes, the first of which needs the second, which needs the third.
+fn chain(store: &Store) -> [HomeId; 3] {
+    let homes = [id("a@1", 1, 1), id("b@1", 2, 2), id("c@1", 3, 0)];
+    let files = [("index.js", "text"), ("package.json", r#"{"bin":"index.js"}"#)];
+    place(store, &homes[2], &files, &[]);
+    place(store, &homes[1], &files, &[("c", &homes[2])]);
+    place(store, &homes[0], &files, &[("b", &homes[1])]);
+    homes
+}
+
+#[test]
+fn verification_finds_what_was_done_to_a_home() {
+    type Harm = fn(&Path, &Path);
+    let writable = |path: &Path, text: &str| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
+    };
+    let cases: [(&str, Box<dyn Fn(&Path, &Path)>, Depth); 9] = [
+        (
+            "its content has changed",
+            Box::new(move |_, package| writable(&package.join("index.js"), "tixt")),
+            Depth::Full,
+        ),
+        (
+            "5 bytes instead of 4",
+            Box::new(move |_, package| writable(&package.join("index.js"), "longe")),
+            Depth::Quick,
+        ),
+        (
+            "it can be written",
+            Box::new(
+                (|_, package| {
+                    fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o755)).unwrap();
+                }) as Harm,
+            ),
+            Depth::Quick,
+        ),
+        (
+            "it cannot be run",
+            Box::new(
+                (|_, package| {
+                    fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o444)).unwrap();
+                }) as Harm,
+            ),
+            Depth::Quick,
+        ),
+        (
+            "No such file",
+            Box::new((|_, package| fs::remove_file(package.join("index.js")).unwrap()) as Harm),
+            Depth::Quick,
+        ),
+        (
+            "it is not of the package",
+            Box::new((|_, package| fs::write(package.join("evil.js"), "").unwrap()) as Harm),
+            Depth::Full,
+        ),
+        (
+            "its link c",
+            Box::new((|home, _| fs::remove_file(home.join("node_modules/c")).unwrap()) as Harm),
+            Depth::Quick,
+        ),
+        (
+            "leads elsewhere",
+            Box::new(
+                (|home, _| {
+                    fs::remove_file(home.join("node_modules/c")).unwrap();
+                    std::os::unix::fs::symlink("/tmp", home.join("node_modules/c")).unwrap();
+                }) as Harm,
+            ),
+            Depth::Quick,
+        ),
+        (
+            "another header",
+            Box::new(
+                (|home, _| {
+                    fs::remove_file(home.join("home")).unwrap();
+                    fs::write(home.join("home"), "x").unwrap();
+                }) as Harm,
+            ),
+            Depth::Quick,
+        ),
+    ];
+    for (words, harm, depth) in cases {
+        let (_dir, store) = store();
+        let [a, b, c] = chain(&store);
+        assert_eq!(store.verify(depth, Repair::Report).unwrap().damage, []);
+        harm(&store.home_path(&b), &store.home_package(&b));
+        let damage = store.verify(depth, Repair::Quarantine).unwrap().damage;
+        // What needs it goes too: it would be taken for complete.
+        assert_eq!(damage.len(), 2, "{damage:?}");
+        assert!(
+            damage.iter().any(|one| one.reason.contains(words)),
+            "{damage:?} has no {words}"
+        );
+        assert!(
+            damage.iter().any(|one| one.reason.contains("it needs b@1")),
+            "{damage:?}"
+        );
+        assert!(!store.has_home(&a) && !store.has_home(&b) && store.has_home(&c));
+        assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+        chain(&store);
+        assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    }
+}
+
+#[test]
+fn a_home_whose_dependency_is_gone_is_damaged() {
+    let (_dir, store) = store();
+    let [_, b, c] = chain(&store);
+    fs::remove_dir_all(store.home_path(&c)).unwrap();
+    let damage = store.verify(Depth::Quick, Repair::Quarantine).unwrap().damage;
+    assert_eq!(damage.len(), 2, "{damage:?}");
+    assert!(!store.has_home(&b));
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_stage_is_cleared_and_homes_stay() {
+    let (dir, store) = store();
+    let [a, ..] = chain(&store);
+    let unpacked = store
+        .unpack_tgz_bytes(&package(&[("x", "x")]), &Limits::default())
+        .unwrap();
+    std::mem::forget(unpacked);
+    let root: PathBuf = store.root().to_path_buf();
+    // The lock of the stage folder ends with the store, its folder stays: homes were named and not synced.
+    drop(store);
+    let stage = || {
+        fs::read_dir(root.join("stage"))
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .count()
+    };
+    assert_eq!(stage(), 1);
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    assert_eq!(stage(), 0);
+    assert!(store.has_home(&a));
+    assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+}
+
+#[test]
+fn after_a_power_cut_homes_that_did_not_reach_the_disk_go_with_what_needs_them() {
+    let (dir, store) = store();
+    let [a, b, c] = chain(&store);
+    let root = store.root().to_path_buf();
+    drop(store);
+    let process = fs::read_dir(root.join("stage"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir());
+    fs::write(process.unwrap().join("unsynced"), "another boot").unwrap();
+    let torn = root.join("store/npm/b@1");
+    let torn = fs::read_dir(torn)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("node_modules/b/index.js");
+    fs::set_permissions(&torn, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&torn, "").unwrap();
+    fs::set_permissions(&torn, fs::Permissions::from_mode(0o555)).unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    assert!(!store.has_home(&b) && !store.has_home(&a) && store.has_home(&c));
+    assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+}
+
+#[test]
+fn many_at_once_place_the_same_home_once() {
+    let (_dir, store) = store();
+    let (home, bytes) = (
+        id("a@1", 1, 1),
+        package(&[("index.js", "text"), ("package.json", "{}")]),
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let unpacked = store.unpack_tgz_bytes(&bytes, &Limits::default()).unwrap();
+                store
+                    .place_home(&home, HomeContent::Fresh(unpacked), &[])
+                    .unwrap();
+            });
+        }
+    });
+    let size = store.size().unwrap();
+    assert_eq!((size.homes, size.home_files, drafts(&store)), (1, 2, 0));
+}
+
+/// One store for many cases: making one takes longer than a case.
+static SHARED: LazyLock<(tempfile::TempDir, Store)> = LazyLock::new(store);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn changed_archives_are_refused_or_read_alike_by_both_ways(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)
+    ) {
+        let (_dir, store) = &*SHARED;
+        let mut tar = Tar::new()
+            .file("package/package.json", r#"{"bin":"a/b.js"}"#)
+            .entry("package/long", b'L', 0o644, b"package/longer\0")
+            .file("package/a/b.js", "#!x\r\n")
+            .entry("package/link", b'1', 0o644, b"")
+            .entry("package/d/", b'5', 0o755, b"")
+            .end();
+        for (at, byte) in changes {
+            let at = at.index(tar.len());
+            tar[at] = byte;
+        }
+        let _ = both(store, &gzip(&tar));
+        prop_assert_eq!(drafts(store), 0);
+    }
+
+    #[test]
+    fn noise_is_refused(noise in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let (_dir, store) = &*SHARED;
+        prop_assert!(both(store, &noise).is_err());
+        prop_assert!(both(store, &gzip(&[&[1], &*noise].concat())).is_err());
+    }
+}
