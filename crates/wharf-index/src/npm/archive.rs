@@ -1,7 +1,7 @@
 //! Archives of npm packages: downloaded, verified, unpacked into the store.
 //!
-//! Small ones are gathered in memory, hashed and unpacked in one go; large ones are hashed and unpacked while they
-//! arrive. Invariant: nothing of an archive stays whose digest is not the promised one, and that is what the error
+//! Small ones are gathered in memory, hashed and unpacked in one go; large ones, and all while memory is taken, are
+//! hashed and unpacked while they arrive. Invariant: nothing of an archive stays whose digest is not the promised one, and that is what the error
 //! says, even where the archive is broken as well.
 
 use std::io::{self, Read};
@@ -153,9 +153,6 @@ impl NpmIndex {
     }
 
     async fn at_url(&self, wanted: &Wanted, url: &WebUrl) -> Result<(Unpacked, Digest), IndexError> {
-        if let Ok(path) = url.as_url().to_file_path() {
-            return self.in_file(wanted, &path).await;
-        }
         match self.attempt(wanted, url).await {
             // Halves of different files, or a cut that nothing announced: once from the start before it is an error.
             Err(Failed { again: true, .. }) => self.attempt(wanted, url).await,
@@ -169,9 +166,11 @@ impl NpmIndex {
         let refused = |error| Failed::from(self.archive_error(wanted, url, error));
         let stream = self.shared.client.stream(url, &label).await.map_err(refused)?;
         let place = url.to_string();
-        match stream.length().filter(|length| *length <= IN_MEMORY) {
-            Some(length) => {
-                let room = self.room(length).await;
+        match stream
+            .length()
+            .and_then(|length| Some((length, self.room(length)?)))
+        {
+            Some((length, room)) => {
                 let (bytes, patched) = gather(stream, length).await.map_err(refused)?;
                 let unpacked = self.at_once(wanted, &place, bytes, Some(room)).await;
                 unpacked.map_err(|error| Failed {
@@ -183,14 +182,16 @@ impl NpmIndex {
         }
     }
 
-    /// Waits until there is room for an archive.
-    async fn room(&self, length: u64) -> OwnedSemaphorePermit {
-        let units = u32::try_from(length / UNIT + 1).unwrap_or(u32::MAX);
-        let units = units.min(u32::try_from(WAITING).unwrap_or(u32::MAX));
-        Arc::clone(&self.shared.waiting)
-            .acquire_many_owned(units)
-            .await
-            .expect("the waiting room is never closed")
+    /// Room in memory for an archive, if it is small and there is some.
+    ///
+    /// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
+    /// others, and with them those that would make room.
+    fn room(&self, length: u64) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(length / UNIT + 1).ok()?;
+        let waiting = Arc::clone(&self.shared.waiting);
+        (length <= IN_MEMORY)
+            .then(|| waiting.try_acquire_many_owned(units).ok())
+            .flatten()
     }
 
     /// Verifies and unpacks what is in memory.
@@ -222,7 +223,8 @@ impl NpmIndex {
         url: &WebUrl,
         mut stream: Stream<'_>,
     ) -> Result<(Unpacked, Digest), Failed> {
-        // Without a permit for the disk: this goes at the network's pace, and four of its kind would stop all others.
+        // Without a permit for the disk: this goes at the network's pace, and who waits while a transfer is open stops
+        // the others (see `room`).
         let (send, receive) = mpsc::channel(PIECES);
         let pieces = Pieces {
             receive,

@@ -227,6 +227,21 @@ async fn archives_of_the_public_registry_come_from_the_configured_one() {
 }
 
 #[tokio::test]
+async fn a_packument_cannot_name_files_of_this_machine() {
+    let registry = NpmRegistry::start();
+    let world = World::new(&registry);
+    let index = world.index();
+    let archive = world.project().join("a.tgz");
+    std::fs::write(&archive, NpmPackage::new("a", "1.0.0").build()).unwrap();
+    let wanted = Wanted {
+        url: Some(url(&format!("file://{}", archive.display()))),
+        ..wanted(&registry, "a", "1.0.0", &[])
+    };
+    let error = index.unpack(&wanted).await.unwrap_err();
+    assert_eq!(error.code(), "net/scheme");
+}
+
+#[tokio::test]
 async fn many_at_once() {
     let registry = NpmRegistry::start();
     for number in 0..60 {
