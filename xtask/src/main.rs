@@ -9,6 +9,7 @@ mod agreement;
 mod bench;
 mod ci;
 mod crash;
+mod npm_check;
 mod shell;
 mod tidy;
 
@@ -36,6 +37,8 @@ enum Chore {
     Bench(bench::Options),
     /// Compare resolutions with uv's over the live index.
     Agreement(agreement::Options),
+    /// Install real npm projects, read them as node does, and count against the peers.
+    NpmCheck(npm_check::Options),
     /// Kill `wharf sync` at random points and check that the environment is the old one or the new one.
     Crash(crash::Options),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Ci(options) => ci::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Agreement(options) => agreement::run(&options),
+        Chore::NpmCheck(options) => npm_check::run(&options),
         Chore::Crash(options) => crash::run(&options),
     };
     match outcome {

@@ -1,24 +1,59 @@
 //! `wharf sync` killed at random points, the environment compared with the two that may be.
 //!
 //! Invariant under test: after a kill the environment is the old one or the new one, file for file, and the next
-//! `wharf sync` succeeds and gives the new one.
+//! `wharf sync` succeeds and gives the new one. An environment may have several roots (`.venv`, and `node_modules` of the
+//! project and of every member of its workspace): a kill must leave all of them old or all of them new, once the next command
+//! has looked at them.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::fixture::{Digest, Fixture};
+use crate::npm::{NpmPackage, NpmRegistry};
 use crate::package::Package;
 use crate::registry::Registry;
 
-/// What Wharf writes into an environment to know its generation.
+/// What Wharf writes into a root of an environment to know its generation.
 const MARKER: &str = ".wharf.json";
+/// Members of the workspace of a mixed project.
+const MEMBERS: [&str; 2] = ["web", "packages/kit"];
+
+/// What the environments of a sweep are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// A `.venv`.
+    Python,
+    /// `node_modules` of a workspace with two members.
+    Npm,
+    /// Both in one project.
+    Mixed,
+}
+
+impl Sides {
+    fn python(self) -> bool {
+        matches!(self, Self::Python | Self::Mixed)
+    }
+
+    fn npm(self) -> bool {
+        matches!(self, Self::Npm | Self::Mixed)
+    }
+
+    /// The roots, relative to the project.
+    fn roots(self) -> Vec<String> {
+        let python = self.python().then(|| ".venv".to_owned());
+        let members = MEMBERS.iter().map(|folder| format!("{folder}/node_modules"));
+        let npm = std::iter::once("node_modules".to_owned()).chain(members);
+        python.into_iter().chain(npm.filter(|_| self.npm())).collect()
+    }
+}
 
 /// A change from one version of everything to another, killed again and again.
 #[derive(Debug)]
 pub struct Crash {
     fixture: Fixture,
-    // Held for its port: a sync that begins anew downloads again.
-    _registry: Registry,
+    // Held for their ports: a sync that begins anew downloads again.
+    _registries: (Registry, NpmRegistry),
+    sides: Sides,
     packages: usize,
     /// Whether the store survives between kills: then commits are hit more often than downloads.
     warm: bool,
@@ -36,25 +71,23 @@ pub struct Tally {
 }
 
 impl Crash {
-    /// Prepares a project of so many packages in two versions each, twenty files a package.
+    /// Prepares a project of so many packages on each side in two versions each, twenty files a package.
     #[must_use]
-    pub fn new(binary: impl AsRef<std::path::Path>, packages: usize, warm: bool) -> Self {
-        let registry = Registry::start();
+    pub fn new(binary: impl AsRef<std::path::Path>, sides: Sides, packages: usize, warm: bool) -> Self {
+        let (registry, npm) = (Registry::start(), NpmRegistry::start());
         for number in 0..packages {
             for version in ["1.0", "2.0"] {
-                let name = format!("part{number}");
-                let mut package = Package::new(&name, version).entry_point(&name, &format!("{name}:main"));
-                for file in 0..20 {
-                    let line = format!("VALUE = '{number} {file} {version}'\n");
-                    package = package.file(&format!("{name}/file{file}.py"), &line.repeat(40));
-                }
-                package.publish(&registry);
+                publish(number, version, &registry);
+                publish_npm(number, packages, version, &npm);
             }
         }
-        let fixture = Fixture::with_registry(binary, &registry);
+        let mut fixture = Fixture::with_registry(binary, &registry);
+        fixture.use_npm_registry(&npm);
+        fixture.fake_node("22.12.0");
         Self {
             fixture,
-            _registry: registry,
+            _registries: (registry, npm),
+            sides,
             packages,
             warm,
         }
@@ -67,7 +100,9 @@ impl Crash {
     pub fn run(&self, kills: u32, seed: u64) -> Result<Tally, String> {
         let first = self.state("1.0")?;
         let second = self.state("2.0")?;
-        if first == second || first.len() < self.packages * 20 {
+        // A link into the store stands for twenty files of npm's side.
+        let least = self.packages * if self.sides.python() { 20 } else { 1 };
+        if first == second || first.len() < least {
             return Err(format!(
                 "the two environments do not differ as they should: {} paths",
                 first.len()
@@ -90,6 +125,7 @@ impl Crash {
             self.forget_unless_warm()?;
             let delay = window.mul_f64(random.next());
             let ended = self.kill_after(delay)?;
+            self.look()?;
             let found = self.found();
             match (&found == old, &found == new) {
                 (true, _) => tally.old += 1,
@@ -115,14 +151,35 @@ impl Crash {
     }
 
     fn lock(&self, version: &str) -> Result<(), String> {
-        let lines: String = (0..self.packages)
-            .map(|number| format!("part{number} = \"=={version}\"\n"))
-            .collect();
-        self.fixture.write(
-            "wharf.toml",
-            &format!("[project]\nname = \"crash\"\n\n[pypi]\n{lines}"),
-        );
+        let mut manifest = "[project]\nname = \"crash\"\n".to_owned();
+        if self.sides.python() {
+            manifest.push_str("\n[pypi]\n");
+            for number in 0..self.packages {
+                manifest.push_str(&format!("part{number} = \"=={version}\"\n"));
+            }
+        }
+        if self.sides.npm() {
+            manifest.push_str(&format!("\n[workspace]\nmembers = {MEMBERS:?}\n\n[npm]\n"));
+            self.write_members(version);
+            for number in (0..self.packages).step_by(2) {
+                manifest.push_str(&format!("piece{number} = \"{version}.0\"\n"));
+            }
+        }
+        self.fixture.write("wharf.toml", &manifest);
         self.command(&["lock"])
+    }
+
+    /// The members share packages with the root, and have others of their own.
+    fn write_members(&self, version: &str) {
+        for (position, folder) in MEMBERS.into_iter().enumerate() {
+            let mine = (0..self.packages).filter(|number| number % 3 == position);
+            let needs: serde_json::Map<_, _> = mine
+                .map(|number| (format!("piece{number}"), format!("{version}.0").into()))
+                .collect();
+            let manifest = serde_json::json!({ "name": folder.replace('/', "-"), "version": "1.0.0", "dependencies": needs });
+            self.fixture
+                .write(&format!("{folder}/package.json"), &format!("{manifest:#}\n"));
+        }
     }
 
     fn sync_to(&self, version: &str) -> Result<(), String> {
@@ -136,10 +193,23 @@ impl Crash {
         Ok(self.found())
     }
 
-    /// The environment as it is, without the marker that counts its generations: the same content has another number
-    /// after every change there and back.
+    /// Every root as it is, without the marker that counts its generations: the same content has another number after every
+    /// change there and back.
     fn found(&self) -> Digest {
-        self.fixture.digest(".venv").without(MARKER)
+        let roots = self.sides.roots().into_iter();
+        roots.fold(Digest::default(), |found, root| {
+            let digest = self.fixture.digest(&root).without(MARKER);
+            found.with(&root, digest)
+        })
+    }
+
+    /// Several roots cannot be switched at one moment: whoever opens the environment next finishes a switch that was begun.
+    /// One root is switched whole, and needs nobody.
+    fn look(&self) -> Result<(), String> {
+        match self.sides {
+            Sides::Python => Ok(()),
+            Sides::Npm | Sides::Mixed => self.command(&["sync", "--frozen", "--dry-run"]),
+        }
     }
 
     /// How long an undisturbed change takes: the window for the kills.
@@ -156,10 +226,7 @@ impl Crash {
         if self.warm {
             return Ok(());
         }
-        let home = self.fixture.home();
-        std::fs::remove_dir_all(&home)
-            .and_then(|()| std::fs::create_dir(&home))
-            .map_err(|error| error.to_string())
+        self.fixture.forget().map_err(|error| error.to_string())
     }
 
     /// Starts a sync and kills it; says whether it had ended before.
@@ -189,6 +256,31 @@ impl Crash {
             Err(finished.to_string())
         }
     }
+}
+
+/// A wheel of twenty modules and a command.
+fn publish(number: usize, version: &str, registry: &Registry) {
+    let name = format!("part{number}");
+    let mut package = Package::new(&name, version).entry_point(&name, &format!("{name}:main"));
+    for file in 0..20 {
+        let line = format!("VALUE = '{number} {file} {version}'\n");
+        package = package.file(&format!("{name}/file{file}.py"), &line.repeat(40));
+    }
+    package.publish(registry);
+}
+
+/// An npm package of twenty modules and a command that needs the next one, so that every home has neighbours.
+fn publish_npm(number: usize, packages: usize, version: &str, registry: &NpmRegistry) {
+    let name = format!("piece{number}");
+    let mut package = NpmPackage::new(&name, &format!("{version}.0")).bin(&name, "cli.js");
+    if number % 4 != 3 && number + 1 < packages {
+        package = package.dep(&format!("piece{}", number + 1), &format!("{version}.0"));
+    }
+    for file in 0..20 {
+        let line = format!("exports.value = '{number} {file} {version}';\n");
+        package = package.file(&format!("lib/file{file}.js"), &line.repeat(40));
+    }
+    package.publish(registry);
 }
 
 /// The first few of many paths.

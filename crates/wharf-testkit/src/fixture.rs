@@ -86,7 +86,7 @@ impl Fixture {
         let folder = self.programs();
         std::fs::create_dir_all(&folder).expect("the home can be written");
         let program = folder.join("node");
-        std::fs::write(&program, fake_node(version)).expect("the home can be written");
+        std::fs::write(&program, fake_node(&program, version)).expect("the home can be written");
         make_executable(&program);
     }
 
@@ -111,6 +111,20 @@ impl Fixture {
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.scratch.path().join("home")
+    }
+
+    /// Empties the home of everything but settings: caches and the store are gone.
+    ///
+    /// # Errors
+    /// When something in it cannot be removed.
+    pub fn forget(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(self.home())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                std::fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file of the project and the directories above it.
@@ -281,7 +295,7 @@ impl fmt::Display for Finished {
 }
 
 /// What every path below a directory is: the digest of a file with its mode, or the target of a link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digest(BTreeMap<String, String>);
 
 impl Digest {
@@ -300,6 +314,15 @@ impl Digest {
     #[must_use]
     pub fn without(mut self, path: &str) -> Self {
         self.0.remove(path);
+        self
+    }
+
+    /// What another has as well, below a directory.
+    #[must_use]
+    pub fn with(mut self, directory: &str, other: Self) -> Self {
+        let entries = other.0.into_iter();
+        self.0
+            .extend(entries.map(|(path, what)| (format!("{directory}/{path}"), what)));
         self
     }
 
@@ -408,8 +431,9 @@ pub fn host_node() -> Option<&'static Path> {
     found.as_deref()
 }
 
-/// A shell script that is asked like Node and knows its versions only.
-fn fake_node(version: &str) -> String {
+/// A shell script that is asked like Node and knows its versions only: it answers the one question that Wharf asks a Node,
+/// in the words that it expects.
+fn fake_node(program: &Path, version: &str) -> String {
     // The numbers of the binary interface, by major version. Source: nodejs.org, "Node.js releases" (NODE_MODULE_VERSION).
     let abi = match version.split('.').next() {
         Some("18") => "108",
@@ -418,9 +442,22 @@ fn fake_node(version: &str) -> String {
         Some("24") => "137",
         _ => "0",
     };
+    let platform = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        std::env::consts::OS
+    };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let facts = format!(
+        "{{\"version\":\"{version}\",\"modules\":\"{abi}\",\"platform\":\"{platform}\",\"arch\":\"{arch}\",\"executable\":\"{}\"}}",
+        program.display()
+    );
     format!(
-        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n\
-         *) echo '{{\"node\":\"{version}\",\"version\":\"v{version}\",\"modules\":\"{abi}\"}}';;\nesac\n"
+        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n*) echo 'wharf-facts:{facts}';;\nesac\n"
     )
 }
 

@@ -23,7 +23,7 @@ mod scenario;
 mod server;
 
 pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive, wheel_record_digest};
-pub use crash::{Crash, Tally};
+pub use crash::{Crash, Sides, Tally};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, host_node, host_python};
 pub use npm::{

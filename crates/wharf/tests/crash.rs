@@ -2,14 +2,19 @@
 
 use std::thread;
 
-use wharf_testkit::{Crash, Fixture, Package, Registry};
+use wharf_testkit::{Crash, Fixture, Package, Registry, Sides};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wharf");
 
 #[test]
 fn crash_during_a_sync_leaves_the_old_environment_or_the_new_one() {
-    for warm in [false, true] {
-        let tally = Crash::new(BINARY, 8, warm)
+    for (sides, warm) in [
+        (Sides::Python, false),
+        (Sides::Python, true),
+        (Sides::Mixed, false),
+        (Sides::Mixed, true),
+    ] {
+        let tally = Crash::new(BINARY, sides, 8, warm)
             .run(6, 3)
             .unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(tally.old + tally.new + tally.too_late, 6);

@@ -129,7 +129,7 @@ fn alone() -> Result<std::fs::File, Failure> {
 }
 
 /// Removes a file or directory; one that is missing is fine.
-fn remove(path: &Path) -> Result<(), Failure> {
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     let removed = if path.is_dir() && !path.is_symlink() {
         std::fs::remove_dir_all(path)
     } else {

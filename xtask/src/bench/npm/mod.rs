@@ -20,7 +20,8 @@ use super::{Options, directory};
 use crate::shell::{self, Failure};
 use cases::Bench;
 
-pub(super) use mirror::{NpmMirror, serve};
+pub(crate) use mirror::NpmMirror;
+pub(super) use mirror::serve;
 
 /// Runs the benchmarks of npm.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {

@@ -102,10 +102,26 @@ impl Tool {
         Ok(())
     }
 
+    /// The same with everything that the tool has to say.
+    pub(crate) fn spoken_command(self, step: Step, folder: &Path, place: &Place<'_>) -> Command {
+        let mut command = place.start(self, folder);
+        command.args(
+            self.arguments(step)
+                .iter()
+                .filter(|argument| **argument != "--quiet"),
+        );
+        command
+    }
+
     /// The command of a step in a folder.
     pub(crate) fn command(self, step: Step, folder: &Path, place: &Place<'_>) -> Command {
         let mut command = place.start(self, folder);
-        let arguments: &[&str] = match (self, step) {
+        command.args(self.arguments(step));
+        command
+    }
+
+    fn arguments(self, step: Step) -> &'static [&'static str] {
+        match (self, step) {
             (Self::Bun, Step::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],
             (Self::Bun, _) => &["install", "--ignore-scripts", "--frozen-lockfile"],
             (Self::BunGlobal, Step::Lock) => &[
@@ -144,9 +160,7 @@ impl Tool {
             (Self::Npm, Step::Again) => &["install", "--ignore-scripts", "--no-audit", "--no-fund"],
             (Self::Wharf, Step::Lock) => &["lock", "--quiet"],
             (Self::Wharf, _) => &["sync", "--quiet", "--frozen"],
-        };
-        command.args(arguments);
-        command
+        }
     }
 }
 

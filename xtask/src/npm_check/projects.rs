@@ -1,0 +1,68 @@
+//! The projects that are checked: what public projects of many kinds ask for, each a JSON file with its `package.json` and,
+//! where it is a workspace, those of its members by folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::shell::{self, Failure, about};
+
+/// One project.
+#[derive(Debug, Deserialize)]
+pub(super) struct Project {
+    #[serde(skip)]
+    pub(super) name: String,
+    /// Its `package.json`.
+    root: Value,
+    /// Those of its members, by folder.
+    #[serde(default)]
+    pub(super) members: BTreeMap<String, Value>,
+}
+
+/// Every project whose name contains a text.
+pub(super) fn load(only: &str) -> Result<Vec<Project>, Failure> {
+    let folder = shell::root().join("xtask/data/npm-check");
+    let mut projects = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(about(folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        if path.extension().is_some_and(|extension| extension == "json") && name.contains(only) {
+            let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+            let project: Project = serde_json::from_str(&text).map_err(about(path.display()))?;
+            projects.push(Project { name, ..project });
+        }
+    }
+    projects.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(projects)
+}
+
+impl Project {
+    /// Writes it into a folder.
+    pub(super) fn write(&self, root: &Path) -> Result<(), Failure> {
+        let files = [(String::new(), &self.root)].into_iter();
+        let members = self.members.iter().map(|(folder, value)| (folder.clone(), value));
+        for (folder, manifest) in files.chain(members) {
+            let folder = root.join(folder);
+            std::fs::create_dir_all(&folder).map_err(about(folder.display()))?;
+            std::fs::write(folder.join("package.json"), format!("{manifest:#}\n"))?;
+        }
+        Ok(())
+    }
+
+    /// pnpm knows the members from a file of its own.
+    pub(super) fn write_pnpm_workspace(&self, root: &Path) -> Result<(), Failure> {
+        if self.members.is_empty() {
+            return Ok(());
+        }
+        let path = root.join("pnpm-workspace.yaml");
+        let mut text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+        text.push_str("packages:\n");
+        for folder in self.members.keys() {
+            text.push_str(&format!("  - {folder:?}\n"));
+        }
+        std::fs::write(&path, text).map_err(about(path.display()))
+    }
+}
