@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn paths_are_joined_by_text() {
         let check = |base: &str, path: &str, expected: &str| {
-            assert_eq!(joined(base, path), expected, "{base} + {path}")
+            assert_eq!(joined(base, path), expected, "{base} + {path}");
         };
         check(".", "./lib", "lib");
         check("packages/a", "../b", "packages/b");

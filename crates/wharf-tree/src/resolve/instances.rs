@@ -244,7 +244,7 @@ impl Instances {
             match (&edge.to, peer) {
                 (Target::Node(node), peer) => siblings.children.push((peer, *node)),
                 (Target::Importer(importer), Some(peer)) => {
-                    siblings.others.push((peer, Provider::Importer(*importer)))
+                    siblings.others.push((peer, Provider::Importer(*importer)));
                 }
                 (Target::Link(path), Some(peer)) => {
                     let link = self.link_id(path);

@@ -19,6 +19,7 @@ use wharf_ecosystem::npm::Graph;
 use self::instances::{Instances, LIMIT, Nests};
 use self::output::Output;
 use self::reach::Reach;
+use self::settle::Settled;
 use self::tree::{NodeId, Tree};
 use crate::error::{Stop, TreeError};
 use crate::issue::Issue;
@@ -51,9 +52,8 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
     let mut nests = Nests::default();
     for round in 0..ROUNDS {
         let extra = nodes(&nests);
-        peers_chosen(&mut tree, &extra, round)?;
+        let reach = peers_chosen(&mut tree, &extra, round)?;
         let known = nests.len();
-        let reach = Reach::new(&tree);
         let instances =
             Instances::new(&mut tree, &reach, &mut nests).map_err(|node| too_many(&tree, node))?;
         tree.grow();
@@ -66,17 +66,21 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
     unreachable!("the last round finishes")
 }
 
-/// Lets peers change what is chosen, until they do not any more.
-fn peers_chosen(tree: &mut Tree<'_>, extra: &[NodeId], first: usize) -> Result<(), Stop> {
+/// Lets peers change what is chosen, until they do not any more; answers with what the tree looks like then.
+fn peers_chosen(tree: &mut Tree<'_>, extra: &[NodeId], first: usize) -> Result<Reach, Stop> {
     for _ in first..ROUNDS {
-        if tree.problem.missing_peers == MissingPeers::Install {
-            tree.forget_added();
-            tree.add_missing();
-            settled(tree, extra)?;
+        let mut reach = match tree.problem.missing_peers {
+            MissingPeers::Install => {
+                tree.forget_added();
+                tree.add_missing()
+            }
+            MissingPeers::Report => Reach::new(tree),
+        };
+        if settled(tree, extra)? == Settled::Changed {
+            reach = Reach::new(tree);
         }
-        let changed = tree.mend(&Reach::new(tree));
-        if !changed {
-            break;
+        if !tree.mend(&reach) {
+            return Ok(reach);
         }
         tree.grow();
         settled(tree, extra)?;
@@ -85,19 +89,21 @@ fn peers_chosen(tree: &mut Tree<'_>, extra: &[NodeId], first: usize) -> Result<(
             settled(tree, extra)?;
         }
     }
-    Ok(())
+    Ok(Reach::new(tree))
 }
 
 /// Stops for what is needed; leaves out what is optional and fails; forgets what is not reached.
-fn settled(tree: &mut Tree<'_>, extra: &[NodeId]) -> Result<(), Stop> {
+fn settled(tree: &mut Tree<'_>, extra: &[NodeId]) -> Result<Settled, Stop> {
     let needs = tree.needs();
     if !needs.is_empty() {
         return Err(Stop::Needs(needs));
     }
     tree.sweep(extra);
-    tree.settle().map_err(|error| Stop::Failed(Box::new(error)))?;
-    tree.sweep(extra);
-    Ok(())
+    let settled = tree.settle().map_err(|error| Stop::Failed(Box::new(error)))?;
+    if settled == Settled::Changed {
+        tree.sweep(extra);
+    }
+    Ok(settled)
 }
 
 fn nodes(nests: &Nests) -> Vec<NodeId> {

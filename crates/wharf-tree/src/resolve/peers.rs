@@ -192,7 +192,8 @@ impl Tree<'_> {
 
     /// Adds at importers what their packages want as required peers and nobody provides, and the peers of that, and so on. What could not
     /// be added stays missing.
-    pub(super) fn add_missing(&mut self) {
+    /// Answers with what the tree looks like then.
+    pub(super) fn add_missing(&mut self) -> Reach {
         let mut failed: Vec<(usize, NameId)> = Vec::new();
         for _ in 0..ROUNDS {
             let reach = Reach::new(self);
@@ -212,11 +213,12 @@ impl Tree<'_> {
                     }
                 }
             }
-            self.grow();
             if !changed {
-                break;
+                return reach;
             }
+            self.grow();
         }
+        Reach::new(self)
     }
 
     fn insert_edge(&mut self, importer: usize, edge: TreeEdge) {

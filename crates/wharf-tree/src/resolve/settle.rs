@@ -5,21 +5,30 @@ use std::rc::Rc;
 
 use wharf_ecosystem::npm::EdgeKind;
 
-use super::tree::{NodeId, Scope, Target, Tree};
+use super::tree::{NodeId, Scope, Target, Tree, TreeEdge};
 use crate::error::TreeError;
 use crate::issue::Chain;
+
+/// Whether anything was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    Unchanged,
+    Changed,
+}
 
 impl Tree<'_> {
     /// Leaves out what is optional and cannot be had.
     ///
     /// # Errors
     /// What is required and cannot be had, each with who asks and where that is written.
-    pub(super) fn settle(&mut self) -> Result<(), TreeError> {
-        let broken = self.broken();
-        if broken.is_none() {
-            return Ok(());
+    pub(super) fn settle(&mut self) -> Result<Settled, TreeError> {
+        let refused = |edges: &[TreeEdge]| edges.iter().any(|edge| matches!(edge.to, Target::Refused(_)));
+        let well = !self.importers.iter().any(|importer| refused(&importer.edges))
+            && !self.nodes.iter().any(|node| refused(&node.edges));
+        if well {
+            return Ok(Settled::Unchanged);
         }
-        let broken = broken.unwrap_or_default();
+        let broken = self.broken();
         let mut errors = Vec::new();
         for scope in self.scopes() {
             for position in 0..self.edges(scope).len() {
@@ -41,14 +50,14 @@ impl Tree<'_> {
             }
         }
         match distinct.len() {
-            0 => Ok(()),
+            0 => Ok(Settled::Changed),
             1 => Err(distinct.swap_remove(0)),
             _ => Err(TreeError::Many(distinct)),
         }
     }
 
-    /// For each node why it cannot be had; `None` where all is well.
-    fn broken(&self) -> Option<Vec<Option<Rc<TreeError>>>> {
+    /// For each node why it cannot be had.
+    fn broken(&self) -> Vec<Option<Rc<TreeError>>> {
         let mut broken: Vec<Option<Rc<TreeError>>> = vec![None; self.nodes.len()];
         let mut dependents: Vec<Vec<NodeId>> = vec![Vec::new(); self.nodes.len()];
         let mut queue = Vec::new();
@@ -73,11 +82,7 @@ impl Tree<'_> {
                 }
             }
         }
-        let refused =
-            |edges: &[super::tree::TreeEdge]| edges.iter().any(|edge| matches!(edge.to, Target::Refused(_)));
-        let any = self.importers.iter().any(|importer| refused(&importer.edges))
-            || self.nodes.iter().any(|node| refused(&node.edges));
-        any.then_some(broken)
+        broken
     }
 
     fn cause(&self, to: &Target, broken: &[Option<Rc<TreeError>>]) -> Option<Rc<TreeError>> {

@@ -58,7 +58,7 @@ pub(crate) fn world(text: &str) -> (Index, Problem) {
                 ));
             }
             [url, package, version] if url.starts_with("https:") => {
-                index.add_direct(url, package, version, needs)
+                index.add_direct(url, package, version, needs);
             }
             [package, version, facts @ ..] => index.add(package, version, facts, needs),
             _ => panic!("cannot read `{line}`"),
