@@ -6,7 +6,8 @@ use wharf_core::Source;
 use wharf_ecosystem::npm::{EdgeKind, Spec};
 
 use super::names::NameId;
-use super::tree::{Picked, Scope, Target, Tree, TreeEdge, Want};
+use super::sources::Picked;
+use super::tree::{Scope, Target, Tree, TreeEdge, Want};
 use crate::error::TreeError;
 
 impl Tree<'_> {

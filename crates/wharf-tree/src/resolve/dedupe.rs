@@ -9,7 +9,8 @@ use wharf_ecosystem::npm::Version;
 use wharf_ecosystem::npm::semver::Range;
 
 use super::names::NameId;
-use super::tree::{NodeId, PackageId, Picked, Scope, Target, Tree, Want};
+use super::sources::Picked;
+use super::tree::{NodeId, PackageId, Scope, Target, Tree, Want};
 
 /// Rounds after which dedupe ends even if more could be moved; each one leaves fewer packages than the one before.
 const ROUNDS: usize = 32;

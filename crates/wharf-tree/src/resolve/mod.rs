@@ -1,5 +1,5 @@
-//! Resolution: [`resolve`]. Two phases: a tree of needs and answers with as few versions as the ranges allow ([`tree`], [`dedupe`]);
-//! then peers to a fixed point ([`peers`], [`instances`]), and equal instances merged ([`output`]).
+//! Resolution: [`resolve`]. Two phases: a tree of needs and answers with as few versions as the ranges allow (`tree`, `dedupe`);
+//! then peers to a fixed point (`peers`, `instances`), and equal instances merged (`output`).
 //!
 //! Invariants: a pure function of the problem and of what the universe says; the same for any order of importers,
 //! requirements and answers.
@@ -12,6 +12,7 @@ mod output;
 mod peers;
 mod reach;
 mod settle;
+mod sources;
 mod tree;
 
 use wharf_ecosystem::npm::Graph;

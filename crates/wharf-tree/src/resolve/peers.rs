@@ -13,7 +13,8 @@ use wharf_ecosystem::npm::{EdgeKind, PickRules, Spec, Version, VersionRow, Versi
 
 use super::names::NameId;
 use super::reach::{Asker, PeerId, Reach};
-use super::tree::{NodeId, PackageId, PeerNeed, Picked, Scope, Target, Tree, TreeEdge, Want};
+use super::sources::Picked;
+use super::tree::{NodeId, PackageId, PeerNeed, Scope, Target, Tree, TreeEdge, Want};
 use crate::problem::Lookup;
 
 /// Rounds of adding peers of peers.
