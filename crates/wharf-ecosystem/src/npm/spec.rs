@@ -315,7 +315,9 @@ fn alias(rest: &str, text: &str) -> Result<Spec, InvalidSpec> {
         text: text.to_owned(),
         reason,
     };
-    if !rest.starts_with('@') && Range::parse(rest).is_ok() {
+    // A range is read loosely: what looks like something else is not taken for nonsense in one.
+    let is_bare = !rest.contains(['@', '/', '\\', ':']) && !is_path(rest);
+    if is_bare && Range::parse(rest).is_ok() {
         return Ok(Spec::Range(rest.trim().to_owned()));
     }
     let (name, wanted) = split_name(rest);

@@ -63,7 +63,7 @@ fn spans_hold_the_manifests() {
 fn times_of_the_full_form() {
     let document = r#"{"versions": {"1.0.0": {"dist": {"tarball": "t"}}, "2.0.0": {"dist": {"tarball": "t"}},
         "3.0.0beta1": {"dist": {"tarball": "t"}}}, "time": {"created": "2020-01-01T00:00:00Z", "modified": "2024-01-01T00:00:00Z", "1.0.0": "2021-06-01T12:30:00.123Z",
-                 "2.0.0": 7, "3.0.0beta1": "2022-01-01T00:00:00Z", "unpublished": {"name": "x"}}}"#;
+                 "2.0.0": 7, "3.0.0beta1": "2022-01-01T02:00:00+02:00", "unpublished": {"name": "x"}}}"#;
     let scanned = scan(document.as_bytes()).unwrap();
     let published: Vec<_> = scanned
         .rows

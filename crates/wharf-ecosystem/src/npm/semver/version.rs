@@ -68,7 +68,12 @@ impl Version {
 
     /// A version from its numbers and its prerelease, which is empty or was read by the grammar.
     pub(super) fn from_parts([major, minor, patch]: [u64; 3], prerelease: &str) -> Self {
-        let mut text = format!("{major}.{minor}.{patch}");
+        let mut text = String::with_capacity(24 + prerelease.len());
+        push_number(&mut text, major);
+        text.push('.');
+        push_number(&mut text, minor);
+        text.push('.');
+        push_number(&mut text, patch);
         let release_end = short(text.len());
         if !prerelease.is_empty() {
             text.push('-');
@@ -306,6 +311,15 @@ fn as_written(text: &str, [major, minor, patch]: [u64; 3], release_end: usize, b
 
 fn short(position: usize) -> u16 {
     u16::try_from(position).expect("a version has at most a few hundred bytes")
+}
+
+/// Appends digits, without the formatter: the bounds of ranges are versions, so a resolution does this tens of thousands of times.
+fn push_number(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    let digit = u8::try_from(number % 10).expect("a remainder of ten fits");
+    text.push(char::from(b'0' + digit));
 }
 
 /// Prerelease identifiers with their numbers in normal form.
