@@ -605,13 +605,13 @@ fn chain(store: &Store) -> [HomeId; 3] {
 
 #[test]
 fn verification_finds_what_was_done_to_a_home() {
-    type Harm = fn(&Path, &Path);
+    type Harm = dyn Fn(&Path, &Path);
     let writable = |path: &Path, text: &str| {
         fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
         fs::write(path, text).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
     };
-    let cases: [(&str, Box<dyn Fn(&Path, &Path)>, Depth); 9] = [
+    let cases: [(&str, Box<Harm>, Depth); 9] = [
         (
             "its content has changed",
             Box::new(move |_, package| writable(&package.join("index.js"), "tixt")),
@@ -642,17 +642,17 @@ fn verification_finds_what_was_done_to_a_home() {
         ),
         (
             "No such file",
-            Box::new((|_, package| fs::remove_file(package.join("index.js")).unwrap()) as Harm),
+            Box::new((|_, package| fs::remove_file(package.join("index.js")).unwrap())),
             Depth::Quick,
         ),
         (
             "it is not of the package",
-            Box::new((|_, package| fs::write(package.join("evil.js"), "").unwrap()) as Harm),
+            Box::new((|_, package| fs::write(package.join("evil.js"), "").unwrap())),
             Depth::Full,
         ),
         (
             "its link c",
-            Box::new((|home, _| fs::remove_file(home.join("node_modules/c")).unwrap()) as Harm),
+            Box::new((|home, _| fs::remove_file(home.join("node_modules/c")).unwrap())),
             Depth::Quick,
         ),
         (

@@ -20,6 +20,8 @@ mod isolated;
 mod keys;
 mod placing;
 mod relative;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,609 @@
+//! Layouts made for real, and read as node reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use wharf_core::{Digest, PackageName, Source, WebUrl};
+use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, LinkMode, Placed, Store};
+
+use super::*;
+use crate::layout::Content;
+
+/// One store for all cases: homes of one graph must serve every other that names them.
+static STORE: LazyLock<(tempfile::TempDir, Store)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    (dir, store)
+});
+
+fn package(name: &str, version: &str, needs: &[(&str, To)]) -> Package {
+    Package {
+        name: PackageName::new(wharf_core::Ecosystem::Npm, name).unwrap(),
+        version: version.to_owned(),
+        peers: Vec::new(),
+        source: Source::Registry {
+            index: WebUrl::parse("https://registry.example.org/").unwrap(),
+        },
+        tarball: None,
+        integrity: Vec::new(),
+        dependencies: edges(needs),
+        os: Vec::new(),
+        cpu: Vec::new(),
+        libc: Vec::new(),
+        engines_node: None,
+        bin: vec![(name.rsplit('/').next().unwrap().to_owned(), "cli.js".to_owned())],
+        has_scripts: false,
+        bundled: Vec::new(),
+        deprecated: None,
+    }
+}
+
+fn edges(needs: &[(&str, To)]) -> Vec<Edge> {
+    let mut edges: Vec<Edge> = needs
+        .iter()
+        .map(|(alias, to)| Edge {
+            alias: (*alias).to_owned(),
+            range: "*".to_owned(),
+            kind: EdgeKind::Prod,
+            to: Some(to.clone()),
+        })
+        .collect();
+    edges.sort_by(|one, other| one.alias.cmp(&other.alias));
+    edges.dedup_by(|one, other| one.alias == other.alias);
+    edges
+}
+
+fn importer(path: &str, name: &str, needs: &[(&str, To)]) -> Importer {
+    Importer {
+        path: path.to_owned(),
+        name: Some(name.to_owned()),
+        dependencies: edges(needs),
+        ..Importer::default()
+    }
+}
+
+fn content_of(package: &Package) -> ContentKey {
+    let digest: Digest =
+        wharf_store::Hasher::digest(wharf_core::Algorithm::Sha512, package.label().as_bytes());
+    ContentKey::of_digest(&digest)
+}
+
+/// What a request borrows.
+struct Case {
+    graph: Graph,
+    selected: Vec<bool>,
+    importers: Vec<bool>,
+    contents: Vec<Option<ContentKey>>,
+    built: BTreeMap<PackageIndex, ContentKey>,
+    writable: Vec<String>,
+    public_hoist: Vec<String>,
+    layout: Layout,
+    virtual_store: VirtualStore,
+    root: PathBuf,
+}
+
+impl Case {
+    fn new(graph: Graph) -> Self {
+        Self {
+            selected: vec![true; graph.packages.len()],
+            importers: vec![true; graph.importers.len()],
+            contents: graph
+                .packages
+                .iter()
+                .map(|package| Some(content_of(package)))
+                .collect(),
+            graph,
+            built: BTreeMap::new(),
+            writable: Vec::new(),
+            public_hoist: Vec::new(),
+            layout: Layout::Isolated,
+            virtual_store: VirtualStore::Global,
+            root: PathBuf::from("/project"),
+        }
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            graph: &self.graph,
+            selected: &self.selected,
+            importers: &self.importers,
+            omit: &[],
+            contents: &self.contents,
+            layout: self.layout,
+            virtual_store: self.virtual_store,
+            hidden_hoist: true,
+            public_hoist: &self.public_hoist,
+            writable: &self.writable,
+            built: &self.built,
+            root: &self.root,
+        }
+    }
+
+    fn plan(&self, store: &Store) -> (NodePlan, Vec<Option<HomeId>>) {
+        let request = self.request();
+        let homes = homes(&request);
+        for lack in missing(&request, &homes, store) {
+            let content = match lack.from {
+                Some(from) => HomeContent::Existing(from),
+                None => HomeContent::Fresh(
+                    store
+                        .unpack_tgz_bytes(&self.archive(lack.package), &Limits::default())
+                        .unwrap(),
+                ),
+            };
+            place(&request, &homes, lack.package, content, store).unwrap();
+        }
+        assert_eq!(missing(&request, &homes, store), []);
+        (plan(&request, &homes, store), homes)
+    }
+
+    /// An archive whose `package.json` says nothing but the label.
+    fn archive(&self, package: PackageIndex) -> Vec<u8> {
+        let mut tar = Vec::new();
+        for (name, text) in [
+            ("package.json", self.graph.packages[package].label()),
+            ("cli.js", String::new()),
+        ] {
+            let mut block = [0u8; 512];
+            let path = format!("package/{name}");
+            block[..path.len()].copy_from_slice(path.as_bytes());
+            block[124..135].copy_from_slice(format!("{:011o}", text.len()).as_bytes());
+            block[148..156].fill(b' ');
+            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+            block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+            tar.extend(block);
+            tar.write_all(text.as_bytes()).unwrap();
+            tar.resize(tar.len().next_multiple_of(512), 0);
+        }
+        tar.extend([0; 1024]);
+        // Not compressed: the store takes plain tars as well, if they have the magic word.
+        tar[257..262].copy_from_slice(b"ustar");
+        let sum: u32 = tar[..512]
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    32
+                } else {
+                    u32::from(*byte)
+                }
+            })
+            .sum();
+        tar[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        tar
+    }
+}
+
+/// Lays a plan out below `root`.
+fn apply(plan: &NodePlan, case: &Case, store: &Store, root: &Path) {
+    for importer in &case.graph.importers {
+        fs::create_dir_all(root.join(&importer.path)).unwrap();
+        fs::write(root.join(&importer.path).join("package.json"), "importer").unwrap();
+    }
+    for one in &plan.roots {
+        let placed: Vec<Placed> = one.items.iter().map(crate::layout::Item::placed).collect();
+        let modules = root.join(&one.folder).join("node_modules");
+        store.materialise(&placed, &modules, LinkMode::Hardlink).unwrap();
+    }
+}
+
+/// Node's lookup, from a real folder: nodejs.org, "Loading from node_modules folders".
+fn lookup(from: &Path, alias: &str) -> Option<PathBuf> {
+    let mut folders = from
+        .ancestors()
+        .filter(|folder| folder.file_name().is_none_or(|name| name != "node_modules"));
+    folders.find_map(|folder| folder.join("node_modules").join(alias).canonicalize().ok())
+}
+
+/// Walks the layout from every importer and compares each need with what node finds.
+fn check(case: &Case, root: &Path) -> Result<usize, String> {
+    let root = root.canonicalize().unwrap();
+    let mut seen: BTreeSet<(PathBuf, PackageIndex)> = BTreeSet::new();
+    let mut pending = Vec::new();
+    let compare = |from: &Path, edges: &[Edge], pending: &mut Vec<(PathBuf, PackageIndex)>| {
+        for edge in edges {
+            let at = lookup(from, &edge.alias)
+                .ok_or_else(|| format!("{} from {}: nothing", edge.alias, from.display()))?;
+            match edge.to.as_ref().unwrap() {
+                To::Package(index) => {
+                    let found = fs::read_to_string(at.join("package.json")).unwrap();
+                    let label = case.graph.packages[*index].label();
+                    if found != label {
+                        return Err(format!(
+                            "{} from {}: {found} instead of {label}",
+                            edge.alias,
+                            from.display()
+                        ));
+                    }
+                    pending.push((at, *index));
+                }
+                To::Importer(index) => {
+                    let folder = root
+                        .join(&case.graph.importers[*index].path)
+                        .canonicalize()
+                        .unwrap();
+                    if at != folder {
+                        return Err(format!("{} leads to {}", edge.alias, at.display()));
+                    }
+                }
+                To::Link(_) => {}
+            }
+        }
+        Ok(())
+    };
+    for importer in &case.graph.importers {
+        let folder = root.join(&importer.path).canonicalize().unwrap();
+        compare(&folder, &importer.dependencies, &mut pending)?;
+    }
+    while let Some((at, index)) = pending.pop() {
+        if seen.insert((at.clone(), index)) {
+            compare(&at, &case.graph.packages[index].dependencies, &mut pending)?;
+        }
+    }
+    Ok(seen.len())
+}
+
+const NAMES: [&str; 5] = ["a", "b", "c", "@s/d", "e"];
+
+/// Position of the name, version, needs: an alias and a package.
+type Drawn = (usize, u8, Vec<(usize, prop::sample::Index)>);
+
+fn graphs() -> impl Strategy<Value = Graph> {
+    let needs = prop::collection::vec((0..8usize, any::<prop::sample::Index>()), 0..4);
+    let packages = prop::collection::vec((0..NAMES.len(), 1..3u8, needs.clone()), 1..10);
+    (
+        packages,
+        needs.clone(),
+        needs,
+        prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    )
+        .prop_map(|(packages, root, member, to_member)| {
+            let count = packages.len();
+            let names: Vec<&str> = packages.iter().map(|(name, ..)| NAMES[*name]).collect();
+            let resolve = |needs: &[(usize, prop::sample::Index)], own: Option<usize>| -> Vec<(String, To)> {
+                let pick = |(alias, to): &(usize, prop::sample::Index)| {
+                    let to = to.index(count);
+                    let alias = match alias {
+                        6 => "alias",
+                        7 => "@t/alias",
+                        _ => names[to],
+                    };
+                    (alias.to_owned(), To::Package(to))
+                };
+                let needs = needs.iter().map(pick);
+                needs
+                    .filter(|(alias, to)| {
+                        own.is_none_or(|own| alias != names[own] || *to != To::Package(own))
+                    })
+                    .collect()
+            };
+            fn borrowed(needs: &[(String, To)]) -> Vec<(&str, To)> {
+                needs.iter().map(|(alias, to)| (&**alias, to.clone())).collect()
+            }
+            let build = |(index, (name, version, needs)): (usize, &Drawn)| {
+                let mut needs = resolve(needs, Some(index));
+                if to_member.is_some_and(|at| at.index(count) == index) {
+                    needs.push(("member".to_owned(), To::Importer(1)));
+                }
+                package(NAMES[*name], &format!("{version}.0.0"), &borrowed(&needs))
+            };
+            let mut root = resolve(&root, None);
+            root.push(("member".to_owned(), To::Importer(1)));
+            Graph {
+                importers: vec![
+                    importer(".", "root", &borrowed(&root)),
+                    importer("packages/m", "member", &borrowed(&resolve(&member, None))),
+                ],
+                packages: packages.iter().enumerate().map(build).collect(),
+            }
+        })
+}
+
+/// The same graph with its packages in another order: `order[new] = old`.
+fn permuted(graph: &Graph, order: &[usize]) -> Graph {
+    let place = |old: usize| order.iter().position(|one| *one == old).unwrap();
+    let turn = |edges: &[Edge]| -> Vec<Edge> {
+        let turned = edges.iter().cloned().map(|mut edge| {
+            if let Some(To::Package(index)) = &mut edge.to {
+                *index = place(*index);
+            }
+            edge
+        });
+        turned.collect()
+    };
+    let packages = order.iter().map(|old| Package {
+        dependencies: turn(&graph.packages[*old].dependencies),
+        ..graph.packages[*old].clone()
+    });
+    let importers = graph.importers.iter().map(|importer| Importer {
+        dependencies: turn(&importer.dependencies),
+        ..importer.clone()
+    });
+    Graph {
+        packages: packages.collect(),
+        importers: importers.collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn keys_do_not_depend_on_the_order(graph in graphs(), seed in any::<prop::sample::Index>()) {
+        let count = graph.packages.len();
+        let mut order: Vec<usize> = (0..count).collect();
+        order.rotate_left(seed.index(count));
+        order.swap(0, count - 1);
+        let other = Case::new(permuted(&graph, &order));
+        let case = Case::new(graph);
+        let (ours, theirs) = (homes(&case.request()), homes(&other.request()));
+        for (new, old) in order.iter().enumerate() {
+            prop_assert_eq!(&ours[*old], &theirs[new]);
+        }
+    }
+
+    #[test]
+    fn a_key_changes_with_everything_that_is_reached_and_with_nothing_else(graph in graphs(), at in any::<prop::sample::Index>()) {
+        let changed = at.index(graph.packages.len());
+        let before = Case::new(graph);
+        let mut after = Case::new(before.graph.clone());
+        after.contents[changed] = Some(ContentKey::from_bytes([7; 8]));
+        let (old, new) = (homes(&before.request()), homes(&after.request()));
+        for package in 0..old.len() {
+            let mut reached = BTreeSet::from([package]);
+            let mut pending = vec![package];
+            while let Some(one) = pending.pop() {
+                for edge in &before.graph.packages[one].dependencies {
+                    if let Some(To::Package(to)) = edge.to && reached.insert(to) {
+                        pending.push(to);
+                    }
+                }
+            }
+            let shared = placing::Placing::of(&before.request()).placements[package] == Placement::Global;
+            let differs = old[package] != new[package];
+            prop_assert_eq!(differs, if shared { reached.contains(&changed) } else { package == changed });
+        }
+    }
+
+    #[test]
+    fn node_finds_what_the_graph_says(
+        graph in graphs(),
+        hoisted in any::<bool>(),
+        in_project in any::<bool>(),
+        writable in any::<bool>(),
+        built in any::<bool>(),
+    ) {
+        let (_, store) = &*STORE;
+        let mut case = Case::new(graph);
+        case.layout = if hoisted { Layout::Hoisted } else { Layout::Isolated };
+        case.virtual_store = if in_project { VirtualStore::Project } else { VirtualStore::Global };
+        case.writable = if writable { vec!["@s/*".to_owned()] } else { Vec::new() };
+        if built {
+            // Equal content under another key: what scripts that change nothing would leave.
+            case.built.insert(0, ContentKey::from_bytes([3; 8]));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        case.root = dir.path().to_path_buf();
+        let (plan, _) = case.plan(store);
+        apply(&plan, &case, store, dir.path());
+        check(&case, dir.path()).map_err(TestCaseError::fail)?;
+        // Moved, it still works: only links into the store are absolute.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let moved = elsewhere.path().join("moved");
+        fs::rename(dir.keep(), &moved).unwrap();
+        check(&case, &moved).map_err(TestCaseError::fail)?;
+    }
+}
+
+fn paths(plan: &NodePlan) -> Vec<String> {
+    let show = |root: &NodeRoot| -> Vec<String> {
+        let item = |item: &crate::layout::Item| match &item.content {
+            Content::Link(target) => format!("{}: {} -> {target}", root.folder, item.path),
+            Content::Home { home, copy } => format!(
+                "{}: {} = {}{}",
+                root.folder,
+                item.path,
+                home.label,
+                if *copy { " copied" } else { "" }
+            ),
+            other => format!("{other:?}"),
+        };
+        root.items.iter().map(item).collect()
+    };
+    let mut paths: Vec<String> = plan.roots.iter().flat_map(show).collect();
+    paths.sort();
+    paths
+}
+
+/// Takes the store and the keys out of texts.
+fn plain(texts: Vec<String>, store: &Store) -> Vec<String> {
+    let root = store.root().display().to_string();
+    let clean = |text: String| {
+        let text = text.replace(&root, "STORE");
+        let mut out = String::new();
+        for run in text.split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
+            let digits = run.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+            match digits.len() {
+                16 => out.push('#'),
+                _ => out.push_str(digits),
+            }
+            out.push_str(&run[digits.len()..]);
+        }
+        out.replace("#.#", "#").replace("#.0/", "#/").replace("-#/", "#/")
+    };
+    texts.into_iter().map(clean).collect()
+}
+
+fn sample() -> Case {
+    let mut graph = Graph {
+        importers: vec![
+            importer(".", "top", &[("a", To::Package(0)), ("m", To::Importer(1))]),
+            importer(
+                "packages/m",
+                "m",
+                &[
+                    ("@s/d", To::Package(1)),
+                    ("here", To::Link("vendor/x".to_owned())),
+                ],
+            ),
+        ],
+        packages: vec![
+            package("a", "1.0.0", &[("@s/d", To::Package(1))]),
+            package("@s/d", "2.0.0", &[("e", To::Package(2))]),
+            package("e", "1.0.0", &[]),
+        ],
+    };
+    graph.importers[1].bin = vec![
+        ("m".to_owned(), "./run.js".to_owned()),
+        ("d".to_owned(), "own.js".to_owned()),
+    ];
+    Case::new(graph)
+}
+
+#[test]
+fn an_isolated_layout_over_the_store() {
+    let (_, store) = &*STORE;
+    let case = sample();
+    let (plan, homes) = case.plan(store);
+    assert_eq!(
+        plain(paths(&plan), store),
+        [
+            ".: .bin/a -> ../a/cli.js",
+            ".: .bin/d -> ../m/own.js",
+            ".: .bin/m -> ../m/run.js",
+            ".: .wharf/node_modules/@s/d -> STORE/store/npm/@s+d@2.0.0/#/node_modules/@s/d",
+            ".: .wharf/node_modules/a -> STORE/store/npm/a@1.0.0/#/node_modules/a",
+            ".: .wharf/node_modules/e -> STORE/store/npm/e@1.0.0/#/node_modules/e",
+            ".: a -> STORE/store/npm/a@1.0.0/#/node_modules/a",
+            ".: m -> ../packages/m",
+            "packages/m: .bin/d -> ../@s/d/cli.js",
+            "packages/m: .bin/m -> ../../run.js",
+            "packages/m: @s/d -> STORE/store/npm/@s+d@2.0.0/#/node_modules/@s/d",
+            "packages/m: here -> ../../../vendor/x",
+        ]
+    );
+    assert_eq!(
+        homes[2].as_ref().map(|home| home.graph),
+        Some(GraphKey::PRISTINE),
+        "a leaf needs no key of its own"
+    );
+    let conflict = BinConflict {
+        folder: "packages/m".to_owned(),
+        command: "d".to_owned(),
+        kept: "@s/d".to_owned(),
+        hidden: "m".to_owned(),
+    };
+    assert_eq!(plan.bin_conflicts, [conflict]);
+}
+
+#[test]
+fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
+    let (_, store) = &*STORE;
+    let mut case = sample();
+    case.writable = vec!["@s/*".to_owned()];
+    case.public_hoist = vec!["e".to_owned()];
+    let (plan, homes) = case.plan(store);
+    assert_eq!(
+        plan.placements,
+        [Placement::Project, Placement::ProjectWritable, Placement::Global]
+    );
+    assert!(
+        homes
+            .iter()
+            .flatten()
+            .all(|home| home.graph == GraphKey::PRISTINE)
+    );
+    let found: Vec<String> = plain(paths(&plan), store)
+        .into_iter()
+        .filter(|path| !path.contains(".bin") && !path.contains(" .wharf/node_modules"))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ".: .wharf/@s+d@2.0.0#/node_modules/@s/d = @s/d@2.0.0 copied",
+            ".: .wharf/@s+d@2.0.0#/node_modules/e -> STORE/store/npm/e@1.0.0/#/node_modules/e",
+            ".: .wharf/a@1.0.0#/node_modules/@s/d -> ../../../@s+d@2.0.0#/node_modules/@s/d",
+            ".: .wharf/a@1.0.0#/node_modules/a = a@1.0.0",
+            ".: a -> .wharf/a@1.0.0#/node_modules/a",
+            ".: e -> STORE/store/npm/e@1.0.0/#/node_modules/e",
+            ".: m -> ../packages/m",
+            "packages/m: @s/d -> ../../../../node_modules/.wharf/@s+d@2.0.0#/node_modules/@s/d",
+            "packages/m: here -> ../../../vendor/x",
+        ]
+    );
+}
+
+#[test]
+fn tools_that_follow_no_links_get_the_packages_into_the_project() {
+    let mut case = sample();
+    case.virtual_store = VirtualStore::Auto;
+    assert_eq!(placing::Placing::of(&case.request()).why, None);
+    case.graph.packages[2] = package("next", "15.0.0", &[]);
+    let placing = placing::Placing::of(&case.request());
+    assert!(placing.why.unwrap().starts_with("next "));
+    assert_eq!(placing.placements, [Placement::Project; 3]);
+    case.selected[2] = false;
+    assert_eq!(placing::Placing::of(&case.request()).why, None);
+}
+
+#[test]
+fn what_is_not_installed_is_nowhere() {
+    let (_, store) = &*STORE;
+    let mut case = sample();
+    case.selected[1] = false;
+    case.importers[1] = false;
+    for layout in [Layout::Isolated, Layout::Hoisted] {
+        case.layout = layout;
+        let (plan, homes) = case.plan(store);
+        assert_eq!((plan.placements[1], &homes[1]), (Placement::Absent, &None));
+        assert!(
+            !paths(&plan)
+                .iter()
+                .any(|path| path.contains("@s") || path.starts_with("packages/m")),
+            "{:?}",
+            paths(&plan)
+        );
+    }
+}
+
+#[test]
+fn names_that_are_no_folders_are_never_planned() {
+    let (_, store) = &*STORE;
+    let mut case = sample();
+    case.graph.importers[0].dependencies = edges(&[
+        ("../../evil", To::Package(0)),
+        (".bin", To::Package(0)),
+        ("a", To::Package(0)),
+    ]);
+    case.graph.packages[0].bin = vec![
+        ("../evil".to_owned(), "cli.js".to_owned()),
+        ("a".to_owned(), "../../evil".to_owned()),
+        ("ok".to_owned(), "cli.js".to_owned()),
+    ];
+    let (plan, _) = case.plan(store);
+    let paths = paths(&plan);
+    assert!(!paths.iter().any(|path| path.contains("evil")), "{paths:?}");
+    assert!(paths.contains(&".: .bin/ok -> ../a/cli.js".to_owned()));
+}
+
+#[test]
+fn one_content_serves_every_layout() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    let mut case = sample();
+    let (_, keyed) = case.plan(&store);
+    case.layout = Layout::Hoisted;
+    let request = case.request();
+    let homes = homes(&request);
+    assert_eq!(
+        missing(&request, &homes, &store),
+        [],
+        "the shared homes have all content"
+    );
+    assert_eq!(sources(&request, &homes, &store), keyed);
+}
