@@ -1,5 +1,6 @@
 //! The tools, and how each is told to do the same work.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -205,15 +206,19 @@ impl Place<'_> {
         command
     }
 
+    /// The search path: Node's folder and the system's.
+    pub(crate) fn path(&self) -> OsString {
+        let node = self.peers.node.parent().map(Path::to_owned);
+        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+        std::env::join_paths(node.into_iter().chain(system)).unwrap_or_default()
+    }
+
     /// Lets a command see nothing of the developer's but the programs.
     pub(crate) fn isolate(&self, command: &mut Command, tool: Tool, folder: &Path) {
         let home = self.home(tool);
-        let node = self.peers.node.parent().map(Path::to_owned);
-        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-        let path = std::env::join_paths(node.into_iter().chain(system)).unwrap_or_default();
         command.current_dir(folder).env_clear();
         command
-            .env("PATH", path)
+            .env("PATH", self.path())
             .env("HOME", &home)
             .env("LC_ALL", "C.UTF-8")
             .env("NO_UPDATE_NOTIFIER", "1");
