@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use wharf_core::{Ecosystem, PackageName, Target};
+use wharf_ecosystem::npm::pick::why_none;
 use wharf_ecosystem::npm::{
     Json, Overrides, PackageExtensions, PackageJson, PackageManifest, PeerRules, PickRules, Range, Spec,
     Version, glob, packument, pick, platform,
@@ -81,8 +82,8 @@ pub(crate) fn packument_document(bytes: &[u8]) {
     }
     for spec in ["*", "^1", "latest"] {
         let spec = Spec::parse(spec).expect("it is a specifier");
-        if pick::pick(&versions, &spec, &PickRules::default()).is_none() {
-            assert!(!pick::why_none(&versions, &spec, &PickRules::default()).is_empty());
+        if pick(&versions, &spec, &PickRules::default()).is_none() {
+            assert!(!why_none(&versions, &spec, &PickRules::default()).is_empty());
         }
     }
 }
@@ -204,7 +205,10 @@ pub(crate) fn npm_archive(bytes: &[u8]) {
     let memory = store.unpack_tgz_bytes(bytes, &limits());
     let stream = store.unpack_tgz(bytes, &limits());
     // What follows the archive's end marker may be broken: only the stream reads on and refuses it.
-    assert!(memory.is_ok() || stream.is_err(), "refused from memory, taken as a stream");
+    assert!(
+        memory.is_ok() || stream.is_err(),
+        "refused from memory, taken as a stream"
+    );
     if let (Ok(memory), Ok(stream)) = (memory, stream) {
         assert_eq!(memory.tree(), stream.tree(), "read from memory and as a stream");
         assert!(
