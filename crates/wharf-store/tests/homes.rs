@@ -624,55 +624,47 @@ fn verification_finds_what_was_done_to_a_home() {
         ),
         (
             "it can be written",
-            Box::new(
-                (|_, package| {
-                    fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o755)).unwrap();
-                }) as Harm,
-            ),
+            Box::new(|_, package| {
+                fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o755)).unwrap();
+            }),
             Depth::Quick,
         ),
         (
             "it cannot be run",
-            Box::new(
-                (|_, package| {
-                    fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o444)).unwrap();
-                }) as Harm,
-            ),
+            Box::new(|_, package| {
+                fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o444)).unwrap();
+            }),
             Depth::Quick,
         ),
         (
             "No such file",
-            Box::new((|_, package| fs::remove_file(package.join("index.js")).unwrap())),
+            Box::new(|_, package| fs::remove_file(package.join("index.js")).unwrap()),
             Depth::Quick,
         ),
         (
             "it is not of the package",
-            Box::new((|_, package| fs::write(package.join("evil.js"), "").unwrap())),
+            Box::new(|_, package| fs::write(package.join("evil.js"), "").unwrap()),
             Depth::Full,
         ),
         (
             "its link c",
-            Box::new((|home, _| fs::remove_file(home.join("node_modules/c")).unwrap())),
+            Box::new(|home, _| fs::remove_file(home.join("node_modules/c")).unwrap()),
             Depth::Quick,
         ),
         (
             "leads elsewhere",
-            Box::new(
-                (|home, _| {
-                    fs::remove_file(home.join("node_modules/c")).unwrap();
-                    std::os::unix::fs::symlink("/tmp", home.join("node_modules/c")).unwrap();
-                }) as Harm,
-            ),
+            Box::new(|home, _| {
+                fs::remove_file(home.join("node_modules/c")).unwrap();
+                std::os::unix::fs::symlink("/tmp", home.join("node_modules/c")).unwrap();
+            }),
             Depth::Quick,
         ),
         (
             "another header",
-            Box::new(
-                (|home, _| {
-                    fs::remove_file(home.join("home")).unwrap();
-                    fs::write(home.join("home"), "x").unwrap();
-                }) as Harm,
-            ),
+            Box::new(|home, _| {
+                fs::remove_file(home.join("home")).unwrap();
+                fs::write(home.join("home"), "x").unwrap();
+            }),
             Depth::Quick,
         ),
     ];

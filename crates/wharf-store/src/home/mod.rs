@@ -12,8 +12,8 @@
 //! | [`draft`] | [`Unpacked`]: a package in the stage |
 //! | [`unpack`] | archives and folders into the stage |
 //! | [`place`] | from the stage, or from another home, to its place |
-//! | [`commands`] | which files `package.json` makes commands |
-//! | [`check`] | whether homes are what was written |
+//! | `commands` | which files `package.json` makes commands |
+//! | `check` | whether homes are what was written |
 //!
 //! Invariant: a home is made in the stage and renamed into place; one that is there is complete. Its files are 0444 or
 //! 0555, since every project of the user shares them, and never change.
