@@ -44,11 +44,11 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
     for text in &request.packages {
         fresh.extend(approvals_of(text, npm, &lock)?);
     }
-    let manifest = project.manifest_path.clone();
+    let (manifest, kind) = npm::approvals_file(&project);
     if !fresh.is_empty() {
         let text = std::fs::read_to_string(&manifest).map_err(OpsError::io("read", &manifest))?;
         let before = NpmManifest {
-            kind: project.manifest,
+            kind,
             path: &manifest,
             text: &text,
         };
@@ -101,7 +101,7 @@ fn approvals_of(text: &str, npm: &NpmProject, lock: &Lock) -> Result<Vec<ScriptA
         .map(|package| ScriptApproval {
             name: package.name.clone(),
             version: Some(package.version.clone()),
-            integrity: package.integrity.first().map(ToString::to_string),
+            integrity: package.integrity.first().map(wharf_project::lock::npm::sri),
         })
         .collect();
     fresh.dedup();

@@ -306,7 +306,7 @@ impl Session {
             detail,
             Arc::clone(&self.sinks),
         );
-        Ok(match None::<String> {
+        Ok(match wharf_project::npm::public_host() {
             Some(host) => index.replacing_host(&host),
             None => index,
         })

@@ -7,7 +7,7 @@ use wharf_core::{Ecosystem, PackageName, PackageUrl};
 use wharf_ecosystem::npm::pick::{PickRules, pick_tag};
 use wharf_ecosystem::npm::{To, Version};
 use wharf_index::npm::Detail;
-use wharf_project::{Lock, NpmProject, Project};
+use wharf_project::{Lock, NpmProject, Options, Project};
 
 use super::lock::cutoff;
 use crate::error::OpsError;
@@ -89,14 +89,8 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
     };
     let name = PackageName::new(Ecosystem::Npm, name)?;
     let project = session.project_or_machine()?;
-    let machine;
-    let npm = match &project.npm {
-        Some(npm) => npm,
-        None => {
-            machine = session.npm_of_machine()?;
-            &machine
-        }
-    };
+    let machine = session.npm_of_machine()?;
+    let npm = project.npm.as_ref().unwrap_or(&machine);
     let index = session.npm_index(&project, npm, Detail::Full)?;
     let missing = |version: &str| OpsError::NoSuchVersion {
         name: name.clone(),
@@ -170,8 +164,10 @@ fn locked_versions(project: &Project, name: &PackageName) -> Result<Option<Strin
 impl Session {
     /// npm's registries where no project says which.
     fn npm_of_machine(&self) -> Result<NpmProject, OpsError> {
-        Err(OpsError::NothingOfNpm {
-            path: self.settings().directory.clone(),
-        })
+        let options = Options {
+            environment: self.settings().environment.clone(),
+            ..Options::default()
+        };
+        Ok(NpmProject::machine(&self.settings().directory, &options)?)
     }
 }

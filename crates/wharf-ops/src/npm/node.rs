@@ -34,10 +34,8 @@ pub(crate) struct Chosen {
     pub(crate) version: Version,
     /// Its executable.
     pub(crate) path: PathBuf,
-    /// The same where it comes with the environment.
+    /// The same where the environment has to bring it: PATH leads to another one, or to none.
     pub(crate) runtime: Option<NodeRuntime>,
-    /// Whether PATH leads to it without the environment's help.
-    pub(crate) on_path: bool,
     reason: String,
 }
 
@@ -209,11 +207,14 @@ pub(crate) async fn for_environment(
     locked: &NpmLock,
 ) -> Result<Chosen, OpsError> {
     if let Some(node) = of_machine(session, npm) {
+        let runtime = (!is_first_on_path(&node.path)).then(|| NodeRuntime {
+            version: node.version.as_str().to_owned(),
+            path: node.path.clone(),
+        });
         return Ok(Chosen {
-            on_path: is_first_on_path(&node.path),
+            runtime,
             version: node.version,
             path: node.path,
-            runtime: None,
             reason: "found on this machine".to_owned(),
         });
     }
@@ -237,7 +238,6 @@ pub(crate) async fn for_environment(
         }),
         version,
         path,
-        on_path: false,
         reason: "comes with the environment: none of this machine fits".to_owned(),
     })
 }

@@ -9,7 +9,6 @@ use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
 use wharf_ecosystem::npm::{EdgeKind, Graph, Package, PackageIndex};
 use wharf_index::npm::{Detail, NpmIndex, Wanted};
-use wharf_install::layout::{Content, Item};
 use wharf_install::node::{self as layout, Layout, NodePlan, Request, VirtualStore};
 use wharf_install::{InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
@@ -73,7 +72,10 @@ pub(crate) async fn prepare(
     };
     let index = session.npm_index(project, npm, Detail::Abbreviated)?;
     let chosen = node::for_environment(session, npm, &index, locked).await?;
-    let selected = selected(&locked.graph, &request.selecting)?;
+    let mut selecting = request.selecting.clone();
+    selecting.no_dev |= npm.options.omit_dev;
+    selecting.no_optional |= npm.options.omit_optional;
+    let selected = selected(&locked.graph, &selecting)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();
         session.emit(Event::detail(format!("{label} is left out: {reason}")));
@@ -85,7 +87,7 @@ pub(crate) async fn prepare(
         graph: &locked.graph,
         index,
         store: Arc::clone(session.store()?),
-        selecting: &request.selecting,
+        selecting: &selecting,
         selected: selected.packages,
         importers: selected.importers,
         early,
@@ -238,16 +240,9 @@ impl Fetching<'_> {
         self.place(&request, &homes).await?;
         let plan = layout::plan(&request, &homes, &self.store);
         self.report(&plan);
-        let mut roots = plan.roots;
-        for root in roots.iter_mut().filter(|_| !chosen.on_path) {
-            root.items.push(Item {
-                path: ".bin/node".to_owned(),
-                content: Content::Link(chosen.path.to_string_lossy().into_owned()),
-            });
-        }
         let packages = graph.packages.iter().zip(&self.selected);
         Ok(NodeWanted {
-            roots,
+            roots: plan.roots,
             packages: packages
                 .filter(|(_, selected)| **selected)
                 .map(|(package, _)| InstalledNode {

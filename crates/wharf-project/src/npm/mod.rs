@@ -291,7 +291,7 @@ impl Default for NpmOptions {
         Self {
             layout: NpmLayout::default(),
             virtual_store: NpmVirtualStore::default(),
-            public_hoist: Vec::new(),
+            public_hoist: vec!["*eslint*".to_owned(), "*prettier*".to_owned()],
             strict_peers: false,
             install_peers: true,
             writable: Vec::new(),

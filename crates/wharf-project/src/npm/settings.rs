@@ -245,7 +245,7 @@ impl Settings {
         NpmOptions {
             layout: self.layout.unwrap_or_default(),
             virtual_store: self.virtual_store.unwrap_or_default(),
-            public_hoist: self.public_hoist.clone().unwrap_or_default(),
+            public_hoist: self.public_hoist.clone().unwrap_or(defaults.public_hoist),
             strict_peers: self.strict_peers.unwrap_or(defaults.strict_peers),
             install_peers: self.install_peers.unwrap_or(defaults.install_peers),
             writable: self.writable.clone().unwrap_or_default(),

@@ -146,7 +146,7 @@ pub struct LockedNodeFile {
 }
 
 /// A digest as Subresource Integrity writes it: `sha512-…` with base64.
-pub(crate) fn sri(digest: &Digest) -> String {
+pub fn sri(digest: &Digest) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = format!("{}-", digest.algorithm());
     for chunk in digest.bytes().chunks(3) {
