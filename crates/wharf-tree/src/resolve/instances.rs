@@ -5,6 +5,7 @@
 //! lean on each other in a circle, a member of a group that is known by its members and by what these meet outside. So two
 //! scopes that provide the same give the same instances, and peers in circles end.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -33,8 +34,8 @@ pub(super) enum Provider {
     Link(usize),
     /// It comes inside the archive of a package above.
     Bundled,
-    /// Another member of the same circle, by the name that it provides.
-    Member(GroupId, PeerId),
+    /// Another member of the same circle, by its position there.
+    Member(GroupId, usize),
 }
 
 type Met = Vec<(PeerId, Provider)>;
@@ -72,8 +73,8 @@ pub(super) struct Instances {
     pub(super) importers: Vec<Vec<Bound>>,
     links: Vec<Rc<str>>,
     ids: FxHashMap<(NodeId, Met), InstanceId>,
-    groups: Vec<FxHashMap<PeerId, InstanceId>>,
-    group_ids: FxHashMap<(Vec<(PeerId, NodeId)>, Met), GroupId>,
+    groups: Vec<Vec<InstanceId>>,
+    group_ids: FxHashMap<Vec<(NodeId, Met)>, GroupId>,
 }
 
 /// What stands beside each other in one scope.
@@ -87,6 +88,8 @@ struct Siblings<'s> {
     children: Vec<(Option<PeerId>, NodeId)>,
     /// Its needs that something else answers.
     others: Vec<(PeerId, Provider)>,
+    /// Children that see another one under a name than their siblings do: both by their positions.
+    private: FxHashMap<(usize, PeerId), usize>,
 }
 
 impl Instances {
@@ -171,8 +174,8 @@ impl Instances {
         let node = self.all[id].node;
         let mut met = std::mem::take(&mut self.all[id].met);
         for (_, provider) in &mut met {
-            if let Provider::Member(group, peer) = *provider {
-                *provider = Provider::Instance(self.groups[group][&peer]);
+            if let Provider::Member(group, member) = *provider {
+                *provider = Provider::Instance(self.groups[group][member]);
             }
         }
         let (bound, nested) = self.bind(tree, reach, nests, Scope::Node(node), Some(id), &met);
@@ -193,16 +196,21 @@ impl Instances {
         met: &[(PeerId, Provider)],
     ) -> (Vec<Bound>, Vec<(PeerId, InstanceId)>) {
         let mut siblings = self.siblings(tree, reach, scope, own, met);
-        let first_nested = siblings.children.len();
+        let own_children = siblings.children.len();
+        let mut shared = 0;
         if let Scope::Node(node) = scope {
-            siblings
-                .children
-                .extend(self.nests_below(tree, reach, nests, node, &siblings));
+            let nested = self.nests_below(tree, reach, nests, node, &siblings);
+            shared = nested.len();
+            siblings.children.extend(nested);
+            add_private(tree, reach, nests, node, &mut siblings);
         }
         let made = self.instances_of(reach, &siblings);
-        let nested = siblings.children[first_nested..]
+        let nested = siblings
+            .children
             .iter()
-            .zip(&made[first_nested..]);
+            .zip(&made)
+            .skip(own_children)
+            .take(shared);
         let nested = nested
             .map(|((peer, _), instance)| (peer.expect("a nested peer has a name"), *instance))
             .collect();
@@ -230,6 +238,7 @@ impl Instances {
             bundled: Vec::new(),
             children: Vec::new(),
             others: Vec::new(),
+            private: FxHashMap::default(),
         };
         if let (Scope::Node(node), Some(id)) = (scope, own) {
             siblings.own = Some((reach.peer(tree.pack(node).name_id), id));
@@ -285,20 +294,14 @@ impl Instances {
         unsuited.sort_unstable();
         let mut added = Vec::new();
         for (peer, required) in unsuited {
-            let name = reach.names[peer];
             let above = match siblings.above(peer) {
                 Provider::Instance(instance) => Some(tree.nodes[self.all[instance].node].package),
                 _ => None,
             };
-            let known = nests.get(&(node, name, above)).copied();
-            let nest = known.unwrap_or_else(|| {
-                let children = siblings.children.iter().map(|(_, child)| *child).collect();
-                let nest = tree.nest(node, name, children, required, above);
-                nests.insert((node, name, above), nest);
-                None
-            });
+            let children = siblings.children.iter().map(|(_, child)| *child).collect();
+            let nest = nest_for(tree, nests, (node, reach.names[peer], above), children, required);
             added.extend(
-                nest.filter(|&nest| nest < reach.open.len())
+                nest.filter(|&nest| reach.knows(nest))
                     .map(|nest| (Some(peer), nest)),
             );
         }
@@ -323,78 +326,61 @@ impl Instances {
                 position.insert(*peer, at);
             }
         }
-        let arcs: Vec<Vec<usize>> = siblings
-            .children
-            .iter()
-            .map(|(_, node)| {
-                reach.open[*node]
-                    .iter()
-                    .filter_map(|peer| position.get(&peer).copied())
-                    .collect()
-            })
+        let sees = |at: usize, peer: PeerId| {
+            siblings
+                .private
+                .get(&(at, peer))
+                .or_else(|| position.get(&peer))
+                .copied()
+        };
+        let open = |at: usize| reach.open[siblings.children[at].1].iter();
+        let count = siblings.children.len();
+        let arcs: Vec<Vec<usize>> = (0..count)
+            .map(|at| open(at).filter_map(|peer| sees(at, peer)).collect())
             .collect();
-        let mut made: Vec<Option<InstanceId>> = vec![None; siblings.children.len()];
+        let mut made: Vec<Option<InstanceId>> = vec![None; count];
         for circle in components(&arcs) {
-            let alone = circle.len() == 1 && !arcs[circle[0]].contains(&circle[0]);
-            if alone {
-                let node = siblings.children[circle[0]].1;
-                let met = reach.open[node]
+            let circular = circle.len() > 1 || arcs[circle[0]].contains(&circle[0]);
+            // Members in an order that does not depend on the scope.
+            let mut members = circle;
+            members.sort_unstable_by_key(|&at| (siblings.children[at], at));
+            let provider = |group: GroupId, at: usize, peer: PeerId| match sees(at, peer) {
+                Some(seen) => match members.iter().position(|&member| member == seen) {
+                    Some(member) => Provider::Member(group, member),
+                    None => Provider::Instance(made[seen].expect("components come in the order of need")),
+                },
+                None => siblings.provider(peer),
+            };
+            let met = |group: GroupId, at: usize| -> Met {
+                open(at).map(|peer| (peer, provider(group, at, peer))).collect()
+            };
+            let next = self.groups.len();
+            let group = circular.then(|| {
+                let key = members
                     .iter()
-                    .map(|peer| (peer, siblings.provider(peer, &position, &made)));
-                let met = met.collect();
-                made[circle[0]] = Some(self.intern(node, met));
-            } else {
-                self.make_group(reach, siblings, &circle, &position, &mut made);
+                    .map(|&at| (siblings.children[at].1, met(GroupId::MAX, at)))
+                    .collect();
+                *self.group_ids.entry(key).or_insert(next)
+            });
+            let mets: Vec<Met> = members
+                .iter()
+                .map(|&at| met(group.unwrap_or(GroupId::MAX), at))
+                .collect();
+            let ids: Vec<InstanceId> = members
+                .iter()
+                .zip(mets)
+                .map(|(&at, met)| self.intern(siblings.children[at].1, met))
+                .collect();
+            for (&at, &id) in members.iter().zip(&ids) {
+                made[at] = Some(id);
+            }
+            if group == Some(next) {
+                self.groups.push(ids);
             }
         }
         made.into_iter()
             .map(|instance| instance.expect("every child is in a component"))
             .collect()
-    }
-
-    fn make_group(
-        &mut self,
-        reach: &Reach,
-        siblings: &Siblings<'_>,
-        circle: &[usize],
-        position: &FxHashMap<PeerId, usize>,
-        made: &mut [Option<InstanceId>],
-    ) {
-        // Only who provides a name can be leant on: each member of a circle has one.
-        let mut members: Vec<(PeerId, NodeId, usize)> = Vec::with_capacity(circle.len());
-        for &at in circle {
-            let (peer, node) = siblings.children[at];
-            members.push((peer.expect("a member of a circle provides a name"), node, at));
-        }
-        members.sort_unstable();
-        let inside = |peer: PeerId| position.get(&peer).is_some_and(|at| circle.contains(at));
-        let mut outside: Met = Vec::new();
-        for (_, node, _) in &members {
-            for peer in reach.open[*node].iter().filter(|&peer| !inside(peer)) {
-                outside.push((peer, siblings.provider(peer, position, made)));
-            }
-        }
-        outside.sort_unstable();
-        outside.dedup();
-        let key = (
-            members.iter().map(|(peer, node, _)| (*peer, *node)).collect(),
-            outside,
-        );
-        let next = self.groups.len();
-        let group = *self.group_ids.entry(key).or_insert(next);
-        if group == next {
-            self.groups.push(FxHashMap::default());
-        }
-        for (name, node, at) in members {
-            let met = reach.open[node].iter().map(|peer| match inside(peer) {
-                true => (peer, Provider::Member(group, peer)),
-                false => (peer, siblings.provider(peer, position, made)),
-            });
-            let met = met.collect();
-            let instance = self.intern(node, met);
-            self.groups[group].insert(name, instance);
-            made[at] = Some(instance);
-        }
     }
 
     fn intern(&mut self, node: NodeId, met: Met) -> InstanceId {
@@ -430,15 +416,16 @@ impl Siblings<'_> {
             .map_or(Provider::Nobody, |at| self.met[at].1)
     }
 
-    fn provider(
-        &self,
-        peer: PeerId,
-        position: &FxHashMap<PeerId, usize>,
-        made: &[Option<InstanceId>],
-    ) -> Provider {
-        if let Some(&at) = position.get(&peer) {
-            return Provider::Instance(made[at].expect("components come in the order of need"));
-        }
+    /// The child that has a name, or the package itself.
+    fn beside(&self, node: NodeId, peer: PeerId) -> Option<NodeId> {
+        let child = self.children.iter().find(|(other, _)| *other == Some(peer));
+        child
+            .map(|(_, child)| *child)
+            .or_else(|| self.own.filter(|(name, _)| *name == Some(peer)).map(|_| node))
+    }
+
+    /// Who provides a name that no child has.
+    fn provider(&self, peer: PeerId) -> Provider {
         if let Some((_, other)) = self.others.iter().find(|(other, _)| *other == peer) {
             return *other;
         }
@@ -450,6 +437,87 @@ impl Siblings<'_> {
             _ => self.above(peer),
         }
     }
+}
+
+/// Gives children of a package, whose peers its own needs do not suit, others that they alone see, as npm does by placing
+/// them elsewhere.
+fn add_private(
+    tree: &mut Tree<'_>,
+    reach: &Reach,
+    nests: &mut Nests,
+    node: NodeId,
+    siblings: &mut Siblings<'_>,
+) {
+    let mut added: Vec<(PeerId, usize)> = Vec::new();
+    let mut from = 0;
+    // What is added may have peers of its own that the same siblings do not suit.
+    while from < siblings.children.len() {
+        let upto = siblings.children.len();
+        let mut unsuited: BTreeMap<(PeerId, NodeId), Vec<usize>> = BTreeMap::new();
+        for at in from..upto {
+            let child = siblings.children[at].1;
+            for need in tree.nodes[child].peers.iter().filter(|need| !need.optional) {
+                let Some(peer) = reach.peer(need.name) else {
+                    continue;
+                };
+                let Some(beside) = siblings.beside(node, peer) else {
+                    continue;
+                };
+                let suits = |other: NodeId| {
+                    let version = tree.pack(other).version.as_ref();
+                    version.is_none_or(|version| tree.suits(child, need, version))
+                };
+                if suits(beside) {
+                    continue;
+                }
+                let fitting = added
+                    .iter()
+                    .find(|(name, to)| *name == peer && suits(siblings.children[*to].1));
+                match fitting {
+                    Some(&(_, to)) => {
+                        siblings.private.insert((at, peer), to);
+                    }
+                    None => unsuited.entry((peer, beside)).or_default().push(at),
+                }
+            }
+        }
+        for ((peer, beside), askers) in unsuited {
+            let beside = Some(tree.nodes[beside].package);
+            let children = askers.iter().map(|&at| siblings.children[at].1).collect();
+            let nest = nest_for(tree, nests, (node, reach.names[peer], beside), children, true);
+            let Some(nest) = nest.filter(|&nest| reach.knows(nest)) else {
+                continue;
+            };
+            let to = match added.iter().find(|(_, to)| siblings.children[*to].1 == nest) {
+                Some(&(_, to)) => to,
+                None => siblings.children.len(),
+            };
+            if to == siblings.children.len() {
+                siblings.children.push((None, nest));
+                added.push((peer, to));
+            }
+            for at in askers {
+                siblings.private.insert((at, peer), to);
+            }
+        }
+        from = upto;
+    }
+}
+
+/// What was added below a node for a name; where that is not known yet, what is added now, for the next look at the tree.
+fn nest_for(
+    tree: &mut Tree<'_>,
+    nests: &mut Nests,
+    key: NestKey,
+    children: Vec<NodeId>,
+    required: bool,
+) -> Option<NodeId> {
+    if let Some(nest) = nests.get(&key) {
+        return *nest;
+    }
+    let nest = tree.nest(key.0, key.1, children, required, key.2);
+    nests.insert(key, nest);
+    nest
 }
 
 impl Tree<'_> {

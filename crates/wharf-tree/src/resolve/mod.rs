@@ -15,6 +15,7 @@ mod settle;
 mod sources;
 mod tree;
 
+use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::Graph;
 
 use self::instances::{Instances, LIMIT, Nests};
@@ -53,6 +54,7 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
     let mut nests = Nests::default();
     for round in 0..ROUNDS {
         let extra = nodes(&nests);
+        tree.nested = nested(&nests);
         let reach = peers_chosen(&mut tree, &extra, round)?;
         let known = nests.len();
         let instances =
@@ -105,6 +107,19 @@ fn settled(tree: &mut Tree<'_>, extra: &[NodeId]) -> Result<Settled, Stop> {
         tree.sweep(extra);
     }
     Ok(settled)
+}
+
+/// What was added below each node.
+fn nested(nests: &Nests) -> FxHashMap<NodeId, Vec<NodeId>> {
+    let mut nested: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
+    for ((node, ..), nest) in nests {
+        nested.entry(*node).or_default().extend(nest);
+    }
+    for nests in nested.values_mut() {
+        nests.sort_unstable();
+        nests.dedup();
+    }
+    nested
 }
 
 fn nodes(nests: &Nests) -> Vec<NodeId> {

@@ -137,6 +137,11 @@ impl Reach {
                 }
             }
         }
+        for (&node, nested) in &tree.nested {
+            for &nest in nested {
+                dependents[nest].push(node);
+            }
+        }
         let mut queue: Vec<NodeId> = (0..tree.nodes.len())
             .filter(|&node| !self.open[node].is_empty())
             .collect();
@@ -153,6 +158,11 @@ impl Reach {
         }
     }
 
+    /// Whether a node was there when this look was taken.
+    pub(super) fn knows(&self, node: NodeId) -> bool {
+        node < self.open.len()
+    }
+
     /// Whether a node leaves a name to those above it. Nodes that came after this look at the tree count with the next one.
     fn leaves_open(&self, node: NodeId, peer: PeerId) -> bool {
         self.open.get(node).is_some_and(|open| open.has(peer))
@@ -165,10 +175,15 @@ impl Reach {
         let mut found = Vec::new();
         let mut queue = std::collections::VecDeque::new();
         let children = |scope: Scope| {
-            tree.edges(scope).iter().filter_map(|edge| match edge.to {
+            let nested = match scope {
+                Scope::Node(node) => tree.nested.get(&node).map_or(&[][..], Vec::as_slice),
+                Scope::Importer(_) => &[],
+            };
+            let needs = tree.edges(scope).iter().filter_map(|edge| match edge.to {
                 Target::Node(node) => Some(node),
                 _ => None,
-            })
+            });
+            needs.chain(nested.iter().copied())
         };
         queue.extend(
             children(scope)

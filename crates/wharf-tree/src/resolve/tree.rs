@@ -137,6 +137,8 @@ pub(crate) struct Tree<'a> {
     /// For each name its versions that are there, highest first.
     pub(crate) chosen: Vec<Vec<PackageId>>,
     pub(crate) alive: Vec<bool>,
+    /// Peers that were added below nodes, as what these meet does not suit those they need.
+    pub(crate) nested: FxHashMap<NodeId, Vec<NodeId>>,
     pub(crate) used_overrides: BTreeSet<usize>,
     pub(super) by_version: FxHashMap<(NameId, Version), PackageId>,
     pub(super) by_source: FxHashMap<(NameId, Rc<str>, Source), PackageId>,
@@ -166,6 +168,7 @@ impl<'a> Tree<'a> {
             importers: Vec::new(),
             chosen: Vec::new(),
             alive: Vec::new(),
+            nested: FxHashMap::default(),
             used_overrides: BTreeSet::new(),
             by_version: FxHashMap::default(),
             by_source: FxHashMap::default(),

@@ -206,6 +206,23 @@ fn below_a_package_a_second_version_is_added_as_npm_does() {
 }
 
 #[test]
+fn beside_a_packages_own_need_a_second_version_is_added_for_those_whom_it_does_not_suit() {
+    assert_snapshot!(
+        solve("lib 1.0.0 : config *, r ^18\nconfig 1.0.0 : peer r ^17, peer dom ^17\ndom 17.0.0 : peer r ^17\ndom 18.0.0 : peer r ^18\nr 17.0.0\nr 18.0.0\n. : lib *, dom ^18, r ^18"),
+        @r"
+    . -> dom=dom@18.0.0(r@18.0.0) lib=lib@1.0.0(dom@18.0.0) r=r@18.0.0
+    config@1.0.0(dom@17.0.0)(r@17.0.0) -> dom=dom@17.0.0(r@17.0.0) r=r@17.0.0
+    dom@17.0.0(r@17.0.0) -> r=r@17.0.0
+    dom@18.0.0(r@18.0.0) -> r=r@18.0.0
+    lib@1.0.0(dom@18.0.0) -> config=config@1.0.0(dom@17.0.0)(r@17.0.0) dom=dom@17.0.0(r@17.0.0) r=r@18.0.0
+    r@17.0.0 ->
+    r@18.0.0 ->
+    ! dom@17.0.0 was added below the project > lib@1.0.0, which wants ^17, beside dom@18.0.0
+    "
+    );
+}
+
+#[test]
 fn a_package_that_is_its_own_childs_peer_provides_itself() {
     assert_snapshot!(solve("core 1.0.0 : helper *\nhelper 1.0.0 : peer core *\n. : core *"), @r"
     . -> core=core@1.0.0
