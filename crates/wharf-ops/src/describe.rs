@@ -492,12 +492,38 @@ async fn outdated_python(session: &Session, locked: &Locked) -> Result<OutdatedR
     })
 }
 
+/// Whether a word without an ecosystem means a package of npm: the project has nothing of Python, or only its npm part is
+/// locked with that name.
+fn means_npm(session: &Session, text: &str) -> Result<bool, OpsError> {
+    if text.contains(':') || text.contains("==") {
+        return Ok(false);
+    }
+    let bare = match text.char_indices().skip(1).find(|(_, letter)| *letter == '@') {
+        Some((at, _)) => &text[..at],
+        None => text,
+    };
+    let Ok(name) = PackageName::new(Ecosystem::Npm, bare) else {
+        return Ok(false);
+    };
+    let project = session.project_or_machine()?;
+    if text.starts_with('@') || (project.uses_npm() && !project.uses_python()) {
+        return Ok(true);
+    }
+    let lock = lock::read(&project)?;
+    let locked = lock.iter().flat_map(|lock| &lock.packages);
+    let is_python = names::package(bare).is_ok_and(|python| {
+        project.roots.iter().any(|root| root.name() == python) || locked.clone().any(|one| one.name == python)
+    });
+    let mut npm = lock.iter().flat_map(|lock| &lock.npm).flat_map(|npm| &npm.graph.packages);
+    Ok(!is_python && npm.any(|package| package.name == name))
+}
+
 /// What the index knows about a package.
 ///
 /// # Errors
 /// Where the index does not have it or does not answer.
 pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError> {
-    if text.starts_with("npm:") {
+    if text.starts_with("npm:") || means_npm(session, text)? {
         return npm::index::info(session, text).await;
     }
     let (bare, version) = match text.split_once("==") {

@@ -104,6 +104,7 @@ pub struct RemoveRequest {
 /// Where a requirement is malformed or nothing satisfies it; the manifest is then what it was.
 pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, OpsError> {
     let project = session.project(&Vec::new())?;
+    check_places(request)?;
     let additions = additions(request)?;
     let asked = npm::edit::asked(session, &project, &npm_texts(request)).await?;
     let home = npm::edit::home(session, &project);
@@ -158,6 +159,33 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
     })
 }
 
+/// Groups and extras are Python's, optional and peer dependencies npm's.
+fn check_places(request: &AddRequest) -> Result<(), OpsError> {
+    let refused = |text: &String| {
+        let npm = text.trim().starts_with("npm:");
+        let (reason, hint) = match &request.place {
+            Place::Group(_) | Place::Extra(_) if npm => (
+                "npm has no groups and extras",
+                "leave `--group` and `--extra` away, or use `--dev`, `--optional` or `--peer`",
+            ),
+            _ if !npm && matches!(request.kind, EdgeKind::Optional | EdgeKind::Peer) => (
+                "only npm has optional and peer dependencies",
+                "leave `--optional` and `--peer` away, or use `--dev`, `--group` or `--extra`",
+            ),
+            _ => return None,
+        };
+        Some(OpsError::CannotAdd {
+            text: text.clone(),
+            reason: reason.to_owned(),
+            hint: hint.to_owned(),
+        })
+    };
+    match request.requirements.iter().find_map(refused) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
 /// The npm requirements of the command line, without their `npm:`.
 fn npm_texts(request: &AddRequest) -> Vec<(String, EdgeKind)> {
     let kind = match request.place {
@@ -191,19 +219,24 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         removed.extend(files.remove(&project, &python, group.as_ref())?);
     }
     if !npm.is_empty() {
-        let home = npm::edit::home(session, &project);
         let aliases: Vec<String> = npm.iter().map(ToString::to_string).collect();
         let kind = (request.place == Some(Place::Dev)).then_some(EdgeKind::Dev);
         let mut gone = Vec::new();
-        files.change(&home.manifest, |text| {
-            let (text, found) = npm::edit::remove(&home, text, &aliases, kind)?;
-            gone = found;
-            Ok(text)
-        })?;
+        for home in npm::edit::homes(session, &project) {
+            files.change(&home.manifest, |text| {
+                let (text, found) = npm::edit::remove(&home, text, &aliases, kind)?;
+                gone.extend(found);
+                Ok(text)
+            })?;
+        }
         removed.extend(gone.iter().filter_map(|alias| PackageName::new(Ecosystem::Npm, alias).ok()));
     }
     if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
-        return Err(not_required(&project, missing)?);
+        let manifest = match missing.ecosystem() {
+            Ecosystem::Npm => npm::edit::home(session, &project).manifest,
+            _ => project.manifest_path.clone(),
+        };
+        return Err(not_required(&project, missing, manifest)?);
     }
     files.write()?;
     let lock = match relock(session, &request.solving).await {
@@ -237,17 +270,25 @@ fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
 }
 
 /// Why a package cannot be removed: something else brings it in, or its name is misspelt.
-fn not_required(project: &Project, name: &PackageName) -> Result<OpsError, OpsError> {
+fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Result<OpsError, OpsError> {
     let lock = lock::read(project)?;
-    let is_locked = lock.is_some_and(|lock| lock.packages.iter().any(|package| package.name == *name));
-    let roots: Vec<PackageName> = project
+    let is_locked = lock.is_some_and(|lock| {
+        let python = lock.packages.iter().map(|package| &package.name);
+        let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+        python.chain(npm.map(|package| &package.name)).any(|locked| locked == name)
+    });
+    let mut roots: Vec<PackageName> = project
         .roots
         .iter()
         .map(wharf_project::RootRequirement::name)
         .collect();
+    let importers = project.npm.iter().flat_map(|npm| &npm.importers);
+    let aliases = importers.flat_map(|importer| &importer.requirements);
+    roots.extend(aliases.filter_map(|asked| PackageName::new(Ecosystem::Npm, &asked.alias).ok()));
+    roots.retain(|root| root.ecosystem() == name.ecosystem());
     Ok(OpsError::NotRequired {
         name: name.clone(),
-        manifest: project.manifest_path.clone(),
+        manifest,
         is_locked,
         near: names::nearest(name, roots.iter().filter(|root| *root != name)),
     })

@@ -14,6 +14,7 @@ use wharf_store::StoreError;
 use wharf_sys::host::HostError;
 use wharf_tree::TreeError;
 
+use crate::names;
 use crate::resolve::ResolveError;
 
 /// Why a use case failed.
@@ -70,7 +71,7 @@ pub enum OpsError {
         reasons: String,
     },
     /// The lock has no package of that name.
-    #[error("{name} is not in the lockfile")]
+    #[error("{} is not in the lockfile", names::typed(name))]
     NotLocked {
         /// The name.
         name: PackageName,
@@ -78,7 +79,7 @@ pub enum OpsError {
         near: Option<PackageName>,
     },
     /// What was asked of one version that the index does not have.
-    #[error("{name} has no version {version}")]
+    #[error("{} has no version {version}", names::typed(name))]
     NoSuchVersion {
         /// The package.
         name: PackageName,
@@ -86,7 +87,7 @@ pub enum OpsError {
         version: String,
     },
     /// The manifest does not ask for the package.
-    #[error("{} does not ask for {name}", manifest.display())]
+    #[error("{} does not ask for {}", manifest.display(), names::typed(name))]
     NotRequired {
         /// The package.
         name: PackageName,
@@ -149,6 +150,14 @@ pub enum OpsError {
         /// Why there is none.
         reason: String,
     },
+    /// Packages that do not run on the project's Node, where engines are strict.
+    #[error("Node {node} does not fit, and `engine-strict` is on:\n  {}", packages.join("\n  "))]
+    Engines {
+        /// The project's Node.
+        node: String,
+        /// Each with the Node that it wants and who brings it in.
+        packages: Vec<String>,
+    },
     /// The lock has no npm packages.
     #[error("{} has no npm packages", path.display())]
     NothingOfNpm {
@@ -156,7 +165,7 @@ pub enum OpsError {
         path: PathBuf,
     },
     /// A package that is to be allowed to run scripts has none.
-    #[error("{name} has no install scripts")]
+    #[error("{} has no install scripts", names::typed(name))]
     NoScripts {
         /// The package.
         name: PackageName,
@@ -193,6 +202,7 @@ impl OpsError {
             | OpsError::CannotAdd { .. }
             | OpsError::NoNode { .. }
             | OpsError::NothingOfNpm { .. }
+            | OpsError::Engines { .. }
             | OpsError::NoScripts { .. }
             | OpsError::Io { .. }
             | OpsError::Interrupted => return None,
@@ -244,6 +254,7 @@ impl Explain for OpsError {
             OpsError::CannotAdd { .. } => "edit/cannot-add",
             OpsError::NoNode { .. } => "node/not-found",
             OpsError::NothingOfNpm { .. } => "lock/no-npm",
+            OpsError::Engines { .. } => "npm/engine",
             OpsError::NoScripts { .. } => "npm/no-scripts",
             OpsError::Io { .. } => "system/io",
             OpsError::Interrupted => "interrupted",
@@ -257,6 +268,7 @@ impl Explain for OpsError {
         }
         match self {
             OpsError::Io { .. } | OpsError::NoNode { .. } => Fault::World,
+            OpsError::Engines { .. } => Fault::Unsatisfiable,
             OpsError::Interrupted => Fault::Interrupted,
             _ => Fault::User,
         }
@@ -271,17 +283,17 @@ impl Explain for OpsError {
                 "`wharf lock` makes it; `wharf sync` without `--locked` or `--frozen` does too".to_owned(),
             ],
             OpsError::StaleLock { .. } => vec!["`wharf lock` brings it up to date".to_owned()],
-            OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {}?", names::typed(near))],
             OpsError::NotLocked { near: None, .. } => vec!["`wharf list` shows what is locked".to_owned()],
             OpsError::NoSuchVersion { name, .. } => {
-                vec![format!("`wharf info {name} --versions` lists them")]
+                vec![format!("`wharf info {} --versions` lists them", names::typed(name))]
             }
             OpsError::NotRequired {
                 name,
                 is_locked: true,
                 ..
-            } => vec![format!("`wharf why {name}` says what brings it in")],
-            OpsError::NotRequired { near: Some(near), .. } => vec![format!("did you mean {near}?")],
+            } => vec![format!("`wharf why {}` says what brings it in", names::typed(name))],
+            OpsError::NotRequired { near: Some(near), .. } => vec![format!("did you mean {}?", names::typed(near))],
             OpsError::NotRequired { near: None, .. } => {
                 vec!["`wharf list` marks with `*` what the manifest asks for".to_owned()]
             }
@@ -294,8 +306,14 @@ impl Explain for OpsError {
             OpsError::CannotAdd { hint, .. } => vec![hint.clone()],
             OpsError::NoNode { .. } => vec![
                 "put a Node that fits on PATH, or change what `[node] version` or `engines` ask for".to_owned(),
-                "`wharf lock --upgrade-package npm:node` looks for one in the registry".to_owned(),
             ],
+            OpsError::Engines { .. } => vec![
+                "ask for a Node that fits (`[node] version`, `engines.node`), or for versions of the packages that fit".to_owned(),
+                "`engine-strict = false` makes it a warning".to_owned(),
+            ],
+            OpsError::NothingOfNpm { .. } => {
+                vec!["`wharf add npm:NAME` adds one; `wharf lock` reads a package.json that was just made".to_owned()]
+            }
             OpsError::NoScripts { .. } => {
                 vec!["`wharf approve` without a name lists the packages that have some".to_owned()]
             }

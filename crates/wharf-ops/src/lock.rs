@@ -133,6 +133,7 @@ pub(crate) async fn update(
         mode,
         early,
     } = updating;
+    let upgrade = &meant(upgrade, old.as_ref());
     warn_of_strangers(session, old.as_ref(), upgrade);
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
@@ -218,6 +219,26 @@ fn interpreter(session: &Session, project: &Project, old: Option<&Lock>) -> Resu
     }
 }
 
+/// What is to be upgraded. A bare name comes as one of PyPI and one of npm: the one that is locked is meant; if neither is,
+/// PyPI's.
+fn meant(upgrade: &Upgrade, old: Option<&Lock>) -> Upgrade {
+    let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
+        return upgrade.clone();
+    };
+    let is_locked = |name: &PackageName| {
+        let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
+        let npm = npm.map(|package| &package.name);
+        lock.packages.iter().map(|package| &package.name).chain(npm).any(|known| known == name)
+    };
+    let is_better = |name: &PackageName, other: &PackageName| {
+        other.ecosystem() != name.ecosystem()
+            && other.as_str() == name.as_str()
+            && (is_locked(other) || other.ecosystem() == Ecosystem::Pypi)
+    };
+    let stands = |name: &&PackageName| is_locked(name) || !wanted.iter().any(|other| is_better(name, other));
+    Upgrade::Packages(wanted.iter().filter(stands).cloned().collect())
+}
+
 /// A package that is to be upgraded and is not locked is a slip, and no reason to stop.
 fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
     let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
@@ -233,8 +254,8 @@ fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
     let locked = || names.iter().copied();
     for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
         let near =
-            names::nearest(name, locked()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        let message = format!("{name} is to be upgraded, but is not in the lockfile{near}");
+            names::nearest(name, locked()).map_or_else(String::new, |near| format!("; did you mean {}?", names::typed(&near)));
+        let message = format!("{} is to be upgraded, but is not in the lockfile{near}", names::typed(name));
         session.emit(Event::warning("lock/not-locked", message));
     }
 }

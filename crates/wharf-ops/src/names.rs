@@ -20,7 +20,7 @@ pub fn package(text: &str) -> Result<PackageName, InvalidName> {
 ///
 /// # Errors
 /// Where it is a name of neither.
-pub(crate) fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
+pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
     let first = package(text);
     let bare = text.split_once(':').is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
     let second = bare.then(|| PackageName::new(Ecosystem::Npm, text).ok()).flatten();
@@ -34,6 +34,14 @@ pub(crate) fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
 /// The name as reports write it: `pypi:requests`.
 pub fn short(name: &PackageName) -> String {
     format!("{}:{name}", name.ecosystem())
+}
+
+/// The name as a person types it: PyPI's need no prefix.
+pub(crate) fn typed(name: &PackageName) -> String {
+    match name.ecosystem() {
+        Ecosystem::Pypi => name.to_string(),
+        _ => short(name),
+    }
 }
 
 /// The known name that is spelt most alike, if any is alike at all.

@@ -325,6 +325,12 @@ pub struct StoreSizeReport {
     pub object_bytes: u64,
     /// Unpacked packages.
     pub trees: u64,
+    /// Homes of npm packages.
+    pub homes: u64,
+    /// Their files, each once however many homes share it.
+    pub home_files: u64,
+    /// Bytes of these.
+    pub home_bytes: u64,
     /// Where registries' answers are cached.
     pub cache_path: PathBuf,
     /// Bytes of the cache.

@@ -18,6 +18,8 @@ pub struct Running {
     pub command: Command,
     /// Where it is a script: the lines of its hooks and of itself, for people.
     pub script: Vec<String>,
+    /// Where it is none: the scripts that there are.
+    pub scripts: Vec<String>,
 }
 
 /// The script or command as it runs inside the environment of the session's project: the environment's programs come first
@@ -45,15 +47,19 @@ pub fn command(session: &Session, words: &[OsString]) -> Result<Running, OpsErro
             });
         }
     };
-    let (mut command, script) = match script {
-        Some(script) => (script.command(word, arguments), script.lines(word, arguments)),
+    let (mut command, script, scripts) = match script {
+        Some(script) => (script.command(word, arguments), script.lines(word, arguments), Vec::new()),
         None => {
             let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
             let mut command = Command::new(program);
             command.args(arguments).current_dir(directory);
-            (command, Vec::new())
+            (command, Vec::new(), scripts::names(directory, &root))
         }
     };
     around.surround(&mut command);
-    Ok(Running { command, script })
+    Ok(Running {
+        command,
+        script,
+        scripts,
+    })
 }

@@ -21,6 +21,9 @@ pub fn size(session: &Session) -> Result<StoreSizeReport, OpsError> {
         objects: size.objects,
         object_bytes: size.object_bytes,
         trees: size.trees,
+        homes: size.homes,
+        home_files: size.home_files,
+        home_bytes: size.home_bytes,
         cache_path: settings.cache.clone(),
         cache_bytes: folder_size(&settings.cache).map_err(OpsError::io("read", &settings.cache))?,
     })

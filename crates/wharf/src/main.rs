@@ -25,9 +25,9 @@ fn main() -> ExitCode {
     let name = commands::name(&arguments.command);
     match run(arguments, printer) {
         Ok(Outcome::Done(code)) => code,
-        Ok(Outcome::Replace(mut command)) => match wharf_sys::replace_process(&mut command) {
+        Ok(Outcome::Replace(mut program)) => match wharf_sys::replace_process(&mut program.command) {
             Ok(never) => match never {},
-            Err(error) => printer.fail(name, &CannotStart::new(&command, error)),
+            Err(error) => printer.fail(name, &CannotStart::new(&program, error)),
         },
         Err(error) => printer.fail(name, &*error),
     }

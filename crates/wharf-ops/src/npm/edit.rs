@@ -1,11 +1,11 @@
 //! npm requirements in `wharf add` and `wharf remove`: what is written where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wharf_ecosystem::npm::{EdgeKind, Graph, To, Version};
 use wharf_index::npm::{Detail, From};
 use wharf_project::edit::npm::{self, Exactness, NpmAddition, NpmManifest, NpmShort};
-use wharf_project::{Lock, ManifestKind, NpmOptions, NpmProject, Project};
+use wharf_project::{Lock, ManifestKind, NpmImporter, NpmOptions, NpmProject, NpmRequirement, Project};
 
 use crate::error::OpsError;
 use crate::session::Session;
@@ -31,11 +31,52 @@ pub(crate) struct Home {
     importer: String,
 }
 
+/// The files that say what the importer of the session's folder needs: that which is written to first.
+pub(crate) fn homes(session: &Session, project: &Project) -> Vec<Home> {
+    let home = home(session, project);
+    let is_beside = home.importer == "." && home.manifest != project.manifest_path;
+    let root = match (is_beside && project.manifest == ManifestKind::Wharf, project.npm.as_ref()) {
+        (true, Some(_)) => Some(wharf_toml(project)),
+        // What stands in wharf.toml is written there; its package.json may have some as well.
+        (false, Some(npm)) if home.kind == ManifestKind::Wharf => npm
+            .importer(".")
+            .filter(|importer| importer.manifest != home.manifest)
+            .map(|importer| Home {
+                manifest: importer.manifest.clone(),
+                kind: npm::kind_of(importer),
+                importer: ".".to_owned(),
+            }),
+        _ => None,
+    };
+    std::iter::once(home).chain(root).collect()
+}
+
+fn wharf_toml(project: &Project) -> Home {
+    Home {
+        manifest: project.manifest_path.clone(),
+        kind: ManifestKind::Wharf,
+        importer: ".".to_owned(),
+    }
+}
+
+/// Whether all that an importer needs is stated in `wharf.toml`, although it has a `package.json`.
+fn is_stated_in_wharf_toml(project: &Project, importer: &NpmImporter) -> bool {
+    let stated = |asked: &NpmRequirement| {
+        let file = asked.origin.file.as_deref().and_then(Path::file_name);
+        file == project.manifest_path.file_name()
+    };
+    project.manifest == ManifestKind::Wharf
+        && importer.path == "."
+        && !importer.requirements.is_empty()
+        && importer.requirements.iter().all(stated)
+}
+
 /// The file that the importer of the session's folder writes to.
 pub(crate) fn home(session: &Session, project: &Project) -> Home {
     let directory = &session.settings().directory;
     let importer = project.npm.as_ref().and_then(|npm| npm.importer_at(directory));
     match (importer, project.manifest) {
+        (Some(importer), _) if is_stated_in_wharf_toml(project, importer) => wharf_toml(project),
         (Some(importer), _) => Home {
             manifest: importer.manifest.clone(),
             kind: npm::kind_of(importer),

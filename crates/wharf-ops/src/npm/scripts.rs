@@ -22,10 +22,7 @@ pub(crate) struct Script {
 /// The script of this name in the nearest `package.json` from `directory` up to the project's root.
 pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script> {
     let word = word.to_str()?;
-    let inside = directory.ancestors().take_while(|folder| folder.starts_with(root));
-    let folder = inside.into_iter().find(|folder| folder.join("package.json").is_file())?;
-    let text = std::fs::read(folder.join("package.json")).ok()?;
-    let manifest = PackageManifest::parse(&text).ok()?;
+    let (folder, manifest) = nearest(directory, root)?;
     let script = |event: &str| {
         let found = manifest.scripts.iter().find(|(name, _)| name == event);
         found.map(|(name, text)| (name.clone(), text.clone()))
@@ -38,6 +35,27 @@ pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script
         version: manifest.version.clone(),
         steps: steps.into_iter().flatten().collect(),
     })
+}
+
+/// The names of the scripts that [`find`] would find, hooks left out.
+pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
+    let Some((_, manifest)) = nearest(directory, root) else {
+        return Vec::new();
+    };
+    let scripts = || manifest.scripts.iter().map(|(name, _)| name);
+    let is_hook = |name: &String| {
+        let hooked = ["pre", "post"].iter().filter_map(|when| name.strip_prefix(when));
+        hooked.into_iter().any(|event| scripts().any(|other| other == event))
+    };
+    scripts().filter(|name| !is_hook(name)).cloned().collect()
+}
+
+/// The nearest `package.json` from `directory` up to the project's root, with its folder.
+fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, PackageManifest)> {
+    let mut inside = directory.ancestors().take_while(|folder| folder.starts_with(root));
+    let folder = inside.find(|folder| folder.join("package.json").is_file())?;
+    let text = std::fs::read(folder.join("package.json")).ok()?;
+    Some((folder, PackageManifest::parse(&text).ok()?))
 }
 
 impl Script {
@@ -154,6 +172,13 @@ mod tests {
         assert_eq!(output(&member, "dev", &[]), "web\n".to_owned());
         assert!(find(&member, &member, OsStr::new("build")).is_none());
         assert!(find(folder.path(), &member, OsStr::new("dev")).is_none());
+    }
+
+    #[test]
+    fn the_scripts_that_there_are_without_their_hooks() {
+        let folder = project(r#"{"prebuild":"x","build":"x","postbuild":"x","prepare":"x","test":"x"}"#);
+        assert_eq!(names(folder.path(), folder.path()), ["build", "prepare", "test"]);
+        assert!(names(Path::new("/"), folder.path()).is_empty());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
     /// With this exit code.
     Done(ExitCode),
     /// By becoming another program.
-    Replace(std::process::Command),
+    Replace(run::Program),
 }
 
 impl Outcome {
@@ -304,10 +304,10 @@ impl Upgrading {
         let names = self
             .upgrade_package
             .iter()
-            .map(|name| wharf_ops::names::package(name))
-            .collect::<Result<_, _>>();
+            .map(|name| wharf_ops::names::candidates(name))
+            .collect::<Result<Vec<_>, _>>();
         names
-            .map(request::Upgrade::Packages)
+            .map(|names| request::Upgrade::Packages(names.into_iter().flatten().collect()))
             .map_err(|error| value_error("--upgrade-package", &error))
     }
 }

@@ -13,20 +13,30 @@ use super::{Failure, Outcome, words};
 use crate::args::Run;
 use crate::output::Printer;
 
+/// What this process becomes.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) command: Command,
+    /// The scripts of package.json that could have been meant instead.
+    scripts: Vec<String>,
+}
+
 /// The command could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("`{program}` cannot be started in the environment")]
 pub(crate) struct CannotStart {
     program: String,
+    scripts: Vec<String>,
     #[source]
     source: io::Error,
 }
 
 impl CannotStart {
     /// What failed, for which command.
-    pub(crate) fn new(command: &Command, source: io::Error) -> Self {
+    pub(crate) fn new(program: &Program, source: io::Error) -> Self {
         Self {
-            program: command.get_program().to_string_lossy().into_owned(),
+            program: program.command.get_program().to_string_lossy().into_owned(),
+            scripts: program.scripts.clone(),
             source,
         }
     }
@@ -42,14 +52,21 @@ impl Explain for CannotStart {
     }
 
     fn hints(&self) -> Vec<String> {
-        if self.source.kind() == io::ErrorKind::NotFound {
-            vec![format!(
+        let mut hints = match self.source.kind() {
+            io::ErrorKind::NotFound => vec![format!(
                 "nothing called `{}` is in the environment or on PATH: add the package that brings it with `wharf add`",
                 self.program
-            )]
-        } else {
-            Vec::new()
+            )],
+            io::ErrorKind::PermissionDenied => vec![format!(
+                "the file must be one that may be run: `chmod +x \"$(readlink -f '{}')\"`",
+                self.program
+            )],
+            _ => Vec::new(),
+        };
+        if !self.scripts.is_empty() {
+            hints.push(format!("the scripts of package.json are: {}", self.scripts.join(", ")));
         }
+        hints
     }
 }
 
@@ -92,5 +109,8 @@ fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outco
     for line in &running.script {
         printer.remark(&format!("$ {line}"));
     }
-    Ok(Outcome::Replace(running.command))
+    Ok(Outcome::Replace(Program {
+        command: running.command,
+        scripts: running.scripts,
+    }))
 }

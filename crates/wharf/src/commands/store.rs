@@ -42,11 +42,15 @@ pub(super) fn store(arguments: &Store, session: &Session, printer: Printer) -> R
 
 fn say_size(printer: &Printer, report: &StoreSizeReport) {
     printer.data(&format!(
-        "store  {}  {} in {} objects, {} packages\ncache  {}  {}\n",
+        "store  {}  {}\n  {} in {} objects of {}\n  {} in {} files of {} of npm\ncache  {}  {}\n",
         report.path.display(),
+        words::size(report.object_bytes + report.home_bytes),
         words::size(report.object_bytes),
         report.objects,
-        report.trees,
+        words::count(usize::try_from(report.trees).unwrap_or(usize::MAX), "Python package"),
+        words::size(report.home_bytes),
+        report.home_files,
+        words::count(usize::try_from(report.homes).unwrap_or(usize::MAX), "home"),
         report.cache_path.display(),
         words::size(report.cache_bytes),
     ));

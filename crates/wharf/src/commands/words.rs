@@ -95,6 +95,9 @@ pub(super) fn sync(printer: &Printer, report: &SyncReport) {
     if let Some(python) = &report.python {
         line.push_str(&format!(", Python {}", python.version));
     }
+    if let Some(node) = &report.node {
+        line.push_str(&format!(", Node {}", node.version));
+    }
     printer.remark(&line);
     changes(printer, &report.changes);
 }
