@@ -18,7 +18,7 @@ use super::npm::tools::{Place, Step, Tool};
 use super::npm::{self, NpmMirror};
 use super::peers::Peers;
 use super::report::Machine;
-use super::{Options, directory, peers, remove, sets};
+use super::{Options, directory, peers, remove, sets, settle};
 use crate::shell::{self, Failure, about};
 
 /// One kind of work.
@@ -210,6 +210,7 @@ impl Bench<'_> {
             std::fs::write(project.join("package.json"), &manifest)?;
             Tool::Bun.write_settings(&project, &self.registry.url())?;
             for case in [Case::ResolveCold, Case::InstallCold] {
+                self.clear_for(case, doer)?;
                 self.once(case, doer)?;
             }
         }
@@ -224,14 +225,20 @@ impl Bench<'_> {
             _ => options.repeat,
         };
         for doer in doers.iter().filter(|_| !case.cold()) {
-            self.once(Case::InstallWarm, *doer)?;
-            self.once(case, *doer)?;
+            for case in [Case::InstallWarm, case] {
+                self.clear_for(case, *doer)?;
+                self.once(case, *doer)?;
+            }
         }
         for round in 0..rounds {
+            for doer in &doers {
+                self.clear_for(case, *doer)?;
+            }
+            settle(case != Case::Nothing, options);
             for turn in 0..doers.len() {
                 // Another one goes first in every round, so that none always follows the same one.
                 let number = (turn + round) % doers.len();
-                samples[number].push(self.recorded(case, doers[number])?);
+                samples[number].push(self.recorded(case, doers[number], options)?);
             }
         }
         let of = |wanted| {
@@ -246,13 +253,15 @@ impl Bench<'_> {
     }
 
     /// One measurement during which neither live registry was asked.
-    fn recorded(&self, case: Case, doer: Doer) -> Result<Sample, Failure> {
+    fn recorded(&self, case: Case, doer: Doer, options: &Options) -> Result<Sample, Failure> {
         for _ in 0..5 {
             let before = (self.index.asked()?, self.registry.asked()?);
             let sample = self.once(case, doer)?;
             if (self.index.asked()?, self.registry.asked()?) == before {
                 return Ok(sample);
             }
+            self.clear_for(case, doer)?;
+            settle(case != Case::Nothing, options);
         }
         Err(Failure(format!(
             "{} ({}): asks for something new every time",
@@ -262,7 +271,13 @@ impl Bench<'_> {
     }
 
     fn once(&self, case: Case, doer: Doer) -> Result<Sample, Failure> {
-        self.reset(case, doer)?;
+        let homes = self.homes(doer);
+        for tool in [Tool::Bun, Tool::Wharf] {
+            let home = self.place(&homes).home(tool);
+            std::fs::create_dir_all(&home).map_err(about(home.display()))?;
+        }
+        // What the last run wrote is not written back during this one.
+        rustix::fs::sync();
         let mut samples = Vec::new();
         for mut command in self.commands(case, doer) {
             samples.push(measure(&mut command)?);
@@ -274,8 +289,8 @@ impl Bench<'_> {
         })
     }
 
-    /// Brings the folders into the state before the work.
-    fn reset(&self, case: Case, doer: Doer) -> Result<(), Failure> {
+    /// Removes what must not be there before the work.
+    fn clear_for(&self, case: Case, doer: Doer) -> Result<(), Failure> {
         let (project, homes) = (self.project(doer), self.homes(doer));
         if case.cold() {
             remove(&homes)?;
@@ -290,12 +305,6 @@ impl Bench<'_> {
                 remove(&project.join(lock))?;
             }
         }
-        for tool in [Tool::Bun, Tool::Wharf] {
-            let home = self.place(&homes).home(tool);
-            std::fs::create_dir_all(&home).map_err(about(home.display()))?;
-        }
-        // What the last run wrote is not written back during this one.
-        rustix::fs::sync();
         Ok(())
     }
 

@@ -60,6 +60,9 @@ pub(crate) struct Options {
     /// The port of npm's mirror: lockfiles name it, so it stays the same.
     #[arg(long, default_value_t = 41873)]
     port: u16,
+    /// How many seconds to wait after removing the trees of a round.
+    #[arg(long, default_value_t = 40)]
+    settle: u64,
     /// Leave the folders of a set as they are after the last measurement, to look into them.
     #[arg(long)]
     keep: bool,
@@ -125,6 +128,15 @@ fn alone() -> Result<std::fs::File, Failure> {
             "another benchmark is running in {}",
             directory().display()
         ))),
+    }
+}
+
+/// Waits after large trees were removed: ext4 is slow to give out inodes that were freed within the last half minute, which
+/// would double what the next tool takes to make files. All tools of a round run after one such wait.
+fn settle(removed: bool, options: &Options) {
+    if removed {
+        rustix::fs::sync();
+        std::thread::sleep(std::time::Duration::from_secs(options.settle));
     }
 }
 

@@ -198,7 +198,7 @@ fn print(name: &str, outcomes: &[Outcome]) {
             ),
         })
         .collect();
-    println!("{name:<22}{}", counts.join(", "));
+    println!("{name:<24}{}", counts.join(", "));
     for outcome in outcomes.iter().filter(|outcome| outcome.tool == Tool::Wharf) {
         for need in &outcome.verdict.silent {
             println!("    not satisfied and not reported: {need}");

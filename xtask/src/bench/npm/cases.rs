@@ -10,7 +10,7 @@ use serde::Serialize;
 use wharf_testkit::Modules;
 
 use super::super::measure::{Sample, measure, median};
-use super::super::{Options, remove};
+use super::super::{Options, remove, settle};
 use super::mirror::NpmMirror;
 use super::peers::NpmPeers;
 use super::sets::Set;
@@ -194,15 +194,21 @@ impl<'run> Bench<'run> {
         if case.follows_itself() {
             for tool in &tools {
                 self.run(*tool, Step::Install, &self.project(*tool))?;
+                self.clear_for(case, *tool)?;
                 self.once(case, *tool)?;
             }
         }
         for round in 0..rounds {
+            let slow = |tool: Tool| tool == Tool::Npm && round >= options.repeat_slow;
+            for tool in tools.iter().filter(|tool| !slow(**tool)) {
+                self.clear_for(case, *tool)?;
+            }
+            settle(case != Case::Nothing, options);
             for turn in 0..tools.len() {
                 // Another tool goes first in every round, so that none always follows the same one.
                 let number = (turn + round) % tools.len();
-                if tools[number] != Tool::Npm || round < options.repeat_slow {
-                    samples[number].push(self.recorded(case, tools[number])?);
+                if !slow(tools[number]) {
+                    samples[number].push(self.recorded(case, tools[number], options)?);
                 }
             }
         }
@@ -220,13 +226,15 @@ impl<'run> Bench<'run> {
     }
 
     /// One measurement during which the live registry was not asked.
-    fn recorded(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
+    fn recorded(&self, case: Case, tool: Tool, options: &Options) -> Result<Sample, Failure> {
         for _ in 0..5 {
             let before = self.mirror.asked()?;
             let sample = self.once(case, tool)?;
             if self.mirror.asked()? == before {
                 return Ok(sample);
             }
+            self.clear_for(case, tool)?;
+            settle(case != Case::Nothing, options);
         }
         Err(Failure(format!(
             "{} ({}): asks for something new every time",
@@ -235,38 +243,40 @@ impl<'run> Bench<'run> {
         )))
     }
 
+    /// The work itself; what must not be there was removed before.
     fn once(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
         let project = match case {
-            Case::Second => self.second(tool),
+            Case::Second => {
+                self.run(tool, Step::Install, &self.project(tool))?;
+                self.second(tool)
+            }
             _ => self.project(tool),
         };
-        self.reset(case, tool, &project)?;
+        let home = self.place().home(tool);
+        std::fs::create_dir_all(&home).map_err(about(home.display()))?;
+        // What the last run wrote is not written back during this one.
+        rustix::fs::sync();
         measure(&mut tool.command(case.step(), &project, &self.place()))
     }
 
-    /// Brings the folders into the state before the work.
-    fn reset(&self, case: Case, tool: Tool, project: &Path) -> Result<(), Failure> {
-        let home = self.place().home(tool);
+    /// Removes what must not be there before the work.
+    fn clear_for(&self, case: Case, tool: Tool) -> Result<(), Failure> {
         match case {
-            Case::ResolveCold | Case::InstallCold | Case::Second => remove(&home)?,
+            Case::ResolveCold | Case::InstallCold | Case::Second => remove(&self.place().home(tool))?,
             Case::ResolveWarm | Case::InstallWarm | Case::Nothing => {}
         }
-        if case != Case::Nothing {
+        let projects = match case {
+            Case::Nothing => Vec::new(),
+            Case::Second => vec![self.project(tool), self.second(tool)],
+            _ => vec![self.project(tool)],
+        };
+        for project in projects {
             remove(&project.join("node_modules"))?;
             remove(&project.join(".wharf"))?;
+            if case.step() == Step::Lock {
+                remove(&project.join(tool.lockfile()))?;
+            }
         }
-        if case.step() == Step::Lock {
-            remove(&project.join(tool.lockfile()))?;
-        }
-        std::fs::create_dir_all(&home).map_err(about(home.display()))?;
-        if case == Case::Second {
-            let first = self.project(tool);
-            remove(&first.join("node_modules"))?;
-            remove(&first.join(".wharf"))?;
-            self.run(tool, Step::Install, &first)?;
-        }
-        // What the last run wrote is not written back during this one.
-        rustix::fs::sync();
         Ok(())
     }
 
