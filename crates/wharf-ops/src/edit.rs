@@ -469,8 +469,11 @@ struct Files {
 }
 
 impl Files {
+    /// The file that was changed, the first of several.
     fn first(&self) -> Option<PathBuf> {
-        self.after.keys().next().cloned()
+        let is_changed = |path: &&PathBuf| self.before.get(*path).and_then(Option::as_ref) != self.after.get(*path);
+        let changed = self.after.keys().find(is_changed);
+        changed.or_else(|| self.after.keys().next()).cloned()
     }
 
     /// The text of a file as edited so far.

@@ -64,6 +64,9 @@ fn requirements_go_where_the_others_stand() {
     fixture.run(&["add", "--no-sync", "npm:b"]).success();
     assert_eq!(fixture.read("wharf.toml"), format!("{wharf}b = \"^1.0.0\"\n"));
     assert_eq!(fixture.read("package.json"), package);
+    let finished = fixture.run(&["remove", "--no-sync", "npm:b"]).success();
+    assert!(finished.stderr.contains("wharf.toml)\n"), "{finished}");
+    assert_eq!(fixture.read("wharf.toml"), wharf);
     // What stands in the other file is taken out there.
     fixture.write("package.json", "{\n  \"dependencies\": {\n    \"b\": \"1\"\n  }\n}\n");
     fixture.write("wharf.toml", wharf);
