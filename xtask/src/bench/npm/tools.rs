@@ -175,15 +175,9 @@ pub(crate) struct Place<'run> {
 }
 
 impl Place<'_> {
-    /// Where a tool keeps everything that is not the project's. The two ways of one program share it: it is empty or full for
-    /// both of them alike, and a large set takes gigabytes in each.
+    /// Where a tool keeps everything that is not the project's.
     pub(crate) fn home(&self, tool: Tool) -> PathBuf {
-        let program = match tool {
-            Tool::BunGlobal => Tool::Bun,
-            Tool::PnpmGlobal => Tool::Pnpm,
-            tool => tool,
-        };
-        self.homes.join(program.name())
+        self.homes.join(tool.name())
     }
 
     /// A tool with nothing of the developer's settings.
