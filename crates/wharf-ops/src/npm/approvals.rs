@@ -132,7 +132,7 @@ pub(crate) async fn run(
 }
 
 /// For each package whether nothing but optional needs leads to it.
-fn only_optional(graph: &Graph) -> Vec<bool> {
+pub(crate) fn only_optional(graph: &Graph) -> Vec<bool> {
     let mut optional = vec![true; graph.packages.len()];
     let mut open: Vec<PackageIndex> = Vec::new();
     let mut need = |edges: &[Edge], open: &mut Vec<PackageIndex>| {

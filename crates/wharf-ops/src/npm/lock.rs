@@ -9,7 +9,7 @@ use wharf_project::{Lock, NpmInputs, NpmLock, NpmProject, NpmRequirement, Projec
 use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
 
 use super::closure::Closure;
-use super::{Early, node};
+use super::{Early, engines, node};
 use crate::error::OpsError;
 use crate::request::Upgrade;
 use crate::session::Session;
@@ -44,6 +44,7 @@ pub(crate) async fn update(
         && !upgrade.concerns(Ecosystem::Npm)
         && lock.stale_npm(project).is_none()
     {
+        check_engines(npm, locked)?;
         return Ok(Part {
             lock: Some(locked.clone()),
             solved: false,
@@ -62,12 +63,29 @@ pub(crate) async fn update(
         graph: outcome.graph,
         node,
     };
+    check_engines(npm, &lock)?;
+    if let Some(warning) = locked_node(&lock).and_then(|node| engines::warning(&lock.graph, &node)) {
+        session.emit(Event::warning("npm/engine", warning));
+    }
     index.flush().await;
     Ok(Part {
         lock: Some(lock),
         solved: true,
         early,
     })
+}
+
+/// The Node that a lock was made for.
+fn locked_node(lock: &NpmLock) -> Option<Version> {
+    Version::parse(&lock.node.as_ref()?.version).ok()
+}
+
+fn check_engines(npm: &NpmProject, lock: &NpmLock) -> Result<(), OpsError> {
+    let everything = vec![true; lock.graph.packages.len()];
+    match locked_node(lock) {
+        Some(node) => engines::check(npm, &lock.graph, &everything, &node),
+        None => Ok(()),
+    }
 }
 
 /// Fetches and solves in turn until the resolver asks for nothing more.

@@ -6,6 +6,8 @@
 //! | [`lock`] | the npm part of `wharf.lock`: solve until the resolver has all that it asks for |
 //! | [`early`] | archives that are fetched while versions are still being chosen |
 //! | [`sync`] | homes in the store and the layout of `node_modules` |
+//! | [`engines`] | packages that were not made for the project's Node |
+//! | [`approvals`] | whose install scripts may run |
 //! | [`node`] | which Node a project runs with, and where it comes from |
 //! | [`scripts`] | scripts of `package.json` by name |
 //! | [`describe`], [`edit`] | looking at the graph; requirements added and removed |
@@ -17,6 +19,7 @@ pub(crate) mod closure;
 pub(crate) mod describe;
 pub(crate) mod early;
 pub(crate) mod edit;
+pub(crate) mod engines;
 pub(crate) mod export;
 pub(crate) mod index;
 pub(crate) mod lock;

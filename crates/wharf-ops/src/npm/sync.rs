@@ -1,6 +1,6 @@
 //! From the npm part of a lock to homes in the store and the layout of every `node_modules`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use wharf_tree::select::{Selected, Selection, select};
 
 use super::node::{self, Chosen};
 use super::early::Started;
-use super::{Early, approvals};
+use super::{Early, approvals, engines};
 use crate::error::OpsError;
 use crate::report::NodeReport;
 use crate::request::Selecting;
@@ -76,6 +76,7 @@ pub(crate) async fn prepare(
     selecting.no_dev |= npm.options.omit_dev;
     selecting.no_optional |= npm.options.omit_optional;
     let selected = selected(&locked.graph, &selecting)?;
+    engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();
         session.emit(Event::detail(format!("{label} is left out: {reason}")));
@@ -186,6 +187,7 @@ impl Fetching<'_> {
             }
         }
         self.fetched += archives.len();
+        self.report_weak(archives.iter().map(|one| one.package));
         let fetches = archives.into_iter().map(|one| {
             let package = &self.graph.packages[one.package];
             let early = self.early.as_mut();
@@ -253,6 +255,28 @@ impl Fetching<'_> {
                 .collect(),
             runtime: chosen.runtime.clone(),
         })
+    }
+
+    /// Says once which archives nothing but a weak digest vouches for, or none.
+    fn report_weak(&self, packages: impl Iterator<Item = PackageIndex>) {
+        let (mut weak, mut bare) = (BTreeSet::new(), BTreeSet::new());
+        for package in packages.map(|index| &self.graph.packages[index]) {
+            let is_archive = matches!(package.source, Source::Registry { .. } | Source::Url { .. });
+            if is_archive && !package.integrity.iter().any(|digest| digest.algorithm().is_strong()) {
+                let list = if package.integrity.is_empty() { &mut bare } else { &mut weak };
+                list.insert(format!("{}@{}", package.name, package.version));
+            }
+        }
+        for (code, list, words) in [
+            ("npm/weak-digest", weak, "were checked against a SHA-1 alone, which can be forged"),
+            ("npm/no-digest", bare, "came without a digest to check them against"),
+        ] {
+            if !list.is_empty() {
+                let list: Vec<String> = list.into_iter().collect();
+                let message = format!("archives {words}: {} (newer versions usually have a SHA-512)", list.join(", "));
+                self.session.emit(Event::warning(code, message));
+            }
+        }
     }
 
     fn report(&self, plan: &NodePlan) {

@@ -1,0 +1,244 @@
+//! How `node_modules` is laid out, and what happens to folders that are not ours, moved, damaged or shared.
+
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+
+use serde_json::{Value, json};
+use wharf_testkit::{Fixture, NpmRegistry};
+
+use crate::{installed, project, release, says, state, tells};
+
+/// `a` needs `b` and `c` 2, the project `a` and `c` 1.
+fn case(options: &Value) -> (NpmRegistry, Fixture) {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").dep("b", "*").dep("c", "^2").publish(&registry);
+    release("b", "1.0.0").publish(&registry);
+    for version in ["1.0.0", "2.0.0"] {
+        release("c", version).publish(&registry);
+    }
+    let fixture = project(
+        &registry,
+        &json!({ "dependencies": { "a": "*", "c": "^1" }, "wharf": { "options": options } }),
+    );
+    (registry, fixture)
+}
+
+const ALL: [&str; 4] = ["a 1.0.0", "b 1.0.0", "c 1.0.0", "c 2.0.0"];
+
+fn real(fixture: &Fixture, path: &str) -> std::path::PathBuf {
+    fixture.project().join(path).canonicalize().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn isolated_packages_lie_in_the_store_and_are_shared() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ALL);
+    let home = real(&fixture, "node_modules/a");
+    assert!(home.starts_with(real(&fixture, "../home")), "{}", home.display());
+    assert!(!fixture.has("node_modules/b"));
+    // Shared by all projects, so nobody writes there.
+    let mode = home.join("index.js").metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o222, 0, "{mode:o}");
+    // Another project has the same home.
+    let other = fixture.project().join("other");
+    fixture.write("other/package.json", "{\"dependencies\": {\"a\": \"*\"}}");
+    fixture.run(&["-C", "other", "sync"]).success();
+    assert_eq!(other.join("node_modules/a").canonicalize().expect("it is there"), home);
+}
+
+#[test]
+fn a_store_of_the_project_keeps_everything_inside() {
+    let (_registry, fixture) = case(&json!({ "virtual-store": "project" }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ALL);
+    let home = real(&fixture, "node_modules/a");
+    assert!(home.starts_with(real(&fixture, "node_modules/.wharf")), "{}", home.display());
+    assert!(!fixture.has("node_modules/b"));
+}
+
+#[test]
+fn hoisted_is_as_npm_has_it() {
+    for how in ["package.json", ".npmrc", "pnpm-workspace.yaml"] {
+        let options = if how == "package.json" { json!({ "layout": "hoisted" }) } else { json!({}) };
+        let (_registry, fixture) = case(&options);
+        match how {
+            ".npmrc" => fixture.write(".npmrc", "node-linker=hoisted\n"),
+            "pnpm-workspace.yaml" => fixture.write(how, "nodeLinker: hoisted\n"),
+            _ => {}
+        }
+        fixture.run(&["sync"]).success();
+        assert_eq!(installed(&fixture), ALL);
+        for path in ["node_modules/b/index.js", "node_modules/c/index.js", "node_modules/a/node_modules/c/index.js"] {
+            assert!(real(&fixture, path).starts_with(real(&fixture, "node_modules")), "{how}: {path}");
+        }
+        tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    }
+}
+
+#[test]
+fn a_layout_can_change_under_way() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    let isolated = fixture.digest("node_modules").without(".wharf.json");
+    for options in [json!({ "layout": "hoisted" }), json!({ "virtual-store": "project" })] {
+        state(&fixture, &json!({ "dependencies": { "a": "*", "c": "^1" }, "wharf": { "options": options } }));
+        fixture.run(&["sync", "--locked"]).success();
+        assert_eq!(installed(&fixture), ALL);
+        assert_ne!(fixture.digest("node_modules").without(".wharf.json"), isolated);
+    }
+    state(&fixture, &json!({ "dependencies": { "a": "*", "c": "^1" } }));
+    fixture.run(&["sync"]).success();
+    let again = fixture.digest("node_modules").without(".wharf.json");
+    assert_eq!(again.differences(&isolated), Vec::<String>::new());
+}
+
+#[test]
+fn packages_that_tools_write_into_are_private() {
+    let (_registry, fixture) = case(&json!({ "writable": ["b"] }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ALL);
+    // Whoever needs a private package is private too; what has nothing to do with it stays in the store.
+    let home = real(&fixture, "node_modules/a");
+    assert!(home.starts_with(real(&fixture, "node_modules")), "{}", home.display());
+    let b = home.parent().expect("it is in a folder").join("b").canonicalize().expect("it is there");
+    let mode = b.join("index.js").metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o200, 0o200, "{mode:o}");
+    assert!(real(&fixture, "node_modules/c").starts_with(real(&fixture, "../home")));
+    std::fs::write(b.join("index.js"), "patched").expect("it is writable");
+    fixture.run(&["store", "verify"]).success();
+}
+
+#[test]
+fn public_patterns_are_linked_at_the_top() {
+    let (_registry, fixture) = case(&json!({ "public-hoist": ["b*"] }));
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has("node_modules/b/index.js"));
+    state(&fixture, &json!({ "dependencies": { "a": "*", "c": "^1" } }));
+    fixture.write(".npmrc", "shamefully-hoist=true\n");
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has("node_modules/b/index.js"));
+    assert!(real(&fixture, "node_modules/c/package.json").to_string_lossy().contains("c@1.0.0"));
+}
+
+#[test]
+fn somebody_elses_node_modules_is_refused() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.write("node_modules/mine/index.js", "mine");
+    let before = fixture.digest("node_modules");
+    let finished = fixture.run(&["sync"]);
+    says(&finished, 2, &["[PROJECT]/node_modules was not made by wharf", "--replace"]);
+    assert_eq!(fixture.digest("node_modules"), before);
+    // A plan changes nothing and says the same.
+    says(&fixture.run(&["sync", "--dry-run"]), 2, &["node_modules was not made by wharf"]);
+    fixture.run(&["sync", "--replace"]).success();
+    assert_eq!(installed(&fixture), ALL);
+    assert!(!fixture.has("node_modules/mine"));
+    // An npm of somebody else's that came over ours.
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    fixture.write("node_modules/.package-lock.json", "{}");
+    says(&fixture.run(&["sync"]), 2, &["node_modules was not made by wharf", "--replace"]);
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    std::os::unix::fs::symlink("elsewhere", fixture.project().join("node_modules")).expect("it is ours");
+    says(&fixture.run(&["sync", "--replace"]), 2, &["node_modules", "symbolic link"]);
+}
+
+#[test]
+fn caches_of_tools_survive() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.write("node_modules/.cache/tool/x", "kept");
+    fixture.run(&["sync"]).success();
+    state(&fixture, &json!({ "dependencies": { "c": "^1" } }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.read("node_modules/.cache/tool/x"), "kept");
+}
+
+#[test]
+fn what_is_missing_is_put_back() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    let before = fixture.digest("node_modules").without(".wharf.json");
+    for path in ["node_modules/a", "node_modules/.wharf/node_modules/b"] {
+        std::fs::remove_file(fixture.project().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        fixture.run(&["sync"]).success();
+        let after = fixture.digest("node_modules").without(".wharf.json");
+        assert_eq!(after.differences(&before), Vec::<String>::new(), "{path}");
+    }
+    // A store that was emptied is filled again.
+    let home = real(&fixture, "node_modules/a");
+    let store = fixture.home().join("data/wharf");
+    assert!(home.starts_with(store.canonicalize().expect("it is there")));
+    std::fs::remove_dir_all(&store).expect("it is ours");
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ALL);
+}
+
+#[test]
+fn a_project_that_moved_works_or_is_mended() {
+    for options in [json!({}), json!({ "virtual-store": "project" }), json!({ "layout": "hoisted" })] {
+        let (_registry, fixture) = case(&options);
+        fixture.run(&["sync"]).success();
+        let moved = fixture.project().with_file_name("moved");
+        std::fs::rename(fixture.project(), &moved).expect("it is ours");
+        std::fs::create_dir(fixture.project()).expect("it is ours");
+        std::fs::rename(&moved, fixture.project().join("inner")).expect("it is ours");
+        let found = wharf_testkit::Modules::read(&fixture.project().join("inner"), &[]).expect("it can be read");
+        assert!(found.unanswered().is_empty(), "{options}: {:?}", found.unanswered());
+        fixture.run(&["-C", "inner", "sync"]).success();
+        tells(&fixture.run(&["-C", "inner", "sync"]).success(), &["Nothing to do"]);
+    }
+}
+
+#[test]
+fn two_syncs_at_once_are_both_right() {
+    let registry = NpmRegistry::start();
+    let mut dependencies = json!({});
+    for number in 0..12 {
+        let name = format!("part{number}");
+        release(&name, "1.0.0").dep("shared", "*").publish(&registry);
+        dependencies[name] = json!("*");
+    }
+    release("shared", "1.0.0").publish(&registry);
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    thread::scope(|scope| {
+        let both: Vec<_> = (0..3).map(|_| scope.spawn(|| fixture.run(&["sync"]))).collect();
+        for one in both {
+            one.join().expect("a thread that starts a command ends").success();
+        }
+    });
+    assert_eq!(installed(&fixture).len(), 13);
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    fixture.run(&["store", "verify"]).success();
+}
+
+#[test]
+fn two_projects_fill_one_store_at_once() {
+    let (_registry, fixture) = case(&json!({}));
+    for name in ["one", "two", "three"] {
+        fixture.write(&format!("{name}/package.json"), "{\"dependencies\": {\"a\": \"*\", \"c\": \"^1\"}}");
+    }
+    thread::scope(|scope| {
+        let fixture = &fixture;
+        let all: Vec<_> = ["one", "two", "three"].map(|name| scope.spawn(move || fixture.run(&["-C", name, "sync"]))).into();
+        for one in all {
+            one.join().expect("a thread that starts a command ends").success();
+        }
+    });
+    fixture.run(&["store", "verify"]).success();
+}
+
+#[test]
+fn damage_in_the_store_is_found_and_mended() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    let file = real(&fixture, "node_modules/a/index.js");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    std::fs::write(&file, "damaged").expect("it is ours");
+    let finished = fixture.run(&["store", "verify"]);
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    assert!(format!("{finished}").contains("a@1.0.0"), "{finished}");
+    fixture.run(&["store", "verify", "--repair"]);
+    fixture.run(&["sync"]).success();
+    assert!(fixture.read("node_modules/a/index.js").contains("a 1.0.0"));
+    fixture.run(&["store", "verify"]).success();
+}

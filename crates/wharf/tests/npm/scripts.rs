@@ -1,0 +1,197 @@
+//! Scripts: the project's own by name, and those of packages only where they were approved.
+
+use serde_json::{Value, json};
+use wharf_testkit::{Fixture, NpmPackage, NpmRegistry};
+
+use crate::{installed, project, release, says, state, tells, write_json};
+
+#[test]
+fn scripts_run_by_name_with_their_hooks() {
+    let registry = NpmRegistry::start();
+    release("tool", "1.0.0").executable("t.js", "#!/bin/sh\necho tool \"$@\"\n").bin("tool", "t.js").publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({
+            "name": "demo", "version": "1.2.3",
+            "dependencies": { "tool": "*" },
+            "scripts": {
+                "prebuild": "echo before", "build": "tool built", "postbuild": "echo after $npm_lifecycle_event",
+                "show": "echo $npm_package_name $npm_package_version $npm_lifecycle_event",
+                "bad": "exit 7", "postbad": "echo never",
+                "preworse": "exit 3", "worse": "echo never",
+                "where": "pwd; echo $INIT_CWD"
+            }
+        }),
+    );
+    let finished = fixture.run(&["run", "build", "a b", "--flag", "$HOME"]).success();
+    assert_eq!(finished.stdout, "before\ntool built a b --flag $HOME\nafter postbuild\n");
+    tells(&finished, &["$ echo before", "$ tool built 'a b' --flag '$HOME'"]);
+    assert_eq!(fixture.run(&["run", "show"]).success().stdout, "demo 1.2.3 show\n");
+    let finished = fixture.run(&["run", "bad"]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (Some(7), ""), "{finished}");
+    let finished = fixture.run(&["run", "worse"]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (Some(3), ""), "{finished}");
+    // A script runs in its package's folder, wherever it was called from.
+    fixture.write("deep/down/x", "");
+    let finished = fixture.run(&["-C", "deep/down", "run", "where"]).success();
+    assert_eq!(finished.stdout, "[PROJECT]\n[PROJECT]/deep/down\n");
+    // Quiet is quiet, and what is no script is a command.
+    let finished = fixture.run(&["-q", "run", "show"]).success();
+    assert_eq!(finished.stderr, "");
+    assert_eq!(fixture.run(&["run", "tool", "x"]).success().stdout, "tool x\n");
+    says(&fixture.run(&["run", "biuld"]), 2, &["`biuld`", "hint:", "build"]);
+}
+
+#[test]
+fn scripts_need_no_packages() {
+    let registry = NpmRegistry::start();
+    let fixture = project(&registry, &json!({ "scripts": { "hi": "echo hi" } }));
+    assert_eq!(fixture.run(&["run", "hi"]).success().stdout, "hi\n");
+    assert_eq!(fixture.run(&["run", "--no-sync", "hi"]).success().stdout, "hi\n");
+    fixture.write("package.json", "{ \"scripts\": { \"hi\": \"echo hi\" }");
+    says(&fixture.run(&["run", "hi"]), 2, &["package.json:1:"]);
+}
+
+#[test]
+fn members_have_scripts_of_their_own() {
+    let registry = NpmRegistry::start();
+    let fixture = project(
+        &registry,
+        &json!({ "workspaces": ["web"], "scripts": { "dev": "echo root", "only": "echo only" } }),
+    );
+    write_json(&fixture, "web/package.json", &json!({ "name": "web", "scripts": { "dev": "echo web" } }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.run(&["run", "dev"]).success().stdout, "root\n");
+    assert_eq!(fixture.run(&["-C", "web", "run", "dev"]).success().stdout, "web\n");
+    says(&fixture.run(&["-C", "web", "run", "only"]), 2, &["`only`"]);
+}
+
+/// A package whose script leaves a trace, and one whose script fails.
+fn builds(version: &str) -> NpmPackage {
+    release("native", version)
+        .script("preinstall", "echo pre >> trace.txt")
+        .script("install", "echo $npm_package_name $npm_package_version $npm_lifecycle_event >> trace.txt")
+        .script("postinstall", "echo post >> trace.txt")
+}
+
+fn case() -> (NpmRegistry, Fixture) {
+    let registry = NpmRegistry::start();
+    builds("1.0.0").publish(&registry);
+    release("top", "1.0.0").dep("native", "*").publish(&registry);
+    let fixture = project(&registry, &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }));
+    (registry, fixture)
+}
+
+const TRACE: &str = "node_modules/native/trace.txt";
+
+#[test]
+fn nothing_runs_unless_it_was_approved() {
+    let (_registry, fixture) = case();
+    let finished = fixture.run(&["sync"]).success();
+    tells(&finished, &["install scripts were not run: native", "`wharf approve npm:NAME`"]);
+    assert_eq!(finished.stderr.matches("install scripts").count(), 1, "{finished}");
+    assert!(!fixture.has(TRACE));
+    let finished = fixture.run(&["approve"]).success();
+    assert_eq!(finished.stdout, "skipped   npm:native  1.0.0\n");
+    let finished = fixture.run(&["approve", "npm:native"]).success();
+    tells(&finished, &["Approved npm:native@1.0.0#sha512-"]);
+    let manifest: Value = serde_json::from_str(&fixture.read("package.json")).expect("it is JSON");
+    let entry = manifest["wharf"]["policy"]["scripts"][0].as_str().expect("it is written").to_owned();
+    assert!(entry.starts_with("npm:native@1.0.0#sha512-"), "{entry}");
+    assert_eq!(fixture.read(TRACE), "pre\nnative 1.0.0 install\npost\n");
+    assert_eq!(installed(&fixture), ["native 1.0.0", "top 1.0.0"]);
+    // The same package below another one is built as well.
+    let below = fixture.project().join("node_modules/top").canonicalize().expect("it is there");
+    assert!(below.parent().is_some_and(|folder| folder.join("native/trace.txt").exists()), "{}", below.display());
+    let finished = fixture.run(&["approve"]).success();
+    assert_eq!(finished.stdout, "approved  npm:native  1.0.0\n");
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    // The store's own copy is untouched, and what was built once is not built again.
+    fixture.run(&["store", "verify"]).success();
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.read(TRACE), "pre\nnative 1.0.0 install\npost\n");
+    // An approval that is taken back.
+    state(&fixture, &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }));
+    let finished = fixture.run(&["sync"]).success();
+    tells(&finished, &["install scripts were not run: native"]);
+    assert!(!fixture.has(TRACE));
+}
+
+#[test]
+fn an_approval_is_for_one_version_and_one_archive() {
+    let (registry, fixture) = case();
+    fixture.run(&["lock"]).success();
+    let finished = fixture.run(&["approve", "native", "--no-sync"]).success();
+    assert!(!finished.stderr.contains("Installed"), "{finished}");
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has(TRACE));
+    builds("1.1.0").publish(&registry);
+    let finished = fixture.run(&["sync", "--upgrade", "--cache", "second"]).success();
+    tells(&finished, &["install scripts were not run: native"]);
+    assert!(!fixture.has(TRACE), "1.1.0 was not approved");
+    // The same version with another archive.
+    let (registry, fixture) = case();
+    fixture.run(&["lock"]).success();
+    fixture.run(&["approve", "npm:native"]).success();
+    builds("1.0.0").file("other.txt", "").publish(&registry);
+    std::fs::remove_file(fixture.project().join("wharf.lock")).expect("it is ours");
+    let finished = fixture.run(&["sync", "--cache", "third"]).success();
+    tells(&finished, &["install scripts were not run: native"]);
+    assert!(fixture.has("node_modules/native/other.txt") && !fixture.has(TRACE));
+    // A name alone is for whatever comes.
+    state(
+        &fixture,
+        &json!({ "dependencies": { "native": "*" }, "wharf": { "policy": { "scripts": ["npm:native"] } } }),
+    );
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has(TRACE));
+}
+
+#[test]
+fn approvals_that_make_no_sense() {
+    let (registry, fixture) = case();
+    fixture.run(&["lock"]).success();
+    let before = fixture.read("package.json");
+    for (name, words) in [
+        ("npm:nativ", &["nativ is not in the lockfile", "did you mean npm:native?"][..]),
+        ("npm:top", &["top has no install scripts", "`wharf approve`"]),
+        ("pypi:native", &["pypi:native", "npm"]),
+        ("npm:A B", &["A B"]),
+    ] {
+        says(&fixture.run(&["approve", name]), 2, words);
+        assert_eq!(fixture.read("package.json"), before);
+    }
+    for entry in ["npm:native@", "npm:native@1.0.0#md5-x", "npm:", "npm:native@1.0.0#sha512-??"] {
+        state(&fixture, &json!({ "wharf": { "policy": { "scripts": [entry] } } }));
+        says(&fixture.run(&["lock"]), 2, &["package.json:", entry]);
+    }
+    drop(registry);
+}
+
+#[test]
+fn a_script_that_fails_is_told_with_what_it_said() {
+    let registry = NpmRegistry::start();
+    release("bad", "1.0.0").script("postinstall", "echo the compiler is missing; exit 9").publish(&registry);
+    let fixture = project(&registry, &json!({ "dependencies": { "bad": "*" }, "wharf": { "policy": { "scripts": ["npm:bad"] } } }));
+    let finished = fixture.run(&["sync"]);
+    says(&finished, 4, &["bad@1.0.0", "postinstall", "the compiler is missing", ".wharf/log", "hint:"]);
+    assert!(!fixture.has("node_modules"));
+    // What is optional is left out instead.
+    state(
+        &fixture,
+        &json!({ "optionalDependencies": { "bad": "*" }, "wharf": { "policy": { "scripts": ["npm:bad"] } } }),
+    );
+    let finished = fixture.run(&["sync"]).success();
+    tells(&finished, &["warning:", "bad@1.0.0"]);
+}
+
+#[test]
+fn prepare_and_test_scripts_of_packages_never_run() {
+    let registry = NpmRegistry::start();
+    release("lib", "1.0.0").script("prepare", "echo x > trace.txt").script("test", "exit 1").publish(&registry);
+    let fixture = project(&registry, &json!({ "dependencies": { "lib": "*" }, "wharf": { "policy": { "scripts": ["npm:lib"] } } }));
+    let finished = fixture.run(&["sync"]).success();
+    assert!(!finished.stderr.contains("install scripts"), "{finished}");
+    assert!(!fixture.has("node_modules/lib/trace.txt"));
+}
