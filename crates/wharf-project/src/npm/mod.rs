@@ -270,7 +270,8 @@ pub struct NpmOptions {
     pub strict_peers: bool,
     /// Whether missing peers are added.
     pub install_peers: bool,
-    /// Patterns of packages that tools write into: they get private copies.
+    /// Patterns of packages that tools write into: they get private copies. Unless the project says otherwise, those of Prisma, whose
+    /// generator writes a client for each project.
     pub writable: Vec<String>,
     /// Whether a package that says it does not run on the chosen Node is an error.
     pub engine_strict: bool,
@@ -294,7 +295,7 @@ impl Default for NpmOptions {
             public_hoist: vec!["*eslint*".to_owned(), "*prettier*".to_owned()],
             strict_peers: false,
             install_peers: true,
-            writable: Vec::new(),
+            writable: vec!["@prisma/client".to_owned(), "@prisma/engines".to_owned()],
             engine_strict: false,
             omit_dev: false,
             omit_optional: false,

@@ -248,7 +248,7 @@ impl Settings {
             public_hoist: self.public_hoist.clone().unwrap_or(defaults.public_hoist),
             strict_peers: self.strict_peers.unwrap_or(defaults.strict_peers),
             install_peers: self.install_peers.unwrap_or(defaults.install_peers),
-            writable: self.writable.clone().unwrap_or_default(),
+            writable: self.writable.clone().unwrap_or(defaults.writable),
             engine_strict: self.engine_strict.unwrap_or_default(),
             omit_dev: omits("dev"),
             omit_optional: omits("optional"),
