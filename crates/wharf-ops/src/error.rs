@@ -224,9 +224,9 @@ impl OpsError {
     }
 }
 
-impl From<ScriptError> for OpsError {
-    fn from(error: ScriptError) -> Self {
-        OpsError::Script(Box::new(error))
+impl From<Box<ScriptError>> for OpsError {
+    fn from(error: Box<ScriptError>) -> Self {
+        OpsError::Script(error)
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) async fn run(
             project: &project,
             logs: &project.join(".wharf/log"),
         };
-        lifecycle::run(&approved, &store, &governor, &sinks, &cancel)
+        lifecycle::run(&approved, &store, &governor, &sinks, &cancel).map_err(Box::new)
     })
     .await?;
     let optional = only_optional(&graph);

@@ -24,9 +24,12 @@ use crate::session::Session;
 pub(crate) struct Known {
     index: NpmIndex,
     versions: FxHashMap<PackageName, Result<Arc<Versions>, Arc<IndexError>>>,
-    manifests: Mutex<FxHashMap<(PackageName, String), Result<Arc<PackageManifest>, String>>>,
+    manifests: Mutex<Manifests>,
     direct: FxHashMap<String, Result<Arc<DirectPackage>, Arc<IndexError>>>,
 }
+
+/// What versions say of themselves, or why that cannot be read.
+type Manifests = FxHashMap<(PackageName, String), Result<Arc<PackageManifest>, String>>;
 
 /// The answer to one question.
 enum Answer {
