@@ -150,6 +150,11 @@ fn note<'a>(places: &mut BTreeMap<String, BTreeSet<&'a str>>, path: &'a str) {
         && let Some(third) = parts.next()
     {
         insert(places, ".wharf/node_modules", third);
+        if third == ".store"
+            && let Some(fourth) = parts.next()
+        {
+            insert(places, ".wharf/node_modules/.store", fourth);
+        }
     }
 }
 
@@ -202,7 +207,7 @@ mod tests {
             (".bin/vite", "x"),
             (".wharf/node_modules/deep", "x"),
             (".wharf/node_modules/@t/deep", "x"),
-            (".wharf/a@1-0/node_modules/a/index.js", "x"),
+            (".wharf/node_modules/.store/a@1-0/node_modules/a/index.js", "x"),
             ("hoisted/node_modules/inner/index.js", "x"),
         ]);
         let places = folders(&wish)[0].places();
@@ -215,8 +220,9 @@ mod tests {
             [
                 ": .bin .wharf .wharf.json @s hoisted react",
                 ".bin: vite",
-                ".wharf: a@1-0 node_modules",
-                ".wharf/node_modules: @t deep",
+                ".wharf: node_modules",
+                ".wharf/node_modules: .store @t deep",
+                ".wharf/node_modules/.store: a@1-0",
                 "@s: one two",
             ]
         );

@@ -6,7 +6,7 @@
 //! store/obj/ab/<blake3>[.x]    0444 / 0555
 //! store/tree/ab/<blake3>       manifests of unpacked packages
 //! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
-//! store/npm/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
+//! store/npm/node_modules/.store/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
 //! stage/<process>/             what a running command has not verified yet; locked while it runs
 //! quarantine/                  what verification took out
 //! ```

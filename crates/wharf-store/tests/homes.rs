@@ -738,7 +738,7 @@ fn after_a_power_cut_homes_that_did_not_reach_the_disk_go_with_what_needs_them()
         .map(|entry| entry.path())
         .find(|path| path.is_dir());
     fs::write(process.unwrap().join("unsynced"), "another boot").unwrap();
-    let torn = root.join("store/npm/b@1");
+    let torn = root.join("store/npm/node_modules/.store/b@1");
     let torn = fs::read_dir(torn)
         .unwrap()
         .next()

@@ -4,8 +4,11 @@
 //! node_modules/<alias>                                   one link for each need of the importer
 //! node_modules/.bin/<command>                            their commands
 //! node_modules/.wharf/node_modules/<alias>               one link for each name there is, of the project's root only
-//! node_modules/.wharf/<label>-<key>/node_modules/<name>  packages that are not shared; beside each, links to its needs
+//! node_modules/.wharf/node_modules/.store/<label>-<key>/node_modules/<name>  packages that are not shared; beside each,
+//!                                                         links to its needs
 //! ```
+//!
+//! The name `.store` makes `npm ls` take what lies there for installed packages.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -246,7 +249,7 @@ fn own_folder(id: &HomeId) -> String {
         graph => graph.to_string(),
     };
     format!(
-        "node_modules/.wharf/{}-{key}/node_modules/{}",
+        "node_modules/.wharf/node_modules/.store/{}-{key}/node_modules/{}",
         id.label_folder(),
         id.name()
     )

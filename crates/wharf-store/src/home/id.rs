@@ -1,4 +1,4 @@
-//! The names of homes. Invariant: an id, whatever text it was made of, names one folder below `store/npm`.
+//! The names of homes. Invariant: an id, whatever text it was made of, names one folder below that of all homes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -83,7 +83,7 @@ impl fmt::Display for GraphKey {
     }
 }
 
-/// A home's name. Prints as `<label>/<content>.<graph>`, its path below `store/npm`.
+/// A home's name. Prints as `<label>/<content>.<graph>`, its path below the folder of all homes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HomeId {
     /// `name@version`, the name with its scope.
@@ -117,7 +117,7 @@ impl HomeId {
         }
     }
 
-    /// The label as one part of a path: the folder of all homes of this label, below `store/npm`.
+    /// The label as one part of a path: the folder of all homes of this label.
     pub fn label_folder(&self) -> String {
         label_folder(&self.label)
     }

@@ -1,7 +1,7 @@
 //! Homes: npm packages unpacked once, in a folder that node can use as it stands.
 //!
-//! A home is `store/npm/<label>/<content>.<graph>/`, with the package in `node_modules/<name>` and, beside it, one relative
-//! link for each dependency, to that dependency's home. So whoever links to the package from a project gets all that it
+//! A home is `store/npm/node_modules/.store/<label>/<content>.<graph>/`, with the package in `node_modules/<name>` and, beside
+//! it, one relative link for each dependency, to that dependency's home. So whoever links to the package from a project gets all that it
 //! needs, without a file being made. The file `home` beside `node_modules` records the links, and every file with its
 //! BLAKE3. A *pristine* home has no links: it is a leaf of the graph, or the source of hard links for other layouts.
 //!

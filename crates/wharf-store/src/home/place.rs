@@ -134,7 +134,7 @@ fn give_name(folder: &Path, name: &str) -> Result<std::path::PathBuf, StoreError
     Ok(to)
 }
 
-/// What a record says of a link: the path below `store/npm`.
+/// What a record says of a link: the path below the folder of all homes.
 fn link_target(to: &HomeId) -> String {
     format!(
         "{}/{}/node_modules/{}",

@@ -35,7 +35,7 @@ pub struct HomeFile {
 /// A home's record, parsed.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// Alias, and the path below `store/npm` that it leads to.
+    /// Alias, and the path below the folder of all homes that it leads to.
     pub(crate) links: Vec<(String, String)>,
     pub(crate) tree: Tree,
 }
@@ -79,9 +79,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Record, String> {
 }
 
 impl Store {
-    /// The folder of all homes.
+    /// The folder of all homes. Its name makes `npm ls` take what lies there for installed packages; it would ask for the
+    /// development dependencies of a link's target elsewhere, as if somebody worked on that.
     pub(crate) fn homes_folder(&self) -> PathBuf {
-        self.root().join("store/npm")
+        self.root().join("store/npm/node_modules/.store")
     }
 
     /// Where a home lies, or would.
