@@ -43,7 +43,7 @@ impl Project {
                     let root = above.and_then(|root| Some((manifest_of(&root)?, root)));
                     return match root {
                         Some(((kind, path), root)) => read(&root, kind, path, options),
-                        None => read(folder, ManifestKind::PackageJson, path, options),
+                        None => alone(folder, path, options),
                     };
                 }
                 Some((kind, path)) => return read(folder, kind, path, options),
@@ -187,6 +187,13 @@ fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Re
         ManifestKind::PackageJson => {}
     }
     assemble(root, kind, path, options, stated, Npm::Read)
+}
+
+/// A `package.json` that no workspace above claims. One that comes to claim it is a change.
+fn alone(folder: &Path, path: PathBuf, options: &Options) -> Result<Project, ProjectError> {
+    let mut project = read(folder, ManifestKind::PackageJson, path, options)?;
+    project.inputs.extend(workspace::places_above(folder));
+    Ok(project)
 }
 
 /// Whether the npm part of a project is looked for.

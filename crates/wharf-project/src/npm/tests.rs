@@ -538,6 +538,21 @@ fn init_adopts_a_package_json() {
 }
 
 #[test]
+fn a_workspace_that_comes_to_claim_a_folder_is_a_change() {
+    let folder = Folder::new(&[("web/package.json", r#"{"name": "web"}"#)]);
+    let options = Options {
+        system_root: folder.path().join("system"),
+        ..Options::default()
+    };
+    let web = folder.path().join("web");
+    let project = Project::discover(&web, &options).unwrap();
+    assert_eq!(project.root, web);
+    for name in ["wharf.toml", "pnpm-workspace.yaml", "package.json"] {
+        assert!(project.inputs.contains(&folder.path().join(name)), "{name}");
+    }
+}
+
+#[test]
 fn named_files_are_read_alone() {
     let folder = Folder::new(&[("package.json", r#"{"name": "x"}"#), ("r.txt", "a\n")]);
     let options = Options {

@@ -172,6 +172,12 @@ pub(crate) fn root_above(folder: &Path) -> Option<PathBuf> {
     roots.next().map(Path::to_owned)
 }
 
+/// The files that [`root_above`] looks into.
+pub(crate) fn places_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let above = folder.ancestors().skip(1);
+    above.flat_map(|root| ["wharf.toml", PNPM, "package.json"].map(|name| root.join(name)))
+}
+
 /// Every pattern that the files of a folder state; those that cannot be read state none.
 fn patterns_at(root: &Path) -> Vec<String> {
     let read = |name: &str| {
