@@ -29,6 +29,8 @@ pub enum InstallError {
         path: PathBuf,
         /// What it is, in words.
         found: String,
+        /// Whether it is a folder that could be replaced, had that been asked for.
+        replaceable: bool,
     },
     /// A folder of the environment cannot be exchanged in one step.
     #[error("{} is a mount point or lies on another file system than {}", path.display(), state.display())]
@@ -130,10 +132,15 @@ impl Explain for InstallError {
         match self {
             Self::Io { path, source, .. } => io_hint(path, source).into_iter().collect(),
             Self::Store(error) => error.hints(),
-            Self::Foreign { path, .. } => vec![format!(
-                "move {0} away or remove it, or let wharf replace it with `--replace`",
-                path.display()
-            )],
+            Self::Foreign {
+                path, replaceable, ..
+            } => vec![match replaceable {
+                true => format!(
+                    "move {0} away or remove it, or let wharf replace it with `--replace`",
+                    path.display()
+                ),
+                false => format!("move {} away or remove it", path.display()),
+            }],
             Self::Apart { path, .. } => vec![format!(
                 "unmount {0}, or mount the whole project there instead of {0}",
                 path.display()
