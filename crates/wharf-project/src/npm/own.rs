@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use wharf_core::Ecosystem;
+
 use crate::error::{Invalid, ProjectError};
 use crate::manifest::settings::parse_instant;
 use crate::npm::read::Sources;
@@ -72,9 +74,10 @@ pub(crate) fn option(settings: &mut Settings, key: &str, values: Vec<String>) ->
 /// Reads the approvals of `[policy] scripts`; entries of other ecosystems are left alone.
 ///
 /// # Errors
-/// Where one for npm is malformed, in words.
+/// Where one for npm, or for no ecosystem at all, is malformed, in words.
 pub(crate) fn approval(text: &str) -> Result<Option<ScriptApproval>, String> {
-    if !text.starts_with("npm:") {
+    let ecosystem = text.split_once(':').and_then(|(word, _)| word.parse().ok());
+    if ecosystem.is_some_and(|one: Ecosystem| one != Ecosystem::Npm) {
         return Ok(None);
     }
     text.parse()
