@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
     /// With this exit code.
     Done(ExitCode),
     /// By becoming another program.
-    Replace(run::Program),
+    Replace(Box<run::Program>),
 }
 
 impl Outcome {

@@ -109,8 +109,8 @@ fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outco
     for line in &running.script {
         printer.remark(&format!("$ {line}"));
     }
-    Ok(Outcome::Replace(Program {
+    Ok(Outcome::Replace(Box::new(Program {
         command: running.command,
         scripts: running.scripts,
-    }))
+    })))
 }
