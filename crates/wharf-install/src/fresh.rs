@@ -21,6 +21,8 @@ use crate::state::State;
 
 /// Files whose time lies this close to the record's are compared by content: two writes may share one tick of the clock.
 const GRANULARITY: i128 = 20_000_000;
+/// Files above this size are executables rather than text that somebody edits: their size and time stand for their content.
+const LARGE: u64 = 4 << 20;
 const FORMAT: u32 = 2;
 
 /// What a sync depended on.
@@ -55,6 +57,9 @@ struct Record {
     python: Option<(PathBuf, Stat)>,
     /// The store that the Node part links into, and its inode.
     store: Option<(PathBuf, u64)>,
+    /// Where that store puts what it found damaged: homes that links lead to may have gone there.
+    #[serde(default)]
+    quarantine: Option<(PathBuf, Stat)>,
     inputs: Vec<Input>,
 }
 
@@ -173,6 +178,10 @@ fn content(path: &Path) -> Option<String> {
     if path.is_dir() {
         return listing(path, RootKind::Python, "").map(|names| digest(&names));
     }
+    let data = fs::metadata(path).ok()?;
+    if data.len() > LARGE {
+        return Some(format!("{} {}.{}", data.len(), data.mtime(), data.mtime_nsec()));
+    }
     Some(blake3::hash(&fs::read(path).ok()?).to_hex().to_string())
 }
 
@@ -219,6 +228,11 @@ fn judge(state: &State, ground: &Ground, key: &str) -> Result<u64, String> {
     )?;
     let same = |(path, inode): &(PathBuf, u64)| Stat::read(path).is_some_and(|stat| stat.inode == *inode);
     because(record.store.as_ref().is_none_or(same), "the store was replaced")?;
+    let same = |(path, stat): &(PathBuf, Stat)| Stat::read(path) == Some(*stat);
+    because(
+        record.quarantine.as_ref().is_none_or(same),
+        "something of the store was damaged",
+    )?;
     let (mut touched, looked) = (false, now());
     for root in &mut record.roots {
         for directory in &mut root.listings {
@@ -262,6 +276,7 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
         Some(part) => Some((part.store.clone(), Stat::read(&part.store)?.inode)),
         None => None,
     };
+    let quarantine = generation.node.as_ref().and_then(|part| stat(part.store.join("quarantine")));
     Some(Record {
         format: FORMAT,
         key: fingerprint.key.clone(),
@@ -270,6 +285,7 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
         roots: roots.collect::<Option<_>>()?,
         python,
         store,
+        quarantine,
         inputs: fingerprint.inputs.iter().map(|path| Input::read(path)).collect(),
         written: now(),
     })
