@@ -150,6 +150,14 @@ pub enum OpsError {
         /// Why there is none.
         reason: String,
     },
+    /// An npm package that is needed cannot be had.
+    #[error("{what}")]
+    Unavailable {
+        /// Who asks for it and what the registry or the place said.
+        what: String,
+        /// The same as the index told it.
+        cause: IndexError,
+    },
     /// Packages that do not run on the project's Node, where engines are strict.
     #[error("Node {node} does not fit, and `engine-strict` is on:\n  {}", packages.join("\n  "))]
     Engines {
@@ -183,7 +191,7 @@ impl OpsError {
             OpsError::Lock(error) => error,
             OpsError::Resolve(error) => &**error,
             OpsError::Tree(error) => &**error,
-            OpsError::Index(error) => error,
+            OpsError::Index(error) | OpsError::Unavailable { cause: error, .. } => error,
             OpsError::Install(error) => error,
             OpsError::Python(error) => error,
             OpsError::Node(error) => error,
@@ -263,6 +271,12 @@ impl Explain for OpsError {
     }
 
     fn fault(&self) -> Fault {
+        // A name that nobody has is a need without a solution, as for the packages of every ecosystem.
+        if let OpsError::Unavailable { cause, .. } = self
+            && cause.code() == "npm/unknown-package"
+        {
+            return Fault::Unsatisfiable;
+        }
         if let Some(inner) = self.inner() {
             return inner.fault();
         }

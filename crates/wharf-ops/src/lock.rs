@@ -151,7 +151,8 @@ pub(crate) async fn update(
     let gone = old.as_ref().is_some_and(|old| solved == Solved::No && *old != lock);
     let mut report = report(project, &lock, old.as_ref(), started, if gone { Solved::Yes } else { solved });
     let path = project.lock_path();
-    if mode == Mode::Write && (solved == Solved::Yes || gone) {
+    // A project that needs nothing has a lock that says so.
+    if mode == Mode::Write && (solved == Solved::Yes || gone || old.is_none()) {
         let text = lock.print();
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
             write::file(&path, &text)?;

@@ -1,7 +1,7 @@
 //! `wharf run`: a script of `package.json` or a command, with the environment's variables around it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wharf_install::{Environment, RunEnvironment};
@@ -10,6 +10,15 @@ use crate::error::OpsError;
 use crate::npm::scripts;
 use crate::session::Session;
 use crate::sync;
+
+/// Whether the environment was synced just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// It is what the project needs, be that nothing.
+    Yes,
+    /// It is what it is.
+    No,
+}
 
 /// What will run.
 #[derive(Debug)]
@@ -27,7 +36,7 @@ pub struct Running {
 ///
 /// # Errors
 /// Where there is no environment, or its record is damaged.
-pub fn command(session: &Session, words: &[OsString]) -> Result<Running, OpsError> {
+pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<Running, OpsError> {
     let directory = &session.settings().directory;
     let root = match sync::project_root(directory) {
         Some(root) => root.to_owned(),
@@ -39,13 +48,9 @@ pub fn command(session: &Session, words: &[OsString]) -> Result<Running, OpsErro
     let folder = script.as_ref().map_or(directory, |script| &script.folder);
     let around = match environment.run_environment(folder)? {
         Some(around) => around,
-        // A project that needs no packages has scripts all the same.
-        None if script.is_some() => RunEnvironment::default(),
-        None => {
-            return Err(OpsError::NoEnvironment {
-                path: environment.root().to_owned(),
-            });
-        }
+        // A project that needs no packages has scripts and commands all the same.
+        None if script.is_some() || synced == Synced::Yes => RunEnvironment::default(),
+        None => return Err(OpsError::NoEnvironment { path: expected(&root, &environment) }),
     };
     let (mut command, script, scripts) = match script {
         Some(script) => (script.command(word, arguments), script.lines(word, arguments), Vec::new()),
@@ -62,4 +67,14 @@ pub fn command(session: &Session, words: &[OsString]) -> Result<Running, OpsErro
         script,
         scripts,
     })
+}
+
+/// Where people look for what is not there.
+fn expected(root: &Path, environment: &Environment) -> PathBuf {
+    let python = ["wharf.toml", "pyproject.toml", "requirements.txt"];
+    let only_node = root.join("package.json").is_file() && !python.iter().any(|name| root.join(name).is_file());
+    match only_node {
+        true => root.join("node_modules"),
+        false => environment.root().to_owned(),
+    }
 }

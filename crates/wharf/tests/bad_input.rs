@@ -46,7 +46,7 @@ fn malformed_files_are_shown_with_line_and_column() {
             "[options]\nresolution = \"newest\"\n",
             &["wharf.toml:2:14", "`highest`"],
         ),
-        ("wharf.toml", "[npm]\n", &["wharf.toml:1:2", "npm"]),
+        ("wharf.toml", "[cargo]\n", &["wharf.toml:1:2", "cargo"]),
         (
             "wharf.lock",
             &lock.replace("version = 1\n", "version = \"x\"\n"),

@@ -11,10 +11,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
 use wharf_ecosystem::npm::overrides::Applied;
 use wharf_ecosystem::npm::pick::{self, PickRules};
-use wharf_ecosystem::npm::{PackageManifest, Spec, Version, Versions};
+use wharf_ecosystem::npm::{PackageManifest, Range, Spec, Version, Versions};
 use wharf_index::IndexError;
-use wharf_index::npm::{self, NpmError, NpmIndex};
-use wharf_tree::{DirectPackage, From, Lookup, MissingPeers, Needs, Problem, Universe};
+use wharf_index::npm::{self, NpmIndex};
+use wharf_tree::{DirectPackage, From, Issue, Lookup, MissingPeers, Needs, Problem, TreeError, Universe};
 
 use super::Early;
 use crate::error::OpsError;
@@ -43,6 +43,8 @@ pub(crate) struct Closure<'a> {
     problem: &'a Problem,
     known: Known,
     early: Option<Early>,
+    /// Repositories of the old lock: they stay at their commits.
+    pinned: Vec<Source>,
     running: FuturesUnordered<BoxFuture<'a, Answer>>,
     /// What is asked of packages whose versions are still on their way.
     waiting: FxHashMap<PackageName, Vec<Spec>>,
@@ -53,7 +55,13 @@ pub(crate) struct Closure<'a> {
 
 impl<'a> Closure<'a> {
     /// A closure of which nothing is fetched yet.
-    pub(crate) fn new(session: &'a Session, index: NpmIndex, problem: &'a Problem, early: Option<Early>) -> Self {
+    pub(crate) fn new(
+        session: &'a Session,
+        index: NpmIndex,
+        problem: &'a Problem,
+        early: Option<Early>,
+        pinned: Vec<Source>,
+    ) -> Self {
         Self {
             session,
             problem,
@@ -64,6 +72,7 @@ impl<'a> Closure<'a> {
                 direct: FxHashMap::default(),
             },
             early,
+            pinned,
             running: FuturesUnordered::new(),
             waiting: FxHashMap::default(),
             asked: FxHashSet::default(),
@@ -188,13 +197,21 @@ impl<'a> Closure<'a> {
         if self.known.direct.contains_key(&key) || !self.asked.insert((String::new(), key.clone())) {
             return;
         }
-        let (index, spec, from) = (self.known.index.clone(), spec.clone(), from.clone());
+        let (index, mut spec, from) = (self.known.index.clone(), spec.clone(), from.clone());
+        let pinned = self.pinned.iter().find(|source| answers(source, &spec)).cloned();
+        if let (Spec::Git { reference, semver, .. }, Some(Source::Git { commit, .. })) = (&mut spec, &pinned) {
+            (*reference, *semver) = (Some(commit.clone()), None);
+        }
         self.running.push(Box::pin(async move {
             let from = match &from {
                 From::Importer(path) => npm::From::Importer(path),
                 From::Package(source) => npm::From::Package(source),
             };
             let answer = index.direct(&spec, from).await;
+            let answer = answer.map(|found| match pinned {
+                Some(source) => npm::Direct { source, ..found },
+                None => found,
+            });
             Answer::Direct(key, answer.map(|found| Arc::new(direct(found))))
         }));
     }
@@ -255,6 +272,37 @@ impl<'a> Closure<'a> {
     }
 }
 
+/// Whether a locked repository is what a specifier asks for.
+fn answers(locked: &Source, spec: &Spec) -> bool {
+    let (
+        Source::Git {
+            url,
+            reference,
+            subdirectory,
+            ..
+        },
+        Spec::Git {
+            url: asked,
+            reference: wanted,
+            semver,
+            subdirectory: inside,
+        },
+    ) = (locked, spec)
+    else {
+        return false;
+    };
+    let tagged = |range: &String| {
+        let tag = reference.as_deref().map(|tag| tag.trim_start_matches('v'));
+        let version = tag.and_then(|tag| Version::parse_loose(tag).ok());
+        version.is_some_and(|version| Range::parse(range).is_ok_and(|range| range.satisfies(&version)))
+    };
+    let same = match semver {
+        Some(range) => tagged(range),
+        None => reference == wanted,
+    };
+    url == asked && subdirectory == inside && same
+}
+
 /// What the index found, as the resolver knows it.
 fn direct(found: npm::Direct) -> DirectPackage {
     let npm::Direct {
@@ -284,15 +332,35 @@ impl Known {
         manifests.entry(key).or_insert_with(read).as_ref().ok().cloned()
     }
 
-    /// A failure that was no answer: a dead network is not a missing package.
-    pub(crate) fn failure(&self) -> Option<IndexError> {
-        let errors = self.versions.values().filter_map(|answer| answer.as_ref().err());
+    /// The failed look-up that the resolver was told of in these words.
+    fn failed(&self, words: &str) -> Option<&IndexError> {
+        let versions = self.versions.values().filter_map(|answer| answer.as_ref().err());
         let direct = self.direct.values().filter_map(|answer| answer.as_ref().err());
-        let mut failures = errors.chain(direct).filter(|error| match &***error {
-            IndexError::Npm(error) => !matches!(**error, NpmError::Unknown { .. }),
-            _ => true,
-        });
-        failures.next().map(|error| IndexError::clone(error))
+        versions
+            .chain(direct)
+            .map(|error| &**error)
+            .find(|error| error.to_string() == words)
+    }
+
+    /// The look-up whose failure left no solution, if that was it.
+    pub(crate) fn cause(&self, error: &TreeError) -> Option<IndexError> {
+        match error {
+            TreeError::Unavailable { reason, .. } => self.failed(reason).cloned(),
+            TreeError::Many(errors) => errors.iter().find_map(|error| self.cause(error)),
+            _ => None,
+        }
+    }
+
+    /// An optional need that was left out although nobody said that there is no such package: a dead network would leave it out
+    /// of the lock for good.
+    pub(crate) fn withheld<'i>(&self, issues: &'i [Issue]) -> Option<(&'i Issue, IndexError)> {
+        issues.iter().find_map(|issue| match issue {
+            Issue::OptionalFailed { reason, .. } => match self.failed(reason)? {
+                error @ IndexError::Net { .. } => Some((issue, error.clone())),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 }
 

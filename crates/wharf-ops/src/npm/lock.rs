@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wharf_core::{Ecosystem, Event, PackageName, Phase};
+use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
 use wharf_ecosystem::npm::Version;
 use wharf_index::npm::{Detail, NpmIndex};
 use wharf_project::{Lock, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
@@ -56,7 +56,7 @@ pub(crate) async fn update(
     let node = node::to_lock(session, npm, &index, locked).await?;
     let version = node.as_ref().and_then(|node| Version::parse(&node.version).ok());
     let problem = problem(session, project, npm, locked, upgrade, version);
-    let (outcome, early) = solve(session, &index, problem, early).await?;
+    let (outcome, early) = solve(session, &index, problem, early, repositories(locked, upgrade)).await?;
     report_issues(session, &outcome);
     let lock = NpmLock {
         inputs: NpmInputs::of(project).unwrap_or_default(),
@@ -73,6 +73,18 @@ pub(crate) async fn update(
         solved: true,
         early,
     })
+}
+
+/// The first lines: a dead registry has every package missing.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 5;
+    let lines = text.lines().count();
+    let mut shown: Vec<&str> = text.lines().take(SHOWN).collect();
+    let more = format!("… and {} more", lines.saturating_sub(SHOWN));
+    if lines > SHOWN {
+        shown.push(&more);
+    }
+    shown.join("\n")
 }
 
 /// The Node that a lock was made for.
@@ -94,17 +106,22 @@ async fn solve(
     index: &NpmIndex,
     problem: Problem,
     early: Option<Early>,
+    pinned: Vec<Source>,
 ) -> Result<(Outcome, Option<Early>), OpsError> {
     session.emit(Event::PhaseStarted {
         phase: Phase::Resolve,
         total: None,
     });
-    let mut closure = Closure::new(session, index.clone(), &problem, early);
+    let mut closure = Closure::new(session, index.clone(), &problem, early, pinned);
     closure.fill().await?;
     loop {
         // On this thread: it takes milliseconds, and there is nothing else to do.
         match wharf_tree::resolve(&problem, closure.known()) {
             Ok(outcome) => {
+                if let Some((issue, cause)) = closure.known().withheld(&outcome.issues) {
+                    let what = issue.to_string();
+                    return Err(OpsError::Unavailable { what, cause });
+                }
                 session.emit(Event::PhaseFinished {
                     phase: Phase::Resolve,
                     done: outcome.graph.packages.len() as u64,
@@ -112,13 +129,28 @@ async fn solve(
                 return Ok((outcome, closure.into_early()));
             }
             Err(Stop::Needs(needs)) => closure.supply(needs).await?,
-            // A registry that does not answer is told as such, not as a package that nobody has.
-            Err(Stop::Failed(error)) => match closure.known().failure() {
-                Some(failure) => return Err(failure.into()),
-                None => return Err(OpsError::Tree(error)),
-            },
+            Err(Stop::Failed(error)) => {
+                return Err(match closure.known().cause(&error) {
+                    Some(cause) => OpsError::Unavailable {
+                        what: shortened(&error.to_string()),
+                        cause,
+                    },
+                    None => OpsError::Tree(error),
+                });
+            }
         }
     }
+}
+
+/// The locked repositories, which stay at their commits until an upgrade is asked for.
+fn repositories(locked: Option<&NpmLock>, upgrade: &Upgrade) -> Vec<Source> {
+    let packages = locked.iter().flat_map(|locked| &locked.graph.packages);
+    let pinned = packages.filter(|package| !upgrade.includes(&package.name));
+    pinned
+        .map(|package| &package.source)
+        .filter(|source| matches!(source, Source::Git { .. }))
+        .cloned()
+        .collect()
 }
 
 fn problem(

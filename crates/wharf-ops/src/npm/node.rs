@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wharf_core::{Arch, Ecosystem, Event, Os, OsVersion, PackageName, Source, Target, WebUrl};
+use wharf_core::{Arch, Ecosystem, Event, Explain, Os, OsVersion, PackageName, Source, Target, WebUrl};
 use wharf_ecosystem::npm::pick::{PickRules, pick_range};
 use wharf_ecosystem::npm::{PackageManifest, Range, Version, Versions};
 use wharf_index::npm::{NpmIndex, Wanted};
@@ -141,7 +141,14 @@ async fn of_registry(
         return Err(missing(format!("no package carries one for {host}")));
     };
     let name = package_name(package);
-    let versions = index.versions(&name).await?;
+    let versions = match index.versions(&name).await {
+        Ok(versions) => versions,
+        Err(cause) if cause.code() == "npm/unknown-package" => return Err(missing(cause.to_string())),
+        Err(cause) => {
+            let what = format!("no Node of this machine fits, and that of the registry cannot be had: {cause}");
+            return Err(OpsError::Unavailable { what, cause });
+        }
+    };
     let version = match wanted.filter(|version| versions.find(version).is_some()) {
         Some(version) => version,
         None => newest(&versions, npm).ok_or_else(|| missing(format!("{name} has no version that fits")))?,

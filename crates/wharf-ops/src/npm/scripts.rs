@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wharf_ecosystem::npm::PackageManifest;
+use wharf_install::lifecycle::Around;
 
 /// A script with its hooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Script {
     /// The folder of the `package.json` that has it: it runs there.
     pub(crate) folder: PathBuf,
-    /// The package's name and version, as far as it has them.
-    name: Option<String>,
-    version: Option<String>,
+    /// The `package.json`.
+    manifest: Vec<u8>,
+    /// Where the user stands.
+    start: PathBuf,
     /// The event and the text of each step: hook, script, hook.
     steps: Vec<(String, String)>,
 }
@@ -22,7 +24,7 @@ pub(crate) struct Script {
 /// The script of this name in the nearest `package.json` from `directory` up to the project's root.
 pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script> {
     let word = word.to_str()?;
-    let (folder, manifest) = nearest(directory, root)?;
+    let (folder, text, manifest) = nearest(directory, root)?;
     let script = |event: &str| {
         let found = manifest.scripts.iter().find(|(name, _)| name == event);
         found.map(|(name, text)| (name.clone(), text.clone()))
@@ -31,15 +33,15 @@ pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script
     let steps = [script(&format!("pre{word}")), Some(main), script(&format!("post{word}"))];
     Some(Script {
         folder: folder.to_owned(),
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
+        manifest: text,
+        start: directory.to_owned(),
         steps: steps.into_iter().flatten().collect(),
     })
 }
 
 /// The names of the scripts that [`find`] would find, hooks left out.
 pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
-    let Some((_, manifest)) = nearest(directory, root) else {
+    let Some((_, _, manifest)) = nearest(directory, root) else {
         return Vec::new();
     };
     let scripts = || manifest.scripts.iter().map(|(name, _)| name);
@@ -50,12 +52,13 @@ pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
     scripts().filter(|name| !is_hook(name)).cloned().collect()
 }
 
-/// The nearest `package.json` from `directory` up to the project's root, with its folder.
-fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, PackageManifest)> {
+/// The nearest `package.json` from `directory` up to the project's root, with its folder and text.
+fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, Vec<u8>, PackageManifest)> {
     let mut inside = directory.ancestors().take_while(|folder| folder.starts_with(root));
     let folder = inside.find(|folder| folder.join("package.json").is_file())?;
     let text = std::fs::read(folder.join("package.json")).ok()?;
-    Some((folder, PackageManifest::parse(&text).ok()?))
+    let manifest = PackageManifest::parse(&text).ok()?;
+    Some((folder, text, manifest))
 }
 
 impl Script {
@@ -87,15 +90,16 @@ impl Script {
         }
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(text).current_dir(&self.folder);
-        command.env("npm_lifecycle_event", word);
-        command.env("npm_package_json", self.folder.join("package.json"));
-        for (key, value) in [("npm_package_name", &self.name), ("npm_package_version", &self.version)] {
-            if let Some(value) = value {
-                command.env(key, value);
-            }
-        }
-        if let Some((_, text)) = self.steps.iter().find(|(event, _)| OsStr::new(event) == word) {
-            command.env("npm_lifecycle_script", text);
+        if let Some((event, text)) = self.steps.iter().find(|(event, _)| OsStr::new(event) == word) {
+            let around = Around {
+                event,
+                command: text,
+                manifest: &self.manifest,
+                folder: &self.folder,
+                start: &self.start,
+                node: None,
+            };
+            command.envs(around.variables());
         }
         command
     }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
+use wharf_ecosystem::npm::semver::Strictness;
 use wharf_ecosystem::npm::{EdgeKind, Range as Versions};
 
 use crate::error::Invalid;
@@ -262,7 +263,8 @@ pub(crate) fn node(reader: &Reader<'_>, value: &Value<'_>, tables: &mut NpmTable
         return Ok(());
     };
     let text = reader.string(version, "`version`")?;
-    let range = Versions::parse(text).map_err(|error| {
+    // Strictly: what npm would pass over in a range is a mistake here.
+    let range = Versions::parse_as(text, Strictness::Strict).map_err(|error| {
         reader
             .error(version.span(), error.to_string())
             .hint("write for example `>=20`, `^22.4` or `24`")

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use wharf_core::{Explain, Fault};
 use wharf_ops::request::{Effect, Selecting};
-use wharf_ops::run;
+use wharf_ops::run::{self, Synced};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 
@@ -105,7 +105,8 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
 }
 
 fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
-    let running = run::command(session, &arguments.command)?;
+    let synced = if arguments.no_sync { Synced::No } else { Synced::Yes };
+    let running = run::command(session, &arguments.command, synced)?;
     for line in &running.script {
         printer.remark(&format!("$ {line}"));
     }

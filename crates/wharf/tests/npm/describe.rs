@@ -62,10 +62,10 @@ fn why_gives_every_way_with_its_place() {
     let (_registry, fixture) = case();
     insta::assert_snapshot!(fixture.run(&["why", "npm:shared"]).success().stdout, @r"
     npm:shared 1.0.0, 2.0.0
-      a@^1.0.0, from package.json:5
+      a@^1.0.0, from package.json:3
       └── npm:a 1.0.0
           └── npm:shared 1.0.0
-      dev@^1.0.0 [dev], from package.json:8
+      dev@^1.0.0 [dev], from package.json:6
       └── npm:dev 1.0.0
           └── npm:shared 2.0.0
     ");
@@ -92,7 +92,7 @@ fn lists_mark_what_is_asked_for() {
     assert_eq!(fixture.run(&["list", "--ecosystem", "pypi"]).success().stdout, "");
     let report: Value =
         serde_json::from_str(&fixture.run(&["list", "--format", "json"]).success().stdout).expect("it is JSON");
-    assert_eq!(report["result"]["packages"][0]["purl"], "pkg:npm/%40s/extra@1.0.0");
+    assert_eq!(report["result"]["packages"][1]["purl"], "pkg:npm/a@1.0.0");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn the_lock_goes_out_as_package_lock_json() {
     // It is what a lock without Python is exported as, and is written where that is asked.
     assert_eq!(fixture.run(&["export"]).success().stdout, text);
     fixture.run(&["export", "--output", "package-lock.json"]).success();
-    assert_eq!(fixture.read("package-lock.json"), text);
+    assert_eq!(fixture.filtered(&fixture.read("package-lock.json")), text);
     // What was exported is what is preferred.
     std::fs::remove_file(fixture.project().join("wharf.lock")).expect("it is ours");
     fixture.run(&["lock"]).success();

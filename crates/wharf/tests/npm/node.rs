@@ -87,7 +87,7 @@ fn a_machine_without_node_gets_one() {
     let mut fixture = Fixture::with_npm_registry(BINARY, &registry);
     fixture.write("tools/readme.txt", "");
     fixture.set("PATH", &fixture.project().join("tools").display().to_string());
-    state(&fixture, &json!({ "dependencies": { "a": "*" }, "scripts": { "v": "node -v" } }));
+    state(&fixture, &json!({ "dependencies": { "a": "*" }, "engines": { "node": "22.20" }, "scripts": { "v": "node -v" } }));
     fixture.run(&["sync"]).success();
     assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.20.0\n");
     assert_eq!(fixture.run(&["run", "v"]).success().stdout, "v22.20.0\n");
@@ -97,7 +97,7 @@ fn a_machine_without_node_gets_one() {
 fn where_there_is_none_at_all_it_is_told() {
     let (registry, fixture) = case();
     wants(&fixture, ">=200");
-    let words = ["Node", ">=200", "package.json:3", package(), "hint:", "PATH"];
+    let words = ["Node", ">=200", "package.json:6", package(), "hint:", "PATH"];
     says(&fixture.run(&["lock"]), 4, &words);
     assert!(!fixture.has("wharf.lock"));
     registry.remove(package());

@@ -86,7 +86,7 @@ fn peers() -> impl Strategy<Value = Vec<(String, String)>> {
 prop_compose! {
     fn packages()(
         name_text in proptest::sample::select(&["a", "@s/b", "c", "d-e"][..]),
-        version in proptest::sample::select(&["1.0.0", "1.10.0", "1.9.0", "x"][..]),
+        version in proptest::sample::select(&["1.0.0", "1.10.0", "1.9.0", "1.0.0-x"][..]),
         (source, tarball, integrity) in (sources(), proptest::option::of(words()), digests()),
         (peers, dependencies, bin) in (peers(), edges(), commands()),
         (os, cpu, libc, bundled) in (some_words(), some_words(), some_words(), some_words()),

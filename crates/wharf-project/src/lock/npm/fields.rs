@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use rustc_hash::FxHashMap;
 use wharf_core::{Digest, Ecosystem, PackageName, Source, WebUrl};
-use wharf_ecosystem::npm::EdgeKind;
+use wharf_ecosystem::npm::{EdgeKind, Version};
 
 use super::reader::{Entry, Item, Value};
 use crate::error::Invalid;
@@ -88,6 +88,15 @@ impl<'t> Fields<'t> {
     pub(super) fn name(&self, entry: &Entry<'t>) -> Parsed<PackageName> {
         PackageName::new(Ecosystem::Npm, self.string(entry)?)
             .map_err(|error| self.error(entry.item.span.clone(), error.to_string()))
+    }
+
+    /// What a registry has must be a version: it stands in names of files and in URLs. Repositories and folders say what they
+    /// like.
+    pub(super) fn check_version(&self, text: &str, place: Range<usize>) -> Parsed<()> {
+        match Version::parse_loose(text) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.error(place, error.to_string())),
+        }
     }
 
     pub(super) fn kind(&self, entry: &Entry<'t>) -> Parsed<EdgeKind> {

@@ -269,7 +269,7 @@ impl<'t> Reader<'t> {
         for entry in section.entries {
             match entry.key.as_ref() {
                 "name" => name = Some(self.fields.name(&entry)?),
-                "version" => version = Some(self.fields.text(&entry)?),
+                "version" => version = Some((self.fields.text(&entry)?, entry.item.span)),
                 "source" => source = Some(self.fields.source(&entry.item)?),
                 "tarball" => package.tarball = Some(self.fields.text(&entry)?),
                 "integrity" => package.integrity = self.fields.integrity(&entry)?,
@@ -287,12 +287,16 @@ impl<'t> Reader<'t> {
             }
         }
         package.name = name.ok_or_else(|| self.fields.missing("name", section.span.clone()))?;
-        package.version = version.ok_or_else(|| self.fields.missing("version", section.span.clone()))?;
+        let (version, place) = version.ok_or_else(|| self.fields.missing("version", section.span.clone()))?;
         package.source = match (source, &self.registry) {
             (Some(source), _) => source,
             (None, Some(index)) => Source::Registry { index: index.clone() },
             (None, None) => return Err(self.fields.missing("source", section.span)),
         };
+        if package.source.is_indexed() {
+            self.fields.check_version(&version, place)?;
+        }
+        package.version = version;
         self.facts = Some(package.clone());
         self.add(package, edges)
     }
