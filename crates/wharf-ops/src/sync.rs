@@ -26,7 +26,7 @@ use crate::select;
 use crate::session::{Session, host_target};
 
 /// How many files of local packages the nothing-to-do check looks at: more would cost what it saves.
-const MOST_WATCHED: usize = 4096;
+pub(crate) const MOST_WATCHED: usize = 4096;
 
 /// What a sync is asked.
 #[derive(Clone, Debug, Default)]
@@ -197,8 +197,8 @@ pub(crate) async fn sync_project(
     let python_report = python.as_ref().map(|part| part.choice.report());
     let node_report = node.as_ref().and_then(npm::sync::Part::report);
     let mut inputs = inputs(project, &lock, interpreter.as_ref());
-    if let (Some(inputs), Some(part)) = (&mut inputs, &node) {
-        inputs.extend(part.inputs.iter().cloned());
+    if let Some(part) = &node {
+        inputs = inputs.zip(part.inputs.clone()).map(|(python, node)| [python, node].concat());
     }
     let wanted = wanted(&lock, request.installing, python, node, project);
     let count = |wanted: &Wanted| {
@@ -223,6 +223,9 @@ pub(crate) async fn sync_project(
     };
     if request.effect == Effect::Apply {
         let applied = apply(session, environment.clone(), plan, wanted).await?;
+        if let Some(npm) = &project.npm {
+            npm::folders::make_commands_runnable(npm);
+        }
         report.generation = applied.generation;
         report.up_to_date = !applied.changed;
         report.changes = changes(&applied.plan);

@@ -106,3 +106,26 @@ fn a_bare_name_is_looked_up_where_the_project_has_it() {
     let finished = fixture.run(&["info", "a@9.9.9"]).failure(2);
     assert!(finished.stderr.contains("`wharf info npm:a --versions` lists them"), "{finished}");
 }
+
+#[test]
+fn folders_of_the_users_own_are_followed() {
+    let registry = registry();
+    let fixture = project(
+        &registry,
+        &[
+            ("package.json", r#"{"workspaces":["tool"],"dependencies":{"lib":"file:lib","tool":"*"}}"#),
+            ("lib/package.json", r#"{"name":"lib","version":"1.0.0","main":"dist/index.js"}"#),
+            ("lib/dist/index.js", "one"),
+            ("tool/package.json", r#"{"name":"tool","version":"1.0.0","bin":"cli.sh"}"#),
+            ("tool/cli.sh", "#!/bin/sh\necho it runs\n"),
+        ],
+    );
+    // A member's command can be run, as npm lets it.
+    assert_eq!(fixture.run(&["run", "--", "tool"]).success().stdout, "it runs\n");
+    assert_eq!(fixture.read("node_modules/lib/dist/index.js"), "one");
+    fixture.write("lib/dist/index.js", "two");
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.read("node_modules/lib/dist/index.js"), "two");
+    let finished = fixture.run(&["sync"]).success();
+    assert!(finished.stderr.contains("Nothing to do"), "{finished}");
+}

@@ -21,6 +21,7 @@ pub(crate) mod early;
 pub(crate) mod edit;
 pub(crate) mod engines;
 pub(crate) mod export;
+pub(crate) mod folders;
 pub(crate) mod index;
 pub(crate) mod lock;
 pub(crate) mod node;

@@ -18,7 +18,7 @@ use wharf_tree::select::{Selected, Selection, select};
 
 use super::node::{self, Chosen};
 use super::early::Started;
-use super::{Early, approvals, engines};
+use super::{Early, approvals, engines, folders};
 use crate::error::OpsError;
 use crate::report::NodeReport;
 use crate::request::Selecting;
@@ -31,8 +31,8 @@ pub(crate) struct Part {
     pub(crate) wanted: NodeWanted,
     /// How many archives the store did not have.
     pub(crate) missing: usize,
-    /// Files besides the manifests on which it depends.
-    pub(crate) inputs: Vec<PathBuf>,
+    /// Files besides the manifests on which it depends; `None` where there are too many to watch.
+    pub(crate) inputs: Option<Vec<PathBuf>>,
     node: Chosen,
 }
 
@@ -105,17 +105,20 @@ pub(crate) async fn prepare(
     }))
 }
 
-/// Every file and folder besides the manifests whose change means that a sync may have something to do.
-fn inputs(project: &Project, graph: &Graph, chosen: &Chosen) -> Vec<PathBuf> {
+/// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are
+/// too many to watch.
+fn inputs(project: &Project, graph: &Graph, chosen: &Chosen) -> Option<Vec<PathBuf>> {
     let mut inputs = vec![chosen.path.clone()];
     for package in &graph.packages {
         match &package.source {
-            Source::Directory { path, .. } => inputs.push(project.root.join(path).join("package.json")),
+            Source::Directory { path, .. } => {
+                inputs.extend(folders::watched(&project.root.join(path), crate::sync::MOST_WATCHED)?);
+            }
             Source::File { path } => inputs.push(project.root.join(path)),
             Source::Registry { .. } | Source::FindLinks { .. } | Source::Url { .. } | Source::Git { .. } => {}
         }
     }
-    inputs
+    Some(inputs)
 }
 
 /// Brings packages into the store.
