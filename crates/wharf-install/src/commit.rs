@@ -176,19 +176,24 @@ impl Task<'_> {
         python: Option<&PythonFolder<'_>>,
         nodes: &[NodeFolder<'_>],
     ) -> Generation {
-        let made = |name: RootName, digest: String, places| RootRecord {
+        let made = |name: RootName, digest: String, places, link| RootRecord {
             name,
             generation: marker.generation,
             transaction: marker.transaction.clone(),
             digest,
             places,
+            link,
         };
         let kept = self.current.iter().flat_map(|current| &current.roots);
         let kept = kept.filter(|root| plan.roots.keep.contains(&root.name)).cloned();
         let mut roots: Vec<RootRecord> = kept.collect();
-        roots.extend(python.map(|folder| made(self.ground.python_name(), String::new(), folder.places())));
+        roots.extend(python.map(|folder| made(self.ground.python_name(), String::new(), folder.places(), None)));
         let nodes = nodes.iter();
-        roots.extend(nodes.map(|folder| made(folder.name.clone(), folder.digest(), folder.places())));
+        let node = |folder: &NodeFolder<'_>| {
+            let (digest, places) = (folder.digest(), folder.places());
+            made(folder.name.clone(), digest, places, folder.link())
+        };
+        roots.extend(nodes.map(node));
         roots.sort_by(|left, right| left.name.cmp(&right.name));
         let standing = self.current.and_then(|current| current.python.clone());
         let node = self.wanted.node.as_ref().map(|wanted| NodePart {

@@ -42,6 +42,9 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
                 if let Some(part) = &generation.node {
                     dangling(&ground.path(&root.name), root, &part.store, &before, &mut drift);
                 }
+                if followed(&ground.path(&root.name), root) {
+                    reasons.push(format!("the links in {} were followed when it was copied", root.name.path));
+                }
             }
         }
         if (foreign, missing) != (drift.foreign.len(), drift.missing.len()) || !reasons.is_empty() {
@@ -117,6 +120,12 @@ fn dangling(path: &Path, root: &RootRecord, store: &Path, before: &str, drift: &
         let named = |name: &String| format!("{before}{}", Path::new(&place.path).join(name).display());
         drift.missing.extend(lost.into_iter().map(named));
     }
+}
+
+/// Whether something else stands where a link was put.
+fn followed(path: &Path, root: &RootRecord) -> bool {
+    let link = root.link.as_ref();
+    link.is_some_and(|link| fs::symlink_metadata(path.join(link)).is_ok_and(|data| !data.is_symlink()))
 }
 
 impl Place {

@@ -56,6 +56,10 @@ pub struct RootRecord {
     pub digest: String,
     /// Directories of it that are watched for what others put in or take out.
     pub places: Vec<Place>,
+    /// One of its links, if it has any: a copy that followed links has a folder there, from which packages do not find their
+    /// needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// A directory and the names that belong into it.

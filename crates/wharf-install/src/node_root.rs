@@ -94,6 +94,13 @@ impl NodeFolder<'_> {
             .collect()
     }
 
+    /// One of the folder's links.
+    pub(crate) fn link(&self) -> Option<String> {
+        let mut items = self.items();
+        let link = items.find(|item| matches!(item.content, Content::Link(_)))?;
+        Some(link.path.clone())
+    }
+
     /// Everything that is put into the folder, with its marker.
     pub(crate) fn placed(&self, marker: Vec<u8>) -> Vec<Placed> {
         let marker = Placed {

@@ -129,3 +129,18 @@ fn folders_of_the_users_own_are_followed() {
     let finished = fixture.run(&["sync"]).success();
     assert!(finished.stderr.contains("Nothing to do"), "{finished}");
 }
+
+#[test]
+fn a_copy_that_followed_links_is_mended() {
+    let registry = registry();
+    let fixture = project(&registry, &[("package.json", r#"{"dependencies":{"a":"1"}}"#)]);
+    fixture.run(&["sync"]).success();
+    let (project, copy) = (fixture.project(), fixture.project().with_file_name("copy"));
+    let copied = std::process::Command::new("cp").arg("-rL").arg(&project).arg(&copy).status();
+    assert!(copied.expect("there is a `cp`").success());
+    std::fs::remove_dir_all(&project).expect("it is ours");
+    std::fs::rename(&copy, &project).expect("it is ours");
+    assert!(!project.join("node_modules/a").is_symlink());
+    fixture.run(&["sync"]).success();
+    assert!(project.join("node_modules/a").is_symlink());
+}
