@@ -431,7 +431,7 @@ fn hint(said: &str) -> String {
     ]) {
         "check the repository's URL".to_owned()
     } else if any(&["it has no `", "names no branch"]) {
-        "check the branch, tag or commit after the `@`".to_owned()
+        "check the branch, tag or commit after the `@` or `#`".to_owned()
     } else {
         "run `git ls-remote` with this URL to see whether git reaches it".to_owned()
     }

@@ -332,14 +332,14 @@ impl Known {
         manifests.entry(key).or_insert_with(read).as_ref().ok().cloned()
     }
 
-    /// The failed look-up that the resolver was told of in these words.
+    /// The failed look-up that the resolver was told of in the words at the end of this text.
     fn failed(&self, words: &str) -> Option<&IndexError> {
         let versions = self.versions.values().filter_map(|answer| answer.as_ref().err());
         let direct = self.direct.values().filter_map(|answer| answer.as_ref().err());
         versions
             .chain(direct)
             .map(|error| &**error)
-            .find(|error| error.to_string() == words)
+            .find(|error| words.ends_with(&error.to_string()))
     }
 
     /// The look-up whose failure left no solution, if that was it.
@@ -353,10 +353,17 @@ impl Known {
 
     /// An optional need that was left out although nobody said that there is no such package: a dead network would leave it out
     /// of the lock for good.
-    pub(crate) fn withheld<'i>(&self, issues: &'i [Issue]) -> Option<(&'i Issue, IndexError)> {
+    pub(crate) fn withheld(&self, issues: &[Issue]) -> Option<(String, IndexError)> {
         issues.iter().find_map(|issue| match issue {
-            Issue::OptionalFailed { reason, .. } => match self.failed(reason)? {
-                error @ IndexError::Net { .. } => Some((issue, error.clone())),
+            Issue::OptionalFailed {
+                package,
+                asker,
+                reason,
+            } => match self.failed(reason)? {
+                error @ IndexError::Net { .. } => {
+                    let what = format!("whether there is {package}, optional for {asker}, cannot be told: {error}");
+                    Some((what, error.clone()))
+                }
                 _ => None,
             },
             _ => None,

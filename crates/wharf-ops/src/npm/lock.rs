@@ -118,8 +118,7 @@ async fn solve(
         // On this thread: it takes milliseconds, and there is nothing else to do.
         match wharf_tree::resolve(&problem, closure.known()) {
             Ok(outcome) => {
-                if let Some((issue, cause)) = closure.known().withheld(&outcome.issues) {
-                    let what = issue.to_string();
+                if let Some((what, cause)) = closure.known().withheld(&outcome.issues) {
                     return Err(OpsError::Unavailable { what, cause });
                 }
                 session.emit(Event::PhaseFinished {

@@ -145,7 +145,9 @@ async fn of_registry(
         Ok(versions) => versions,
         Err(cause) if cause.code() == "npm/unknown-package" => return Err(missing(cause.to_string())),
         Err(cause) => {
-            let what = format!("no Node of this machine fits, and that of the registry cannot be had: {cause}");
+            let wanted = npm.node.as_ref();
+            let wanted = wanted.map_or_else(String::new, |wanted| format!(" {} ({})", wanted.text, wanted.origin));
+            let what = format!("no Node of this machine fits{wanted}, and that of the registry cannot be had: {cause}");
             return Err(OpsError::Unavailable { what, cause });
         }
     };

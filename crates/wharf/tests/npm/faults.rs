@@ -179,6 +179,25 @@ fn private_scopes_want_their_token() {
 }
 
 #[test]
+fn what_the_network_withholds_is_not_left_out_of_the_lock() {
+    let (registry, fixture) = case();
+    release("extra", "1.0.0").publish(&registry);
+    state(&fixture, &json!({ "dependencies": { "a": "*" }, "optionalDependencies": { "extra": "*", "gone": "*" } }));
+    registry.fault("/extra", Fault::Status(503), Times::Always);
+    let finished = fixture.run(&["lock"]);
+    says(&finished, 4, &["extra", "optional for the project", "503", "hint:"]);
+    assert!(!fixture.has("wharf.lock"));
+    says(&fixture.run(&["lock", "--offline"]), 2, &["--offline"]);
+    // What nobody has is left out; what is there is locked.
+    let (registry, fixture) = case();
+    release("extra", "1.0.0").publish(&registry);
+    state(&fixture, &json!({ "dependencies": { "a": "*" }, "optionalDependencies": { "extra": "*", "gone": "*" } }));
+    let finished = fixture.run(&["sync", "-v"]).success();
+    tells(&finished, &["gone@*, optional for the project, was left out"]);
+    assert_eq!(installed(&fixture), ["a 1.0.0", "extra 1.0.0"]);
+}
+
+#[test]
 fn a_slow_registry_is_waited_for() {
     let (registry, fixture) = case();
     registry.fault("/a", Fault::Slow(Duration::from_millis(600)), Times::Count(1));

@@ -185,6 +185,16 @@ fn the_lockfile_is_the_same_wherever_it_is_made() {
 }
 
 #[test]
+fn a_project_that_needs_nothing_is_locked_too() {
+    let (_registry, fixture) = case();
+    state(&fixture, &json!({ "name": "empty" }));
+    says(&fixture.run(&["sync", "--locked"]), 2, &["there is no lockfile"]);
+    fixture.run(&["lock"]).success();
+    fixture.run(&["sync", "--locked"]).success();
+    assert_eq!(fixture.run(&["list"]).success().stdout, "");
+}
+
+#[test]
 fn machines_read_what_people_read() {
     let (_registry, fixture) = case();
     let finished = fixture.run(&["sync", "--format", "json"]).success();

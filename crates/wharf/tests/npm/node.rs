@@ -100,15 +100,18 @@ fn where_there_is_none_at_all_it_is_told() {
     let words = ["Node", ">=200", "package.json:6", package(), "hint:", "PATH"];
     says(&fixture.run(&["lock"]), 4, &words);
     assert!(!fixture.has("wharf.lock"));
+    registry.fault(&format!("/{}", package()), wharf_testkit::Fault::Status(500), wharf_testkit::Times::Always);
+    says(&fixture.run(&["lock", "--cache", "second"]), 4, &["no Node of this machine fits", package(), "500", "hint:"]);
     registry.remove(package());
+    registry.fault(&format!("/{}", package()), wharf_testkit::Fault::Status(404), wharf_testkit::Times::Always);
     says(&fixture.run(&["lock", "--cache", "fresh"]), 4, &["Node", ">=200", "hint:"]);
     // A lock that was made where one was there.
-    wants(&fixture, ">=20");
-    fixture.run(&["lock"]).success();
+    wants(&fixture, ">=60");
     let mut fixture = fixture;
+    fixture.fake_node("60.0.0");
+    fixture.run(&["lock"]).success();
     fixture.fake_node("18.0.0");
-    fixture.set("PATH", &fixture.programs().display().to_string());
-    says(&fixture.run(&["sync", "--frozen"]), 4, &["Node", ">=20", "the lockfile has none for", "hint:"]);
+    says(&fixture.run(&["sync", "--frozen"]), 4, &["Node", ">=60", "the lockfile has none for", "hint:"]);
 }
 
 #[test]

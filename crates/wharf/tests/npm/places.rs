@@ -64,7 +64,7 @@ fn places_that_are_not_there() {
         ("git+file:///nowhere/at/all", 4, &["/nowhere/at/all", "hint:"]),
         ("workspace:*", 2, &["workspace:*", "package.json:3", "not in the workspace", "hint:"]),
         ("catalog:", 2, &["catalog", "package.json:3"]),
-        ("patch:x@1#y", 2, &["patch:", "package.json:3"]),
+        ("exec:./x.js", 2, &["exec:", "package.json:3"]),
     ] {
         state(&fixture, &json!({ "dependencies": { "x": text } }));
         says(&fixture.run(&["lock"]), code, words);
@@ -118,7 +118,7 @@ fn repositories_of_this_machine() {
     fixture.run(&["sync", "--upgrade"]).success();
     assert_eq!(fixture.read("node_modules/tool/index.js"), "third\n");
     for (end, code, words) in [
-        ("#gone", 2, &["gone", "hint:"][..]),
+        ("#gone", 4, &["gone", "package.json:3", "hint:"][..]),
         ("#semver:^9", 2, &["^9", "1.0.0", "hint:"]),
     ] {
         state(&fixture, &json!({ "dependencies": { "tool": format!("{url}{end}") } }));

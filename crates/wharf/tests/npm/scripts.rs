@@ -48,8 +48,22 @@ fn scripts_need_no_packages() {
     let fixture = project(&registry, &json!({ "scripts": { "hi": "echo hi" } }));
     assert_eq!(fixture.run(&["run", "hi"]).success().stdout, "hi\n");
     assert_eq!(fixture.run(&["run", "--no-sync", "hi"]).success().stdout, "hi\n");
+    // Nor do commands, once it is known that nothing is needed.
+    assert_eq!(fixture.run(&["run", "--", "echo", "plain"]).success().stdout, "plain\n");
     fixture.write("package.json", "{ \"scripts\": { \"hi\": \"echo hi\" }");
     says(&fixture.run(&["run", "hi"]), 2, &["package.json:1:"]);
+}
+
+#[test]
+fn a_command_without_an_environment() {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").publish(&registry);
+    let fixture = project(&registry, &json!({ "dependencies": { "a": "*" } }));
+    says(
+        &fixture.run(&["run", "--no-sync", "--", "echo", "hi"]),
+        2,
+        &["there is no environment at [PROJECT]/node_modules", "`wharf sync`"],
+    );
 }
 
 #[test]
