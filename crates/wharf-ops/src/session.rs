@@ -1,10 +1,10 @@
 //! What one run of a command works with: settings, the store, the governor, the sink of events.
 //! Invariant: everything is made when it is first needed, so that a command that needs nothing pays for nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wharf_core::{Event, Sink, Sinks, Target};
 use wharf_index::npm::NpmIndex;
@@ -38,16 +38,24 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
 }
 
-/// Passes events on and counts the bytes that came over the network.
+/// Passes events on, each warning once, and counts the bytes that came over the network.
 struct Counted {
     inner: Sinks,
     bytes: AtomicU64,
+    /// Warnings that were told: a command may read the same project several times.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Sink for Counted {
     fn emit(&self, event: Event) {
         if let Event::DownloadProgress { bytes, .. } = &event {
             self.bytes.fetch_add(*bytes, Ordering::Relaxed);
+        }
+        if let Event::Warning { message, .. } = &event {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if !told.insert(message.clone()) {
+                return;
+            }
         }
         self.inner.emit(event);
     }
@@ -69,6 +77,7 @@ impl Session {
         let counted = Arc::new(Counted {
             inner: sinks,
             bytes: AtomicU64::new(0),
+            told: Mutex::default(),
         });
         Self {
             settings,

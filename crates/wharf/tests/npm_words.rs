@@ -144,3 +144,11 @@ fn a_copy_that_followed_links_is_mended() {
     fixture.run(&["sync"]).success();
     assert!(project.join("node_modules/a").is_symlink());
 }
+
+#[test]
+fn a_warning_is_told_once() {
+    let registry = registry();
+    let fixture = project(&registry, &[("package.json", r#"{"trustedDependencies":["z"]}"#)]);
+    let finished = fixture.run(&["add", "npm:a"]).success();
+    assert_eq!(finished.stderr.matches("npm:z").count(), 1, "{finished}");
+}
