@@ -40,7 +40,7 @@ impl Set {
         self.manifest.to_owned()
     }
 
-    /// Another project's: the same dependencies without every fifth, so that most packages are shared and many stand among
+    /// Another project's: the same dependencies without every fourth, so that most packages are shared and many stand among
     /// other neighbours.
     pub(crate) fn second_manifest(&self) -> String {
         let mut manifest: Value = serde_json::from_str(self.manifest).expect("the sets' files are JSON");
@@ -48,9 +48,11 @@ impl Set {
         let mut number = 0;
         for table in ["dependencies", "devDependencies"] {
             if let Some(table) = manifest[table].as_object_mut() {
-                table.retain(|_, _| {
-                    number += 1;
-                    number % 5 != 0
+                table.retain(|name, _| {
+                    // What others need as their peer stays: a tool may refuse the project without it.
+                    let peer = matches!(name.as_str(), "react" | "react-dom" | "typescript" | "vite");
+                    number += usize::from(!peer);
+                    peer || number % 4 != 0
                 });
             }
         }
