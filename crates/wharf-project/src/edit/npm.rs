@@ -302,11 +302,16 @@ fn policy_path(kind: ManifestKind) -> Vec<String> {
 
 /// `[policy] scripts`, made where it is missing.
 fn scripts(document: &mut DocumentMut, kind: ManifestKind) -> Option<&mut Array> {
+    let is_new = !document.contains_key("policy");
     let table = wharf::descend(document.as_table_mut(), &policy_path(kind))?;
     if !table.contains_key("scripts") {
         table.insert("scripts", Item::Value(Value::Array(Array::new())));
     }
-    table.get_mut("scripts")?.as_array_mut()
+    if let Some(policy) = document.get_mut("policy").and_then(Item::as_table_mut).filter(|_| is_new) {
+        // At the end, not between two tables that belong together.
+        policy.set_position(Some(isize::MAX));
+    }
+    existing_scripts(document, kind)
 }
 
 fn existing_scripts(document: &mut DocumentMut, kind: ManifestKind) -> Option<&mut Array> {

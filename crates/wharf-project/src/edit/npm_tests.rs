@@ -196,6 +196,10 @@ fn approvals_find_their_place() {
     );
     assert_eq!(again.matches("esbuild").count(), 1);
     assert_eq!(
+        approved(ManifestKind::Wharf, "[npm]\n\n[dev.npm]\na = \"1\"\n"),
+        "[npm]\n\n[dev.npm]\na = \"1\"\n\n[policy]\nscripts = [\n    \"npm:esbuild@0.25.0\",\n]\n"
+    );
+    assert_eq!(
         approved(ManifestKind::Wharf, "[npm]\n\n[policy]\ncooldown = \"7d\"\n"),
         "[npm]\n\n[policy]\ncooldown = \"7d\"\nscripts = [\n    \"npm:esbuild@0.25.0\",\n]\n"
     );
