@@ -43,7 +43,10 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
                     dangling(&ground.path(&root.name), root, &part.store, &before, &mut drift);
                 }
                 if followed(&ground.path(&root.name), root) {
-                    reasons.push(format!("the links in {} were followed when it was copied", root.name.path));
+                    reasons.push(format!(
+                        "the links in {} were followed when it was copied",
+                        root.name.path
+                    ));
                 }
             }
         }

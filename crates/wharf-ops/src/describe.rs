@@ -97,7 +97,9 @@ impl Locked {
 
     /// The npm part for this machine; `None` where there is none.
     fn npm(&self, selecting: &Selecting) -> Result<Option<View<'_>>, OpsError> {
-        let Some(npm) = &self.lock.npm else { return Ok(None) };
+        let Some(npm) = &self.lock.npm else {
+            return Ok(None);
+        };
         let selected = npm::sync::selected(&npm.graph, selecting)?;
         Ok(Some(View::new(&npm.graph, selected.packages, selecting)))
     }
@@ -111,9 +113,14 @@ impl Locked {
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
     fn named(&self, text: &str) -> Result<PackageName, OpsError> {
         let candidates = names::candidates(text)?;
-        let known = candidates.iter().find(|name| self.names().any(|known| known == *name));
+        let known = candidates
+            .iter()
+            .find(|name| self.names().any(|known| known == *name));
         known.cloned().ok_or_else(|| {
-            let name = candidates.into_iter().next().expect("a word means at least one package");
+            let name = candidates
+                .into_iter()
+                .next()
+                .expect("a word means at least one package");
             OpsError::NotLocked {
                 near: names::nearest(&name, self.names()),
                 name,
@@ -216,7 +223,11 @@ impl<'l> Graph<'l> {
 /// Where there is no lock, or the named package is not in it.
 pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsError> {
     let locked = Locked::read(session)?;
-    let from = request.package.as_deref().map(|text| locked.named(text)).transpose()?;
+    let from = request
+        .package
+        .as_deref()
+        .map(|text| locked.named(text))
+        .transpose()?;
     let wanted = |ecosystem: Ecosystem| {
         let asked = from.as_ref().map(PackageName::ecosystem).or(request.ecosystem);
         asked.is_none_or(|asked| asked == ecosystem)
@@ -249,7 +260,12 @@ fn python_tree(
         Direction::Dependents => Graph::new(&items).inverted(),
     };
     let roots: Vec<&PackageName> = match from {
-        Some(name) => graph.nodes.keys().copied().filter(|known| *known == name).collect(),
+        Some(name) => graph
+            .nodes
+            .keys()
+            .copied()
+            .filter(|known| *known == name)
+            .collect(),
         None => items
             .iter()
             .filter(|item| item.requested)
@@ -514,7 +530,10 @@ fn means_npm(session: &Session, text: &str) -> Result<bool, OpsError> {
     let is_python = names::package(bare).is_ok_and(|python| {
         project.roots.iter().any(|root| root.name() == python) || locked.clone().any(|one| one.name == python)
     });
-    let mut npm = lock.iter().flat_map(|lock| &lock.npm).flat_map(|npm| &npm.graph.packages);
+    let mut npm = lock
+        .iter()
+        .flat_map(|lock| &lock.npm)
+        .flat_map(|npm| &npm.graph.packages);
     Ok(!is_python && npm.any(|package| package.name == name))
 }
 

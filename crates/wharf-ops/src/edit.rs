@@ -210,8 +210,10 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         .iter()
         .map(|name| meant(&project, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let (npm, python): (Vec<PackageName>, Vec<PackageName>) =
-        wanted.iter().cloned().partition(|name| name.ecosystem() == Ecosystem::Npm);
+    let (npm, python): (Vec<PackageName>, Vec<PackageName>) = wanted
+        .iter()
+        .cloned()
+        .partition(|name| name.ecosystem() == Ecosystem::Npm);
     let mut files = Files::default();
     let mut removed = Vec::new();
     if !python.is_empty() {
@@ -229,7 +231,10 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
                 Ok(text)
             })?;
         }
-        removed.extend(gone.iter().filter_map(|alias| PackageName::new(Ecosystem::Npm, alias).ok()));
+        removed.extend(
+            gone.iter()
+                .filter_map(|alias| PackageName::new(Ecosystem::Npm, alias).ok()),
+        );
     }
     if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
         let manifest = match missing.ecosystem() {
@@ -266,7 +271,10 @@ fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
         _ => project.roots.iter().any(|root| root.name() == *name),
     };
     let known = candidates.iter().find(|name| asked(name));
-    Ok(known.or(candidates.first()).cloned().expect("a word means at least one package"))
+    Ok(known
+        .or(candidates.first())
+        .cloned()
+        .expect("a word means at least one package"))
 }
 
 /// Why a package cannot be removed: something else brings it in, or its name is misspelt.
@@ -275,7 +283,9 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
     let is_locked = lock.is_some_and(|lock| {
         let python = lock.packages.iter().map(|package| &package.name);
         let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-        python.chain(npm.map(|package| &package.name)).any(|locked| locked == name)
+        python
+            .chain(npm.map(|package| &package.name))
+            .any(|locked| locked == name)
     });
     let mut roots: Vec<PackageName> = project
         .roots
@@ -342,7 +352,11 @@ fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
         .iter()
         .filter(python)
         .map(|text| addition(text, group.clone()));
-    let dev = request.dev.iter().filter(python).map(|text| addition(text, Group::Dev));
+    let dev = request
+        .dev
+        .iter()
+        .filter(python)
+        .map(|text| addition(text, Group::Dev));
     let editable = request.editable.iter().map(|path| {
         Ok(Addition {
             text: path.clone(),
@@ -471,7 +485,8 @@ struct Files {
 impl Files {
     /// The file that was changed, the first of several.
     fn first(&self) -> Option<PathBuf> {
-        let is_changed = |path: &&PathBuf| self.before.get(*path).and_then(Option::as_ref) != self.after.get(*path);
+        let is_changed =
+            |path: &&PathBuf| self.before.get(*path).and_then(Option::as_ref) != self.after.get(*path);
         let changed = self.after.keys().find(is_changed);
         changed.or_else(|| self.after.keys().next()).cloned()
     }

@@ -138,18 +138,33 @@ pub(crate) async fn update(
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
     let (python, node) = futures::future::try_join(python, node).await?;
-    let solved = if python.is_some() || node.solved { Solved::Yes } else { Solved::No };
+    let solved = if python.is_some() || node.solved {
+        Solved::Yes
+    } else {
+        Solved::No
+    };
     let mut lock = match (python, &old) {
         (Some(lock), _) => lock,
-        (None, Some(old)) => Lock { npm: None, ..old.clone() },
+        (None, Some(old)) => Lock {
+            npm: None,
+            ..old.clone()
+        },
         (None, None) => Lock::default(),
     };
     if !project.uses_python() {
         lock = Lock::default();
     }
     lock.npm = node.lock;
-    let gone = old.as_ref().is_some_and(|old| solved == Solved::No && *old != lock);
-    let mut report = report(project, &lock, old.as_ref(), started, if gone { Solved::Yes } else { solved });
+    let gone = old
+        .as_ref()
+        .is_some_and(|old| solved == Solved::No && *old != lock);
+    let mut report = report(
+        project,
+        &lock,
+        old.as_ref(),
+        started,
+        if gone { Solved::Yes } else { solved },
+    );
     let path = project.lock_path();
     // A project that needs nothing has a lock that says so.
     if mode == Mode::Write && (solved == Solved::Yes || gone || old.is_none()) {
@@ -229,7 +244,11 @@ fn meant(upgrade: &Upgrade, old: Option<&Lock>) -> Upgrade {
     let is_locked = |name: &PackageName| {
         let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
         let npm = npm.map(|package| &package.name);
-        lock.packages.iter().map(|package| &package.name).chain(npm).any(|known| known == name)
+        lock.packages
+            .iter()
+            .map(|package| &package.name)
+            .chain(npm)
+            .any(|known| known == name)
     };
     let is_better = |name: &PackageName, other: &PackageName| {
         other.ecosystem() != name.ecosystem()
@@ -254,9 +273,13 @@ fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
         .collect();
     let locked = || names.iter().copied();
     for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
-        let near =
-            names::nearest(name, locked()).map_or_else(String::new, |near| format!("; did you mean {}?", names::typed(&near)));
-        let message = format!("{} is to be upgraded, but is not in the lockfile{near}", names::typed(name));
+        let near = names::nearest(name, locked()).map_or_else(String::new, |near| {
+            format!("; did you mean {}?", names::typed(&near))
+        });
+        let message = format!(
+            "{} is to be upgraded, but is not in the lockfile{near}",
+            names::typed(name)
+        );
         session.emit(Event::warning("lock/not-locked", message));
     }
 }

@@ -22,8 +22,12 @@ pub fn package(text: &str) -> Result<PackageName, InvalidName> {
 /// Where it is a name of neither.
 pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
     let first = package(text);
-    let bare = text.split_once(':').is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
-    let second = bare.then(|| PackageName::new(Ecosystem::Npm, text).ok()).flatten();
+    let bare = text
+        .split_once(':')
+        .is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
+    let second = bare
+        .then(|| PackageName::new(Ecosystem::Npm, text).ok())
+        .flatten();
     match (first, second) {
         (Ok(first), second) => Ok(std::iter::once(first).chain(second).collect()),
         (Err(_), Some(second)) => Ok(vec![second]),

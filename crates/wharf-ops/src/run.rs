@@ -50,10 +50,18 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
         Some(around) => around,
         // A project that needs no packages has scripts and commands all the same.
         None if script.is_some() || synced == Synced::Yes => RunEnvironment::default(),
-        None => return Err(OpsError::NoEnvironment { path: expected(&root, &environment) }),
+        None => {
+            return Err(OpsError::NoEnvironment {
+                path: expected(&root, &environment),
+            });
+        }
     };
     let (mut command, script, scripts) = match script {
-        Some(script) => (script.command(word, arguments), script.lines(word, arguments), Vec::new()),
+        Some(script) => (
+            script.command(word, arguments),
+            script.lines(word, arguments),
+            Vec::new(),
+        ),
         None => {
             let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
             let mut command = Command::new(program);
@@ -72,7 +80,8 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
 /// Where people look for what is not there.
 fn expected(root: &Path, environment: &Environment) -> PathBuf {
     let python = ["wharf.toml", "pyproject.toml", "requirements.txt"];
-    let only_node = root.join("package.json").is_file() && !python.iter().any(|name| root.join(name).is_file());
+    let only_node =
+        root.join("package.json").is_file() && !python.iter().any(|name| root.join(name).is_file());
     match only_node {
         true => root.join("node_modules"),
         false => environment.root().to_owned(),

@@ -290,7 +290,9 @@ impl Session {
             let prefix = credential.prefix.clone();
             match &credential.kind {
                 CredentialKind::Bearer(token) => {
-                    settings.credentials.push((prefix, Login::bearer(token.expose().to_owned())));
+                    settings
+                        .credentials
+                        .push((prefix, Login::bearer(token.expose().to_owned())));
                 }
                 CredentialKind::Basic { username, password } => {
                     let login = Login::new(username.clone(), Some(password.expose().to_owned()));

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use wharf_core::Source;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
-    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted, SystemSite,
-    Wanted,
+    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted,
+    SystemSite, Wanted,
 };
 use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
@@ -157,7 +157,9 @@ pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
                 return Some(folder);
             }
             let members = remembered_at(folder).members;
-            let belong = passed.iter().all(|passed| members.iter().any(|member| member == passed));
+            let belong = passed
+                .iter()
+                .all(|passed| members.iter().any(|member| member == passed));
             return belong.then_some(folder);
         }
         let manifests = ["wharf.toml", "pyproject.toml", "requirements.txt"];
@@ -192,13 +194,16 @@ pub(crate) async fn sync_project(
     let python = python_part(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
     let (python, node) = futures::future::try_join(python, node).await?;
-    let missing = python.as_ref().map_or(0, |part| part.missing) + node.as_ref().map_or(0, |part| part.missing);
+    let missing =
+        python.as_ref().map_or(0, |part| part.missing) + node.as_ref().map_or(0, |part| part.missing);
     let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
     let python_report = python.as_ref().map(|part| part.choice.report());
     let node_report = node.as_ref().and_then(npm::sync::Part::report);
     let mut inputs = inputs(project, &lock, interpreter.as_ref());
     if let Some(part) = &node {
-        inputs = inputs.zip(part.inputs.clone()).map(|(python, node)| [python, node].concat());
+        inputs = inputs
+            .zip(part.inputs.clone())
+            .map(|(python, node)| [python, node].concat());
     }
     let wanted = wanted(&lock, request.installing, python, node, project);
     let count = |wanted: &Wanted| {
@@ -293,7 +298,10 @@ async fn locked(
         Freshness::Update => {
             let applies = request.effect == Effect::Apply;
             let early = match project.uses_npm() && applies {
-                true => Some(Early::new(Arc::clone(session.store()?), wharf_sys::host::target()?)),
+                true => Some(Early::new(
+                    Arc::clone(session.store()?),
+                    wharf_sys::host::target()?,
+                )),
                 false => None,
             };
             let updating = Updating {
@@ -400,7 +408,11 @@ fn wanted(
             python: part.choice.interpreter,
             packages: part.packages,
             prompt: prompt(project),
-            compile: if installing.compile { Compile::Yes } else { Compile::No },
+            compile: if installing.compile {
+                Compile::Yes
+            } else {
+                Compile::No
+            },
             system_site: SystemSite::Hidden,
         });
     }
@@ -426,7 +438,11 @@ fn wanted(
 fn prompt(project: &Project) -> String {
     let folder = project.root.file_name();
     let folder = folder.map(|name| name.to_string_lossy().into_owned());
-    project.name.clone().or(folder).unwrap_or_else(|| "wharf".to_owned())
+    project
+        .name
+        .clone()
+        .or(folder)
+        .unwrap_or_else(|| "wharf".to_owned())
 }
 
 async fn apply(

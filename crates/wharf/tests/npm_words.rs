@@ -26,7 +26,10 @@ fn project(registry: &NpmRegistry, files: &[(&str, &str)]) -> Fixture {
 #[test]
 fn a_bare_name_is_upgraded_where_npm_has_it() {
     let registry = registry();
-    let fixture = project(&registry, &[("package.json", r#"{"dependencies":{"a":"1.0.0"}}"#)]);
+    let fixture = project(
+        &registry,
+        &[("package.json", r#"{"dependencies":{"a":"1.0.0"}}"#)],
+    );
     fixture.run(&["lock"]).success();
     fixture.write("package.json", r#"{"dependencies":{"a":"^1.0.0"}}"#);
     fixture.run(&["lock"]).success();
@@ -34,8 +37,17 @@ fn a_bare_name_is_upgraded_where_npm_has_it() {
     let finished = fixture.run(&["lock", "--upgrade-package", "a"]).success();
     assert!(finished.stderr.contains("~ npm:a 1.0.0 → 1.1.0"), "{finished}");
     let finished = fixture.run(&["lock", "--upgrade-package", "c"]).success();
-    assert!(finished.stderr.contains("c is to be upgraded, but is not in the lockfile"), "{finished}");
-    assert_eq!(finished.stderr.matches("is to be upgraded").count(), 1, "{finished}");
+    assert!(
+        finished
+            .stderr
+            .contains("c is to be upgraded, but is not in the lockfile"),
+        "{finished}"
+    );
+    assert_eq!(
+        finished.stderr.matches("is to be upgraded").count(),
+        1,
+        "{finished}"
+    );
 }
 
 #[test]
@@ -44,10 +56,22 @@ fn places_that_only_the_other_ecosystem_has_are_refused() {
     let before = r#"{"dependencies":{"a":"1"}}"#;
     let fixture = project(&registry, &[("package.json", before)]);
     for (arguments, words) in [
-        (&["add", "npm:b", "--group", "docs"][..], "npm has no groups and extras"),
-        (&["add", "npm:b", "--extra", "fast"], "npm has no groups and extras"),
-        (&["add", "pypi:six", "--optional"], "only npm has optional and peer dependencies"),
-        (&["add", "pypi:six", "npm:b", "--peer"], "only npm has optional and peer dependencies"),
+        (
+            &["add", "npm:b", "--group", "docs"][..],
+            "npm has no groups and extras",
+        ),
+        (
+            &["add", "npm:b", "--extra", "fast"],
+            "npm has no groups and extras",
+        ),
+        (
+            &["add", "pypi:six", "--optional"],
+            "only npm has optional and peer dependencies",
+        ),
+        (
+            &["add", "pypi:six", "npm:b", "--peer"],
+            "only npm has optional and peer dependencies",
+        ),
     ] {
         let finished = fixture.run(arguments).failure(2);
         assert!(finished.stderr.contains(words), "{finished}");
@@ -68,11 +92,22 @@ fn requirements_go_where_the_others_stand() {
     assert!(finished.stderr.contains("wharf.toml)\n"), "{finished}");
     assert_eq!(fixture.read("wharf.toml"), wharf);
     // What stands in the other file is taken out there.
-    fixture.write("package.json", "{\n  \"dependencies\": {\n    \"b\": \"1\"\n  }\n}\n");
+    fixture.write(
+        "package.json",
+        "{\n  \"dependencies\": {\n    \"b\": \"1\"\n  }\n}\n",
+    );
     fixture.write("wharf.toml", wharf);
     fixture.run(&["remove", "--no-sync", "npm:a", "npm:b"]).success();
-    assert!(!fixture.read("wharf.toml").contains("a ="), "{}", fixture.read("wharf.toml"));
-    assert!(!fixture.read("package.json").contains("\"b\""), "{}", fixture.read("package.json"));
+    assert!(
+        !fixture.read("wharf.toml").contains("a ="),
+        "{}",
+        fixture.read("wharf.toml")
+    );
+    assert!(
+        !fixture.read("package.json").contains("\"b\""),
+        "{}",
+        fixture.read("package.json")
+    );
 }
 
 #[test]
@@ -81,7 +116,12 @@ fn what_cannot_be_run_names_the_scripts_that_can() {
     let package = r#"{"dependencies":{"a":"1"},"scripts":{"prebuild":"true","build":"true","dev":"true"}}"#;
     let fixture = project(&registry, &[("package.json", package)]);
     let finished = fixture.run(&["run", "biuld"]).failure(2);
-    assert!(finished.stderr.contains("hint: the scripts of package.json are: build, dev\n"), "{finished}");
+    assert!(
+        finished
+            .stderr
+            .contains("hint: the scripts of package.json are: build, dev\n"),
+        "{finished}"
+    );
 }
 
 #[test]
@@ -104,7 +144,12 @@ fn a_bare_name_is_looked_up_where_the_project_has_it() {
     let finished = fixture.run(&["info", "a"]).success();
     assert!(finished.stdout.contains("npm:a 1.1.0"), "{finished}");
     let finished = fixture.run(&["info", "a@9.9.9"]).failure(2);
-    assert!(finished.stderr.contains("`wharf info npm:a --versions` lists them"), "{finished}");
+    assert!(
+        finished
+            .stderr
+            .contains("`wharf info npm:a --versions` lists them"),
+        "{finished}"
+    );
 }
 
 #[test]
@@ -113,10 +158,19 @@ fn folders_of_the_users_own_are_followed() {
     let fixture = project(
         &registry,
         &[
-            ("package.json", r#"{"workspaces":["tool"],"dependencies":{"lib":"file:lib","tool":"*"}}"#),
-            ("lib/package.json", r#"{"name":"lib","version":"1.0.0","main":"dist/index.js"}"#),
+            (
+                "package.json",
+                r#"{"workspaces":["tool"],"dependencies":{"lib":"file:lib","tool":"*"}}"#,
+            ),
+            (
+                "lib/package.json",
+                r#"{"name":"lib","version":"1.0.0","main":"dist/index.js"}"#,
+            ),
             ("lib/dist/index.js", "one"),
-            ("tool/package.json", r#"{"name":"tool","version":"1.0.0","bin":"cli.sh"}"#),
+            (
+                "tool/package.json",
+                r#"{"name":"tool","version":"1.0.0","bin":"cli.sh"}"#,
+            ),
             ("tool/cli.sh", "#!/bin/sh\necho it runs\n"),
         ],
     );
@@ -136,7 +190,11 @@ fn a_copy_that_followed_links_is_mended() {
     let fixture = project(&registry, &[("package.json", r#"{"dependencies":{"a":"1"}}"#)]);
     fixture.run(&["sync"]).success();
     let (project, copy) = (fixture.project(), fixture.project().with_file_name("copy"));
-    let copied = std::process::Command::new("cp").arg("-rL").arg(&project).arg(&copy).status();
+    let copied = std::process::Command::new("cp")
+        .arg("-rL")
+        .arg(&project)
+        .arg(&copy)
+        .status();
     assert!(copied.expect("there is a `cp`").success());
     std::fs::remove_dir_all(&project).expect("it is ours");
     std::fs::rename(&copy, &project).expect("it is ours");

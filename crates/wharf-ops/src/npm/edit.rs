@@ -35,7 +35,10 @@ pub(crate) struct Home {
 pub(crate) fn homes(session: &Session, project: &Project) -> Vec<Home> {
     let home = home(session, project);
     let is_beside = home.importer == "." && home.manifest != project.manifest_path;
-    let root = match (is_beside && project.manifest == ManifestKind::Wharf, project.npm.as_ref()) {
+    let root = match (
+        is_beside && project.manifest == ManifestKind::Wharf,
+        project.npm.as_ref(),
+    ) {
         (true, Some(_)) => Some(wharf_toml(project)),
         // What stands in wharf.toml is written there; its package.json may have some as well.
         (false, Some(npm)) if home.kind == ManifestKind::Wharf => npm
@@ -141,7 +144,9 @@ async fn name_of_place(session: &Session, project: &Project, short: &NpmShort) -
 /// # Errors
 /// Where the manifest is malformed.
 pub(crate) fn add(home: &Home, text: &str, asked: &[Asked]) -> Result<String, OpsError> {
-    let additions = asked.iter().map(|one| addition(one, one.short.asked().to_owned()));
+    let additions = asked
+        .iter()
+        .map(|one| addition(one, one.short.asked().to_owned()));
     write(home, text, &additions.collect::<Vec<_>>())
 }
 
@@ -170,7 +175,9 @@ pub(crate) fn bound(
         };
         additions.push(addition(one, written));
     }
-    let words = additions.iter().map(|one| format!("npm:{}@{}", one.alias, one.text));
+    let words = additions
+        .iter()
+        .map(|one| format!("npm:{}@{}", one.alias, one.text));
     let words = words.collect();
     Ok((write(home, text, &additions)?, words))
 }
@@ -179,7 +186,11 @@ fn write(home: &Home, text: &str, additions: &[NpmAddition]) -> Result<String, O
     let manifest = NpmManifest {
         kind: home.kind,
         path: &home.manifest,
-        text: if text.is_empty() && home.kind == ManifestKind::PackageJson { EMPTY } else { text },
+        text: if text.is_empty() && home.kind == ManifestKind::PackageJson {
+            EMPTY
+        } else {
+            text
+        },
     };
     Ok(npm::add(manifest, additions)?)
 }

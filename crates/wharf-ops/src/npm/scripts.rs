@@ -30,7 +30,11 @@ pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script
         found.map(|(name, text)| (name.clone(), text.clone()))
     };
     let main = script(word)?;
-    let steps = [script(&format!("pre{word}")), Some(main), script(&format!("post{word}"))];
+    let steps = [
+        script(&format!("pre{word}")),
+        Some(main),
+        script(&format!("post{word}")),
+    ];
     Some(Script {
         folder: folder.to_owned(),
         manifest: text,
@@ -47,14 +51,18 @@ pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
     let scripts = || manifest.scripts.iter().map(|(name, _)| name);
     let is_hook = |name: &String| {
         let hooked = ["pre", "post"].iter().filter_map(|when| name.strip_prefix(when));
-        hooked.into_iter().any(|event| scripts().any(|other| other == event))
+        hooked
+            .into_iter()
+            .any(|event| scripts().any(|other| other == event))
     };
     scripts().filter(|name| !is_hook(name)).cloned().collect()
 }
 
 /// The nearest `package.json` from `directory` up to the project's root, with its folder and text.
 fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, Vec<u8>, PackageManifest)> {
-    let mut inside = directory.ancestors().take_while(|folder| folder.starts_with(root));
+    let mut inside = directory
+        .ancestors()
+        .take_while(|folder| folder.starts_with(root));
     let folder = inside.find(|folder| folder.join("package.json").is_file())?;
     let text = std::fs::read(folder.join("package.json")).ok()?;
     let manifest = PackageManifest::parse(&text).ok()?;
@@ -84,7 +92,10 @@ impl Script {
             if self.steps.len() == 1 {
                 text.push(step);
             } else {
-                text.push(format!("npm_lifecycle_event={} sh -c ", quoted(OsStr::new(event)).to_string_lossy()));
+                text.push(format!(
+                    "npm_lifecycle_event={} sh -c ",
+                    quoted(OsStr::new(event)).to_string_lossy()
+                ));
                 text.push(quoted(&step));
             }
         }
@@ -172,7 +183,11 @@ mod tests {
         let member = folder.path().join("web");
         std::fs::create_dir(&member).unwrap();
         assert!(find(&member, folder.path(), OsStr::new("dev")).is_some());
-        std::fs::write(member.join("package.json"), "{\"scripts\":{\"dev\":\"echo web\"}}").unwrap();
+        std::fs::write(
+            member.join("package.json"),
+            "{\"scripts\":{\"dev\":\"echo web\"}}",
+        )
+        .unwrap();
         assert_eq!(output(&member, "dev", &[]), "web\n".to_owned());
         assert!(find(&member, &member, OsStr::new("build")).is_none());
         assert!(find(folder.path(), &member, OsStr::new("dev")).is_none());
@@ -187,7 +202,12 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_the_shell() {
-        for (word, expected) in [("plain-1.2", "plain-1.2"), ("", "''"), ("a b", "'a b'"), ("$x", "'$x'")] {
+        for (word, expected) in [
+            ("plain-1.2", "plain-1.2"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$x", "'$x'"),
+        ] {
             assert_eq!(quoted(OsStr::new(word)), OsString::from(expected));
         }
     }

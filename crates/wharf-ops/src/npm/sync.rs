@@ -16,8 +16,8 @@ use wharf_store::{ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::run_blocking;
 use wharf_tree::select::{Selected, Selection, select};
 
-use super::node::{self, Chosen};
 use super::early::Started;
+use super::node::{self, Chosen};
 use super::{Early, approvals, engines, folders};
 use crate::error::OpsError;
 use crate::report::NodeReport;
@@ -112,7 +112,10 @@ fn inputs(project: &Project, graph: &Graph, chosen: &Chosen) -> Option<Vec<PathB
     for package in &graph.packages {
         match &package.source {
             Source::Directory { path, .. } => {
-                inputs.extend(folders::watched(&project.root.join(path), crate::sync::MOST_WATCHED)?);
+                inputs.extend(folders::watched(
+                    &project.root.join(path),
+                    crate::sync::MOST_WATCHED,
+                )?);
             }
             Source::File { path } => inputs.push(project.root.join(path)),
             Source::Registry { .. } | Source::FindLinks { .. } | Source::Url { .. } | Source::Git { .. } => {}
@@ -265,18 +268,38 @@ impl Fetching<'_> {
         let (mut weak, mut bare) = (BTreeSet::new(), BTreeSet::new());
         for package in packages.map(|index| &self.graph.packages[index]) {
             let is_archive = matches!(package.source, Source::Registry { .. } | Source::Url { .. });
-            if is_archive && !package.integrity.iter().any(|digest| digest.algorithm().is_strong()) {
-                let list = if package.integrity.is_empty() { &mut bare } else { &mut weak };
+            if is_archive
+                && !package
+                    .integrity
+                    .iter()
+                    .any(|digest| digest.algorithm().is_strong())
+            {
+                let list = if package.integrity.is_empty() {
+                    &mut bare
+                } else {
+                    &mut weak
+                };
                 list.insert(format!("{}@{}", package.name, package.version));
             }
         }
         for (code, list, words) in [
-            ("npm/weak-digest", weak, "were checked against a SHA-1 alone, which can be forged"),
-            ("npm/no-digest", bare, "came without a digest to check them against"),
+            (
+                "npm/weak-digest",
+                weak,
+                "were checked against a SHA-1 alone, which can be forged",
+            ),
+            (
+                "npm/no-digest",
+                bare,
+                "came without a digest to check them against",
+            ),
         ] {
             if !list.is_empty() {
                 let list: Vec<String> = list.into_iter().collect();
-                let message = format!("archives {words}: {} (newer versions usually have a SHA-512)", list.join(", "));
+                let message = format!(
+                    "archives {words}: {} (newer versions usually have a SHA-512)",
+                    list.join(", ")
+                );
                 self.session.emit(Event::warning(code, message));
             }
         }
@@ -361,7 +384,12 @@ struct Placing {
 
 impl Placing {
     /// From an archive: the one that is under way already, or a fresh one.
-    async fn archive(self, index: NpmIndex, wanted: Wanted, started: Option<Started>) -> Result<String, OpsError> {
+    async fn archive(
+        self,
+        index: NpmIndex,
+        wanted: Wanted,
+        started: Option<Started>,
+    ) -> Result<String, OpsError> {
         let under_way = match started {
             Some(started) => started.finish().await,
             None => None,

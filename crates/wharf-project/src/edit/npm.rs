@@ -307,7 +307,11 @@ fn scripts(document: &mut DocumentMut, kind: ManifestKind) -> Option<&mut Array>
     if !table.contains_key("scripts") {
         table.insert("scripts", Item::Value(Value::Array(Array::new())));
     }
-    if let Some(policy) = document.get_mut("policy").and_then(Item::as_table_mut).filter(|_| is_new) {
+    if let Some(policy) = document
+        .get_mut("policy")
+        .and_then(Item::as_table_mut)
+        .filter(|_| is_new)
+    {
         // At the end, not between two tables that belong together.
         policy.set_position(Some(isize::MAX));
     }

@@ -515,7 +515,10 @@ fn errors_point_and_advise() {
             "the workspace names `web`, which has no package.json\n --> wharf.toml:2:12",
         ),
         ("[policy]\nscripts = [\"npm:a@^1\"]", "`^1` is not one version"),
-        ("[policy]\nscripts = [\"a\"]", "`a` approves no package: it must begin with `npm:`"),
+        (
+            "[policy]\nscripts = [\"a\"]",
+            "`a` approves no package: it must begin with `npm:`",
+        ),
     ] {
         check(&[("wharf.toml", text)], expected);
     }

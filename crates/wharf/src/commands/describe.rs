@@ -206,7 +206,13 @@ fn say_info(printer: &Printer, report: &InfoReport, every_version: bool) {
         let yanked = version
             .yanked
             .as_ref()
-            .map(|reason| if report.package.starts_with("npm:") { format!(" ({reason})") } else { format!(" (yanked: {reason})") })
+            .map(|reason| {
+                if report.package.starts_with("npm:") {
+                    format!(" ({reason})")
+                } else {
+                    format!(" (yanked: {reason})")
+                }
+            })
             .unwrap_or_default();
         let unfit = if version.usable {
             ""

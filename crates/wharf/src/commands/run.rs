@@ -64,7 +64,10 @@ impl Explain for CannotStart {
             _ => Vec::new(),
         };
         if !self.scripts.is_empty() {
-            hints.push(format!("the scripts of package.json are: {}", self.scripts.join(", ")));
+            hints.push(format!(
+                "the scripts of package.json are: {}",
+                self.scripts.join(", ")
+            ));
         }
         hints
     }
@@ -105,7 +108,11 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
 }
 
 fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
-    let synced = if arguments.no_sync { Synced::No } else { Synced::Yes };
+    let synced = if arguments.no_sync {
+        Synced::No
+    } else {
+        Synced::Yes
+    };
     let running = run::command(session, &arguments.command, synced)?;
     for line in &running.script {
         printer.remark(&format!("$ {line}"));

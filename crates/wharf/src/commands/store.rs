@@ -47,7 +47,10 @@ fn say_size(printer: &Printer, report: &StoreSizeReport) {
         words::size(report.object_bytes + report.home_bytes),
         words::size(report.object_bytes),
         report.objects,
-        words::count(usize::try_from(report.trees).unwrap_or(usize::MAX), "Python package"),
+        words::count(
+            usize::try_from(report.trees).unwrap_or(usize::MAX),
+            "Python package"
+        ),
         words::size(report.home_bytes),
         report.home_files,
         words::count(usize::try_from(report.homes).unwrap_or(usize::MAX), "home"),

@@ -80,9 +80,20 @@ pub(super) fn sync(printer: &Printer, report: &SyncReport) {
     }
     if report.up_to_date && report.fetched > 0 {
         let packages = count(report.fetched, "package");
-        let verb = if report.dry_run { "would be brought" } else { "was brought" };
-        let verb = if report.fetched > 1 { verb.replace("was", "were") } else { verb.to_owned() };
-        printer.remark(&format!("{packages} {verb} back into the store ({})", time(report.seconds)));
+        let verb = if report.dry_run {
+            "would be brought"
+        } else {
+            "was brought"
+        };
+        let verb = if report.fetched > 1 {
+            verb.replace("was", "were")
+        } else {
+            verb.to_owned()
+        };
+        printer.remark(&format!(
+            "{packages} {verb} back into the store ({})",
+            time(report.seconds)
+        ));
         return;
     }
     if report.up_to_date {
