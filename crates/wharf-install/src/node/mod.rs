@@ -8,7 +8,7 @@
 //! | `isolated` | links to homes, or a store of the project's own; hidden and public hoisting |
 //! | `hoisted` | npm's tree of real folders |
 //! | `bins` | commands in `.bin` |
-//! | `tools` | tools that do not follow links out of the project |
+//! | `tools` | tools that do not follow links out of the project, or look for what they do not name |
 //!
 //! Invariant: planning is pure but for looking into the store for homes; equal requests give equal plans. Links inside the
 //! project are relative, so that a project can be moved; those into the store are absolute.
@@ -34,6 +34,7 @@ use crate::NodeRoot;
 
 pub use homes_in_store::{Missing, links, missing, place, sources};
 pub use keys::homes;
+pub use tools::{public_hoist, why_hoisted};
 
 /// How packages lie in `node_modules`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

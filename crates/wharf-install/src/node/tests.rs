@@ -21,7 +21,7 @@ static STORE: LazyLock<(tempfile::TempDir, Store)> = LazyLock::new(|| {
     (dir, store)
 });
 
-fn package(name: &str, version: &str, needs: &[(&str, To)]) -> Package {
+pub(super) fn package(name: &str, version: &str, needs: &[(&str, To)]) -> Package {
     Package {
         name: PackageName::new(wharf_core::Ecosystem::Npm, name).unwrap(),
         version: version.to_owned(),

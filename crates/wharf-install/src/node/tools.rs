@@ -1,8 +1,12 @@
-//! Tools that do not work over the shared store, as measured: `data/npm-project-store.txt`.
+//! Tools that do not work over the shared store, or in an isolated layout, as measured: `data/npm-project-store.txt` and
+//! `data/npm-hoisting.txt`.
+
+use wharf_ecosystem::npm::graph::{Graph, Package, To};
 
 use super::Request;
 
 const MEASURED: &str = include_str!("../../data/npm-project-store.txt");
+const HOISTING: &str = include_str!("../../data/npm-hoisting.txt");
 
 /// Why this project's packages must lie in the project, if they must.
 pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
@@ -20,7 +24,74 @@ pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
     found.next()
 }
 
-fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+/// Patterns of packages that are linked in the project's own `node_modules` where it does not say which, as the tools that it
+/// asks for need it.
+pub fn public_hoist(graph: &Graph) -> Vec<String> {
+    let patterns = asked(graph).filter(|tool| tool.wants != LAYOUT);
+    let mut patterns: Vec<String> = patterns.map(|tool| tool.wants.to_owned()).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    patterns
+}
+
+/// Why this project's packages must be hoisted, if they must: a tool that it asks for.
+pub fn why_hoisted(graph: &Graph) -> Option<String> {
+    let tool = asked(graph).find(|tool| tool.wants == LAYOUT)?;
+    Some(format!("{} {}", tool.name, tool.reason))
+}
+
+/// Stands in place of a pattern.
+const LAYOUT: &str = "layout";
+
+/// A tool that looks for packages where an isolated layout does not have them.
+struct Tool {
+    name: &'static str,
+    below: Option<u64>,
+    wants: &'static str,
+    reason: &'static str,
+}
+
+impl Tool {
+    fn is(&self, package: &Package) -> bool {
+        let major = || package.version.split('.').next()?.parse::<u64>().ok();
+        let old = |below: u64| major().is_some_and(|major| major < below);
+        self.name == package.name.as_str() && self.below.is_none_or(old)
+    }
+}
+
+fn tools() -> impl Iterator<Item = Tool> {
+    entries(HOISTING).filter_map(|(name, rest)| {
+        let (first, after) = rest.split_once(' ')?;
+        let below = first.strip_prefix('<').and_then(|below| below.parse().ok());
+        let (wants, reason) = match below {
+            Some(_) => after.split_once(' ')?,
+            None => (first, after),
+        };
+        Some(Tool {
+            name,
+            below,
+            wants,
+            reason: reason.trim(),
+        })
+    })
+}
+
+/// The tools that an importer asks for itself.
+fn asked(graph: &Graph) -> impl Iterator<Item = Tool> + use<'_> {
+    tools().filter(|tool| {
+        let mut edges = graph
+            .importers
+            .iter()
+            .flat_map(|importer| &importer.dependencies)
+            .filter(|edge| !edge.range.is_empty());
+        edges.any(|edge| match edge.to {
+            Some(To::Package(index)) => tool.is(&graph.packages[index]),
+            Some(To::Importer(_) | To::Link(_)) | None => false,
+        })
+    })
+}
+
+fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = text
         .lines()
         .map(str::trim)
@@ -31,6 +102,7 @@ fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Importer};
 
     #[test]
     fn every_tool_has_a_reason_and_stands_there_once() {
@@ -40,5 +112,45 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+        assert_eq!(tools().count(), entries(HOISTING).count());
+        assert!(tools().all(|tool| wharf_store::is_alias(tool.name) && tool.reason.len() > 20));
+    }
+
+    #[test]
+    fn only_what_a_project_asks_for_itself_is_hoisted_for() {
+        let graph = |name: &str, version: &str, range: &str| Graph {
+            importers: vec![Importer {
+                path: ".".to_owned(),
+                dependencies: vec![Edge {
+                    alias: name.to_owned(),
+                    range: range.to_owned(),
+                    kind: EdgeKind::Dev,
+                    to: Some(To::Package(0)),
+                }],
+                ..Importer::default()
+            }],
+            packages: vec![crate::node::tests::package(name, version, &[])],
+        };
+        let patterns = |name, version, range| public_hoist(&graph(name, version, range)).join(" ");
+        for (name, version, range, expected) in [
+            ("eslint", "8.57.1", "^8", "*eslint*"),
+            ("eslint", "9.39.0", "^9", ""),
+            ("eslint", "10.0.0", "^10", ""),
+            ("eslint", "8.57.1", "", ""), // added for somebody's peer
+            ("@eslint/eslintrc", "3.3.0", "^3", "*eslint*"),
+            ("prettier", "2.8.8", "2", "*prettier*"),
+            ("prettier", "3.6.0", "3", ""),
+            ("gatsby", "5.16.1", "^5", ""),
+        ] {
+            assert_eq!(
+                patterns(name, version, range),
+                expected,
+                "{name}@{version} {range}"
+            );
+        }
+        let why = why_hoisted(&graph("gatsby", "5.16.1", "^5"));
+        assert!(why.is_some_and(|why| why.starts_with("gatsby builds the site")));
+        assert_eq!(why_hoisted(&graph("gatsby", "5.16.1", "")), None);
+        assert_eq!(why_hoisted(&graph("eslint", "8.57.1", "^8")), None);
     }
 }

@@ -247,7 +247,7 @@ impl Fetching<'_> {
         let homes = layout::homes(&request);
         self.place(&request, &homes).await?;
         let plan = layout::plan(&request, &homes, &self.store);
-        self.report(&plan);
+        self.report(&plan, asking.why_hoisted.as_deref());
         let packages = graph.packages.iter().zip(&self.selected);
         Ok(NodeWanted {
             roots: plan.roots,
@@ -305,7 +305,7 @@ impl Fetching<'_> {
         }
     }
 
-    fn report(&self, plan: &NodePlan) {
+    fn report(&self, plan: &NodePlan, why_hoisted: Option<&str>) {
         approvals::report_skipped(self.session, self.npm, self.graph, &self.selected);
         for conflict in &plan.bin_conflicts {
             let message = format!(
@@ -318,6 +318,10 @@ impl Fetching<'_> {
             let words = format!("npm packages lie in the project, not in the shared store: {reason}");
             self.session.emit(Event::detail(words));
         }
+        if let Some(reason) = why_hoisted {
+            let words = format!("npm packages are hoisted: {reason}");
+            self.session.emit(Event::detail(words));
+        }
     }
 }
 
@@ -328,6 +332,10 @@ struct Asking {
     omit: Vec<EdgeKind>,
     contents: Vec<Option<ContentKey>>,
     options: NpmOptions,
+    layout: Layout,
+    /// Why that is the layout, where the project did not say so.
+    why_hoisted: Option<String>,
+    public_hoist: Vec<String>,
 }
 
 impl Asking {
@@ -335,12 +343,23 @@ impl Asking {
         let mut omit = Vec::new();
         omit.extend(fetching.selecting.no_dev.then_some(EdgeKind::Dev));
         omit.extend(fetching.selecting.no_optional.then_some(EdgeKind::Optional));
+        let options = fetching.npm.options.clone();
+        let automatic =
+            options.layout == NpmLayout::Isolated && options.virtual_store == NpmVirtualStore::Auto;
+        let why_hoisted = automatic.then(|| layout::why_hoisted(fetching.graph)).flatten();
+        let needed = || layout::public_hoist(fetching.graph);
         Self {
+            layout: match options.layout {
+                NpmLayout::Isolated if why_hoisted.is_none() => Layout::Isolated,
+                NpmLayout::Isolated | NpmLayout::Hoisted => Layout::Hoisted,
+            },
+            why_hoisted,
+            public_hoist: options.public_hoist.clone().unwrap_or_else(needed),
             selected: fetching.selected.clone(),
             importers: fetching.importers.clone(),
             omit,
             contents,
-            options: fetching.npm.options.clone(),
+            options,
         }
     }
 
@@ -356,17 +375,14 @@ impl Asking {
             importers: &self.importers,
             omit: &self.omit,
             contents: &self.contents,
-            layout: match self.options.layout {
-                NpmLayout::Isolated => Layout::Isolated,
-                NpmLayout::Hoisted => Layout::Hoisted,
-            },
+            layout: self.layout,
             virtual_store: match self.options.virtual_store {
                 NpmVirtualStore::Auto => VirtualStore::Auto,
                 NpmVirtualStore::Global => VirtualStore::Global,
                 NpmVirtualStore::Project => VirtualStore::Project,
             },
             hidden_hoist: true,
-            public_hoist: &self.options.public_hoist,
+            public_hoist: &self.public_hoist,
             writable: &self.options.writable,
             built,
             root: &project.root,

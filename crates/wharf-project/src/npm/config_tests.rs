@@ -200,7 +200,7 @@ fn settings_come_from_every_place() {
     );
     let options = &npm.options;
     assert_eq!(options.layout.as_str(), "hoisted");
-    assert_eq!(options.public_hoist, ["*eslint*"]);
+    assert_eq!(options.public_hoist, Some(vec!["*eslint*".to_owned()]));
     assert!(options.strict_peers && options.engine_strict && options.omit_dev);
     assert_eq!(options.cooldown.seconds(), 86_400);
     assert_eq!(npm.registries.scopes["@s"].to_string(), "https://s.example.org/");

@@ -264,8 +264,9 @@ pub struct NpmOptions {
     pub layout: NpmLayout,
     /// Where the packages of an isolated layout lie.
     pub virtual_store: NpmVirtualStore,
-    /// Patterns of packages that are linked into the root of `node_modules` although nothing there asks for them.
-    pub public_hoist: Vec<String>,
+    /// Patterns of packages that are linked into the root of `node_modules` although nothing there asks for them; where none are
+    /// stated, as the tools of the project need it.
+    pub public_hoist: Option<Vec<String>>,
     /// Whether conflicts of peers are errors.
     pub strict_peers: bool,
     /// Whether missing peers are added.
@@ -292,7 +293,7 @@ impl Default for NpmOptions {
         Self {
             layout: NpmLayout::default(),
             virtual_store: NpmVirtualStore::default(),
-            public_hoist: vec!["*eslint*".to_owned(), "*prettier*".to_owned()],
+            public_hoist: None,
             strict_peers: false,
             install_peers: true,
             writable: vec!["@prisma/client".to_owned(), "@prisma/engines".to_owned()],

@@ -245,7 +245,7 @@ impl Settings {
         NpmOptions {
             layout: self.layout.unwrap_or_default(),
             virtual_store: self.virtual_store.unwrap_or_default(),
-            public_hoist: self.public_hoist.clone().unwrap_or(defaults.public_hoist),
+            public_hoist: self.public_hoist.clone(),
             strict_peers: self.strict_peers.unwrap_or(defaults.strict_peers),
             install_peers: self.install_peers.unwrap_or(defaults.install_peers),
             writable: self.writable.clone().unwrap_or(defaults.writable),
@@ -424,7 +424,7 @@ mod tests {
         ]);
         assert_eq!(
             (read.layout, read.public_hoist),
-            (NpmLayout::Hoisted, vec!["*".to_owned()])
+            (NpmLayout::Hoisted, Some(vec!["*".to_owned()]))
         );
         let read = options(&[("legacy-peer-deps", &["true"]), ("strict-peer-deps", &["true"])]);
         assert!(!read.install_peers && !read.strict_peers);

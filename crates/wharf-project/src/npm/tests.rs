@@ -193,7 +193,7 @@ web (web)
     assert_eq!(npm.overrides.rules().len(), 2);
     assert_eq!(npm.node.as_ref().map(|node| node.text.as_str()), Some(">=20"));
     assert_eq!(npm.options.layout.as_str(), "hoisted");
-    assert!(npm.options.strict_peers && npm.options.public_hoist == ["*eslint*"]);
+    assert!(npm.options.strict_peers && npm.options.public_hoist == Some(vec!["*eslint*".to_owned()]));
     assert_eq!(npm.scripts[0].to_string(), "npm:esbuild@0.25.0");
     assert!(project.uses_python() && project.manifest == ManifestKind::Wharf);
     assert_eq!(
