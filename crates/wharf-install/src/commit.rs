@@ -147,17 +147,10 @@ impl Task<'_> {
         let remove = plan.roots.remove.iter().map(|root| (root, Action::Remove));
         let steps = make.chain(remove).map(|(root, action)| {
             let path = self.ground.path(root);
-            let refuse = |found: &str, replaceable| InstallError::Foreign {
-                path: path.clone(),
-                found: found.to_owned(),
-                replaceable,
-            };
-            let before = match foreign::standing(&path, root.kind)? {
+            let before = match foreign::movable(&path, root.kind, self.wanted.foreign)? {
                 Standing::Nothing => Before::Nothing,
                 Standing::Ours(transaction) => Before::Ours(transaction),
-                Standing::Foreign(_) if self.wanted.foreign == Foreign::Replace => Before::Foreign,
-                Standing::Foreign(found) => return Err(refuse(found, true)),
-                Standing::Odd(found) => return Err(refuse(found, false)),
+                Standing::Foreign(_) | Standing::Odd(_) => Before::Foreign,
             };
             foreign::refuse_apart(&path, self.state.directory())?;
             Ok(Step {

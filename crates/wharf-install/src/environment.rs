@@ -14,6 +14,7 @@ use wharf_sys::Governor;
 
 use crate::bytecode::Compiled;
 use crate::error::InstallError;
+use crate::foreign;
 use crate::fresh::{self, Fingerprint, Freshness};
 use crate::generation::Generation;
 use crate::ground::Ground;
@@ -189,6 +190,17 @@ impl Environment {
             wanted,
             &self.ground.python_name(),
         ))
+    }
+
+    /// Refuses a plan that would move folders which are not Wharf's, as [`Environment::apply`] would.
+    ///
+    /// # Errors
+    /// There is such a folder, and it is not to be replaced.
+    pub fn permit(&self, plan: &Plan, wanted: &Wanted) -> Result<(), InstallError> {
+        for root in plan.roots.make.iter().chain(&plan.roots.remove) {
+            foreign::movable(&self.ground.path(root), root.kind, wanted.foreign)?;
+        }
+        Ok(())
     }
 
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.

@@ -10,6 +10,7 @@ use crate::caches;
 use crate::error::InstallError;
 use crate::generation::Marker;
 use crate::ground::RootKind;
+use crate::wanted::Foreign;
 
 /// What stands at the place of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,23 @@ pub(crate) enum Standing {
     Foreign(&'static str),
     /// A link or a file, which is never replaced.
     Odd(&'static str),
+}
+
+/// Looks at the place of a root that is to be changed.
+///
+/// # Errors
+/// It is not ours to move, or cannot be looked at.
+pub(crate) fn movable(path: &Path, kind: RootKind, foreign: Foreign) -> Result<Standing, InstallError> {
+    let refuse = |found: &str, replaceable| InstallError::Foreign {
+        path: path.to_owned(),
+        found: found.to_owned(),
+        replaceable,
+    };
+    match standing(path, kind)? {
+        Standing::Foreign(found) if foreign == Foreign::Refuse => Err(refuse(found, true)),
+        Standing::Odd(found) => Err(refuse(found, false)),
+        standing => Ok(standing),
+    }
 }
 
 /// Looks at the place of a root.

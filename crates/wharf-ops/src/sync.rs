@@ -212,6 +212,7 @@ pub(crate) async fn sync_project(
     };
     let packages = count(&wanted);
     let plan = environment.plan(&wanted)?;
+    environment.permit(&plan, &wanted)?;
     let mut report = SyncReport {
         environment: environment.root().to_owned(),
         generation: plan.base.unwrap_or(0),

@@ -129,6 +129,8 @@ fn somebody_elses_node_modules_is_refused() {
     let finished = fixture.run(&["sync"]);
     says(&finished, 2, &["[PROJECT]/node_modules was not made by wharf", "--replace"]);
     assert_eq!(fixture.digest("node_modules"), before);
+    // A plan that would be refused is none.
+    says(&fixture.run(&["sync", "--dry-run"]), 2, &["node_modules was not made by wharf", "--replace"]);
     fixture.run(&["sync", "--replace"]).success();
     assert_eq!(installed(&fixture), ALL);
     assert!(!fixture.has("node_modules/mine"));
@@ -139,6 +141,21 @@ fn somebody_elses_node_modules_is_refused() {
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
     std::os::unix::fs::symlink("elsewhere", fixture.project().join("node_modules")).expect("it is ours");
     says(&fixture.run(&["sync", "--replace"]), 2, &["node_modules", "symbolic link"]);
+}
+
+#[test]
+fn somebody_elses_folder_of_a_member_is_refused_before_anything_moves() {
+    let (_registry, fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    let before = fixture.digest("node_modules");
+    state(&fixture, &json!({ "dependencies": { "a": "*" }, "workspaces": ["web"] }));
+    fixture.write("web/package.json", "{\"name\": \"web\", \"dependencies\": {\"c\": \"1\"}}\n");
+    fixture.write("web/node_modules/mine.js", "mine");
+    says(&fixture.run(&["sync"]), 2, &["[PROJECT]/web/node_modules was not made by wharf", "--replace"]);
+    assert_eq!(fixture.digest("node_modules"), before);
+    assert_eq!(fixture.read("web/node_modules/mine.js"), "mine");
+    fixture.run(&["sync", "--replace"]).success();
+    assert!(fixture.has("web/node_modules/c/index.js") && !fixture.has("node_modules/c"));
 }
 
 #[test]

@@ -185,6 +185,77 @@ fn the_lockfile_is_the_same_wherever_it_is_made() {
 }
 
 #[test]
+fn what_is_left_out_stays_out_until_it_is_wanted() {
+    let (_registry, fixture) = case();
+    state(
+        &fixture,
+        &json!({ "dependencies": { "a": "*" }, "devDependencies": { "c": "*" }, "scripts": { "x": "true" } }),
+    );
+    fixture.run(&["sync", "--no-dev"]).success();
+    assert!(fixture.has("node_modules/a") && !fixture.has("node_modules/c"));
+    tells(&fixture.run(&["sync", "--no-dev"]).success(), &["Nothing to do"]);
+    // What runs keeps to what the last sync was asked.
+    fixture.run(&["run", "x"]).success();
+    assert!(!fixture.has("node_modules/c"));
+    fixture.run(&["add", "npm:b"]).success();
+    assert!(fixture.has("node_modules/b") && !fixture.has("node_modules/c"));
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has("node_modules/c"));
+    fixture.write(".npmrc", "omit[]=dev\n");
+    fixture.run(&["sync"]).success();
+    assert!(!fixture.has("node_modules/c"));
+}
+
+#[test]
+fn settings_that_are_malformed_or_unknown_are_named() {
+    let (_registry, fixture) = case();
+    fixture.write(".npmrc", "node-linker=sideways\n");
+    let finished = fixture.run(&["lock"]);
+    tells(&finished, &[".npmrc:1", "sideways"]);
+    fixture.write(".npmrc", "registry=no url\n");
+    says(&fixture.run(&["lock"]), 2, &[".npmrc:1", "no url"]);
+    fixture.write(".npmrc", "//example.org/:_authToken=${ABSENT_TOKEN}\n");
+    tells(&fixture.run(&["lock"]).success(), &["ABSENT_TOKEN"]);
+    std::fs::remove_file(fixture.project().join(".npmrc")).expect("it is ours");
+    fixture.write("pnpm-workspace.yaml", "packages: [\n");
+    says(&fixture.run(&["lock"]), 2, &["pnpm-workspace.yaml:"]);
+    std::fs::remove_file(fixture.project().join("pnpm-workspace.yaml")).expect("it is ours");
+    state(&fixture, &json!({ "wharf": { "options": { "layuot": "hoisted" } } }));
+    says(&fixture.run(&["lock"]), 2, &["package.json:4", "layuot", "layout"]);
+    state(&fixture, &json!({ "wharf": { "options": { "layout": "flat" } } }));
+    says(&fixture.run(&["lock"]), 2, &["package.json:4", "`flat`", "hoisted"]);
+}
+
+#[test]
+fn locks_of_other_tools_are_preferred_the_first_time() {
+    for (file, text) in [
+        (
+            "package-lock.json",
+            "{\"lockfileVersion\": 3, \"packages\": {\"\": {}, \"node_modules/a\": {\"version\": \"1.0.0\"}, \"node_modules/b\": {\"version\": \"1.0.0\"}}}",
+        ),
+        ("yarn.lock", "# yarn lockfile v1\n\n\na@^1.0.0:\n  version \"1.0.0\"\n\nb@^1:\n  version \"1.0.0\"\n"),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {}\n  b@1.0.0:\n    resolution: {}\n",
+        ),
+        ("bun.lock", "{\"lockfileVersion\": 1, \"packages\": {\"a\": [\"a@1.0.0\", \"\", {}, \"\"], \"b\": [\"b@1.0.0\", \"\", {}, \"\"],}}"),
+    ] {
+        let (registry, fixture) = case();
+        for name in ["a", "b"] {
+            release(name, "1.9.0").dep("b", "^1").publish(&registry);
+        }
+        fixture.write(file, text);
+        fixture.run(&["sync"]).success();
+        assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.0.0"], "{file}");
+        // A damaged one is told with its place and costs nothing but the preference.
+        std::fs::remove_file(fixture.project().join("wharf.lock")).expect("it is ours");
+        fixture.write(file, "{{{ <<<");
+        let finished = fixture.run(&["lock"]).success();
+        tells(&finished, &["warning:", file]);
+    }
+}
+
+#[test]
 fn a_project_that_needs_nothing_is_locked_too() {
     let (_registry, fixture) = case();
     state(&fixture, &json!({ "name": "empty" }));
