@@ -8,6 +8,7 @@
 
 mod edits;
 mod local;
+mod npm;
 mod project;
 mod sets;
 mod steering;

@@ -32,11 +32,14 @@ impl Project {
 
     /// A copy of one of the repository's examples.
     pub(crate) fn example(name: &'static str) -> Self {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        Self::copied(name, &examples.join(name))
+    }
+
+    /// A copy of a folder.
+    pub(crate) fn copied(name: &'static str, folder: &Path) -> Self {
         let project = Self::new(name);
-        let example = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../examples")
-            .join(name);
-        copy(&example, &project.folder);
+        copy(folder, &project.folder);
         project
     }
 
@@ -192,7 +195,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("an example can be read") {
         let entry = entry.expect("an example can be read");
         let name = entry.file_name();
-        let made = [".venv", ".wharf", "wharf.lock", "__pycache__"];
+        let made = [".venv", ".wharf", "wharf.lock", "__pycache__", "node_modules"];
         if made.iter().any(|made| name == *made) {
             continue;
         }

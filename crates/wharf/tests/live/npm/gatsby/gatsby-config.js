@@ -1,0 +1,1 @@
+module.exports = { siteMetadata: { title: "x", siteUrl: "https://example.org" }, plugins: ["gatsby-plugin-catch-links", "gatsby-plugin-sitemap", { resolve: "gatsby-source-filesystem", options: { name: "posts", path: `${__dirname}/posts` } }, { resolve: "gatsby-transformer-remark", options: { plugins: ["gatsby-remark-prismjs"] } }] };

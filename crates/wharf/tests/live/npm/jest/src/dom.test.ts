@@ -1,0 +1,2 @@
+/** @jest-environment jsdom */
+test("dom", () => { document.body.innerHTML = "<b>x</b>"; expect(document.querySelector("b")!.textContent).toMatchInlineSnapshot(`"x"`); });

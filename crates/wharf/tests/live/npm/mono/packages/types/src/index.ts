@@ -1,0 +1,2 @@
+
+export const name_types: string = ["types"].join("+");
