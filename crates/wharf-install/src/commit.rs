@@ -34,7 +34,7 @@ use crate::plan::Plan;
 use crate::python_root::PythonFolder;
 use crate::redo::{self, Action, Before, Redo, Site, Step};
 use crate::state::State;
-use crate::{Compile, Durability, Foreign, Wanted, fault, fresh, trash};
+use crate::{Compile, Durability, Wanted, fault, fresh, trash};
 
 /// Records of generations that are kept.
 const RECORDS: usize = 20;

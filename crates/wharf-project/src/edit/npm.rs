@@ -131,8 +131,8 @@ pub fn parse_short(text: &str) -> Result<NpmShort, ProjectError> {
     let whole = |error: &str| match Spec::parse(text) {
         Ok(spec) if !spec.is_registry() => Ok(NpmShort {
             alias: None,
+            text: stated(&spec, text),
             spec: Some(spec),
-            text: text.to_owned(),
         }),
         _ => Err(not_a_requirement(text, error)),
     };
@@ -153,11 +153,19 @@ pub fn parse_short(text: &str) -> Result<NpmShort, ProjectError> {
     match Spec::parse(rest) {
         Ok(spec) => Ok(NpmShort {
             alias,
+            text: stated(&spec, rest),
             spec: Some(spec),
-            text: rest.to_owned(),
         }),
         // `git@example.org:user/repo.git` looks like a name and a version.
         Err(error) => whole(&error.to_string()),
+    }
+}
+
+/// A place of this machine as every tool reads it, which is with `file:` before it.
+fn stated(spec: &Spec, text: &str) -> String {
+    match spec {
+        Spec::File(_) | Spec::Directory(_) if text.starts_with(['.', '/', '~']) => format!("file:{text}"),
+        _ => text.to_owned(),
     }
 }
 

@@ -230,7 +230,7 @@ fn short_forms_are_read() {
         ("a@file:../a", Some("a"), Some("file:../a")),
         ("a@>=1 <2", Some("a"), Some(">=1 <2")),
         ("user/repo#v1", None, Some("user/repo#v1")),
-        ("./local", None, Some("./local")),
+        ("./local", None, Some("file:./local")),
         (
             "git@example.org:user/repo.git",
             None,

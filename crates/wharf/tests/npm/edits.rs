@@ -192,7 +192,7 @@ fn what_only_names_a_place_is_asked_for_its_name() {
     let fixture = project(&registry, &json!({}));
     write_json(&fixture, "lib/package.json", &json!({ "name": "@me/lib", "version": "0.1.0" }));
     fixture.run(&["add", "npm:./lib"]).success();
-    assert_eq!(stated(&fixture, "dependencies")["@me/lib"], "./lib");
+    assert_eq!(stated(&fixture, "dependencies")["@me/lib"], "file:./lib");
     assert!(fixture.has("node_modules/@me/lib/package.json"));
     let archive = registry.url(&registry.tarball_path("b", "1.0.0"));
     fixture.run(&["add", &format!("npm:{archive}")]).success();

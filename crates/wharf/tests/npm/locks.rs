@@ -266,6 +266,18 @@ fn a_project_that_needs_nothing_is_locked_too() {
 }
 
 #[test]
+fn versions_that_are_too_young_do_not_exist() {
+    let (registry, fixture) = case();
+    release("a", "1.5.0").published("2025-06-01T00:00:00.000Z").dep("b", "^1").publish(&registry);
+    release("young", "1.0.0").published("2025-06-01T00:00:00.000Z").publish(&registry);
+    fixture.run(&["sync", "--exclude-newer", "2025-01-01"]).success();
+    assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.0.0"]);
+    state(&fixture, &json!({ "dependencies": { "young": "*" } }));
+    says(&fixture.run(&["lock", "--exclude-newer", "2025-01-01"]), 3, &["young@*", "2025-01-01", "1.0.0", "hint:"]);
+    fixture.run(&["lock"]).success();
+}
+
+#[test]
 fn machines_read_what_people_read() {
     let (_registry, fixture) = case();
     let finished = fixture.run(&["sync", "--format", "json"]).success();

@@ -86,6 +86,20 @@ fn a_failure_of_one_part_leaves_both() {
 }
 
 #[test]
+fn both_parts_need_no_network_when_warm() {
+    let Case { pypi, npm, fixture } = case();
+    fixture.run(&["sync"]).success();
+    for folder in [".venv", "node_modules"] {
+        std::fs::remove_dir_all(fixture.project().join(folder)).expect("it is ours");
+    }
+    let asked = (pypi.log().len(), npm.log().len());
+    fixture.run(&["sync", "--offline"]).success();
+    fixture.python("import service").success();
+    assert!(fixture.has("node_modules/front/index.js"));
+    assert_eq!((pypi.log().len(), npm.log().len()), asked);
+}
+
+#[test]
 fn a_change_of_one_part_solves_that_part_alone() {
     let Case { pypi, npm, fixture } = case();
     fixture.run(&["lock"]).success();

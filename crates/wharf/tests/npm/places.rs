@@ -213,6 +213,44 @@ fn members_of_a_workspace_are_linked() {
 }
 
 #[test]
+fn commands_of_members_can_be_run() {
+    let registry = NpmRegistry::start();
+    let fixture = workspace(&registry);
+    write_json(&fixture, "packages/app/package.json", &json!({ "name": "app", "dependencies": { "@w/lib": "workspace:*" } }));
+    fixture.run(&["sync"]).success();
+    let finished = fixture.run(&["-C", "packages/app", "run", "--", "lib"]).success();
+    assert_eq!(finished.stdout, "lib\n");
+}
+
+#[test]
+fn what_packages_forgot_to_say_can_be_said() {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").publish(&registry);
+    release("b", "1.0.0").publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "dependencies": { "a": "*" }, "pnpm": { "packageExtensions": { "a@1": { "dependencies": { "b": "*" } } } } }),
+    );
+    fixture.run(&["sync"]).success();
+    let home = fixture.project().join("node_modules/a").canonicalize().expect("it is there");
+    assert!(home.parent().is_some_and(|folder| folder.join("b/index.js").exists()), "{}", home.display());
+}
+
+#[test]
+fn an_archive_at_a_url_is_known_by_its_hash() {
+    let registry = NpmRegistry::start();
+    release("far", "1.0.0").publish(&registry);
+    let url = registry.url(&registry.tarball_path("far", "1.0.0"));
+    let fixture = project(&registry, &json!({ "dependencies": { "far": url } }));
+    fixture.run(&["lock"]).success();
+    assert!(fixture.read("wharf.lock").contains("sha512-"), "{}", fixture.read("wharf.lock"));
+    release("far", "1.0.0").file("evil.js", "").publish(&registry);
+    let finished = fixture.run(&["sync", "--frozen", "--store", "fresh", "--cache", "fresh"]);
+    says(&finished, 5, &["far@1.0.0", "sha512", "hint:"]);
+    assert!(!fixture.has("node_modules"));
+}
+
+#[test]
 fn catalogs_state_a_range_once() {
     let registry = NpmRegistry::start();
     let fixture = workspace(&registry);
