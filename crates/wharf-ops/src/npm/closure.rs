@@ -199,7 +199,13 @@ impl<'a> Closure<'a> {
         }
         let (index, mut spec, from) = (self.known.index.clone(), spec.clone(), from.clone());
         let pinned = self.pinned.iter().find(|source| answers(source, &spec)).cloned();
-        if let (Spec::Git { reference, semver, .. }, Some(Source::Git { commit, .. })) = (&mut spec, &pinned) {
+        if let (
+            Spec::Git {
+                reference, semver, ..
+            },
+            Some(Source::Git { commit, .. }),
+        ) = (&mut spec, &pinned)
+        {
             (*reference, *semver) = (Some(commit.clone()), None);
         }
         self.running.push(Box::pin(async move {
@@ -240,7 +246,12 @@ impl<'a> Closure<'a> {
         if let Some(early) = &mut self.early {
             early.start(&self.known.index, name, &version, &manifest);
         }
-        let index = self.known.index.registries().registry_for(name).without_credentials();
+        let index = self
+            .known
+            .index
+            .registries()
+            .registry_for(name)
+            .without_credentials();
         self.follow(&manifest, &From::Package(Source::Registry { index }));
     }
 
@@ -328,7 +339,11 @@ impl Known {
     fn load(&self, name: &PackageName, version: &Version) -> Option<Arc<PackageManifest>> {
         let mut manifests = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.clone(), version.as_str().to_owned());
-        let read = || self.index.manifest(name, version).map_err(|error| error.to_string());
+        let read = || {
+            self.index
+                .manifest(name, version)
+                .map_err(|error| error.to_string())
+        };
         manifests.entry(key).or_insert_with(read).as_ref().ok().cloned()
     }
 
@@ -361,7 +376,8 @@ impl Known {
                 reason,
             } => match self.failed(reason)? {
                 error @ IndexError::Net { .. } => {
-                    let what = format!("whether there is {package}, optional for {asker}, cannot be told: {error}");
+                    let what =
+                        format!("whether there is {package}, optional for {asker}, cannot be told: {error}");
                     Some((what, error.clone()))
                 }
                 _ => None,
@@ -383,7 +399,10 @@ impl Universe for Known {
     fn manifest(&self, name: &PackageName, version: &Version) -> Lookup<Arc<PackageManifest>> {
         match self.load(name, version) {
             Some(manifest) => Lookup::Known(manifest),
-            None => Lookup::Failed(format!("the registry's entry of {name} {} cannot be read", version.as_str())),
+            None => Lookup::Failed(format!(
+                "the registry's entry of {name} {} cannot be read",
+                version.as_str()
+            )),
         }
     }
 

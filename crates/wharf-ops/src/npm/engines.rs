@@ -44,7 +44,12 @@ pub(crate) fn warning(graph: &Graph, node: &Version) -> Option<String> {
         words.push(format!("and {more} more"));
     }
     let node = node.as_str();
-    (!words.is_empty()).then(|| format!("packages that were not made for Node {node}: {}", words.join("; ")))
+    (!words.is_empty()).then(|| {
+        format!(
+            "packages that were not made for Node {node}: {}",
+            words.join("; ")
+        )
+    })
 }
 
 /// Each with the Node that it wants and who brings it in.
@@ -68,7 +73,12 @@ fn misfits(graph: &Graph, selected: &[bool], node: &Version) -> Vec<String> {
             let package = &graph.packages[index];
             let chain = view.shortest_chain(Node::Package(index)).unwrap_or_default();
             let way: Vec<String> = chain.iter().map(|one| view.label(one.by)).collect();
-            format!("{}@{} wants {wanted} ({})", package.name, package.version, way.join(" > "))
+            format!(
+                "{}@{} wants {wanted} ({})",
+                package.name,
+                package.version,
+                way.join(" > ")
+            )
         })
         .collect();
     misfits.dedup();

@@ -45,10 +45,12 @@ impl Chosen {
     /// # Errors
     /// Where it does not answer.
     pub(crate) fn binary(&self, cache: &Path) -> Result<NodeBinary, OpsError> {
-        Ok(probe_cached(&self.path, Some(cache)).map_err(|refusal| NodeError::Unusable {
-            path: self.path.clone(),
-            reason: refusal,
-        })?)
+        Ok(
+            probe_cached(&self.path, Some(cache)).map_err(|refusal| NodeError::Unusable {
+                path: self.path.clone(),
+                reason: refusal,
+            })?,
+        )
     }
 
     /// For people and programs.
@@ -64,7 +66,9 @@ impl Chosen {
 /// Whether `node` means this executable to whoever looks along PATH.
 fn is_first_on_path(path: &Path) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let first = std::env::split_paths(&folders).map(|folder| folder.join("node")).find(|file| file.is_file());
+    let first = std::env::split_paths(&folders)
+        .map(|folder| folder.join("node"))
+        .find(|file| file.is_file());
     first.as_deref() == Some(path)
 }
 
@@ -73,14 +77,15 @@ fn platform_package(target: &Target) -> Option<&'static str> {
     if matches!(target.os_version, OsVersion::Musl(..)) {
         return None;
     }
-    let found = PLATFORMS.iter().find(|(_, os, arch)| (*os, *arch) == (target.os, target.arch));
+    let found = PLATFORMS
+        .iter()
+        .find(|(_, os, arch)| (*os, *arch) == (target.os, target.arch));
     found.map(|(name, _, _)| *name)
 }
 
 /// The machine's own Node, if one fits.
 fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
-    let mut search = NodeSearch::new(NodeSurroundings::from_env())
-        .cache(Some(&session.settings().cache));
+    let mut search = NodeSearch::new(NodeSurroundings::from_env()).cache(Some(&session.settings().cache));
     let origin = npm.node.as_ref().map(|request| request.origin.to_string());
     if let (Some(request), Some(origin)) = (&npm.node, &origin) {
         search = search.range(Some((&request.range, origin)));
@@ -134,7 +139,10 @@ async fn of_registry(
 ) -> Result<Option<LockedNode>, OpsError> {
     let host = wharf_sys::host::target()?;
     let missing = |reason: String| OpsError::NoNode {
-        wanted: npm.node.as_ref().map(|request| format!("{} ({})", request.text, request.origin)),
+        wanted: npm
+            .node
+            .as_ref()
+            .map(|request| format!("{} ({})", request.text, request.origin)),
         reason,
     };
     let Some(package) = platform_package(&host) else {
@@ -146,8 +154,12 @@ async fn of_registry(
         Err(cause) if cause.code() == "npm/unknown-package" => return Err(missing(cause.to_string())),
         Err(cause) => {
             let wanted = npm.node.as_ref();
-            let wanted = wanted.map_or_else(String::new, |wanted| format!(" {} ({})", wanted.text, wanted.origin));
-            let what = format!("no Node of this machine fits{wanted}, and that of the registry cannot be had: {cause}");
+            let wanted = wanted.map_or_else(String::new, |wanted| {
+                format!(" {} ({})", wanted.text, wanted.origin)
+            });
+            let what = format!(
+                "no Node of this machine fits{wanted}, and that of the registry cannot be had: {cause}"
+            );
             return Err(OpsError::Unavailable { what, cause });
         }
     };
@@ -195,11 +207,9 @@ fn file(package: &str, manifest: &PackageManifest) -> Option<LockedNodeFile> {
 fn newest(versions: &Versions, npm: &NpmProject) -> Option<Version> {
     let any = Range::any();
     let range = npm.node.as_ref().map_or(&any, |request| &request.range);
-    let supported = versions
-        .rows
-        .iter()
-        .rev()
-        .find(|row| row.version.major() % 2 == 0 && !row.version.is_prerelease() && range.satisfies(&row.version));
+    let supported = versions.rows.iter().rev().find(|row| {
+        row.version.major() % 2 == 0 && !row.version.is_prerelease() && range.satisfies(&row.version)
+    });
     supported
         .or_else(|| pick_range(versions, range, &PickRules::default()))
         .map(|row| row.version.clone())
@@ -229,12 +239,19 @@ pub(crate) async fn for_environment(
     }
     let host = wharf_sys::host::target()?;
     let missing = |reason: String| OpsError::NoNode {
-        wanted: npm.node.as_ref().map(|request| format!("{} ({})", request.text, request.origin)),
+        wanted: npm
+            .node
+            .as_ref()
+            .map(|request| format!("{} ({})", request.text, request.origin)),
         reason,
     };
     let node = locked.node.as_ref();
     let package = platform_package(&host).map(package_name);
-    let file = node.and_then(|node| node.files.iter().find(|file| Some(&file.package) == package.as_ref()));
+    let file = node.and_then(|node| {
+        node.files
+            .iter()
+            .find(|file| Some(&file.package) == package.as_ref())
+    });
     let (Some(node), Some(file)) = (node, file) else {
         return Err(missing(format!("the lockfile has none for {host}")));
     };
@@ -263,7 +280,10 @@ async fn fetched(
         version: version.to_owned(),
         reason,
     };
-    let strongest = file.integrity.first().ok_or_else(|| malformed("it has no hash".to_owned()))?;
+    let strongest = file
+        .integrity
+        .first()
+        .ok_or_else(|| malformed("it has no hash".to_owned()))?;
     let home = HomeId {
         label: format!("{}@{version}", file.package),
         content: ContentKey::of_digest(strongest),
@@ -278,7 +298,10 @@ async fn fetched(
             url: Some(url),
             integrity: file.integrity.clone(),
             source: Source::Registry {
-                index: index.registries().registry_for(&file.package).without_credentials(),
+                index: index
+                    .registries()
+                    .registry_for(&file.package)
+                    .without_credentials(),
             },
         };
         let (unpacked, _) = index.unpack(&wanted).await?;

@@ -74,7 +74,11 @@ fn why_gives_every_way_with_its_place() {
         fixture.run(&["why", "shared"]).success().stdout,
         fixture.run(&["why", "npm:shared"]).success().stdout
     );
-    says(&fixture.run(&["why", "npm:sharde"]), 2, &["npm:sharde is not in the lockfile", "did you mean npm:shared?"]);
+    says(
+        &fixture.run(&["why", "npm:sharde"]),
+        2,
+        &["npm:sharde is not in the lockfile", "did you mean npm:shared?"],
+    );
 }
 
 #[test]
@@ -87,11 +91,14 @@ fn lists_mark_what_is_asked_for() {
       npm:shared    1.0.0  [NPM]/
       npm:shared    2.0.0  [NPM]/
     ");
-    let listed = fixture.run(&["list", "--no-dev", "--no-optional"]).success().stdout;
+    let listed = fixture
+        .run(&["list", "--no-dev", "--no-optional"])
+        .success()
+        .stdout;
     assert_eq!(listed.lines().count(), 2, "{listed}");
     assert_eq!(fixture.run(&["list", "--ecosystem", "pypi"]).success().stdout, "");
-    let report: Value =
-        serde_json::from_str(&fixture.run(&["list", "--format", "json"]).success().stdout).expect("it is JSON");
+    let report: Value = serde_json::from_str(&fixture.run(&["list", "--format", "json"]).success().stdout)
+        .expect("it is JSON");
     assert_eq!(report["result"]["packages"][1]["purl"], "pkg:npm/a@1.0.0");
 }
 
@@ -104,7 +111,10 @@ fn outdated_knows_what_is_newer() {
     release("a", "1.5.0").publish(&registry);
     release("a", "2.0.0-rc.1").publish(&registry);
     let finished = fixture.run(&["outdated", "--cache", "fresh"]).success();
-    assert!(finished.stdout.contains("* npm:a       1.0.0 → 1.5.0"), "{finished}");
+    assert!(
+        finished.stdout.contains("* npm:a       1.0.0 → 1.5.0"),
+        "{finished}"
+    );
 }
 
 #[test]
@@ -129,11 +139,20 @@ fn info_tells_of_one_package() {
         "https://example.org/a",
         "0.9.0 (deprecated)",
     ] {
-        assert!(finished.stdout.contains(words), "no word of `{words}`: {finished}");
+        assert!(
+            finished.stdout.contains(words),
+            "no word of `{words}`: {finished}"
+        );
     }
-    let finished = fixture.run(&["info", "npm:a@1.0.0", "--cache", "fresh"]).success();
+    let finished = fixture
+        .run(&["info", "npm:a@1.0.0", "--cache", "fresh"])
+        .success();
     assert!(finished.stdout.contains("requires   shared@^1"), "{finished}");
-    says(&fixture.run(&["info", "npm:a@9"]), 2, &["a has no version 9", "`wharf info npm:a --versions`"]);
+    says(
+        &fixture.run(&["info", "npm:a@9"]),
+        2,
+        &["a has no version 9", "`wharf info npm:a --versions`"],
+    );
     says(&fixture.run(&["info", "npm:nowhere"]), 2, &["`nowhere`", "[NPM]"]);
     // Outside of any project too.
     std::fs::remove_file(fixture.project().join("package.json")).expect("it is ours");
@@ -143,16 +162,25 @@ fn info_tells_of_one_package() {
 #[test]
 fn the_lock_goes_out_as_package_lock_json() {
     let (_registry, fixture) = case();
-    let text = fixture.run(&["export", "--format", "package-lock"]).success().stdout;
+    let text = fixture
+        .run(&["export", "--format", "package-lock"])
+        .success()
+        .stdout;
     let lock: Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(lock["lockfileVersion"], 3);
     assert_eq!(lock["packages"][""]["name"], "shown");
     assert_eq!(lock["packages"]["node_modules/a"]["version"], "1.0.0");
     assert_eq!(lock["packages"]["node_modules/dev"]["dev"], true);
-    assert!(lock["packages"]["node_modules/a"]["integrity"].as_str().is_some_and(|text| text.starts_with("sha512-")));
+    assert!(
+        lock["packages"]["node_modules/a"]["integrity"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("sha512-"))
+    );
     // It is what a lock without Python is exported as, and is written where that is asked.
     assert_eq!(fixture.run(&["export"]).success().stdout, text);
-    fixture.run(&["export", "--output", "package-lock.json"]).success();
+    fixture
+        .run(&["export", "--output", "package-lock.json"])
+        .success();
     assert_eq!(fixture.filtered(&fixture.read("package-lock.json")), text);
     // What was exported is what is preferred.
     std::fs::remove_file(fixture.project().join("wharf.lock")).expect("it is ours");
@@ -164,13 +192,28 @@ fn the_lock_goes_out_as_package_lock_json() {
 fn questions_without_a_lock_or_without_npm() {
     let registry = NpmRegistry::start();
     let fixture = project(&registry, &json!({ "dependencies": { "a": "1" } }));
-    for arguments in [&["tree"][..], &["why", "npm:a"], &["list"], &["outdated"], &["export"], &["approve"]] {
-        says(&fixture.run(arguments), 2, &["there is no lockfile at [PROJECT]/wharf.lock", "`wharf lock`"]);
+    for arguments in [
+        &["tree"][..],
+        &["why", "npm:a"],
+        &["list"],
+        &["outdated"],
+        &["export"],
+        &["approve"],
+    ] {
+        says(
+            &fixture.run(arguments),
+            2,
+            &["there is no lockfile at [PROJECT]/wharf.lock", "`wharf lock`"],
+        );
     }
     fixture.write("package.json", "{}\n");
     fixture.write("wharf.toml", "[project]\nname = \"x\"\n\n[pypi]\n");
     fixture.run(&["lock"]).success();
-    says(&fixture.run(&["export", "--format", "package-lock"]), 2, &["wharf.lock has no npm packages"]);
+    says(
+        &fixture.run(&["export", "--format", "package-lock"]),
+        2,
+        &["wharf.lock has no npm packages"],
+    );
     says(&fixture.run(&["approve"]), 2, &["wharf.lock has no npm packages"]);
     tells(&fixture.run(&["outdated"]).success(), &["0 packages looked up"]);
 }

@@ -25,14 +25,37 @@ fn every_kind_goes_where_it_belongs() {
     let fixture = project(&registry, &json!({ "name": "x" }));
     for (arguments, table, expected) in [
         (&["npm:a"][..], "dependencies", json!({ "a": "^1.2.0" })),
-        (&["--exact", "npm:b"], "dependencies", json!({ "a": "^1.2.0", "b": "1.0.0" })),
-        (&["--dev", "npm:@s/c@2"], "devDependencies", json!({ "@s/c": "2" })),
-        (&["--optional", "npm:@s/c"], "optionalDependencies", json!({ "@s/c": "^2.0.0" })),
-        (&["--peer", "npm:a@>=1"], "peerDependencies", json!({ "a": ">=1" })),
-        (&["npm:@s/c@next"], "dependencies", json!({ "@s/c": "^3.0.0-rc.1" })),
+        (
+            &["--exact", "npm:b"],
+            "dependencies",
+            json!({ "a": "^1.2.0", "b": "1.0.0" }),
+        ),
+        (
+            &["--dev", "npm:@s/c@2"],
+            "devDependencies",
+            json!({ "@s/c": "2" }),
+        ),
+        (
+            &["--optional", "npm:@s/c"],
+            "optionalDependencies",
+            json!({ "@s/c": "^2.0.0" }),
+        ),
+        (
+            &["--peer", "npm:a@>=1"],
+            "peerDependencies",
+            json!({ "a": ">=1" }),
+        ),
+        (
+            &["npm:@s/c@next"],
+            "dependencies",
+            json!({ "@s/c": "^3.0.0-rc.1" }),
+        ),
         (&["npm:d@npm:b@1"], "dependencies", json!({ "d": "npm:b@1" })),
     ] {
-        state(&fixture, &json!({ "name": "x", "dependencies": dependencies(arguments) }));
+        state(
+            &fixture,
+            &json!({ "name": "x", "dependencies": dependencies(arguments) }),
+        );
         let arguments = [&["add"][..], arguments].concat();
         let finished = fixture.run(&arguments).success();
         assert_eq!(stated(&fixture, table), expected, "{finished}");
@@ -53,7 +76,10 @@ fn several_at_once_lock_and_install() {
     let registry = registry();
     let fixture = project(&registry, &json!({ "name": "x" }));
     let finished = fixture.run(&["add", "npm:a@^1", "--dev", "npm:@s/c"]).success();
-    tells(&finished, &["npm:a@^1", "npm:@s/c@^2.0.0", "Installed 3 packages"]);
+    tells(
+        &finished,
+        &["npm:a@^1", "npm:@s/c@^2.0.0", "Installed 3 packages"],
+    );
     assert_eq!(stated(&fixture, "dependencies"), json!({ "a": "^1" }));
     assert_eq!(stated(&fixture, "devDependencies"), json!({ "@s/c": "^2.0.0" }));
     assert_eq!(installed(&fixture), ["@s/c 2.0.0", "a 1.2.0", "b 1.0.0"]);
@@ -95,7 +121,13 @@ fn a_failure_leaves_everything_as_it_was() {
     let registry = registry();
     let fixture = project(&registry, &json!({ "dependencies": { "b": "*" } }));
     fixture.run(&["sync"]).success();
-    let state = || (fixture.read("package.json"), fixture.read("wharf.lock"), fixture.digest("node_modules"));
+    let state = || {
+        (
+            fixture.read("package.json"),
+            fixture.read("wharf.lock"),
+            fixture.digest("node_modules"),
+        )
+    };
     let before = state();
     for (arguments, code, words) in [
         (&["npm:nowhere"][..], 3, &["`nowhere`", "[NPM]", "hint:"][..]),
@@ -126,12 +158,28 @@ fn removing_takes_what_is_named() {
     });
     let fixture = project(&registry, &manifest);
     fixture.run(&["sync"]).success();
-    says(&fixture.run(&["remove", "npm:zzz"]), 2, &["package.json does not ask for npm:zzz", "`wharf list`"]);
-    says(&fixture.run(&["remove", "npm:@s/d"]), 2, &["does not ask for npm:@s/d", "did you mean"]);
-    says(&fixture.run(&["remove", "--dev", "npm:a"]), 2, &["does not ask for npm:a"]);
+    says(
+        &fixture.run(&["remove", "npm:zzz"]),
+        2,
+        &["package.json does not ask for npm:zzz", "`wharf list`"],
+    );
+    says(
+        &fixture.run(&["remove", "npm:@s/d"]),
+        2,
+        &["does not ask for npm:@s/d", "did you mean"],
+    );
+    says(
+        &fixture.run(&["remove", "--dev", "npm:a"]),
+        2,
+        &["does not ask for npm:a"],
+    );
     assert_eq!(stated(&fixture, "dependencies"), json!({ "a": "*", "b": "*" }));
     fixture.run(&["remove", "npm:b"]).success();
-    says(&fixture.run(&["remove", "npm:b"]), 2, &["does not ask for npm:b", "`wharf why npm:b`"]);
+    says(
+        &fixture.run(&["remove", "npm:b"]),
+        2,
+        &["does not ask for npm:b", "`wharf why npm:b`"],
+    );
     // A bare name is npm's where only npm asks for it.
     let finished = fixture.run(&["remove", "a", "@s/c"]).success();
     tells(&finished, &["- npm:a 1.2.0", "- npm:b 1.0.0", "- npm:@s/c 2.0.0"]);
@@ -148,10 +196,17 @@ fn wharf_toml_and_bare_folders_take_npm_packages() {
     let manifest = fixture.read("wharf.toml");
     assert!(manifest.starts_with("# mine\n"), "{manifest}");
     assert!(manifest.contains("[npm]\na = \"^1.2.0\""), "{manifest}");
-    assert!(manifest.contains("[dev.npm]\n\"@s/c\" = \"^2.0.0\""), "{manifest}");
+    assert!(
+        manifest.contains("[dev.npm]\n\"@s/c\" = \"^2.0.0\""),
+        "{manifest}"
+    );
     assert_eq!(installed_modules(&fixture), ["@s", "a"]);
     fixture.run(&["remove", "npm:a"]).success();
-    assert!(!fixture.read("wharf.toml").contains("\na ="), "{}", fixture.read("wharf.toml"));
+    assert!(
+        !fixture.read("wharf.toml").contains("\na ="),
+        "{}",
+        fixture.read("wharf.toml")
+    );
     assert_eq!(installed_modules(&fixture), ["@s"]);
     // A project of Python's takes a package.json beside it.
     std::fs::remove_file(fixture.project().join("wharf.toml")).expect("it is ours");
@@ -163,7 +218,13 @@ fn wharf_toml_and_bare_folders_take_npm_packages() {
 /// What lies in `node_modules` by name, hidden entries left out.
 fn installed_modules(fixture: &Fixture) -> Vec<String> {
     let folder = std::fs::read_dir(fixture.project().join("node_modules")).expect("it is there");
-    let names = folder.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned());
+    let names = folder.map(|entry| {
+        entry
+            .expect("it can be listed")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
     let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
     names.sort();
     names
@@ -172,15 +233,32 @@ fn installed_modules(fixture: &Fixture) -> Vec<String> {
 #[test]
 fn members_of_a_workspace_have_requirements_of_their_own() {
     let registry = registry();
-    let fixture = project(&registry, &json!({ "private": true, "workspaces": ["packages/*"] }));
-    write_json(&fixture, "packages/one/package.json", &json!({ "name": "one", "version": "1.0.0" }));
-    write_json(&fixture, "packages/two/package.json", &json!({ "name": "two", "version": "1.0.0" }));
+    let fixture = project(
+        &registry,
+        &json!({ "private": true, "workspaces": ["packages/*"] }),
+    );
+    write_json(
+        &fixture,
+        "packages/one/package.json",
+        &json!({ "name": "one", "version": "1.0.0" }),
+    );
+    write_json(
+        &fixture,
+        "packages/two/package.json",
+        &json!({ "name": "two", "version": "1.0.0" }),
+    );
     fixture.run(&["-C", "packages/one", "add", "npm:a"]).success();
-    assert!(fixture.read("packages/one/package.json").contains("\"a\": \"^1.2.0\""));
+    assert!(
+        fixture
+            .read("packages/one/package.json")
+            .contains("\"a\": \"^1.2.0\"")
+    );
     assert!(!fixture.read("package.json").contains("\"a\""));
     assert!(fixture.has("packages/one/node_modules/a") && !fixture.has("node_modules/a"));
     assert!(fixture.has("wharf.lock") && !fixture.has("packages/one/wharf.lock"));
-    fixture.run(&["-C", "packages/two", "add", "npm:one@workspace:*"]).success();
+    fixture
+        .run(&["-C", "packages/two", "add", "npm:one@workspace:*"])
+        .success();
     assert!(fixture.has("packages/two/node_modules/one/package.json"));
     fixture.run(&["-C", "packages/one", "remove", "npm:a"]).success();
     assert!(!fixture.has("packages/one/node_modules/a"));
@@ -190,7 +268,11 @@ fn members_of_a_workspace_have_requirements_of_their_own() {
 fn what_only_names_a_place_is_asked_for_its_name() {
     let registry = registry();
     let fixture = project(&registry, &json!({}));
-    write_json(&fixture, "lib/package.json", &json!({ "name": "@me/lib", "version": "0.1.0" }));
+    write_json(
+        &fixture,
+        "lib/package.json",
+        &json!({ "name": "@me/lib", "version": "0.1.0" }),
+    );
     fixture.run(&["add", "npm:./lib"]).success();
     assert_eq!(stated(&fixture, "dependencies")["@me/lib"], "file:./lib");
     assert!(fixture.has("node_modules/@me/lib/package.json"));

@@ -11,7 +11,10 @@ use crate::{installed, project, release, says, state, tells};
 /// `a` needs `b` and `c` 2, the project `a` and `c` 1.
 fn case(options: &Value) -> (NpmRegistry, Fixture) {
     let registry = NpmRegistry::start();
-    release("a", "1.0.0").dep("b", "*").dep("c", "^2").publish(&registry);
+    release("a", "1.0.0")
+        .dep("b", "*")
+        .dep("c", "^2")
+        .publish(&registry);
     release("b", "1.0.0").publish(&registry);
     for version in ["1.0.0", "2.0.0"] {
         release("c", version).publish(&registry);
@@ -26,7 +29,11 @@ fn case(options: &Value) -> (NpmRegistry, Fixture) {
 const ALL: [&str; 4] = ["a 1.0.0", "b 1.0.0", "c 1.0.0", "c 2.0.0"];
 
 fn real(fixture: &Fixture, path: &str) -> std::path::PathBuf {
-    fixture.project().join(path).canonicalize().unwrap_or_else(|error| panic!("{path}: {error}"))
+    fixture
+        .project()
+        .join(path)
+        .canonicalize()
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 #[test]
@@ -38,13 +45,21 @@ fn isolated_packages_lie_in_the_store_and_are_shared() {
     assert!(home.starts_with(real(&fixture, "../home")), "{}", home.display());
     assert!(!fixture.has("node_modules/b"));
     // Shared by all projects, so nobody writes there.
-    let mode = home.join("index.js").metadata().expect("it is there").permissions().mode();
+    let mode = home
+        .join("index.js")
+        .metadata()
+        .expect("it is there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o222, 0, "{mode:o}");
     // Another project has the same home.
     let other = fixture.project().join("other");
     fixture.write("other/package.json", "{\"dependencies\": {\"a\": \"*\"}}");
     fixture.run(&["-C", "other", "sync"]).success();
-    assert_eq!(other.join("node_modules/a").canonicalize().expect("it is there"), home);
+    assert_eq!(
+        other.join("node_modules/a").canonicalize().expect("it is there"),
+        home
+    );
 }
 
 #[test]
@@ -53,14 +68,22 @@ fn a_store_of_the_project_keeps_everything_inside() {
     fixture.run(&["sync"]).success();
     assert_eq!(installed(&fixture), ALL);
     let home = real(&fixture, "node_modules/a");
-    assert!(home.starts_with(real(&fixture, "node_modules/.wharf")), "{}", home.display());
+    assert!(
+        home.starts_with(real(&fixture, "node_modules/.wharf")),
+        "{}",
+        home.display()
+    );
     assert!(!fixture.has("node_modules/b"));
 }
 
 #[test]
 fn hoisted_is_as_npm_has_it() {
     for how in ["package.json", ".npmrc", "pnpm-workspace.yaml"] {
-        let options = if how == "package.json" { json!({ "layout": "hoisted" }) } else { json!({}) };
+        let options = if how == "package.json" {
+            json!({ "layout": "hoisted" })
+        } else {
+            json!({})
+        };
         let (_registry, fixture) = case(&options);
         match how {
             ".npmrc" => fixture.write(".npmrc", "node-linker=hoisted\n"),
@@ -69,8 +92,15 @@ fn hoisted_is_as_npm_has_it() {
         }
         fixture.run(&["sync"]).success();
         assert_eq!(installed(&fixture), ALL);
-        for path in ["node_modules/b/index.js", "node_modules/c/index.js", "node_modules/a/node_modules/c/index.js"] {
-            assert!(real(&fixture, path).starts_with(real(&fixture, "node_modules")), "{how}: {path}");
+        for path in [
+            "node_modules/b/index.js",
+            "node_modules/c/index.js",
+            "node_modules/a/node_modules/c/index.js",
+        ] {
+            assert!(
+                real(&fixture, path).starts_with(real(&fixture, "node_modules")),
+                "{how}: {path}"
+            );
         }
         tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
     }
@@ -81,8 +111,14 @@ fn a_layout_can_change_under_way() {
     let (_registry, fixture) = case(&json!({}));
     fixture.run(&["sync"]).success();
     let isolated = fixture.digest("node_modules").without(".wharf.json");
-    for options in [json!({ "layout": "hoisted" }), json!({ "virtual-store": "project" })] {
-        state(&fixture, &json!({ "dependencies": { "a": "*", "c": "^1" }, "wharf": { "options": options } }));
+    for options in [
+        json!({ "layout": "hoisted" }),
+        json!({ "virtual-store": "project" }),
+    ] {
+        state(
+            &fixture,
+            &json!({ "dependencies": { "a": "*", "c": "^1" }, "wharf": { "options": options } }),
+        );
         fixture.run(&["sync", "--locked"]).success();
         assert_eq!(installed(&fixture), ALL);
         assert_ne!(fixture.digest("node_modules").without(".wharf.json"), isolated);
@@ -100,9 +136,23 @@ fn packages_that_tools_write_into_are_private() {
     assert_eq!(installed(&fixture), ALL);
     // Whoever needs a private package is private too; what has nothing to do with it stays in the store.
     let home = real(&fixture, "node_modules/a");
-    assert!(home.starts_with(real(&fixture, "node_modules")), "{}", home.display());
-    let b = home.parent().expect("it is in a folder").join("b").canonicalize().expect("it is there");
-    let mode = b.join("index.js").metadata().expect("it is there").permissions().mode();
+    assert!(
+        home.starts_with(real(&fixture, "node_modules")),
+        "{}",
+        home.display()
+    );
+    let b = home
+        .parent()
+        .expect("it is in a folder")
+        .join("b")
+        .canonicalize()
+        .expect("it is there");
+    let mode = b
+        .join("index.js")
+        .metadata()
+        .expect("it is there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o200, 0o200, "{mode:o}");
     assert!(real(&fixture, "node_modules/c").starts_with(real(&fixture, "../home")));
     std::fs::write(b.join("index.js"), "patched").expect("it is writable");
@@ -118,7 +168,11 @@ fn public_patterns_are_linked_at_the_top() {
     fixture.write(".npmrc", "shamefully-hoist=true\n");
     fixture.run(&["sync"]).success();
     assert!(fixture.has("node_modules/b/index.js"));
-    assert!(real(&fixture, "node_modules/c/package.json").to_string_lossy().contains("c@1.0.0"));
+    assert!(
+        real(&fixture, "node_modules/c/package.json")
+            .to_string_lossy()
+            .contains("c@1.0.0")
+    );
 }
 
 #[test]
@@ -127,20 +181,36 @@ fn somebody_elses_node_modules_is_refused() {
     fixture.write("node_modules/mine/index.js", "mine");
     let before = fixture.digest("node_modules");
     let finished = fixture.run(&["sync"]);
-    says(&finished, 2, &["[PROJECT]/node_modules was not made by wharf", "--replace"]);
+    says(
+        &finished,
+        2,
+        &["[PROJECT]/node_modules was not made by wharf", "--replace"],
+    );
     assert_eq!(fixture.digest("node_modules"), before);
     // A plan that would be refused is none.
-    says(&fixture.run(&["sync", "--dry-run"]), 2, &["node_modules was not made by wharf", "--replace"]);
+    says(
+        &fixture.run(&["sync", "--dry-run"]),
+        2,
+        &["node_modules was not made by wharf", "--replace"],
+    );
     fixture.run(&["sync", "--replace"]).success();
     assert_eq!(installed(&fixture), ALL);
     assert!(!fixture.has("node_modules/mine"));
     // An npm of somebody else's that came over ours.
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
     fixture.write("node_modules/.package-lock.json", "{}");
-    says(&fixture.run(&["sync"]), 2, &["node_modules was not made by wharf", "--replace"]);
+    says(
+        &fixture.run(&["sync"]),
+        2,
+        &["node_modules was not made by wharf", "--replace"],
+    );
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
     std::os::unix::fs::symlink("elsewhere", fixture.project().join("node_modules")).expect("it is ours");
-    says(&fixture.run(&["sync", "--replace"]), 2, &["node_modules", "symbolic link"]);
+    says(
+        &fixture.run(&["sync", "--replace"]),
+        2,
+        &["node_modules", "symbolic link"],
+    );
 }
 
 #[test]
@@ -148,10 +218,20 @@ fn somebody_elses_folder_of_a_member_is_refused_before_anything_moves() {
     let (_registry, fixture) = case(&json!({}));
     fixture.run(&["sync"]).success();
     let before = fixture.digest("node_modules");
-    state(&fixture, &json!({ "dependencies": { "a": "*" }, "workspaces": ["web"] }));
-    fixture.write("web/package.json", "{\"name\": \"web\", \"dependencies\": {\"c\": \"1\"}}\n");
+    state(
+        &fixture,
+        &json!({ "dependencies": { "a": "*" }, "workspaces": ["web"] }),
+    );
+    fixture.write(
+        "web/package.json",
+        "{\"name\": \"web\", \"dependencies\": {\"c\": \"1\"}}\n",
+    );
     fixture.write("web/node_modules/mine.js", "mine");
-    says(&fixture.run(&["sync"]), 2, &["[PROJECT]/web/node_modules was not made by wharf", "--replace"]);
+    says(
+        &fixture.run(&["sync"]),
+        2,
+        &["[PROJECT]/web/node_modules was not made by wharf", "--replace"],
+    );
     assert_eq!(fixture.digest("node_modules"), before);
     assert_eq!(fixture.read("web/node_modules/mine.js"), "mine");
     fixture.run(&["sync", "--replace"]).success();
@@ -190,17 +270,29 @@ fn what_is_missing_is_put_back() {
 
 #[test]
 fn a_project_that_moved_works_or_is_mended() {
-    for options in [json!({}), json!({ "virtual-store": "project" }), json!({ "layout": "hoisted" })] {
+    for options in [
+        json!({}),
+        json!({ "virtual-store": "project" }),
+        json!({ "layout": "hoisted" }),
+    ] {
         let (_registry, fixture) = case(&options);
         fixture.run(&["sync"]).success();
         let moved = fixture.project().with_file_name("moved");
         std::fs::rename(fixture.project(), &moved).expect("it is ours");
         std::fs::create_dir(fixture.project()).expect("it is ours");
         std::fs::rename(&moved, fixture.project().join("inner")).expect("it is ours");
-        let found = wharf_testkit::Modules::read(&fixture.project().join("inner"), &[]).expect("it can be read");
-        assert!(found.unanswered().is_empty(), "{options}: {:?}", found.unanswered());
+        let found =
+            wharf_testkit::Modules::read(&fixture.project().join("inner"), &[]).expect("it can be read");
+        assert!(
+            found.unanswered().is_empty(),
+            "{options}: {:?}",
+            found.unanswered()
+        );
         fixture.run(&["-C", "inner", "sync"]).success();
-        tells(&fixture.run(&["-C", "inner", "sync"]).success(), &["Nothing to do"]);
+        tells(
+            &fixture.run(&["-C", "inner", "sync"]).success(),
+            &["Nothing to do"],
+        );
     }
 }
 
@@ -230,11 +322,16 @@ fn two_syncs_at_once_are_both_right() {
 fn two_projects_fill_one_store_at_once() {
     let (_registry, fixture) = case(&json!({}));
     for name in ["one", "two", "three"] {
-        fixture.write(&format!("{name}/package.json"), "{\"dependencies\": {\"a\": \"*\", \"c\": \"^1\"}}");
+        fixture.write(
+            &format!("{name}/package.json"),
+            "{\"dependencies\": {\"a\": \"*\", \"c\": \"^1\"}}",
+        );
     }
     thread::scope(|scope| {
         let fixture = &fixture;
-        let all: Vec<_> = ["one", "two", "three"].map(|name| scope.spawn(move || fixture.run(&["-C", name, "sync"]))).into();
+        let all: Vec<_> = ["one", "two", "three"]
+            .map(|name| scope.spawn(move || fixture.run(&["-C", name, "sync"])))
+            .into();
         for one in all {
             one.join().expect("a thread that starts a command ends").success();
         }

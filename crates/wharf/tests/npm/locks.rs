@@ -21,13 +21,19 @@ fn lock_then_sync_then_nothing_to_do() {
     let finished = fixture.run(&["lock"]).success();
     tells(&finished, &["Locked 2 packages"]);
     assert!(!fixture.has("node_modules"), "a lock installs nothing");
-    tells(&fixture.run(&["lock"]).success(), &["The lockfile is current: 2 packages"]);
+    tells(
+        &fixture.run(&["lock"]).success(),
+        &["The lockfile is current: 2 packages"],
+    );
     tells(&fixture.run(&["lock", "--check"]).success(), &[]);
     let finished = fixture.run(&["sync", "--dry-run"]).success();
     tells(&finished, &["Would install 2 packages", "+ npm:a 1.0.0"]);
     assert!(!fixture.has("node_modules"), "a dry run installs nothing");
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["Installed 2 packages", "+ npm:a 1.0.0", "+ npm:b 1.0.0"]);
+    tells(
+        &finished,
+        &["Installed 2 packages", "+ npm:a 1.0.0", "+ npm:b 1.0.0"],
+    );
     assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.0.0"]);
     // What nobody asked for cannot be found from the project.
     assert!(!fixture.has("node_modules/b"));
@@ -66,42 +72,69 @@ fn versions_stay_until_they_are_to_move() {
         release(name, "1.1.0").dep("c", "*").publish(&registry);
     }
     let fresh = ["--cache", "fresh"];
-    tells(&fixture.run(&[&["sync"][..], &fresh].concat()).success(), &["Nothing to do"]);
+    tells(
+        &fixture.run(&[&["sync"][..], &fresh].concat()).success(),
+        &["Nothing to do"],
+    );
     // Another requirement moves nothing else.
     state(&fixture, &json!({ "dependencies": { "a": "^1.0.0", "c": "*" } }));
     fixture.run(&[&["sync"][..], &fresh].concat()).success();
     assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.0.0", "c 1.0.0"]);
-    let finished = fixture.run(&[&["sync", "-P", "npm:b"][..], &fresh].concat()).success();
+    let finished = fixture
+        .run(&[&["sync", "-P", "npm:b"][..], &fresh].concat())
+        .success();
     tells(&finished, &["~ npm:b 1.0.0 → 1.1.0"]);
     assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.1.0", "c 1.0.0"]);
-    let finished = fixture.run(&[&["lock", "--upgrade", "--dry-run"][..], &fresh].concat()).success();
+    let finished = fixture
+        .run(&[&["lock", "--upgrade", "--dry-run"][..], &fresh].concat())
+        .success();
     tells(&finished, &["~ npm:a 1.0.0 → 1.1.0"]);
-    assert!(fixture.read("wharf.lock").contains("1.0.0"), "a dry run writes nothing");
-    fixture.run(&[&["sync", "--upgrade"][..], &fresh].concat()).success();
+    assert!(
+        fixture.read("wharf.lock").contains("1.0.0"),
+        "a dry run writes nothing"
+    );
+    fixture
+        .run(&[&["sync", "--upgrade"][..], &fresh].concat())
+        .success();
     assert_eq!(installed(&fixture), ["a 1.1.0", "c 1.0.0"]);
 }
 
 #[test]
 fn a_stale_lockfile_is_named_with_what_differs() {
     let (_registry, fixture) = case();
-    says(&fixture.run(&["sync", "--locked"]), 2, &["there is no lockfile at [PROJECT]/wharf.lock", "`wharf lock`"]);
+    says(
+        &fixture.run(&["sync", "--locked"]),
+        2,
+        &["there is no lockfile at [PROJECT]/wharf.lock", "`wharf lock`"],
+    );
     says(&fixture.run(&["sync", "--frozen"]), 2, &["there is no lockfile"]);
     fixture.run(&["lock"]).success();
     fixture.run(&["sync", "--locked"]).success();
     let lock = fixture.read("wharf.lock");
     state(&fixture, &json!({ "dependencies": { "a": "^1.0.0", "c": "*" } }));
-    for arguments in [&["sync", "--locked"][..], &["lock", "--check"], &["run", "--locked", "--", "true"]] {
+    for arguments in [
+        &["sync", "--locked"][..],
+        &["lock", "--check"],
+        &["run", "--locked", "--", "true"],
+    ] {
         says(
             &fixture.run(arguments),
             2,
-            &["wharf.lock does not match the manifest", "npm:c", "`wharf lock` brings it up to date"],
+            &[
+                "wharf.lock does not match the manifest",
+                "npm:c",
+                "`wharf lock` brings it up to date",
+            ],
         );
     }
     fixture.run(&["sync", "--frozen"]).success();
     assert_eq!(fixture.read("wharf.lock"), lock);
     assert!(!fixture.has("node_modules/c"), "frozen is what the lockfile says");
     // What does not bear on the packages makes nothing stale.
-    state(&fixture, &json!({ "name": "x", "scripts": { "dev": "true" }, "dependencies": { "a": "^1.0.0" } }));
+    state(
+        &fixture,
+        &json!({ "name": "x", "scripts": { "dev": "true" }, "dependencies": { "a": "^1.0.0" } }),
+    );
     fixture.run(&["sync", "--locked"]).success();
 }
 
@@ -134,10 +167,16 @@ fn a_damaged_lockfile_is_named_with_line_and_column() {
 fn a_malformed_package_json_is_named_with_line_and_column() {
     let (_registry, fixture) = case();
     for (text, place) in [
-        ("{\n  \"dependencies\": {\n    \"a\": \"^1\",,\n  }\n}\n", "package.json:3:15"),
+        (
+            "{\n  \"dependencies\": {\n    \"a\": \"^1\",,\n  }\n}\n",
+            "package.json:3:15",
+        ),
         ("{\n  \"dependencies\": [\"a\"]\n}\n", "package.json:2:19"),
         ("{\n  \"dependencies\": { \"a\": 1 }\n}\n", "package.json:2:26"),
-        ("{\n  \"dependencies\": { \"../a\": \"1\" }\n}\n", "package.json:2:21"),
+        (
+            "{\n  \"dependencies\": { \"../a\": \"1\" }\n}\n",
+            "package.json:2:21",
+        ),
         ("", "package.json:1:1"),
         ("[]\n", "package.json:1:1"),
     ] {
@@ -162,7 +201,15 @@ fn a_warm_machine_needs_no_network() {
     // An archive that the store lacks is told by name.
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
     says(
-        &fixture.run(&["--store", "other", "--cache", "other", "sync", "--frozen", "--offline"]),
+        &fixture.run(&[
+            "--store",
+            "other",
+            "--cache",
+            "other",
+            "sync",
+            "--frozen",
+            "--offline",
+        ]),
         2,
         &["a@1.0.0", "--offline"],
     );
@@ -172,14 +219,19 @@ fn a_warm_machine_needs_no_network() {
 #[test]
 fn the_lockfile_is_the_same_wherever_it_is_made() {
     let (registry, fixture) = case();
-    release("d", "1.0.0").dep("b", "*").peer("c", "*").publish(&registry);
+    release("d", "1.0.0")
+        .dep("b", "*")
+        .peer("c", "*")
+        .publish(&registry);
     state(&fixture, &json!({ "dependencies": { "d": "*", "a": "*" } }));
     fixture.run(&["lock"]).success();
     let first = fixture.read("wharf.lock");
     for round in 0..3 {
         std::fs::remove_file(fixture.project().join("wharf.lock")).expect("it is ours");
         let place = format!("place-{round}");
-        fixture.run(&["lock", "--store", &place, "--cache", &place]).success();
+        fixture
+            .run(&["lock", "--store", &place, "--cache", &place])
+            .success();
         assert_eq!(fixture.read("wharf.lock"), first);
     }
 }
@@ -220,10 +272,21 @@ fn settings_that_are_malformed_or_unknown_are_named() {
     fixture.write("pnpm-workspace.yaml", "packages: [\n");
     says(&fixture.run(&["lock"]), 2, &["pnpm-workspace.yaml:"]);
     std::fs::remove_file(fixture.project().join("pnpm-workspace.yaml")).expect("it is ours");
-    state(&fixture, &json!({ "wharf": { "options": { "layuot": "hoisted" } } }));
-    says(&fixture.run(&["lock"]), 2, &["package.json:4", "layuot", "layout"]);
+    state(
+        &fixture,
+        &json!({ "wharf": { "options": { "layuot": "hoisted" } } }),
+    );
+    says(
+        &fixture.run(&["lock"]),
+        2,
+        &["package.json:4", "layuot", "layout"],
+    );
     state(&fixture, &json!({ "wharf": { "options": { "layout": "flat" } } }));
-    says(&fixture.run(&["lock"]), 2, &["package.json:4", "`flat`", "hoisted"]);
+    says(
+        &fixture.run(&["lock"]),
+        2,
+        &["package.json:4", "`flat`", "hoisted"],
+    );
 }
 
 #[test]
@@ -233,12 +296,18 @@ fn locks_of_other_tools_are_preferred_the_first_time() {
             "package-lock.json",
             "{\"lockfileVersion\": 3, \"packages\": {\"\": {}, \"node_modules/a\": {\"version\": \"1.0.0\"}, \"node_modules/b\": {\"version\": \"1.0.0\"}}}",
         ),
-        ("yarn.lock", "# yarn lockfile v1\n\n\na@^1.0.0:\n  version \"1.0.0\"\n\nb@^1:\n  version \"1.0.0\"\n"),
+        (
+            "yarn.lock",
+            "# yarn lockfile v1\n\n\na@^1.0.0:\n  version \"1.0.0\"\n\nb@^1:\n  version \"1.0.0\"\n",
+        ),
         (
             "pnpm-lock.yaml",
             "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {}\n  b@1.0.0:\n    resolution: {}\n",
         ),
-        ("bun.lock", "{\"lockfileVersion\": 1, \"packages\": {\"a\": [\"a@1.0.0\", \"\", {}, \"\"], \"b\": [\"b@1.0.0\", \"\", {}, \"\"],}}"),
+        (
+            "bun.lock",
+            "{\"lockfileVersion\": 1, \"packages\": {\"a\": [\"a@1.0.0\", \"\", {}, \"\"], \"b\": [\"b@1.0.0\", \"\", {}, \"\"],}}",
+        ),
     ] {
         let (registry, fixture) = case();
         for name in ["a", "b"] {
@@ -268,12 +337,21 @@ fn a_project_that_needs_nothing_is_locked_too() {
 #[test]
 fn versions_that_are_too_young_do_not_exist() {
     let (registry, fixture) = case();
-    release("a", "1.5.0").published("2025-06-01T00:00:00.000Z").dep("b", "^1").publish(&registry);
-    release("young", "1.0.0").published("2025-06-01T00:00:00.000Z").publish(&registry);
+    release("a", "1.5.0")
+        .published("2025-06-01T00:00:00.000Z")
+        .dep("b", "^1")
+        .publish(&registry);
+    release("young", "1.0.0")
+        .published("2025-06-01T00:00:00.000Z")
+        .publish(&registry);
     fixture.run(&["sync", "--exclude-newer", "2025-01-01"]).success();
     assert_eq!(installed(&fixture), ["a 1.0.0", "b 1.0.0"]);
     state(&fixture, &json!({ "dependencies": { "young": "*" } }));
-    says(&fixture.run(&["lock", "--exclude-newer", "2025-01-01"]), 3, &["young@*", "2025-01-01", "1.0.0", "hint:"]);
+    says(
+        &fixture.run(&["lock", "--exclude-newer", "2025-01-01"]),
+        3,
+        &["young@*", "2025-01-01", "1.0.0", "hint:"],
+    );
     fixture.run(&["lock"]).success();
 }
 

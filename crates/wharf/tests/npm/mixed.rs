@@ -37,7 +37,15 @@ fn generation(fixture: &Fixture) -> u64 {
 fn one_sync_makes_both_parts_in_one_generation() {
     let Case { pypi, npm, fixture } = case();
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["+ npm:front 1.0.0", "+ npm:lib 1.0.0", "+ pypi:base 1.0", "+ pypi:service 1.0"]);
+    tells(
+        &finished,
+        &[
+            "+ npm:front 1.0.0",
+            "+ npm:lib 1.0.0",
+            "+ pypi:base 1.0",
+            "+ pypi:service 1.0",
+        ],
+    );
     fixture.python("import service, base").success();
     assert!(fixture.has("node_modules/front/index.js"));
     let first = generation(&fixture);
@@ -46,9 +54,15 @@ fn one_sync_makes_both_parts_in_one_generation() {
     tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
     assert_eq!((npm.log().len(), pypi.log().len()), (0, asked));
     let listed = fixture.run(&["list"]).success().stdout;
-    assert!(listed.contains("npm:front") && listed.contains("pypi:service"), "{listed}");
+    assert!(
+        listed.contains("npm:front") && listed.contains("pypi:service"),
+        "{listed}"
+    );
     let listed = fixture.run(&["list", "--ecosystem", "pypi"]).success().stdout;
-    assert!(!listed.contains("npm:") && listed.contains("pypi:base"), "{listed}");
+    assert!(
+        !listed.contains("npm:") && listed.contains("pypi:base"),
+        "{listed}"
+    );
     let tree = fixture.run(&["tree", "--ecosystem", "npm"]).success().stdout;
     assert!(tree.contains("npm:lib") && !tree.contains("pypi:"), "{tree}");
     // One change of one part is one generation more.
@@ -66,12 +80,17 @@ fn one_sync_makes_both_parts_in_one_generation() {
 fn a_failure_of_one_part_leaves_both() {
     let Case { pypi, npm, fixture } = case();
     fixture.run(&["sync"]).success();
-    let before = (fixture.digest("node_modules"), fixture.digest(".venv"), fixture.read("wharf.lock"));
+    let before = (
+        fixture.digest("node_modules"),
+        fixture.digest(".venv"),
+        fixture.read("wharf.lock"),
+    );
     Package::new("extra", "1.0").publish(&pypi);
     release("broken", "1.0.0").publish(&npm);
     npm.fault("/broken/-/broken-1.0.0.tgz", Fault::Corrupt, Times::Always);
     let manifest = fixture.read("wharf.toml");
-    let added = manifest.replace("service = \"*\"\n", "service = \"*\"\nextra = \"*\"\n") + "broken = \"*\"\n";
+    let added =
+        manifest.replace("service = \"*\"\n", "service = \"*\"\nextra = \"*\"\n") + "broken = \"*\"\n";
     fixture.write("wharf.toml", &added);
     says(&fixture.run(&["sync"]), 5, &["broken@1.0.0"]);
     assert_eq!(fixture.digest("node_modules"), before.0);
@@ -81,8 +100,15 @@ fn a_failure_of_one_part_leaves_both() {
     fixture.run(&["sync"]).success();
     let lock = fixture.read("wharf.lock");
     assert_eq!(lock, before.2);
-    says(&fixture.run(&["add", "pypi:extra", "npm:nowhere"]), 3, &["`nowhere`"]);
-    assert_eq!((fixture.read("wharf.toml"), fixture.read("wharf.lock")), (manifest, lock));
+    says(
+        &fixture.run(&["add", "pypi:extra", "npm:nowhere"]),
+        3,
+        &["`nowhere`"],
+    );
+    assert_eq!(
+        (fixture.read("wharf.toml"), fixture.read("wharf.lock")),
+        (manifest, lock)
+    );
 }
 
 #[test]
@@ -112,7 +138,9 @@ fn a_change_of_one_part_solves_that_part_alone() {
     assert_eq!(pypi.log().len(), asked, "Python's part was not asked about");
     let lock = fixture.read("wharf.lock");
     assert!(!lock.contains("1.5.0") && !lock.contains("\"2.0\""), "{lock}");
-    fixture.run(&["lock", "--cache", "fresh", "-P", "npm:front"]).success();
+    fixture
+        .run(&["lock", "--cache", "fresh", "-P", "npm:front"])
+        .success();
     let lock = fixture.read("wharf.lock");
     assert!(lock.contains("1.5.0") && !lock.contains("\"2.0\""), "{lock}");
 }
@@ -132,42 +160,82 @@ fn the_same_name_in_both_ecosystems_is_two_packages() {
 
 #[test]
 fn a_package_json_beside_python_is_one_project() {
-    let Case { npm: _npm, pypi: _pypi, fixture } = case();
-    fixture.write("wharf.toml", "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n");
-    state(&fixture, &json!({ "name": "web", "dependencies": { "front": "*" }, "scripts": { "hi": "echo hi" } }));
+    let Case {
+        npm: _npm,
+        pypi: _pypi,
+        fixture,
+    } = case();
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n",
+    );
+    state(
+        &fixture,
+        &json!({ "name": "web", "dependencies": { "front": "*" }, "scripts": { "hi": "echo hi" } }),
+    );
     fixture.run(&["sync"]).success();
     assert_eq!(installed(&fixture), ["front 1.0.0", "lib 1.0.0"]);
     assert_eq!(fixture.run(&["run", "hi"]).success().stdout, "hi\n");
     // Both on one PATH.
-    let finished = fixture.run(&["run", "--", "sh", "-c", "command -v python"]).success();
+    let finished = fixture
+        .run(&["run", "--", "sh", "-c", "command -v python"])
+        .success();
     assert_eq!(finished.stdout, "[PROJECT]/.venv/bin/python\n");
     // The same requirement twice is named with both places.
-    fixture.write("wharf.toml", "[project]\nname = \"both\"\n\n[npm]\nfront = \"^1\"\n");
-    says(&fixture.run(&["lock"]), 2, &["front", "wharf.toml:5", "package.json:3"]);
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"both\"\n\n[npm]\nfront = \"^1\"\n",
+    );
+    says(
+        &fixture.run(&["lock"]),
+        2,
+        &["front", "wharf.toml:5", "package.json:3"],
+    );
 }
 
 #[test]
 fn a_web_front_end_in_a_folder_of_a_python_project() {
-    let Case { npm: _npm, pypi: _pypi, fixture } = case();
+    let Case {
+        npm: _npm,
+        pypi: _pypi,
+        fixture,
+    } = case();
     fixture.write(
         "wharf.toml",
         "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n\n[workspace]\nmembers = [\"web\"]\n",
     );
-    write_json(&fixture, "web/package.json", &json!({ "name": "web", "version": "1.0.0", "dependencies": { "front": "*" } }));
+    write_json(
+        &fixture,
+        "web/package.json",
+        &json!({ "name": "web", "version": "1.0.0", "dependencies": { "front": "*" } }),
+    );
     fixture.run(&["sync"]).success();
     assert!(fixture.has("web/node_modules/front/index.js") && fixture.has(".venv/bin/python"));
     tells(&fixture.run(&["-C", "web", "sync"]).success(), &["Nothing to do"]);
-    fixture.run(&["-C", "web", "run", "--", "python", "-c", "import service"]).success();
+    fixture
+        .run(&["-C", "web", "run", "--", "python", "-c", "import service"])
+        .success();
 }
 
 #[test]
 fn a_part_that_goes_takes_its_folder_along() {
-    let Case { npm: _npm, pypi: _pypi, fixture } = case();
+    let Case {
+        npm: _npm,
+        pypi: _pypi,
+        fixture,
+    } = case();
     fixture.run(&["sync"]).success();
-    fixture.write("wharf.toml", "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n");
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n",
+    );
     let finished = fixture.run(&["sync"]).success();
     tells(&finished, &["- npm:front 1.0.0"]);
     assert!(!fixture.has("node_modules"));
     fixture.python("import service").success();
-    assert!(!fixture.read("wharf.lock").contains("npm"), "{}", fixture.read("wharf.lock"));
+    assert!(
+        !fixture.read("wharf.lock").contains("npm"),
+        "{}",
+        fixture.read("wharf.lock")
+    );
 }

@@ -17,17 +17,30 @@ fn package() -> &'static str {
 
 /// A Node that knows its version and nothing else.
 fn runtime(version: &str) -> NpmPackage {
-    let platform = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let platform = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        "linux"
+    };
+    let arch = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x64"
+    };
     let facts = format!(
         "{{\\\"version\\\":\\\"{version}\\\",\\\"modules\\\":\\\"200\\\",\\\"platform\\\":\\\"{platform}\\\",\\\"arch\\\":\\\"{arch}\\\",\\\"executable\\\":\\\"$0\\\"}}"
     );
-    let script = format!("#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n*) echo \"wharf-facts:{facts}\";;\nesac\n");
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n*) echo \"wharf-facts:{facts}\";;\nesac\n"
+    );
     release(package(), version).executable("bin/node", &script)
 }
 
 fn wants(fixture: &Fixture, range: &str) {
-    state(fixture, &json!({ "engines": { "node": range }, "dependencies": { "a": "*" } }));
+    state(
+        fixture,
+        &json!({ "engines": { "node": range }, "dependencies": { "a": "*" } }),
+    );
 }
 
 fn case() -> (NpmRegistry, Fixture) {
@@ -45,7 +58,10 @@ fn the_machines_own_is_taken_where_it_fits() {
     let (registry, fixture) = case();
     wants(&fixture, ">=20");
     fixture.run(&["sync"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.12.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v22.12.0\n"
+    );
     assert_eq!(registry.hits(&format!("/{}", package())), 0);
     assert!(!fixture.has("node_modules/.bin/node"));
 }
@@ -56,27 +72,41 @@ fn where_none_fits_the_registry_has_one() {
     wants(&fixture, ">=98");
     let finished = fixture.run(&["sync", "-v"]).success();
     tells(&finished, &["98.2.0"]);
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.2.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v98.2.0\n"
+    );
     // A newer one moves nothing until it is asked for.
     runtime("98.4.0").publish(&registry);
     fixture.run(&["sync", "--cache", "fresh"]).success();
     assert!(fixture.read("wharf.lock").contains("98.2.0"));
     // Another machine's store gets the same by the lock alone.
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
-    fixture.run(&["sync", "--frozen", "--store", "other", "--cache", "other"]).success();
+    fixture
+        .run(&["sync", "--frozen", "--store", "other", "--cache", "other"])
+        .success();
     // Without the network what is in the store is enough.
     std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
     fixture.run(&["sync", "--frozen", "--offline"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.2.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v98.2.0\n"
+    );
     let finished = fixture.run(&["sync", "--format", "json"]).success();
     drop(finished);
     // A manifest that wants another one gets another one.
     wants(&fixture, "~96.1");
     fixture.run(&["sync"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v96.1.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v96.1.0\n"
+    );
     wants(&fixture, ">=20");
     fixture.run(&["sync"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.12.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v22.12.0\n"
+    );
 }
 
 #[test]
@@ -87,9 +117,15 @@ fn a_machine_without_node_gets_one() {
     let mut fixture = Fixture::with_npm_registry(BINARY, &registry);
     fixture.write("tools/readme.txt", "");
     fixture.set("PATH", &fixture.project().join("tools").display().to_string());
-    state(&fixture, &json!({ "dependencies": { "a": "*" }, "engines": { "node": "22.20" }, "scripts": { "v": "node -v" } }));
+    state(
+        &fixture,
+        &json!({ "dependencies": { "a": "*" }, "engines": { "node": "22.20" }, "scripts": { "v": "node -v" } }),
+    );
     fixture.run(&["sync"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v22.20.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v22.20.0\n"
+    );
     assert_eq!(fixture.run(&["run", "v"]).success().stdout, "v22.20.0\n");
 }
 
@@ -100,18 +136,38 @@ fn where_there_is_none_at_all_it_is_told() {
     let words = ["Node", ">=200", "package.json:6", package(), "hint:", "PATH"];
     says(&fixture.run(&["lock"]), 4, &words);
     assert!(!fixture.has("wharf.lock"));
-    registry.fault(&format!("/{}", package()), wharf_testkit::Fault::Status(500), wharf_testkit::Times::Always);
-    says(&fixture.run(&["lock", "--cache", "second"]), 4, &["no Node of this machine fits", package(), "500", "hint:"]);
+    registry.fault(
+        &format!("/{}", package()),
+        wharf_testkit::Fault::Status(500),
+        wharf_testkit::Times::Always,
+    );
+    says(
+        &fixture.run(&["lock", "--cache", "second"]),
+        4,
+        &["no Node of this machine fits", package(), "500", "hint:"],
+    );
     registry.remove(package());
-    registry.fault(&format!("/{}", package()), wharf_testkit::Fault::Status(404), wharf_testkit::Times::Always);
-    says(&fixture.run(&["lock", "--cache", "fresh"]), 4, &["Node", ">=200", "hint:"]);
+    registry.fault(
+        &format!("/{}", package()),
+        wharf_testkit::Fault::Status(404),
+        wharf_testkit::Times::Always,
+    );
+    says(
+        &fixture.run(&["lock", "--cache", "fresh"]),
+        4,
+        &["Node", ">=200", "hint:"],
+    );
     // A lock that was made where one was there.
     wants(&fixture, ">=60");
     let mut fixture = fixture;
     fixture.fake_node("60.0.0");
     fixture.run(&["lock"]).success();
     fixture.fake_node("18.0.0");
-    says(&fixture.run(&["sync", "--frozen"]), 4, &["Node", ">=60", "the lockfile has none for", "hint:"]);
+    says(
+        &fixture.run(&["sync", "--frozen"]),
+        4,
+        &["Node", ">=60", "the lockfile has none for", "hint:"],
+    );
 }
 
 #[test]
@@ -132,5 +188,8 @@ fn the_nearest_word_about_node_counts() {
     wants(&fixture, ">=20");
     fixture.write(".nvmrc", "v98.0.0\n");
     fixture.run(&["sync"]).success();
-    assert_eq!(fixture.run(&["run", "--", "node", "-v"]).success().stdout, "v98.0.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v98.0.0\n"
+    );
 }

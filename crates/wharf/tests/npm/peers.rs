@@ -8,11 +8,16 @@ use crate::{installed, project, release, says, state, tells};
 /// `plugin` wants `host` 1, the project has `host` 2.
 fn case() -> (NpmRegistry, Fixture) {
     let registry = NpmRegistry::start();
-    release("plugin", "1.0.0").peer("host", "^1.0.0").publish(&registry);
+    release("plugin", "1.0.0")
+        .peer("host", "^1.0.0")
+        .publish(&registry);
     for version in ["1.0.0", "2.0.0"] {
         release("host", version).publish(&registry);
     }
-    let fixture = project(&registry, &json!({ "dependencies": { "plugin": "*", "host": "^2.0.0" } }));
+    let fixture = project(
+        &registry,
+        &json!({ "dependencies": { "plugin": "*", "host": "^2.0.0" } }),
+    );
     (registry, fixture)
 }
 
@@ -20,7 +25,15 @@ fn case() -> (NpmRegistry, Fixture) {
 fn a_conflict_is_told_with_both_sides() {
     let (_registry, fixture) = case();
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["warning:", "plugin@1.0.0 wants host ^1.0.0", "host@2.0.0", "^2.0.0"]);
+    tells(
+        &finished,
+        &[
+            "warning:",
+            "plugin@1.0.0 wants host ^1.0.0",
+            "host@2.0.0",
+            "^2.0.0",
+        ],
+    );
     assert_eq!(installed(&fixture), ["host 2.0.0", "plugin 1.0.0"]);
     // Told when it is chosen, not at every sync.
     let finished = fixture.run(&["sync"]).success();
@@ -42,7 +55,10 @@ fn strict_peers_are_refused_wherever_that_is_said() {
     says(&fixture.run(&["lock"]), 3, &words);
     let finished = fixture.run(&["lock", "--format", "json"]);
     assert!(finished.stdout.contains("npm/peer-conflict"), "{finished}");
-    fixture.write("pnpm-workspace.yaml", "peerDependencyRules:\n  allowedVersions:\n    host: '2'\n");
+    fixture.write(
+        "pnpm-workspace.yaml",
+        "peerDependencyRules:\n  allowedVersions:\n    host: '2'\n",
+    );
     fixture.run(&["lock"]).success();
 }
 
@@ -54,7 +70,13 @@ fn a_missing_peer_is_added_or_told() {
     assert_eq!(installed(&fixture), ["host 1.0.0", "plugin 1.0.0"]);
     fixture.write(".npmrc", "auto-install-peers=false\n");
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["warning:", "plugin@1.0.0 wants host ^1.0.0 as a peer and nobody provides it"]);
+    tells(
+        &finished,
+        &[
+            "warning:",
+            "plugin@1.0.0 wants host ^1.0.0 as a peer and nobody provides it",
+        ],
+    );
     assert!(!fixture.has("node_modules/host"));
 }
 
@@ -65,10 +87,19 @@ fn engines_are_told_and_strict_ones_are_refused() {
     release("top", "1.0.0").dep("old", "*").publish(&registry);
     let fixture = project(&registry, &json!({ "dependencies": { "top": "*" } }));
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["warning:", "Node 22.12.0", "old@1.0.0 wants <=18", "top 1.0.0"]);
+    tells(
+        &finished,
+        &["warning:", "Node 22.12.0", "old@1.0.0 wants <=18", "top 1.0.0"],
+    );
     assert_eq!(installed(&fixture), ["old 1.0.0", "top 1.0.0"]);
     fixture.write(".npmrc", "engine-strict=true\n");
-    let words = ["Node 22.12.0 does not fit", "old@1.0.0 wants <=18", "top 1.0.0", "hint:", "engine-strict"];
+    let words = [
+        "Node 22.12.0 does not fit",
+        "old@1.0.0 wants <=18",
+        "top 1.0.0",
+        "hint:",
+        "engine-strict",
+    ];
     says(&fixture.run(&["lock", "--upgrade"]), 3, &words);
     // A lock that was made before is judged as well.
     says(&fixture.run(&["lock"]), 3, &words);
@@ -88,7 +119,10 @@ fn what_is_optional_does_not_stop_a_strict_project() {
 fn packages_of_other_platforms() {
     let registry = NpmRegistry::start();
     release("tool-aix", "1.0.0").os("aix").publish(&registry);
-    release("tool-here", "1.0.0").os("linux").os("darwin").publish(&registry);
+    release("tool-here", "1.0.0")
+        .os("linux")
+        .os("darwin")
+        .publish(&registry);
     release("tool", "1.0.0")
         .optional_dep("tool-aix", "1.0.0")
         .optional_dep("tool-here", "1.0.0")
@@ -99,12 +133,20 @@ fn packages_of_other_platforms() {
     assert_eq!(installed(&fixture), ["tool 1.0.0", "tool-here 1.0.0"]);
     // The lock is for every machine.
     assert!(fixture.read("wharf.lock").contains("tool-aix"));
-    assert_eq!(registry.hits("/tool-aix/-/tool-aix-1.0.0.tgz"), 0, "no use for it here");
+    assert_eq!(
+        registry.hits("/tool-aix/-/tool-aix-1.0.0.tgz"),
+        0,
+        "no use for it here"
+    );
     let finished = fixture.run(&["sync", "--no-optional"]).success();
     tells(&finished, &["- npm:tool-here 1.0.0"]);
     assert_eq!(installed(&fixture), ["tool 1.0.0"]);
     state(&fixture, &json!({ "dependencies": { "tool-aix": "*" } }));
-    says(&fixture.run(&["sync"]), 3, &["tool-aix@1.0.0", "aix", "the project requires", "hint:"]);
+    says(
+        &fixture.run(&["sync"]),
+        3,
+        &["tool-aix@1.0.0", "aix", "the project requires", "hint:"],
+    );
     assert_eq!(installed_now(&fixture), ["tool 1.0.0"], "the environment stays");
 }
 

@@ -8,7 +8,10 @@ use crate::{installed, project, release, says, state, tells, write_json};
 #[test]
 fn scripts_run_by_name_with_their_hooks() {
     let registry = NpmRegistry::start();
-    release("tool", "1.0.0").executable("t.js", "#!/bin/sh\necho tool \"$@\"\n").bin("tool", "t.js").publish(&registry);
+    release("tool", "1.0.0")
+        .executable("t.js", "#!/bin/sh\necho tool \"$@\"\n")
+        .bin("tool", "t.js")
+        .publish(&registry);
     let fixture = project(
         &registry,
         &json!({
@@ -24,13 +27,27 @@ fn scripts_run_by_name_with_their_hooks() {
         }),
     );
     let finished = fixture.run(&["run", "build", "a b", "--flag", "$HOME"]).success();
-    assert_eq!(finished.stdout, "before\ntool built a b --flag $HOME\nafter postbuild\n");
+    assert_eq!(
+        finished.stdout,
+        "before\ntool built a b --flag $HOME\nafter postbuild\n"
+    );
     tells(&finished, &["$ echo before", "$ tool built 'a b' --flag '$HOME'"]);
-    assert_eq!(fixture.run(&["run", "show"]).success().stdout, "demo 1.2.3 show\n");
+    assert_eq!(
+        fixture.run(&["run", "show"]).success().stdout,
+        "demo 1.2.3 show\n"
+    );
     let finished = fixture.run(&["run", "bad"]);
-    assert_eq!((finished.code(), finished.stdout.as_str()), (Some(7), ""), "{finished}");
+    assert_eq!(
+        (finished.code(), finished.stdout.as_str()),
+        (Some(7), ""),
+        "{finished}"
+    );
     let finished = fixture.run(&["run", "worse"]);
-    assert_eq!((finished.code(), finished.stdout.as_str()), (Some(3), ""), "{finished}");
+    assert_eq!(
+        (finished.code(), finished.stdout.as_str()),
+        (Some(3), ""),
+        "{finished}"
+    );
     // A script runs in its package's folder, wherever it was called from.
     fixture.write("deep/down/x", "");
     let finished = fixture.run(&["-C", "deep/down", "run", "where"]).success();
@@ -49,7 +66,10 @@ fn scripts_need_no_packages() {
     assert_eq!(fixture.run(&["run", "hi"]).success().stdout, "hi\n");
     assert_eq!(fixture.run(&["run", "--no-sync", "hi"]).success().stdout, "hi\n");
     // Nor do commands, once it is known that nothing is needed.
-    assert_eq!(fixture.run(&["run", "--", "echo", "plain"]).success().stdout, "plain\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "echo", "plain"]).success().stdout,
+        "plain\n"
+    );
     fixture.write("package.json", "{ \"scripts\": { \"hi\": \"echo hi\" }");
     says(&fixture.run(&["run", "hi"]), 2, &["package.json:1:"]);
 }
@@ -62,7 +82,10 @@ fn a_command_without_an_environment() {
     says(
         &fixture.run(&["run", "--no-sync", "--", "echo", "hi"]),
         2,
-        &["there is no environment at [PROJECT]/node_modules", "`wharf sync`"],
+        &[
+            "there is no environment at [PROJECT]/node_modules",
+            "`wharf sync`",
+        ],
     );
 }
 
@@ -73,10 +96,17 @@ fn members_have_scripts_of_their_own() {
         &registry,
         &json!({ "workspaces": ["web"], "scripts": { "dev": "echo root", "only": "echo only" } }),
     );
-    write_json(&fixture, "web/package.json", &json!({ "name": "web", "scripts": { "dev": "echo web" } }));
+    write_json(
+        &fixture,
+        "web/package.json",
+        &json!({ "name": "web", "scripts": { "dev": "echo web" } }),
+    );
     fixture.run(&["sync"]).success();
     assert_eq!(fixture.run(&["run", "dev"]).success().stdout, "root\n");
-    assert_eq!(fixture.run(&["-C", "web", "run", "dev"]).success().stdout, "web\n");
+    assert_eq!(
+        fixture.run(&["-C", "web", "run", "dev"]).success().stdout,
+        "web\n"
+    );
     says(&fixture.run(&["-C", "web", "run", "only"]), 2, &["`only`"]);
 }
 
@@ -84,7 +114,10 @@ fn members_have_scripts_of_their_own() {
 fn builds(version: &str) -> NpmPackage {
     release("native", version)
         .script("preinstall", "echo pre >> trace.txt")
-        .script("install", "echo $npm_package_name $npm_package_version $npm_lifecycle_event >> trace.txt")
+        .script(
+            "install",
+            "echo $npm_package_name $npm_package_version $npm_lifecycle_event >> trace.txt",
+        )
         .script("postinstall", "echo post >> trace.txt")
 }
 
@@ -92,7 +125,10 @@ fn case() -> (NpmRegistry, Fixture) {
     let registry = NpmRegistry::start();
     builds("1.0.0").publish(&registry);
     release("top", "1.0.0").dep("native", "*").publish(&registry);
-    let fixture = project(&registry, &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }));
+    let fixture = project(
+        &registry,
+        &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }),
+    );
     (registry, fixture)
 }
 
@@ -102,21 +138,41 @@ const TRACE: &str = "node_modules/native/trace.txt";
 fn nothing_runs_unless_it_was_approved() {
     let (_registry, fixture) = case();
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["install scripts were not run: native", "`wharf approve npm:NAME`"]);
-    assert_eq!(finished.stderr.matches("install scripts").count(), 1, "{finished}");
+    tells(
+        &finished,
+        &["install scripts were not run: native", "`wharf approve npm:NAME`"],
+    );
+    assert_eq!(
+        finished.stderr.matches("install scripts").count(),
+        1,
+        "{finished}"
+    );
     assert!(!fixture.has(TRACE));
     let finished = fixture.run(&["approve"]).success();
     assert_eq!(finished.stdout, "skipped   npm:native  1.0.0\n");
     let finished = fixture.run(&["approve", "npm:native"]).success();
     tells(&finished, &["Approved npm:native@1.0.0#sha512-"]);
     let manifest: Value = serde_json::from_str(&fixture.read("package.json")).expect("it is JSON");
-    let entry = manifest["wharf"]["policy"]["scripts"][0].as_str().expect("it is written").to_owned();
+    let entry = manifest["wharf"]["policy"]["scripts"][0]
+        .as_str()
+        .expect("it is written")
+        .to_owned();
     assert!(entry.starts_with("npm:native@1.0.0#sha512-"), "{entry}");
     assert_eq!(fixture.read(TRACE), "pre\nnative 1.0.0 install\npost\n");
     assert_eq!(installed(&fixture), ["native 1.0.0", "top 1.0.0"]);
     // The same package below another one is built as well.
-    let below = fixture.project().join("node_modules/top").canonicalize().expect("it is there");
-    assert!(below.parent().is_some_and(|folder| folder.join("native/trace.txt").exists()), "{}", below.display());
+    let below = fixture
+        .project()
+        .join("node_modules/top")
+        .canonicalize()
+        .expect("it is there");
+    assert!(
+        below
+            .parent()
+            .is_some_and(|folder| folder.join("native/trace.txt").exists()),
+        "{}",
+        below.display()
+    );
     let finished = fixture.run(&["approve"]).success();
     assert_eq!(finished.stdout, "approved  npm:native  1.0.0\n");
     tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
@@ -126,7 +182,10 @@ fn nothing_runs_unless_it_was_approved() {
     fixture.run(&["sync"]).success();
     assert_eq!(fixture.read(TRACE), "pre\nnative 1.0.0 install\npost\n");
     // An approval that is taken back.
-    state(&fixture, &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }));
+    state(
+        &fixture,
+        &json!({ "name": "x", "dependencies": { "native": "^1.0.0", "top": "*" } }),
+    );
     let finished = fixture.run(&["sync"]).success();
     tells(&finished, &["install scripts were not run: native"]);
     assert!(!fixture.has(TRACE));
@@ -168,7 +227,10 @@ fn approvals_that_make_no_sense() {
     fixture.run(&["lock"]).success();
     let before = fixture.read("package.json");
     for (name, words) in [
-        ("npm:nativ", &["nativ is not in the lockfile", "did you mean npm:native?"][..]),
+        (
+            "npm:nativ",
+            &["nativ is not in the lockfile", "did you mean npm:native?"][..],
+        ),
         ("npm:top", &["top has no install scripts", "`wharf approve`"]),
         ("pypi:native", &["pypi:native", "npm"]),
         ("npm:A B", &["A B"]),
@@ -176,8 +238,16 @@ fn approvals_that_make_no_sense() {
         says(&fixture.run(&["approve", name]), 2, words);
         assert_eq!(fixture.read("package.json"), before);
     }
-    for entry in ["npm:native@", "npm:native@1.0.0#md5-x", "npm:", "npm:native@1.0.0#sha512-??"] {
-        state(&fixture, &json!({ "wharf": { "policy": { "scripts": [entry] } } }));
+    for entry in [
+        "npm:native@",
+        "npm:native@1.0.0#md5-x",
+        "npm:",
+        "npm:native@1.0.0#sha512-??",
+    ] {
+        state(
+            &fixture,
+            &json!({ "wharf": { "policy": { "scripts": [entry] } } }),
+        );
         says(&fixture.run(&["lock"]), 2, &["package.json:", entry]);
     }
     drop(registry);
@@ -186,10 +256,25 @@ fn approvals_that_make_no_sense() {
 #[test]
 fn a_script_that_fails_is_told_with_what_it_said() {
     let registry = NpmRegistry::start();
-    release("bad", "1.0.0").script("postinstall", "echo the compiler is missing; exit 9").publish(&registry);
-    let fixture = project(&registry, &json!({ "dependencies": { "bad": "*" }, "wharf": { "policy": { "scripts": ["npm:bad"] } } }));
+    release("bad", "1.0.0")
+        .script("postinstall", "echo the compiler is missing; exit 9")
+        .publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "dependencies": { "bad": "*" }, "wharf": { "policy": { "scripts": ["npm:bad"] } } }),
+    );
     let finished = fixture.run(&["sync"]);
-    says(&finished, 4, &["bad@1.0.0", "postinstall", "the compiler is missing", ".wharf/log", "hint:"]);
+    says(
+        &finished,
+        4,
+        &[
+            "bad@1.0.0",
+            "postinstall",
+            "the compiler is missing",
+            ".wharf/log",
+            "hint:",
+        ],
+    );
     assert!(!fixture.has("node_modules"));
     // What is optional is left out instead.
     state(
@@ -203,8 +288,14 @@ fn a_script_that_fails_is_told_with_what_it_said() {
 #[test]
 fn prepare_and_test_scripts_of_packages_never_run() {
     let registry = NpmRegistry::start();
-    release("lib", "1.0.0").script("prepare", "echo x > trace.txt").script("test", "exit 1").publish(&registry);
-    let fixture = project(&registry, &json!({ "dependencies": { "lib": "*" }, "wharf": { "policy": { "scripts": ["npm:lib"] } } }));
+    release("lib", "1.0.0")
+        .script("prepare", "echo x > trace.txt")
+        .script("test", "exit 1")
+        .publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "dependencies": { "lib": "*" }, "wharf": { "policy": { "scripts": ["npm:lib"] } } }),
+    );
     let finished = fixture.run(&["sync"]).success();
     assert!(!finished.stderr.contains("install scripts"), "{finished}");
     assert!(!fixture.has("node_modules/lib/trace.txt"));
