@@ -180,7 +180,9 @@ impl Task<'_> {
         let kept = self.current.iter().flat_map(|current| &current.roots);
         let kept = kept.filter(|root| plan.roots.keep.contains(&root.name)).cloned();
         let mut roots: Vec<RootRecord> = kept.collect();
-        roots.extend(python.map(|folder| made(self.ground.python_name(), String::new(), folder.places(), None)));
+        roots.extend(
+            python.map(|folder| made(self.ground.python_name(), String::new(), folder.places(), None)),
+        );
         let nodes = nodes.iter();
         let node = |folder: &NodeFolder<'_>| {
             let (digest, places) = (folder.digest(), folder.places());

@@ -276,7 +276,10 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
         Some(part) => Some((part.store.clone(), Stat::read(&part.store)?.inode)),
         None => None,
     };
-    let quarantine = generation.node.as_ref().and_then(|part| stat(part.store.join("quarantine")));
+    let quarantine = generation
+        .node
+        .as_ref()
+        .and_then(|part| stat(part.store.join("quarantine")));
     Some(Record {
         format: FORMAT,
         key: fingerprint.key.clone(),

@@ -46,11 +46,11 @@ pub use index::{
     Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,
     NetworkSettings, PackageSet, Prereleases, ResolutionMode,
 };
+pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use lock::{
     DevGroups, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot,
     LockedTarget, Selection, Stale,
 };
-pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use manifest::settings::parse_instant;
 pub use npm::{
     CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,

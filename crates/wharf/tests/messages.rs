@@ -39,7 +39,10 @@ fn slips_on_the_command_line() {
             &["add", "https://example.org/x"],
             &["`pypi:NAME @ https://example.org/x`"],
         ),
-        (&["add", "cargo:serde"], &["no cargo packages", "`pypi:` and `npm:`"]),
+        (
+            &["add", "cargo:serde"],
+            &["no cargo packages", "`pypi:` and `npm:`"],
+        ),
         (
             &["add", "--editable", "./lib"],
             &["there is no folder `lib`", "check the spelling"],

@@ -101,7 +101,11 @@ pub(crate) async fn run(
     task: Task<'_>,
 ) -> Result<BTreeMap<PackageIndex, ContentKey>, OpsError> {
     let target = wharf_sys::host::target()?;
-    let words = [os_word(&target), cpu_word(&target), libc_word(&target).unwrap_or_default()];
+    let words = [
+        os_word(&target),
+        cpu_word(&target),
+        libc_word(&target).unwrap_or_default(),
+    ];
     let node = task.chosen.binary(&session.settings().cache)?;
     let (graph, homes, packages) = (Arc::new(task.graph.clone()), task.homes, task.packages);
     let project = task.project.to_owned();

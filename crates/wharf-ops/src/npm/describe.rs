@@ -82,7 +82,11 @@ impl<'g> View<'g> {
         let several = self.graph.importers.len() > 1;
         let mut roots = Vec::new();
         for importer in &self.graph.importers {
-            let deeper = if several { less(request.depth) } else { request.depth };
+            let deeper = if several {
+                less(request.depth)
+            } else {
+                request.depth
+            };
             let children = self.children(&importer.dependencies, deeper, &mut seen);
             if several {
                 roots.push(member(importer, children));
@@ -93,12 +97,7 @@ impl<'g> View<'g> {
         roots
     }
 
-    fn children(
-        &self,
-        edges: &'g [Edge],
-        depth: Option<usize>,
-        seen: &mut BTreeSet<usize>,
-    ) -> Vec<TreeNode> {
+    fn children(&self, edges: &'g [Edge], depth: Option<usize>, seen: &mut BTreeSet<usize>) -> Vec<TreeNode> {
         let children = self.edges(edges).into_iter();
         children
             .map(|edge| match &edge.to {
@@ -195,14 +194,15 @@ impl<'g> View<'g> {
                 let Some(steps) = self.shortest(start, name) else {
                     continue;
                 };
-                let requirement = stated
-                    .and_then(|one| one.requirements.iter().find(|asked| asked.alias == edge.alias));
+                let requirement =
+                    stated.and_then(|one| one.requirements.iter().find(|asked| asked.alias == edge.alias));
                 paths.push(WhyPath {
                     requirement: match requirement {
                         Some(asked) => format!("{}@{}", asked.alias, asked.text),
                         None => format!("{} (added for the peers of others)", edge.alias),
                     },
-                    origin: requirement.map_or_else(|| importer.path.clone(), |asked| asked.origin.to_string()),
+                    origin: requirement
+                        .map_or_else(|| importer.path.clone(), |asked| asked.origin.to_string()),
                     group: match edge.kind {
                         EdgeKind::Prod => String::new(),
                         kind => kind.as_str().to_owned(),

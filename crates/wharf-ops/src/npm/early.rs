@@ -54,7 +54,10 @@ impl Early {
         let label = format!("{name}@{}", version.as_str());
         if self.tasks.contains_key(&key)
             || !platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.target)
-            || self.store.find_content(&label, ContentKey::of_digest(strongest)).is_some()
+            || self
+                .store
+                .find_content(&label, ContentKey::of_digest(strongest))
+                .is_some()
         {
             return;
         }
@@ -83,7 +86,9 @@ impl Early {
 
     /// What was started for a package.
     pub(crate) fn take(&mut self, name: &PackageName, version: &str) -> Option<Started> {
-        self.tasks.remove(&(name.clone(), version.to_owned())).map(Started)
+        self.tasks
+            .remove(&(name.clone(), version.to_owned()))
+            .map(Started)
     }
 }
 

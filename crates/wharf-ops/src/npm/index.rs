@@ -101,16 +101,24 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         Some(text) => {
             let versions = index.versions(&name).await?;
             let tagged = versions.tagged(text).map(|row| row.version.clone());
-            let parsed = Version::parse(text).ok().filter(|version| versions.find(version).is_some());
+            let parsed = Version::parse(text)
+                .ok()
+                .filter(|version| versions.find(version).is_some());
             Some(tagged.or(parsed).ok_or_else(|| missing(text))?)
         }
     };
     let about = index.about(&name, asked.as_ref());
     let about = session.cancel().or(about).await.ok_or(OpsError::Interrupted)??;
     let shown = about.shown.ok_or_else(|| missing("that can be read"))?;
-    let row = about.versions.iter().find(|row| row.version.as_str() == shown.version);
+    let row = about
+        .versions
+        .iter()
+        .find(|row| row.version.as_str() == shown.version);
     let pairs = |pairs: &[(String, String)]| -> Vec<String> {
-        pairs.iter().map(|(name, range)| format!("{name}@{range}")).collect()
+        pairs
+            .iter()
+            .map(|(name, range)| format!("{name}@{range}"))
+            .collect()
     };
     let links = [
         ("homepage", shown.homepage),
@@ -131,7 +139,9 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
             .into_iter()
             .filter_map(|(label, url)| Some((label.to_owned(), url?)))
             .collect(),
-        uploaded: row.and_then(|row| row.published).map(|instant| instant.to_string()),
+        uploaded: row
+            .and_then(|row| row.published)
+            .map(|instant| instant.to_string()),
         index: npm.registries.registry_for(&name).to_string(),
         versions: about
             .versions
@@ -150,7 +160,10 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
 
 fn locked_versions(project: &Project, name: &PackageName) -> Result<Option<String>, OpsError> {
     let lock = crate::lock::read(project)?;
-    let graph = lock.as_ref().and_then(|lock| lock.npm.as_ref()).map(|npm| &npm.graph);
+    let graph = lock
+        .as_ref()
+        .and_then(|lock| lock.npm.as_ref())
+        .map(|npm| &npm.graph);
     let mut versions: Vec<&str> = graph
         .iter()
         .flat_map(|graph| &graph.packages)

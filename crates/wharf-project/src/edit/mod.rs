@@ -131,7 +131,10 @@ pub fn remove(
 impl Manifest<'_> {
     fn no_python(&self) -> ProjectError {
         let reason = "a package.json has no place for Python packages";
-        self.cannot(reason, "run `wharf init --wharf-toml` first: both files make one project")
+        self.cannot(
+            reason,
+            "run `wharf init --wharf-toml` first: both files make one project",
+        )
     }
 
     fn cannot(&self, reason: impl Into<String>, hint: &str) -> ProjectError {

@@ -25,8 +25,8 @@ use wharf_core::{Digest, Explain, Fault, PackageName, Source, Span, Target, Time
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
-pub(crate) use print::quoted;
 pub use npm::{NpmInputs, NpmLock};
+pub(crate) use print::quoted;
 pub use select::{DevGroups, InstallItem, Selection};
 pub use stale::Stale;
 

@@ -133,7 +133,9 @@ impl Manifest<'_> {
             for key in table.keys() {
                 self.refuse_later(key)?;
                 if key.get_ref() == "pypi" {
-                    let error = self.reader.error(key.span(), "a Python requirement is optional as part of an extra");
+                    let error = self
+                        .reader
+                        .error(key.span(), "a Python requirement is optional as part of an extra");
                     return Err(error.hint("write `[extras.NAME.pypi]`"));
                 }
             }
@@ -228,8 +230,12 @@ impl Manifest<'_> {
             let inner = place.trim_matches(['[', ']']);
             let has_npm = matches!(inner, "dev" | "overrides");
             if key.get_ref() == "npm" && !has_npm {
-                let error = self.reader.error(key.span(), format!("npm has nothing like `[{inner}]`"));
-                return Err(error.hint("npm's requirements stand in `[npm]`, `[dev.npm]` and `[optional.npm]`"));
+                let error = self
+                    .reader
+                    .error(key.span(), format!("npm has nothing like `[{inner}]`"));
+                return Err(
+                    error.hint("npm's requirements stand in `[npm]`, `[dev.npm]` and `[optional.npm]`")
+                );
             }
             if !matches!(key.get_ref().as_ref(), "pypi" | "npm") {
                 let known: &[&str] = if has_npm { &["pypi", "npm"] } else { &["pypi"] };

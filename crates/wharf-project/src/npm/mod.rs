@@ -103,7 +103,12 @@ impl NpmProject {
     /// Where its configuration cannot be used.
     pub fn machine(folder: &Path, options: &Options) -> Result<Self, ProjectError> {
         let folder = std::path::absolute(folder).map_err(ProjectError::reading(folder))?;
-        read::machine(&folder, options, &NetworkSettings::default(), &mut Stated::default())
+        read::machine(
+            &folder,
+            options,
+            &NetworkSettings::default(),
+            &mut Stated::default(),
+        )
     }
 
     /// The project's own folder.
@@ -129,7 +134,11 @@ impl NpmProject {
 
     /// Whether anything is to be installed or linked.
     pub fn asks_for_something(&self) -> bool {
-        self.importers.len() > 1 || self.importers.iter().any(|importer| !importer.requirements.is_empty())
+        self.importers.len() > 1
+            || self
+                .importers
+                .iter()
+                .any(|importer| !importer.requirements.is_empty())
     }
 }
 
