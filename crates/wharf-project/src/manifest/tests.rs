@@ -55,7 +55,7 @@ idna = "<4"
 [policy]
 cooldown = "7d"
 exclude-newer = "2026-01-31"
-scripts = ["x"]
+scripts = ["npm:x"]
 [options]
 prereleases = "allow"
 no-binary = ["numpy"]
