@@ -7,7 +7,7 @@ use wharf_ecosystem::npm::EdgeKind;
 use super::{NpmInputs, NpmLock, NpmRoot};
 
 impl NpmLock {
-    /// Each difference between what was resolved and what is asked for now, in words.
+    /// Each difference between what was resolved and what the project asks for, in words.
     pub fn differences(&self, now: &NpmInputs) -> Vec<String> {
         let then = &self.inputs;
         let mut reasons = Vec::new();
