@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use zip::write::SimpleFileOptions;
@@ -69,6 +70,13 @@ pub fn sdist_archive(files: &BTreeMap<String, Vec<u8>>, top: &str) -> Vec<u8> {
         .into_inner()
         .expect("an archive in memory can be finished");
     gzip.finish().expect("a stream in memory can be finished")
+}
+
+/// A page as servers compress it.
+pub(crate) fn gzip(content: &[u8]) -> Bytes {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(content).expect("memory takes every byte");
+    gzip.finish().expect("a stream in memory can be finished").into()
 }
 
 /// The SHA-256 of `content` in lower-case hexadecimal, as indexes print it.

@@ -5,6 +5,7 @@
 //! * [`Fixture`] is a project directory in which the real binary runs with nothing of the user's around it;
 //! * [`Crash`] kills the binary at random points and judges what is left;
 //! * [`Scenario`] is a plain-text case for the solver, readable as a table;
+//! * [`Crate`] and [`CargoRegistry`] are crates and a sparse registry of them;
 //! * [`NpmPackage`], [`NpmRegistry`] and [`NpmScenario`] are the same for npm, and [`Modules`] reads what is installed as
 //!   node finds it.
 //!
@@ -12,6 +13,7 @@
 //! parser cannot cancel itself out. Nothing here opens a connection to anything but the loopback interface.
 
 mod archive;
+mod cargo;
 mod crash;
 mod fault;
 mod fixture;
@@ -23,6 +25,7 @@ mod scenario;
 mod server;
 
 pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive, wheel_record_digest};
+pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, host_node, host_python};

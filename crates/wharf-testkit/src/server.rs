@@ -4,13 +4,14 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::{
-    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    IF_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
 };
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub struct Logged {
     pub range: Option<String>,
     /// The `If-None-Match` header.
     pub if_none_match: Option<String>,
+    /// The `If-Modified-Since` header.
+    pub if_modified_since: Option<String>,
     /// The `Authorization` header.
     pub authorization: Option<String>,
     /// The `User-Agent` header.
@@ -56,6 +59,11 @@ pub(crate) trait Site: std::fmt::Debug + Send + Sync + 'static {
     /// The path under which a request is logged and meets its faults.
     fn canonical(&self, path: &str) -> String {
         path.to_owned()
+    }
+
+    /// How long every answer takes.
+    fn latency(&self) -> Duration {
+        Duration::ZERO
     }
 }
 
@@ -200,6 +208,10 @@ async fn handle(Extracted(state): Extracted<State>, request: Request) -> Respons
             .log
             .push(logged(&method, &path, answer.status, request.headers()));
     }
+    let latency = state.site.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     if let Some(Fault::Slow(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
@@ -224,6 +236,7 @@ fn logged(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Logg
         accept: text(ACCEPT),
         range: text(RANGE),
         if_none_match: text(IF_NONE_MATCH),
+        if_modified_since: text(IF_MODIFIED_SINCE),
         authorization: text(AUTHORIZATION),
         user_agent: text(USER_AGENT),
     }
@@ -370,7 +383,7 @@ fn broken(head: Bytes) -> Body {
     Body::from_stream(stream::unfold(parts.into_iter(), |mut parts| async move {
         let part = parts.next()?;
         // Without a pause the failure overtakes the bytes in the connection's buffer.
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
         Some((part, parts))
     }))
 }

@@ -307,7 +307,7 @@ impl Packages {
         };
         let gzip = self.options.gzip && names(headers, &ACCEPT_ENCODING, "gzip");
         let body = if gzip {
-            compressed(text.as_bytes())
+            crate::archive::gzip(text.as_bytes())
         } else {
             text.into()
         };
@@ -382,13 +382,6 @@ fn names(headers: &HeaderMap, header: &axum::http::HeaderName, word: &str) -> bo
         .get(header)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.contains(word))
-}
-
-fn compressed(content: &[u8]) -> Bytes {
-    use std::io::Write;
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(content).expect("memory takes every byte");
-    gzip.finish().expect("a stream in memory can be finished").into()
 }
 
 #[cfg(test)]
