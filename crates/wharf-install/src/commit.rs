@@ -228,7 +228,7 @@ impl Task<'_> {
             phase: Phase::Commit,
             total: None,
         });
-        self.sync(work, &place)?;
+        self.sync(&place)?;
         fault::point("synced");
         self.stop_if_asked()?;
         journal.prepared()?;
@@ -319,15 +319,15 @@ impl Task<'_> {
     }
 
     /// Brings what is staged to the disk, and what it links to.
-    fn sync(&self, work: &Change<'_>, place: &Path) -> Result<(), InstallError> {
+    fn sync(&self, place: &Path) -> Result<(), InstallError> {
         if self.wanted.durability == Durability::Process {
             return Ok(());
         }
-        durable::sync_filesystem(place)?;
         // Homes of npm packages are linked as they stand: one that is only half on disk would be half in the project.
+        self.store.sync()?;
         let device = |path: &Path| fs::metadata(path).ok().map(|data| data.dev());
-        if !work.nodes.is_empty() && device(place) != device(self.store.root()) {
-            durable::sync_filesystem(self.store.root())?;
+        if device(place) != device(self.store.root()) {
+            durable::sync_filesystem(place)?;
         }
         Ok(())
     }

@@ -63,14 +63,18 @@ pub fn fsync_dir(folder: &Path) -> Result<(), StoreError> {
 /// Flushes everything on the file system that holds `path`: one call instead of one per file.
 ///
 /// # Errors
-/// Where a write since the last flush failed, here or in another process.
+/// Where the disk fails.
 pub fn sync_filesystem(path: &Path) -> Result<(), StoreError> {
     let file = File::open(path).map_err(StoreError::io("open", path))?;
+    syncfs(&file).map_err(StoreError::io("sync", path))
+}
+
+/// Flushes everything on the file system of an open file. Fails where a write since it was opened did.
+pub(crate) fn syncfs(file: &File) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    let result = rustix::fs::syncfs(&file).map_err(io::Error::from);
+    return rustix::fs::syncfs(file).map_err(io::Error::from);
     #[cfg(not(target_os = "linux"))]
-    let result = file.sync_all();
-    result.map_err(StoreError::io("sync", path))
+    file.sync_all()
 }
 
 /// Swaps two paths of one file system. Where the kernel cannot do it in one step, `first` is away for an instant

@@ -24,6 +24,7 @@ pub mod archive;
 pub mod durable;
 pub mod error;
 pub mod extract;
+mod flush;
 pub mod hash;
 pub mod home;
 pub mod id;
@@ -43,6 +44,6 @@ pub use home::{ContentKey, GraphKey, HomeContent, HomeFile, HomeId, HomeLink, Un
 pub use id::{InvalidId, ObjectId, TreeId};
 pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
 pub use lock::Lock;
-pub use store::{Stage, Store, SyncMode};
+pub use store::{Stage, Store};
 pub use tree::{Entry, InvalidTree, Kind, Tree};
 pub use verify::{Damage, Depth, Repair, StoreSize, VerifyReport};

@@ -14,7 +14,7 @@
 //! Invariant: a killed process leaves whole objects and stage folders, nothing else; the next one to open the store
 //! clears the stage. After a power cut, objects that were never synced are checked before they are used again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use wharf_core::{Digest, Ecosystem};
 
 use crate::durable::{self, Durability};
 use crate::error::StoreError;
+use crate::flush::Flusher;
 use crate::id::{ObjectId, TreeId};
 use crate::lock::{Access, Lock};
 use crate::object::{Workbench, object_name, open_folder};
@@ -34,18 +35,6 @@ use crate::tree::Tree;
 const FORMAT: &str = "wharf-store 1";
 /// In a stage folder: this process named objects that no sync has covered. Holds the machine's boot.
 const UNSYNCED: &str = "unsynced";
-
-/// How writes reach the disk before a commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SyncMode {
-    /// One `syncfs`: nearly free, but it flushes other processes' data too.
-    #[default]
-    Filesystem,
-    /// Each new file by itself: slow, and leaves others alone.
-    File,
-    /// Not at all: a power cut may cost the environment, never the store's truth.
-    None,
-}
 
 /// An open store. Cheap to share behind an `Arc`, safe from many threads and processes at once.
 #[derive(Debug)]
@@ -63,6 +52,7 @@ pub struct Store {
 struct ProcessStage {
     folder: PathBuf,
     workbench: Workbench,
+    flusher: Flusher,
     /// How many homes were begun.
     drafts: AtomicU64,
     _lock: Lock,
@@ -241,19 +231,19 @@ impl Store {
         )
     }
 
-    /// Brings what this process wrote to disk. Call it before a commit names what it wrote.
+    /// Brings what the store holds to disk, with everything else on its file system. Call it before a commit names what was written.
     ///
     /// # Errors
     /// Where the disk failed to take a write, now or since the last call.
-    pub fn sync(&self, mode: SyncMode) -> Result<(), StoreError> {
-        match mode {
-            SyncMode::None => return Ok(()),
-            SyncMode::Filesystem => durable::sync_filesystem(&self.root)?,
-            SyncMode::File => self.sync_recent_files()?,
-        }
-        if self.unsynced.swap(false, Ordering::AcqRel)
-            && let Some(process) = self.process.get()
-        {
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let Some(process) = self.process.get() else {
+            return durable::sync_filesystem(&self.root);
+        };
+        process
+            .flusher
+            .finish()
+            .map_err(StoreError::io("sync", &self.root))?;
+        if self.unsynced.swap(false, Ordering::AcqRel) {
             remove_if_there(&process.folder.join(UNSYNCED))?;
         }
         Ok(())
@@ -272,6 +262,8 @@ impl Store {
 
     /// Must be called before a new name appears in the store: leaves word for after a power cut.
     pub(crate) fn about_to_publish(&self) -> Result<(), StoreError> {
+        let process = self.process()?;
+        process.flusher.note();
         if self.unsynced.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -330,6 +322,7 @@ impl Store {
         let lock = Lock::acquire(&folder.join("lock"), Access::Exclusive, |_| {})?;
         let workbench = Workbench::new(&folder, &self.root.join("store/obj"))?;
         Ok(ProcessStage {
+            flusher: Flusher::new(&folder)?,
             folder,
             workbench,
             drafts: AtomicU64::new(0),
@@ -376,27 +369,6 @@ impl Store {
         }
         let since = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         crate::verify::quarantine_damaged_since(self, since).map(drop)
-    }
-
-    fn sync_recent_files(&self) -> Result<(), StoreError> {
-        let Some(process) = self.process.get() else {
-            return Ok(());
-        };
-        let Ok(since) = fs::metadata(process.folder.join(UNSYNCED)).and_then(|metadata| metadata.modified())
-        else {
-            return Ok(());
-        };
-        let sync = |path: &Path| {
-            File::open(path)
-                .and_then(|file| file.sync_data())
-                .map_err(StoreError::io("sync", path))
-        };
-        for home in crate::verify::recent_homes(self, since)? {
-            let files = crate::verify::files(&home)?;
-            let real = |path: &&PathBuf| !path.is_symlink();
-            files.iter().filter(real).try_for_each(|path| sync(path))?;
-        }
-        crate::verify::for_each_recent(self, since, sync)
     }
 }
 

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use wharf_core::{Algorithm, Ecosystem, Explain, SafePath};
 use wharf_store::{
-    Content, Depth, Entry, Hasher, Kind, Limits, LinkMode, ObjectId, Placed, Repair, Store, StoreError,
-    SyncMode, Tree, TreeId,
+    Content, Depth, Entry, Hasher, Kind, Limits, LinkMode, ObjectId, Placed, Repair, Store, StoreError, Tree,
+    TreeId,
 };
 
 fn store(dir: &tempfile::TempDir) -> Store {
@@ -67,7 +67,7 @@ fn what_is_written_is_found_by_the_next_process() {
         let store = store(&dir);
         let made = sample(&store);
         store.record_package(Ecosystem::Pypi, &upstream, &made.0).unwrap();
-        store.sync(SyncMode::File).unwrap();
+        store.sync().unwrap();
         made
     };
     let store = store(&dir);
@@ -299,7 +299,7 @@ fn after_a_power_cut_unsynced_objects_are_checked_and_after_a_kill_they_are_kept
             let store = store(&dir);
             leave_behind(store.root(), Some(noted));
             let (id, _) = sample(&store);
-            store.sync(SyncMode::Filesystem).unwrap();
+            store.sync().unwrap();
             (id, store.object_path(&ObjectId::of(b"text"), false))
         };
         // What a file system without its data looks like.

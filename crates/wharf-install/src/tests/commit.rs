@@ -366,3 +366,14 @@ fn damaged_records_are_named_and_not_believed() {
     fixture.install(&packages(&fixture, Side::New));
     assert_eq!(fixture.run("import a; print(a.v)"), "2");
 }
+
+#[test]
+fn what_a_commit_flushed_is_not_flushed_again_by_the_next_command() {
+    let Some(fixture) = Fixture::new() else { return };
+    fixture.install(&[fixture.package("one", "1", &[("one.py", "")])]);
+    let notes = fs::read_dir(fixture.store.root().join("stage"))
+        .unwrap()
+        .flatten()
+        .filter(|process| process.path().join("unsynced").exists());
+    assert_eq!(notes.count(), 0);
+}

@@ -172,6 +172,12 @@ pub enum Refusal {
     /// A hard link to something that did not come before it.
     #[error("it is a hard link to `{0}`, which the archive does not have before it")]
     DanglingHardLink(String),
+    /// A link in an archive that has none.
+    #[error("it is a link, which no crate has")]
+    Link,
+    /// A file beside the one folder that all should be in.
+    #[error("it lies outside of `{0}/`, where a crate has all its files")]
+    Outside(String),
     /// A device, a pipe, a socket.
     #[error("it is {0}, not a file, folder or link")]
     Special(&'static str),
@@ -277,6 +283,8 @@ impl Explain for ArchiveError {
                 | Refusal::EscapingLink { .. }
                 | Refusal::EndlessLink { .. }
                 | Refusal::DanglingHardLink(_)
+                | Refusal::Link
+                | Refusal::Outside(_)
                 | Refusal::Special(_) => "archive/unsafe",
             },
             ArchiveError::Unreadable { .. } => "archive/unreadable",

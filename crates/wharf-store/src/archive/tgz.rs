@@ -1,7 +1,7 @@
-//! Reads the tars that npm packs, from memory or from a stream, without copying what is in memory.
+//! Reads the tars that npm and cargo pack, from memory or from a stream, without copying what is in memory.
 //!
-//! As npm does, the first part of every path is dropped, whatever it is, and links are passed over; everything that
-//! [`super::tar`] refuses is refused. Sources: POSIX.1-2001 ustar and pax, GNU tar's long names and base-256 numbers.
+//! As npm does, the first part of every path is dropped, whatever it is, and links are passed over; in a crate, that part
+//! has to be its name and version, and links are refused ([`Form`]). Everything that [`super::tar`] refuses is refused. Sources: POSIX.1-2001 ustar and pax, GNU tar's long names and base-256 numbers.
 //! Invariant: what comes out are regular files, each path once, within the limits.
 
 use std::io::Read;
@@ -16,6 +16,16 @@ type Block = [u8; BLOCK];
 
 /// Bytes of headers between two files' contents: the same bound that streams of other tars have.
 const MAX_HEADERS: u64 = 1 << 20;
+
+/// Whose archive it is: what is taken out of it, and what is refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form<'a> {
+    /// npm's: any top folder, or several; links are passed over.
+    Npm,
+    /// A crate: everything is below one folder of this name, and there are no links. What cargo itself puts into
+    /// unpacked crates is passed over.
+    Crate(&'a str),
+}
 
 /// Where blocks come from.
 pub(crate) trait Feed {
@@ -49,6 +59,7 @@ pub(crate) enum End {
 /// The walk over an archive's headers.
 pub(crate) struct Walk<'a> {
     limits: &'a Limits,
+    form: Form<'a>,
     names: Names,
     headers: u64,
     total: u64,
@@ -74,9 +85,10 @@ enum Kind {
 
 impl<'a> Walk<'a> {
     /// `packed` is the archive's size in bytes, for the ratio.
-    pub(crate) fn new(limits: &'a Limits, packed: u64) -> Self {
+    pub(crate) fn new(limits: &'a Limits, form: Form<'a>, packed: u64) -> Self {
         Self {
             limits,
+            form,
             names: Names::default(),
             headers: 0,
             total: 0,
@@ -115,11 +127,15 @@ impl<'a> Walk<'a> {
                     let path = told.path.take().unwrap_or_else(|| path_of(&block));
                     // Some tools write the size of the folder's own inode; a folder has no contents.
                     told = Told::default();
-                    if let Some(path) = stripped(path)? {
+                    if let Some(path) = self.stripped(path)? {
                         self.names
                             .folder(&path, self.limits)
                             .map_err(Trouble::entry(path.as_str()))?;
                     }
+                }
+                Kind::Link if matches!(self.form, Form::Crate(_)) => {
+                    let path = told.path.unwrap_or_else(|| path_of(&block));
+                    return Err(Trouble::entry(&String::from_utf8_lossy(&path))(Refusal::Link));
                 }
                 Kind::Link => {
                     size = told.size.unwrap_or(size);
@@ -132,7 +148,7 @@ impl<'a> Walk<'a> {
                     size = told.size.unwrap_or(size);
                     told = Told::default();
                     self.count(size)?;
-                    match stripped(path)? {
+                    match self.stripped(path)?.filter(|path| !self.passes_over(path)) {
                         Some(path) => return self.file(path, &block, size).map(Ok),
                         None => feed.skip(padded(size)?)?,
                     }
@@ -164,6 +180,34 @@ impl<'a> Walk<'a> {
             size,
             again,
         })
+    }
+
+    /// The path without its first part; `None` where nothing is left.
+    fn stripped(&self, raw: Vec<u8>) -> Result<Option<SafePath>, Trouble> {
+        let text = String::from_utf8(raw)
+            .map_err(|error| Trouble::entry(&String::from_utf8_lossy(error.as_bytes()))(Refusal::NotText))?;
+        if text.split('/').all(|part| part.is_empty() || part == ".") && !text.starts_with('/') {
+            return Ok(None); // the root itself
+        }
+        let refuse = Trouble::entry(&text);
+        let path = SafePath::new(&text).map_err(|error| refuse(error.into()))?;
+        let (top, rest) = match path.as_str().split_once('/') {
+            Some((top, rest)) => (top, Some(rest)),
+            None => (path.as_str(), None),
+        };
+        if let Form::Crate(wanted) = self.form
+            && top != wanted
+        {
+            return Err(refuse(Refusal::Outside(wanted.to_owned())));
+        }
+        rest.map(|rest| SafePath::new(rest).map_err(|error| refuse(error.into())))
+            .transpose()
+    }
+
+    /// Whether cargo writes this file itself, next to what it unpacks.
+    fn passes_over(&self, path: &SafePath) -> bool {
+        matches!(self.form, Form::Crate(_))
+            && (path.file_name() == ".cargo-ok" || path.as_str() == ".cargo-checksum.json")
     }
 
     fn text(&mut self, feed: &mut impl Feed, size: u64) -> Result<Vec<u8>, Trouble> {
@@ -309,23 +353,6 @@ fn path_of(block: &Block) -> Vec<u8> {
         return name;
     }
     [&prefix[..], b"/", &name].concat()
-}
-
-/// The path without its first part; `None` where nothing is left.
-fn stripped(raw: Vec<u8>) -> Result<Option<SafePath>, Trouble> {
-    let text = String::from_utf8(raw)
-        .map_err(|error| Trouble::entry(&String::from_utf8_lossy(error.as_bytes()))(Refusal::NotText))?;
-    if text.split('/').all(|part| part.is_empty() || part == ".") && !text.starts_with('/') {
-        return Ok(None); // the root itself
-    }
-    let refuse = Trouble::entry(&text);
-    let path = SafePath::new(&text).map_err(|error| refuse(error.into()))?;
-    match path.as_str().split_once('/') {
-        Some((_, rest)) => SafePath::new(rest)
-            .map(Some)
-            .map_err(|error| refuse(error.into())),
-        None => Ok(None),
-    }
 }
 
 /// A tar in memory.

@@ -21,7 +21,7 @@ use wharf_core::SafePath;
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
 use crate::archive::names::Names;
-use crate::archive::tgz::{End, Memory, Stream, Walk, padded};
+use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
 use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, sniff};
 use crate::error::StoreError;
 use crate::id::ObjectId;
@@ -52,11 +52,7 @@ impl Store {
     /// # Errors
     /// Where the archive is refused, or the stage cannot take it; nothing of it then stays.
     pub fn unpack_tgz_bytes(&self, packed: &[u8], limits: &Limits) -> Result<Unpacked, ArchiveError> {
-        let unpack = || match inflated_size(packed, limits) {
-            Some(size) => self.unpack_inflated(packed, size, limits),
-            None => self.unpack_stream(packed, limits),
-        };
-        unpack().map_err(|trouble| trouble.of(Path::new("(memory)")))
+        self.unpack_bytes_as(Form::Npm, packed, limits)
     }
 
     /// The same while it arrives: memory stays small however large the archive is.
@@ -64,7 +60,31 @@ impl Store {
     /// # Errors
     /// As [`Store::unpack_tgz_bytes`].
     pub fn unpack_tgz(&self, archive: impl Read, limits: &Limits) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream(archive, limits)
+        self.unpack_stream_as(Form::Npm, archive, limits)
+    }
+
+    /// Unpacks an archive from memory, as whose it is.
+    pub(crate) fn unpack_bytes_as(
+        &self,
+        form: Form<'_>,
+        packed: &[u8],
+        limits: &Limits,
+    ) -> Result<Unpacked, ArchiveError> {
+        let unpack = || match inflated_size(packed, limits) {
+            Some(size) => self.unpack_inflated(form, packed, size, limits),
+            None => self.unpack_stream(form, packed, limits),
+        };
+        unpack().map_err(|trouble| trouble.of(Path::new("(memory)")))
+    }
+
+    /// The same while it arrives.
+    pub(crate) fn unpack_stream_as(
+        &self,
+        form: Form<'_>,
+        archive: impl Read,
+        limits: &Limits,
+    ) -> Result<Unpacked, ArchiveError> {
+        self.unpack_stream(form, archive, limits)
             .map_err(|trouble| trouble.of(Path::new("(stream)")))
     }
 
@@ -83,7 +103,13 @@ impl Store {
             .map_err(|trouble| trouble.of(folder))
     }
 
-    fn unpack_inflated(&self, packed: &[u8], size: usize, limits: &Limits) -> Result<Unpacked, Trouble> {
+    fn unpack_inflated(
+        &self,
+        form: Form<'_>,
+        packed: &[u8],
+        size: usize,
+        limits: &Limits,
+    ) -> Result<Unpacked, Trouble> {
         // Taken, not borrowed: rayon may run another archive on this thread while it waits for its parts of this one.
         let mut scratch = SCRATCH.take().unwrap_or_else(|| Scratch {
             inflater: libdeflater::Decompressor::new(),
@@ -96,7 +122,7 @@ impl Store {
             .inflater
             .gzip_decompress(packed, &mut scratch.buffer[..size]);
         let outcome = match inflated.ok().filter(|count| *count == size) {
-            Some(_) => self.unpack_tar_bytes(&scratch.buffer[..size], packed.len() as u64, limits),
+            Some(_) => self.unpack_tar_bytes(form, &scratch.buffer[..size], packed.len() as u64, limits),
             None => Ok(None),
         };
         if scratch.buffer.len() > KEPT_BUFFER {
@@ -105,18 +131,19 @@ impl Store {
         SCRATCH.set(Some(scratch));
         match outcome? {
             Some(unpacked) => Ok(unpacked),
-            None => self.unpack_stream(packed, limits),
+            None => self.unpack_stream(form, packed, limits),
         }
     }
 
     /// `None` where only the streaming reader can tell what this is.
     fn unpack_tar_bytes(
         &self,
+        form: Form<'_>,
         tar: &[u8],
         packed: u64,
         limits: &Limits,
     ) -> Result<Option<Unpacked>, Trouble> {
-        let (mut walk, mut memory) = (Walk::new(limits, packed), Memory::new(tar));
+        let (mut walk, mut memory) = (Walk::new(limits, form, packed), Memory::new(tar));
         let mut files = Vec::new();
         loop {
             match walk.next(&mut memory) {
@@ -145,13 +172,20 @@ impl Store {
                 Err(trouble) => return Err(trouble),
             }
         }
-        make_commands(&mut files);
+        if matches!(form, Form::Npm) {
+            make_commands(&mut files);
+        }
         let draft = Draft::new(self)?;
         let entries = write_all(&draft.open()?, &files)?;
         Ok(Some(Unpacked::new(draft, &Tree::new(entries))))
     }
 
-    fn unpack_stream(&self, archive: impl Read, limits: &Limits) -> Result<Unpacked, Trouble> {
+    fn unpack_stream(
+        &self,
+        form: Form<'_>,
+        archive: impl Read,
+        limits: &Limits,
+    ) -> Result<Unpacked, Trouble> {
         let counted = Rc::new(Counts::default());
         let mut packed = BufReader::with_capacity(
             128 * 1024,
@@ -172,7 +206,7 @@ impl Store {
         };
         let draft = Draft::new(self)?;
         let mut writer = Writer::new(draft.open()?);
-        let (mut walk, mut stream) = (Walk::new(limits, 0), Stream(decoded));
+        let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
         loop {
             // The ratio is judged with what has arrived so far, and a buffer more is harmless.
             walk.packed(counted.0.get());
@@ -186,7 +220,11 @@ impl Store {
             skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
         }
         drain(&mut stream.0, limits, &counted)?;
-        Ok(Unpacked::new(draft, &writer.finish()?))
+        let tree = match form {
+            Form::Npm => writer.finish()?,
+            Form::Crate(_) => Tree::new(writer.entries),
+        };
+        Ok(Unpacked::new(draft, &tree))
     }
 
     fn take_folder(
