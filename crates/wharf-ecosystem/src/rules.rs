@@ -48,13 +48,13 @@ pub trait Rules: fmt::Debug + Send + Sync {
     }
 }
 
-/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today that is every one but PyPI
-/// and npm.
+/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today those are the system packages.
 pub fn rules(ecosystem: Ecosystem) -> Option<&'static dyn Rules> {
     match ecosystem {
         Ecosystem::Pypi => Some(&crate::pypi::rules::PypiRules),
         Ecosystem::Npm => Some(&crate::npm::rules::NpmRules),
-        Ecosystem::Cargo | Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => None,
+        Ecosystem::Cargo => Some(&crate::cargo::rules::CargoRules),
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => None,
     }
 }
 
@@ -161,12 +161,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pypi_and_npm_have_rules_today() {
+    fn three_have_rules_today() {
         let with_rules: Vec<_> = Ecosystem::ALL
             .into_iter()
             .filter(|ecosystem| rules(*ecosystem).is_some())
             .collect();
-        assert_eq!(with_rules, [Ecosystem::Pypi, Ecosystem::Npm]);
+        assert_eq!(with_rules, [Ecosystem::Pypi, Ecosystem::Npm, Ecosystem::Cargo]);
     }
 
     #[test]
@@ -200,5 +200,21 @@ mod tests {
         assert!(npm.satisfies("latest", "1.0.0").is_err());
         assert!(npm.parse_version("1.0").is_err());
         assert_eq!(npm.coexistence(), Coexistence::Many);
+    }
+
+    #[test]
+    fn cargo_through_the_seam() {
+        let cargo = rules(Ecosystem::Cargo).unwrap();
+        let version = |text| cargo.parse_version(text).unwrap();
+        assert_eq!(cargo.parse_name("tokio-util").unwrap().as_str(), "tokio-util");
+        assert_eq!(
+            cargo.compare(&version("1.0.0-rc.9"), &version("1.0.0-rc.10")),
+            Ordering::Less
+        );
+        assert_eq!(cargo.satisfies("1.2", "1.5.0"), Ok(true));
+        assert_eq!(cargo.satisfies("1.2", "2.0.0"), Ok(false));
+        assert!(cargo.satisfies("latest", "1.0.0").is_err());
+        assert!(cargo.parse_version("1.0").is_err());
+        assert_eq!(cargo.coexistence(), Coexistence::OnePerCompatibleRange);
     }
 }

@@ -1,6 +1,8 @@
 //! Package extensions: what a project adds to the manifests of packages that forgot something.
 //! Source: pnpm.io, "packageExtensions"; yarnpkg.com, "packageExtensions". What a package says itself is never changed.
 
+use std::sync::Arc;
+
 use super::json::Json;
 use super::manifest::{PackageManifest, is_name};
 use super::semver::{Range, Version};
@@ -87,6 +89,23 @@ impl PackageExtensions {
     /// Whether any is about packages of this name.
     pub fn concerns(&self, name: &str) -> bool {
         self.entries.iter().any(|extension| extension.name == name)
+    }
+
+    /// The manifest of one version of a package with what the extensions add to it: itself where none is about the package.
+    pub fn extended(
+        &self,
+        name: &str,
+        version: &str,
+        manifest: &Arc<PackageManifest>,
+    ) -> Arc<PackageManifest> {
+        if !self.concerns(name) {
+            return Arc::clone(manifest);
+        }
+        let mut manifest = (**manifest).clone();
+        manifest.name.get_or_insert_with(|| name.to_owned());
+        manifest.version.get_or_insert_with(|| version.to_owned());
+        self.apply(&mut manifest);
+        Arc::new(manifest)
     }
 
     /// Adds what the extensions of its name and version say to a manifest. Whether anything was added.

@@ -3,6 +3,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`direct`] | [`Direct`]: a repository, an archive or a folder in the place of a version |
 //! | [`extensions`] | what a project adds to the manifests of packages |
 //! | [`glob`] | patterns of names and of paths |
 //! | [`graph`] | [`Graph`]: importers, resolved packages and the edges between them |
@@ -21,6 +22,7 @@
 //! | [`spec`] | [`Spec`]: the right-hand side of a dependency |
 //! | [`versions`] | [`Versions`]: what a registry says of all versions of one package |
 
+pub mod direct;
 mod explain;
 pub mod extensions;
 pub mod glob;
@@ -40,6 +42,7 @@ pub mod semver;
 pub mod spec;
 pub mod versions;
 
+pub use direct::{Direct, From};
 pub use extensions::PackageExtensions;
 pub use graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
 pub use json::Json;
