@@ -8,6 +8,7 @@
 //! | [`archive`] | reading zip and tar from outside: [`Limits`], [`ArchiveError`] |
 //! | [`import`] | archives into the store, verified while they are written |
 //! | [`extract`] | archives into a plain folder, with the same checks |
+//! | [`crates`] | crates, unpacked once in folders that cargo can use as they stand |
 //! | [`home`] | npm packages, unpacked once in folders that node can use as they stand |
 //! | [`link`] | many files out of the store into a folder: reflink, hardlink or copy |
 //! | [`verify`] | what the store holds, and whether it is still what was written |
@@ -21,6 +22,7 @@
 //! which files an npm package's `package.json` makes commands.
 
 pub mod archive;
+pub mod crates;
 pub mod durable;
 pub mod error;
 pub mod extract;
@@ -38,6 +40,7 @@ pub mod tree;
 pub mod verify;
 
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
+pub use crates::{CrateId, DirectorySource};
 pub use error::StoreError;
 pub use hash::{Hasher, hash_file};
 pub use home::{ContentKey, GraphKey, HomeContent, HomeFile, HomeId, HomeLink, Unpacked, is_alias};

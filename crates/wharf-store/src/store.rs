@@ -7,6 +7,7 @@
 //! store/tree/ab/<blake3>       manifests of unpacked packages
 //! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
 //! store/npm/node_modules/.store/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
+//! store/cargo/<name>-<version>.<content>/   homes of crates, see [`crate::crates`]
 //! stage/<process>/             what a running command has not verified yet; locked while it runs
 //! quarantine/                  what verification took out
 //! ```

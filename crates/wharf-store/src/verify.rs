@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::crates;
 use crate::error::StoreError;
 use crate::home::check;
 use crate::id::{ObjectId, TreeId};
@@ -51,6 +52,12 @@ pub struct StoreSize {
     pub home_files: u64,
     /// The bytes of these.
     pub home_bytes: u64,
+    /// How many crates.
+    pub crates: u64,
+    /// Their files.
+    pub crate_files: u64,
+    /// The bytes of these.
+    pub crate_bytes: u64,
     /// How many archives are known by their digest.
     pub packages: u64,
     /// Bytes of unfinished work.
@@ -98,7 +105,11 @@ impl Store {
                 .sum()
         };
         let (home_files, home_bytes) = check::size(self)?;
+        let (crate_files, crate_bytes) = crates::check::size(self)?;
         Ok(StoreSize {
+            crates: crates::check::homes(self)?.len() as u64,
+            crate_files,
+            crate_bytes,
             homes: check::homes(self)?.len() as u64,
             home_files,
             home_bytes,
@@ -158,7 +169,11 @@ impl Store {
                 bad.push((path, reason));
             }
         }
-        for home in check::judge(self, check::homes(self)?, depth) {
+        let crates = crates::check::judge(crates::check::homes(self)?, depth);
+        for home in check::judge(self, check::homes(self)?, depth)
+            .into_iter()
+            .chain(crates)
+        {
             report.checked += 1;
             bad.extend(home.wrong.map(|reason| (home.path, reason)));
         }
@@ -196,7 +211,9 @@ pub(crate) fn quarantine_damaged_since(store: &Store, since: SystemTime) -> Resu
         }
         Ok(())
     })?;
-    for home in check::judge(store, recent_homes(store, since)?, Depth::Full) {
+    let (homes, crates) = (recent_homes(store, since)?, recent_crates(store, since)?);
+    let crates = crates::check::judge(crates, Depth::Full);
+    for home in check::judge(store, homes, Depth::Full).into_iter().chain(crates) {
         if home.wrong.is_some() {
             count += 1;
             quarantine(store, &home.path)?;
@@ -229,6 +246,17 @@ pub(crate) fn for_each_recent(
 pub(crate) fn recent_homes(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
     let mut recent = Vec::new();
     for home in check::homes(store)? {
+        if is_recent(&home, since)? {
+            recent.push(home);
+        }
+    }
+    Ok(recent)
+}
+
+/// The same for crates.
+pub(crate) fn recent_crates(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+    let mut recent = Vec::new();
+    for home in crates::check::homes(store)? {
         if is_recent(&home, since)? {
             recent.push(home);
         }

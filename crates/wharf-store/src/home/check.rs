@@ -138,7 +138,7 @@ fn judge_link(at: &Path, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn judge_files(package: &Path, record: &Record, depth: Depth) -> Result<(), String> {
+pub(crate) fn judge_files(package: &Path, record: &Record, depth: Depth) -> Result<(), String> {
     record.tree.entries.iter().try_for_each(|entry| {
         judge_file(&entry.path.below(package), entry, depth)
             .map_err(|wrong| format!("{}: {wrong}", entry.path))
@@ -180,7 +180,7 @@ fn judge_file(path: &Path, entry: &Entry, depth: Depth) -> Result<(), String> {
 }
 
 /// Files that somebody put there: node would load them.
-fn judge_strays(package: &Path, name: &str, record: &Record) -> Result<(), String> {
+pub(crate) fn judge_strays(package: &Path, name: &str, record: &Record) -> Result<(), String> {
     let own_link = Path::new("node_modules").join(name);
     for path in crate::verify::files(package).map_err(|error| error.to_string())? {
         let inside = path.strip_prefix(package).unwrap_or(&path);
@@ -219,7 +219,7 @@ fn name_of(home: &Path) -> String {
 }
 
 /// Folders in a folder, links not counted. One that is not there has none.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(StoreError::io("list", folder))?,

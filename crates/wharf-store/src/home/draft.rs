@@ -25,7 +25,7 @@ pub struct Unpacked {
     folder: Draft,
     id: TreeId,
     /// Its manifest, printed: what the record will hold.
-    pub(super) manifest: Vec<u8>,
+    pub(crate) manifest: Vec<u8>,
     files: u64,
     bytes: u64,
 }
@@ -70,12 +70,12 @@ impl Unpacked {
         std::fs::read(self.package().join("package.json"))
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The folder has its place: there is nothing left to delete.
-    pub(super) fn placed(self) {
+    pub(crate) fn placed(self) {
         self.folder.keep();
     }
 }

@@ -1,0 +1,25 @@
+//! Crates, unpacked once in folders that cargo can use as they stand.
+//!
+//! A crate's home is `store/cargo/<name>-<version>.<content>/`: in it the folder `<name>-<version>` with the crate's files
+//! and a `.cargo-checksum.json`, which makes it an entry of a directory source; and the file `home`, which records every file
+//! with its BLAKE3 (the format of [`crate::home::record`], without links). A project's directory source is a folder of
+//! symbolic links to such entries.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`id`] | [`CrateId`]: the name of a home |
+//! | [`place`] | archives into the stage, and from there into homes |
+//! | [`source`] | [`DirectorySource`]: the folder of links that cargo reads |
+//! | `check` | whether homes are what was written |
+//!
+//! Invariants: a home is made in the stage and renamed into place; one that is there is complete, and its archive had the
+//! digest that its name and its `.cargo-checksum.json` say. `files` in the latter is empty: cargo would hash every file
+//! in every build, and `wharf store verify` does that when it is asked to. Files never change.
+
+pub(crate) mod check;
+pub mod id;
+pub mod place;
+pub mod source;
+
+pub use id::CrateId;
+pub use source::DirectorySource;

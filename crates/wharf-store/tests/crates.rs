@@ -1,0 +1,333 @@
+//! Crates from archive to home to directory source: what gets in, what is refused, and what verification finds.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use proptest::prelude::*;
+use wharf_core::{Algorithm, Digest};
+use wharf_store::{CrateId, Depth, DirectorySource, Limits, Repair, Store};
+
+/// What cargo packs every file with.
+const PACKED: i64 = 1_153_704_088;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    (dir, store)
+}
+
+#[derive(Default)]
+struct Packer(Vec<u8>);
+
+impl Packer {
+    fn entry(mut self, path: &str, kind: tar::EntryType, mode: u32, bytes: &[u8]) -> Self {
+        let mut header = tar::Header::new_gnu();
+        let name = &mut header.as_gnu_mut().unwrap().name;
+        name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(kind);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(mode);
+        header.set_mtime(1);
+        if kind.is_symlink() {
+            header.set_link_name("src").unwrap();
+        }
+        header.set_cksum();
+        self.0.extend(header.as_bytes());
+        self.0.extend(bytes);
+        self.0.resize(self.0.len().next_multiple_of(512), 0);
+        self
+    }
+
+    fn file(self, path: &str, text: &str) -> Self {
+        self.entry(path, tar::EntryType::Regular, 0o644, text.as_bytes())
+    }
+
+    fn pack(mut self) -> Vec<u8> {
+        self.0.resize(self.0.len() + 1024, 0);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&self.0).unwrap();
+        gzip.finish().unwrap()
+    }
+}
+
+fn plain() -> Packer {
+    Packer::default()
+        .file("a-1.0.0/Cargo.toml", "[package]\n")
+        .file("a-1.0.0/src/lib.rs", "pub fn a() {}\n")
+}
+
+fn digest(packed: &[u8]) -> Digest {
+    let mut hasher = wharf_store::Hasher::new(Algorithm::Sha256);
+    hasher.update(packed);
+    hasher.finish()
+}
+
+fn place(store: &Store, packed: &[u8]) -> CrateId {
+    let digest = digest(packed);
+    let unpacked = store
+        .unpack_crate_bytes(packed, "a-1.0.0", &Limits::default())
+        .unwrap();
+    let id = CrateId::new("a", "1.0.0", &digest);
+    store.place_crate(&id, unpacked, Some(&digest)).unwrap();
+    id
+}
+
+/// Everything in the stage but locks and the like.
+fn staged(store: &Store) -> usize {
+    let mut count = 0;
+    for process in fs::read_dir(store.root().join("stage")).unwrap().flatten() {
+        let inside = fs::read_dir(process.path()).into_iter().flatten().flatten();
+        count += inside
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("home"))
+            .count();
+    }
+    count
+}
+
+#[test]
+fn a_home_is_an_entry_of_a_directory_source() {
+    let (_dir, store) = store();
+    let packed = plain()
+        .entry("a-1.0.0/run.sh", tar::EntryType::Regular, 0o755, b"#!/bin/sh\n")
+        .file("a-1.0.0/package.json", r#"{"bin":"src/lib.rs"}"#)
+        .file("a-1.0.0/Cargo.lock", "version = 4\n")
+        .file("a-1.0.0/.cargo-ok", "ok")
+        .file("a-1.0.0/.cargo-checksum.json", "{}")
+        .file("a-1.0.0/inner/.cargo-checksum.json", "kept")
+        .pack();
+    let id = place(&store, &packed);
+    let folder = store.crate_folder(&id);
+    assert!(folder.ends_with("a-1.0.0") && store.has_crate(&id));
+    let expected = format!(r#"{{"files":{{}},"package":"{}"}}"#, digest(&packed).hex());
+    assert_eq!(
+        fs::read_to_string(folder.join(".cargo-checksum.json")).unwrap(),
+        expected
+    );
+    assert_eq!(
+        store.crate_file(&id, "Cargo.lock").unwrap().unwrap(),
+        b"version = 4\n"
+    );
+    assert_eq!(store.crate_file(&id, "Cargo.lock.orig").unwrap(), None);
+    assert!(!folder.join(".cargo-ok").exists());
+    assert_eq!(
+        fs::read(folder.join("inner/.cargo-checksum.json")).unwrap(),
+        b"kept"
+    );
+    let mode = |path: &str| fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o777;
+    // npm's commands are npm's.
+    assert_eq!(
+        (mode("src/lib.rs"), mode("run.sh"), mode("Cargo.toml")),
+        (0o444, 0o555, 0o444)
+    );
+    assert_eq!(fs::metadata(folder.join("src/lib.rs")).unwrap().mtime(), PACKED);
+    assert_eq!(staged(&store), 0);
+}
+
+#[test]
+fn what_is_no_crate_is_refused_and_nothing_stays() {
+    let (dir, store) = store();
+    let link = |path: &str, kind| plain().entry(path, kind, 0o777, b"").pack();
+    for (packed, words) in [
+        (plain().file("../../evil", "").pack(), "\"../../evil\""),
+        (plain().file("a-1.0.0/../../evil", "").pack(), "evil"),
+        (plain().file("/evil", "").pack(), "\"/evil\""),
+        (plain().file("evil", "").pack(), "outside of `a-1.0.0/`"),
+        (plain().file("a-1.0.1/evil", "").pack(), "outside of `a-1.0.0/`"),
+        (
+            plain().entry("b/", tar::EntryType::Directory, 0o755, b"").pack(),
+            "outside of",
+        ),
+        (
+            link("a-1.0.0/l", tar::EntryType::Symlink),
+            "a link, which no crate has",
+        ),
+        (
+            link("a-1.0.0/l", tar::EntryType::Link),
+            "a link, which no crate has",
+        ),
+        (link("a-1.0.0/d", tar::EntryType::Char), "a device"),
+        (
+            Packer::default().file("a-1.0.0/src/lib.rs", "").pack(),
+            "no Cargo.toml",
+        ),
+        (plain().pack()[..100].to_vec(), "refused"),
+        (b"<html>".to_vec(), "not gzip"),
+        (Vec::new(), "truncated"),
+    ] {
+        for stream in [false, true] {
+            let limits = Limits::default();
+            let refused = if stream {
+                store.unpack_crate(packed.as_slice(), "a-1.0.0", &limits)
+            } else {
+                store.unpack_crate_bytes(&packed, "a-1.0.0", &limits)
+            };
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains(words), "{words}: {error}");
+        }
+    }
+    assert_eq!(staged(&store), 0);
+    assert!(!dir.path().join("evil").exists() && !store.root().join("evil").exists());
+    assert_eq!(store.size().unwrap().crates, 0);
+}
+
+#[test]
+fn both_readers_give_the_same() {
+    let (_dir, store) = store();
+    let long = format!("a-1.0.0/{}", "x".repeat(90));
+    let packed = plain()
+        .file(&long, "text")
+        .file("a-1.0.0/src/lib.rs", "again")
+        .pack();
+    let limits = Limits::default();
+    let memory = store.unpack_crate_bytes(&packed, "a-1.0.0", &limits).unwrap();
+    let stream = store.unpack_crate(packed.as_slice(), "a-1.0.0", &limits).unwrap();
+    assert_eq!(memory.tree(), stream.tree());
+    assert_eq!(memory.files(), 3);
+    assert_eq!(fs::read(memory.package().join("src/lib.rs")).unwrap(), b"again");
+}
+
+#[test]
+fn whoever_comes_second_finds_the_first() {
+    let (_dir, store) = store();
+    let packed = plain().pack();
+    let digest = digest(&packed);
+    let id = CrateId::new("a", "1.0.0", &digest);
+    let limits = Limits::default();
+    let unpack = || store.unpack_crate_bytes(&packed, "a-1.0.0", &limits).unwrap();
+    let (one, two) = (unpack(), unpack());
+    store.place_crate(&id, one, Some(&digest)).unwrap();
+    let before = fs::metadata(store.crate_folder(&id)).unwrap().ino();
+    store.place_crate(&id, two, Some(&digest)).unwrap();
+    assert_eq!(fs::metadata(store.crate_folder(&id)).unwrap().ino(), before);
+    assert_eq!(staged(&store), 0);
+}
+
+#[test]
+fn a_crate_of_a_repository_has_no_checksum() {
+    let (_dir, store) = store();
+    let packed = plain().pack();
+    let unpacked = store
+        .unpack_crate_bytes(&packed, "a-1.0.0", &Limits::default())
+        .unwrap();
+    let id = CrateId::new("a", "1.0.0", &digest(&packed));
+    store.place_crate(&id, unpacked, None).unwrap();
+    let text = store.crate_file(&id, ".cargo-checksum.json").unwrap().unwrap();
+    assert_eq!(text, br#"{"files":{},"package":null}"#);
+}
+
+fn change(path: &Path, text: &str) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+}
+
+#[test]
+fn verification_finds_what_was_changed() {
+    type Harm = fn(&Path);
+    let harms: [(Harm, &str); 5] = [
+        (
+            |folder| change(&folder.join("src/lib.rs"), "pub fn b() {}\n"),
+            "content has changed",
+        ),
+        (
+            |folder| fs::remove_file(folder.join("src/lib.rs")).unwrap(),
+            "src/lib.rs",
+        ),
+        (
+            |folder| fs::write(folder.join("src/stray.rs"), "").unwrap(),
+            "not of the package",
+        ),
+        (
+            |folder| {
+                change(
+                    &folder.join(".cargo-checksum.json"),
+                    r#"{"files":{},"package":""}"#,
+                )
+            },
+            ".cargo-checksum.json",
+        ),
+        (
+            |folder| {
+                let path = folder.join("Cargo.toml");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            },
+            "can be written",
+        ),
+    ];
+    for (harm, words) in harms {
+        let (_dir, store) = store();
+        let id = place(&store, &plain().pack());
+        let sound = store.verify(Depth::Full, Repair::Report).unwrap();
+        assert_eq!((sound.checked, sound.damage.len()), (1, 0));
+        harm(&store.crate_folder(&id));
+        let found = store.verify(Depth::Full, Repair::Quarantine).unwrap();
+        let [damage] = found.damage.as_slice() else {
+            panic!("{words}: {found:?}")
+        };
+        assert!(damage.reason.contains(words), "{words}: {damage}");
+        assert!(damage.path.starts_with("store/cargo"), "{damage}");
+        assert!(!store.has_crate(&id));
+        assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    }
+}
+
+#[test]
+fn size_counts_crates() {
+    let (_dir, store) = store();
+    place(&store, &plain().pack());
+    let size = store.size().unwrap();
+    // Two files, the checksum file and the record.
+    assert_eq!((size.crates, size.crate_files), (1, 4));
+    assert!(size.crate_bytes > 100);
+}
+
+#[test]
+fn a_directory_source_is_exchanged_as_a_whole() {
+    let (dir, store) = store();
+    let one = place(&store, &plain().pack());
+    let two = place(&store, &plain().file("a-1.0.0/more", "").pack());
+    let folder = dir.path().join("project/.wharf/cargo");
+    let source = DirectorySource::new(&store, [&one]).unwrap();
+    assert_eq!(
+        (source.len(), source.is_empty(), source.is_at(&folder)),
+        (1, false, false)
+    );
+    assert!(source.place(&folder).unwrap());
+    assert!(!source.place(&folder).unwrap(), "nothing was to do");
+    assert!(folder.join("a-1.0.0/Cargo.toml").is_file());
+    // Another archive of the same version, and something that does not belong there.
+    fs::write(folder.join("stray"), "").unwrap();
+    assert!(!source.is_at(&folder));
+    let other = DirectorySource::new(&store, [&two]).unwrap();
+    assert!(other.place(&folder).unwrap());
+    assert!(other.is_at(&folder) && !folder.join("stray").exists());
+    assert!(folder.join("a-1.0.0/more").exists());
+    let names: Vec<_> = fs::read_dir(folder.parent().unwrap())
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(names.len(), 1, "nothing is left beside it: {names:?}");
+    // The homes are untouched by the removal of links to them.
+    assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    let clash = DirectorySource::new(&store, [&one, &two]).unwrap_err();
+    assert!(clash.to_string().contains("different sources"), "{clash}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn damaged_archives_are_survived(at in 0usize..400, byte in any::<u8>(), cut in 0usize..400) {
+        let (_dir, store) = store();
+        let mut packed = plain().file("a-1.0.0/x", &"text ".repeat(100)).pack();
+        let length = packed.len();
+        packed[at % length] ^= byte;
+        packed.truncate(length - cut % length);
+        let _ = store.unpack_crate_bytes(&packed, "a-1.0.0", &Limits::default());
+        prop_assert_eq!(staged(&store), 0);
+    }
+}
