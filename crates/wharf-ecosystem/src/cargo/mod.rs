@@ -6,6 +6,7 @@
 //! | [`features`] | [`FeatureValue`], and the features of a crate with the implicit ones |
 //! | [`index`] | the lines of a registry's index |
 //! | [`lock`] | [`CargoLock`]: `Cargo.lock`, read in all its versions and printed as cargo prints it |
+//! | [`manifest`] | [`Manifest`]: `Cargo.toml`, as it is written and with what it inherits |
 //! | [`rules`] | cargo's rules behind the seam that all ecosystems share |
 //! | [`rust_version`] | [`RustVersion`]: the compiler that a crate asks for |
 //! | [`source`] | [`SourceId`]: where a crate comes from, as lockfiles name it |
@@ -19,6 +20,7 @@ mod explain;
 pub mod features;
 pub mod index;
 pub mod lock;
+pub mod manifest;
 pub mod rules;
 pub mod rust_version;
 pub mod source;
@@ -33,6 +35,7 @@ pub use dependency::{Dependency, DependencyKind, Req};
 pub use features::{FeatureMap, FeatureValue, InvalidFeatures};
 pub use index::InvalidLine;
 pub use lock::{CargoLock, LockVersion, LockedCrate, LockedId};
+pub use manifest::{CrateManifest, InvalidManifest, Manifest};
 pub use rust_version::RustVersion;
 pub use source::{GitReference, GitSource, SourceId};
 pub use summary::Summary;

@@ -7,8 +7,8 @@ use semver::Version;
 
 use super::reader::wrong;
 use super::{
-    CrateManifest, Edition, Inheritable, InheritedDependency, InvalidManifest, Manifest, PathBase, Requirement,
-    RequirementSource, StatedDependency, Workspace,
+    CrateManifest, Edition, Inheritable, InheritedDependency, InvalidManifest, Manifest, PathBase,
+    Requirement, RequirementSource, StatedDependency, Workspace,
 };
 
 type Read<T> = Result<T, InvalidManifest>;
@@ -24,7 +24,9 @@ impl Manifest {
             .as_ref()
             .ok_or_else(|| wrong(0..0, "this Cargo.toml has no [package] table"))?;
         let own = workspace.or(self.workspace.as_ref());
-        let version = field(package.version.as_ref(), "version", own, |own| own.version.clone())?;
+        let version = field(package.version.as_ref(), "version", own, |own| {
+            own.version.clone()
+        })?;
         let edition = field(package.edition.as_ref(), "edition", own, |own| own.edition)?.unwrap_or_default();
         let mut warnings = Vec::new();
         let mut requirements = Vec::with_capacity(self.dependencies.len());
@@ -46,7 +48,9 @@ impl Manifest {
             span: package.span.clone(),
             version: version.unwrap_or(Version::new(0, 0, 0)),
             edition,
-            rust_version: field(package.rust_version.as_ref(), "rust-version", own, |own| own.rust_version)?,
+            rust_version: field(package.rust_version.as_ref(), "rust-version", own, |own| {
+                own.rust_version
+            })?,
             links: package.links.clone(),
             resolver: package.resolver,
             default_run: package.default_run.clone(),
@@ -74,7 +78,9 @@ fn field<T: Clone>(
     let workspace = workspace.ok_or_else(|| no_workspace(key, span))?;
     get(workspace).map(Some).ok_or_else(|| {
         let message = format!("`{key}` comes from the workspace, which does not state it");
-        wrong(span.clone(), message).hint(format!("add `{key}` to [workspace.package] of the root's Cargo.toml"))
+        wrong(span.clone(), message).hint(format!(
+            "add `{key}` to [workspace.package] of the root's Cargo.toml"
+        ))
     })
 }
 
@@ -91,10 +97,16 @@ struct Joined {
 fn join(inherited: &InheritedDependency, workspace: Option<&Workspace>, edition: Edition) -> Read<Joined> {
     let (name, span) = (&inherited.name, &inherited.span);
     let workspace = workspace.ok_or_else(|| no_workspace(name, span))?;
-    let stated = workspace.dependencies.iter().flatten().find(|stated| stated.name == *name);
+    let stated = workspace
+        .dependencies
+        .iter()
+        .flatten()
+        .find(|stated| stated.name == *name);
     let stated = stated.ok_or_else(|| {
         let message = format!("`{name}` comes from the workspace, which does not state it");
-        wrong(span.clone(), message).hint(format!("add `{name}` to [workspace.dependencies] of the root's Cargo.toml"))
+        wrong(span.clone(), message).hint(format!(
+            "add `{name}` to [workspace.dependencies] of the root's Cargo.toml"
+        ))
     })?;
     let mut requirement = stated.clone();
     if let RequirementSource::Path { base, .. } = &mut requirement.source {
@@ -125,7 +137,9 @@ fn join_default_features(
         (Some(false), Some(true) | None) => {
             let name = &inherited.name;
             if edition >= Edition::E2024 {
-                let message = format!("`default-features = false` of `{name}` has no effect, as the workspace has them on");
+                let message = format!(
+                    "`default-features = false` of `{name}` has no effect, as the workspace has them on"
+                );
                 let hint = format!("say `default-features = false` of `{name}` in [workspace.dependencies]");
                 return Err(wrong(inherited.span.clone(), message).hint(hint));
             }
@@ -141,9 +155,14 @@ fn join_default_features(
 /// A name stands for one place, whatever the target and the table.
 fn check_sources(requirements: &[Requirement]) -> Read<()> {
     for (at, requirement) in requirements.iter().enumerate() {
-        let twin = requirements[..at].iter().find(|other| other.name == requirement.name);
+        let twin = requirements[..at]
+            .iter()
+            .find(|other| other.name == requirement.name);
         if twin.is_some_and(|twin| twin.source != requirement.source) {
-            let message = format!("`{}` comes from different places in different tables", requirement.name);
+            let message = format!(
+                "`{}` comes from different places in different tables",
+                requirement.name
+            );
             let error = wrong(requirement.span.clone(), message);
             return Err(error.hint("give one of them another name, with `package = …`"));
         }

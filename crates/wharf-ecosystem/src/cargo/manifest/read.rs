@@ -10,8 +10,10 @@ use toml::de::{DeTable, DeValue};
 use super::reader::{self, Key, Value, either, flag, section, string, strings, table, text, words, wrong};
 use super::requirement::{self, Place};
 use super::{
-    Bin, Edition, Inheritable, InvalidManifest, Manifest, Package, Patch, Pattern, Resolver, StatedDependency, Workspace,
+    Bin, Edition, Inheritable, InvalidManifest, Manifest, Package, Patch, Pattern, Resolver,
+    StatedDependency, Workspace,
 };
+use crate::cargo::rust_version::InvalidRustVersion;
 use crate::cargo::{CrateName, DependencyKind, Platform, RustVersion, crate_name};
 
 type Read<T> = Result<T, InvalidManifest>;
@@ -22,6 +24,16 @@ type Kind = (&'static str, &'static str, DependencyKind);
 const NORMAL: Kind = ("dependencies", "dependencies", DependencyKind::Normal);
 const DEV: Kind = ("dev-dependencies", "dev_dependencies", DependencyKind::Dev);
 const BUILD: Kind = ("build-dependencies", "build_dependencies", DependencyKind::Build);
+
+impl Patch {
+    /// Reads the `[patch]` tables of a text: of Cargo's configuration, which may have them as well.
+    ///
+    /// # Errors
+    /// Where it is no TOML, or one of them is malformed.
+    pub fn parse_all(text: &str) -> Read<Vec<Self>> {
+        patches(&reader::document(text)?)
+    }
+}
 
 impl Manifest {
     /// Reads the text of a `Cargo.toml`.
@@ -53,10 +65,20 @@ impl Manifest {
 
     fn check(&self, document: &DeTable<'_>) -> Read<()> {
         match (&self.package, &self.workspace) {
-            (None, None) => Err(wrong(0..0, "this Cargo.toml has neither a [package] nor a [workspace] table")),
-            (Some(Package { workspace: Some(pointer), .. }), Some(_)) => {
+            (None, None) => Err(wrong(
+                0..0,
+                "this Cargo.toml has neither a [package] nor a [workspace] table",
+            )),
+            (
+                Some(Package {
+                    workspace: Some(pointer),
+                    ..
+                }),
+                Some(_),
+            ) => {
                 let message = "a package cannot have a [workspace] and point to another one";
-                Err(wrong(pointer.span.clone(), message).hint("keep one of `package.workspace` and `[workspace]`"))
+                Err(wrong(pointer.span.clone(), message)
+                    .hint("keep one of `package.workspace` and `[workspace]`"))
             }
             (None, Some(_)) => self.check_virtual(document),
             (Some(_), _) => Ok(()),
@@ -83,8 +105,12 @@ impl Manifest {
         let keys = OF_A_PACKAGE.iter();
         match keys.filter_map(|key| document.get_key_value(*key)).next() {
             Some((key, _)) => {
-                let message = format!("[{}] belongs to a package, and this Cargo.toml has none", key.get_ref());
-                Err(wrong(key.span(), message).hint("add a [package] table, or move this to a member of the workspace"))
+                let message = format!(
+                    "[{}] belongs to a package, and this Cargo.toml has none",
+                    key.get_ref()
+                );
+                Err(wrong(key.span(), message)
+                    .hint("add a [package] table, or move this to a member of the workspace"))
             }
             None => Ok(()),
         }
@@ -133,7 +159,9 @@ fn inheritable<T>(
     };
     match flag(inner, "workspace")? {
         Some(true) => Ok(Some(Inheritable::Inherited(value.span()))),
-        Some(false) => Err(wrong(value.span(), "`workspace` cannot be false").hint(format!("state `{key}` itself"))),
+        Some(false) => {
+            Err(wrong(value.span(), "`workspace` cannot be false").hint(format!("state `{key}` itself")))
+        }
         None => Err(wrong(
             value.span(),
             format!("`{key}` must be a string or `{{ workspace = true }}`"),
@@ -141,22 +169,18 @@ fn inheritable<T>(
     }
 }
 
-fn parsed<T: FromStr>(value: &Value<'_>, key: &str) -> Read<T>
-where
-    T::Err: std::fmt::Display,
-{
-    let text = string(value, &format!("`{key}`"))?;
-    text.trim()
-        .parse()
-        .map_err(|error: T::Err| wrong(value.span(), format!("`{text}` is no `{key}`: {error}")))
-}
-
 fn version(value: &Value<'_>, key: &str) -> Read<Version> {
-    parsed(value, key).map_err(|error| error.hint("write three numbers, such as `0.1.0`"))
+    let text = string(value, &format!("`{key}`"))?;
+    let parsed = text.trim().parse();
+    parsed.map_err(|error: semver::Error| {
+        wrong(value.span(), format!("`{text}` is no version: {error}"))
+            .hint("write three numbers, such as `0.1.0`")
+    })
 }
 
 fn rust_version(value: &Value<'_>, key: &str) -> Read<RustVersion> {
-    parsed(value, key).map_err(|error| error.hint("write one to three numbers, such as `1.85`"))
+    let parsed = string(value, &format!("`{key}`"))?.parse();
+    parsed.map_err(|error: InvalidRustVersion| wrong(value.span(), error.to_string()))
 }
 
 fn edition(value: &Value<'_>, key: &str) -> Read<Edition> {
@@ -189,8 +213,12 @@ fn workspace(table: &DeTable<'_>) -> Read<Workspace> {
     };
     if let Some(package) = section(table, "package", "[workspace.package]")? {
         let field = |key: &str| package.get(key);
-        workspace.version = field("version").map(|value| version(value, "version")).transpose()?;
-        workspace.edition = field("edition").map(|value| edition(value, "edition")).transpose()?;
+        workspace.version = field("version")
+            .map(|value| version(value, "version"))
+            .transpose()?;
+        workspace.edition = field("edition")
+            .map(|value| edition(value, "edition"))
+            .transpose()?;
         workspace.rust_version = field("rust-version")
             .map(|value| rust_version(value, "rust-version"))
             .transpose()?;
@@ -233,7 +261,7 @@ fn dependencies(document: &DeTable<'_>) -> Read<Vec<StatedDependency>> {
 
 fn platform(key: &Key<'_>) -> Read<Platform> {
     Platform::from_str(key.get_ref()).map_err(|error| {
-        wrong(key.span(), format!("`{}` names no target: {error}", key.get_ref()))
+        wrong(key.span(), error.to_string())
             .hint("write a target such as `x86_64-unknown-linux-gnu`, or `'cfg(…)'`")
     })
 }
@@ -263,9 +291,12 @@ fn features(document: &DeTable<'_>) -> Read<BTreeMap<String, Vec<String>>> {
 }
 
 fn feature_spans(document: &DeTable<'_>) -> BTreeMap<String, Range<usize>> {
-    let table = document.get("features").and_then(|value| value.get_ref().as_table());
+    let table = document
+        .get("features")
+        .and_then(|value| value.get_ref().as_table());
     let keys = table.into_iter().flat_map(DeTable::keys);
-    keys.map(|key| (key.get_ref().clone().into_owned(), key.span())).collect()
+    keys.map(|key| (key.get_ref().clone().into_owned(), key.span()))
+        .collect()
 }
 
 fn patches(document: &DeTable<'_>) -> Read<Vec<Patch>> {
@@ -283,7 +314,9 @@ fn patches(document: &DeTable<'_>) -> Read<Vec<Patch>> {
 fn replaces(document: &DeTable<'_>) -> Read<Vec<(String, Range<usize>)>> {
     let table = section(document, "replace", "[replace]")?;
     let keys = table.into_iter().flat_map(DeTable::keys);
-    Ok(keys.map(|key| (key.get_ref().clone().into_owned(), key.span())).collect())
+    Ok(keys
+        .map(|key| (key.get_ref().clone().into_owned(), key.span()))
+        .collect())
 }
 
 fn bins(document: &DeTable<'_>) -> Read<Vec<Bin>> {

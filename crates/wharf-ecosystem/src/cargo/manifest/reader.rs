@@ -43,7 +43,11 @@ pub(super) fn table<'v, 'i>(value: &'v Value<'i>, what: &str) -> Read<&'v DeTabl
 }
 
 /// The table under a key, where there is one.
-pub(super) fn section<'v, 'i>(parent: &'v DeTable<'i>, key: &str, what: &str) -> Read<Option<&'v DeTable<'i>>> {
+pub(super) fn section<'v, 'i>(
+    parent: &'v DeTable<'i>,
+    key: &str,
+    what: &str,
+) -> Read<Option<&'v DeTable<'i>>> {
     parent.get(key).map(|value| table(value, what)).transpose()
 }
 
@@ -67,9 +71,7 @@ pub(super) fn text(parent: &DeTable<'_>, key: &str) -> Read<Option<String>> {
 
 pub(super) fn flag(parent: &DeTable<'_>, key: &str) -> Read<Option<bool>> {
     let value = parent.get(key);
-    value
-        .map(|value| boolean(value, &format!("`{key}`")))
-        .transpose()
+    value.map(|value| boolean(value, &format!("`{key}`"))).transpose()
 }
 
 /// The strings of an array, each with its place.

@@ -40,7 +40,10 @@ pub(super) fn stated(key: &Key<'_>, value: &Value<'_>, place: Place<'_>) -> Read
 pub(super) fn of_workspace(key: &Key<'_>, value: &Value<'_>) -> Read<Requirement> {
     let requirement = Entry { key, place: ANYWHERE }.own(value)?;
     if requirement.optional {
-        let message = format!("`{}` is optional, which a dependency of the workspace cannot be", requirement.name);
+        let message = format!(
+            "`{}` is optional, which a dependency of the workspace cannot be",
+            requirement.name
+        );
         return Err(wrong(key.span(), message).hint("say `optional = true` where a member uses it"));
     }
     Ok(requirement)
@@ -74,7 +77,8 @@ impl Entry<'_, '_> {
                     self.name(),
                     other.type_str()
                 );
-                return Err(wrong(value.span(), message).hint(format!("write `{} = \"*\"` for any version", self.name())));
+                return Err(wrong(value.span(), message)
+                    .hint(format!("write `{} = \"*\"` for any version", self.name())));
             }
         };
         self.check_name(&requirement)?;
@@ -105,7 +109,8 @@ impl Entry<'_, '_> {
     fn req(&self, value: &Value<'_>) -> Read<Req> {
         let text = string(value, &format!("the version of `{}`", self.name()))?;
         Req::parse(text).map_err(|error| {
-            wrong(value.span(), error.to_string()).hint("write for example `1.2`, `~1.2.3`, `=1.2.3` or `>=1, <3`")
+            wrong(value.span(), error.to_string())
+                .hint("write for example `1.2`, `~1.2.3`, `=1.2.3` or `>=1, <3`")
         })
     }
 
@@ -118,7 +123,9 @@ impl Entry<'_, '_> {
         let source = self.source(table)?;
         if source_needs_version(&source) && !table.contains_key("version") {
             let message = format!("`{}` says neither which version nor from where", self.name());
-            return Err(wrong(value.span(), message).hint("add `version`, `path`, `git` or `workspace = true`"));
+            return Err(
+                wrong(value.span(), message).hint("add `version`, `path`, `git` or `workspace = true`")
+            );
         }
         let requirement = self.bare(req, source);
         Ok(Requirement {
@@ -148,13 +155,17 @@ impl Entry<'_, '_> {
             return Ok(None);
         };
         let name = crate_name(string(value, "`package`")?);
-        name.map(Some).map_err(|error| wrong(value.span(), error.to_string()))
+        name.map(Some)
+            .map_err(|error| wrong(value.span(), error.to_string()))
     }
 
     fn optional(&self, table: &DeTable<'_>) -> Read<bool> {
         let optional = flag(table, "optional")?.unwrap_or(false);
         if optional && self.place.kind == DependencyKind::Dev {
-            let message = format!("`{}` is a development dependency, which cannot be optional", self.name());
+            let message = format!(
+                "`{}` is a development dependency, which cannot be optional",
+                self.name()
+            );
             return Err(wrong(self.key.span(), message));
         }
         Ok(optional)
@@ -171,7 +182,8 @@ impl Entry<'_, '_> {
         match wrong_one {
             Some(feature) => {
                 let message = format!("`{feature}` is no feature that `{}` could have", self.name());
-                Err(wrong(value.span(), message).hint("features of further dependencies are named in [features]"))
+                Err(wrong(value.span(), message)
+                    .hint("features of further dependencies are named in [features]"))
             }
             None => Ok(features),
         }
@@ -182,7 +194,10 @@ impl Entry<'_, '_> {
         let unstable = ["artifact", "base"];
         match unstable.iter().find_map(|key| table.get_key_value(*key)) {
             Some((key, _)) => {
-                let message = format!("`{}` is a part of unstable Cargo, which Wharf does not handle", key.get_ref());
+                let message = format!(
+                    "`{}` is a part of unstable Cargo, which Wharf does not handle",
+                    key.get_ref()
+                );
                 Err(wrong(key.span(), message))
             }
             None => Ok(()),
@@ -221,7 +236,11 @@ impl Entry<'_, '_> {
         }
         match others.iter().find_map(|key| table.get_key_value(*key)) {
             Some((key, _)) => {
-                let message = format!("`{first}` and `{}` of `{}` exclude each other", key.get_ref(), self.name());
+                let message = format!(
+                    "`{first}` and `{}` of `{}` exclude each other",
+                    key.get_ref(),
+                    self.name()
+                );
                 Err(wrong(key.span(), message).hint("keep one of them"))
             }
             None => Ok(()),

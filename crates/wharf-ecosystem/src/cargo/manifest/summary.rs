@@ -45,7 +45,10 @@ impl CrateManifest {
             | InvalidFeatures::Hidden { feature: name, .. }
             | InvalidFeatures::Malformed { feature: name, .. } => self.feature_spans.get(name).cloned(),
             InvalidFeatures::OptionalDev(alias) | InvalidFeatures::Unused(alias) => {
-                let requirement = self.requirements.iter().find(|requirement| requirement.name == *alias);
+                let requirement = self
+                    .requirements
+                    .iter()
+                    .find(|requirement| requirement.name == *alias);
                 requirement.map(|requirement| requirement.span.clone())
             }
         };
@@ -59,13 +62,18 @@ impl Requirement {
     /// # Errors
     /// Where its name is none.
     pub fn dependency(&self, source: SourceId) -> Result<Dependency, InvalidManifest> {
-        let package = crate_name(self.package_name()).map_err(|error| wrong(self.span.clone(), error.to_string()))?;
+        let package =
+            crate_name(self.package_name()).map_err(|error| wrong(self.span.clone(), error.to_string()))?;
         Ok(Dependency {
             alias: self.name.as_str().into(),
             kind: self.kind,
             optional: self.optional,
             default_features: self.uses_default_features(),
-            features: self.features.iter().map(|feature| feature.as_str().into()).collect(),
+            features: self
+                .features
+                .iter()
+                .map(|feature| feature.as_str().into())
+                .collect(),
             target: self.target.clone(),
             ..Dependency::new(package, self.req.clone(), source)
         })
