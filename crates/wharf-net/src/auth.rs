@@ -32,6 +32,8 @@ enum Proof {
     Token(String),
     /// Sent by the scheme `Basic`, encoded already.
     Encoded(String),
+    /// Sent without any scheme.
+    Bare(String),
 }
 
 impl Login {
@@ -54,12 +56,19 @@ impl Login {
         Self(Proof::Encoded(encoded))
     }
 
+    /// A token that is the whole of `Authorization`, as registries of crates want it. Source: The Cargo Book, "Registry
+    /// Authentication".
+    #[must_use]
+    pub fn bare(token: String) -> Self {
+        Self(Proof::Bare(token))
+    }
+
     /// The user name; empty for tokens.
     #[must_use]
     pub fn username(&self) -> &str {
         match &self.0 {
             Proof::Password { username, .. } => username,
-            Proof::Token(_) | Proof::Encoded(_) => "",
+            Proof::Token(_) | Proof::Encoded(_) | Proof::Bare(_) => "",
         }
     }
 
@@ -68,7 +77,7 @@ impl Login {
     pub fn expose_password(&self) -> Option<&str> {
         match &self.0 {
             Proof::Password { password, .. } => password.as_deref(),
-            Proof::Token(_) | Proof::Encoded(_) => None,
+            Proof::Token(_) | Proof::Encoded(_) | Proof::Bare(_) => None,
         }
     }
 
@@ -77,16 +86,8 @@ impl Login {
         match &self.0 {
             Proof::Password { username, password } => request.basic_auth(username, password.as_deref()),
             Proof::Token(token) => request.bearer_auth(token),
-            Proof::Encoded(encoded) => {
-                match header::HeaderValue::try_from(format!("Basic {encoded}")) {
-                    Ok(mut value) => {
-                        value.set_sensitive(true);
-                        request.header(header::AUTHORIZATION, value)
-                    }
-                    // What no header can hold is no login: the server refuses, and the error names the place.
-                    Err(_) => request,
-                }
-            }
+            Proof::Encoded(encoded) => authorized(request, format!("Basic {encoded}")),
+            Proof::Bare(token) => authorized(request, token.clone()),
         }
     }
 
@@ -114,6 +115,17 @@ impl Login {
     }
 }
 
+/// Sets `Authorization`. What no header can hold is no login: the server refuses, and the error names the place.
+fn authorized(request: reqwest::RequestBuilder, value: String) -> reqwest::RequestBuilder {
+    match header::HeaderValue::try_from(value) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            request.header(header::AUTHORIZATION, value)
+        }
+        Err(_) => request,
+    }
+}
+
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Tokens are sometimes given as user names: neither is shown.
@@ -135,6 +147,8 @@ pub(crate) struct Logins {
     netrc_path: Option<PathBuf>,
     netrc: OnceLock<Netrc>,
     keyring: KeyringMode,
+    /// Logins that callers found elsewhere, and where.
+    added: Mutex<Vec<(WebUrl, Found)>>,
     /// Logins that stood in URLs, for further requests to the same origin (files linked from an index page).
     remembered: Mutex<HashMap<Origin, Login>>,
     /// Answers of the keyring, refusals included: it may ask the user, so it is asked once.
@@ -151,6 +165,7 @@ impl Logins {
             netrc_path: settings.netrc.clone(),
             netrc: OnceLock::new(),
             keyring: settings.keyring,
+            added: Mutex::default(),
             remembered: Mutex::default(),
             asked: tokio::sync::Mutex::default(),
         }
@@ -162,6 +177,22 @@ impl Logins {
             let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
             remembered.insert(url.as_url().origin(), login);
         }
+    }
+
+    /// Takes a login for everything at and below a URL, in the place of one that was added for it before.
+    pub(crate) fn add(&self, below: &WebUrl, found: Found) {
+        let below = below.without_credentials();
+        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        added.retain(|(known, _)| *known != below);
+        added.push((below, found));
+    }
+
+    /// The closest login that was added for a URL.
+    fn added(&self, url: &Url) -> Option<Found> {
+        let added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = added.iter().filter(|(below, _)| is_below(url, below.as_url()));
+        let closest = fits.max_by_key(|(below, _)| below.expose().len());
+        closest.map(|(_, found)| found.clone())
     }
 
     /// The login for a URL, from the closest source that has a password.
@@ -187,6 +218,9 @@ impl Logins {
             .filter(|(prefix, _)| is_below(url, prefix.as_url()));
         if let Some((_, login)) = scoped.clone().find(|(_, login)| fits(&login)) {
             return found(&login.named(wanted), "the environment or the settings");
+        }
+        if let Some(added) = self.added(url) {
+            return Some(added);
         }
         let remembered = {
             let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -333,6 +367,22 @@ mod tests {
         assert_eq!(find(&logins, "https://b.example.org/team/p").await, None);
         let token = Some(("token".to_owned(), None, "the URL"));
         assert_eq!(find(&logins, "https://token@b.example.org/").await, token);
+    }
+
+    #[tokio::test]
+    async fn added_logins_serve_what_is_below_their_url() {
+        let logins = Logins::new(&Settings::default());
+        let add = |below: &str, place| {
+            let login = Login::bare("word".to_owned());
+            logins.add(&url(below), Found { login, place });
+        };
+        add("https://a.example.org/", "outer");
+        add("https://a.example.org/index/", "replaced");
+        add("https://a.example.org/index/", "inner");
+        let place = async |text: &str| logins.find(url(text).as_url()).await.map(|found| found.place);
+        assert_eq!(place("https://a.example.org/index/1/a").await, Some("inner"));
+        assert_eq!(place("https://a.example.org/indexes").await, Some("outer"));
+        assert_eq!(place("https://b.example.org/index/").await, None);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use wharf_core::{Event, Sinks, WebUrl};
 use wharf_sys::Governor;
 
 use crate::answer::{CacheStatus, Cached, Freshness, HeadReply, Range, RangeReply, Request, StaleReason};
-use crate::auth::Logins;
+use crate::auth::{Found, Login, Logins};
 use crate::body::{range_reply, read_body};
 use crate::cache::{Body, Cache, CachedState, Entry, Header, Identity, millis, now_millis};
 use crate::error::{NetError, TransportKind};
@@ -87,6 +87,11 @@ impl Client {
     /// Uses the login in this URL for everything from its origin.
     pub fn remember_login(&self, url: &WebUrl) {
         self.inner.logins.remember(url);
+    }
+
+    /// Uses a login for everything at and below a URL. `place` says where it was found, for the error where it is refused.
+    pub fn add_login(&self, below: &WebUrl, login: Login, place: &'static str) {
+        self.inner.logins.add(below, Found { login, place });
     }
 
     /// What the cache knows about a page, without reading its body or asking anyone. Takes some ten microseconds.

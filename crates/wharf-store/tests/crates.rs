@@ -246,7 +246,7 @@ fn verification_finds_what_was_changed() {
                 change(
                     &folder.join(".cargo-checksum.json"),
                     r#"{"files":{},"package":""}"#,
-                )
+                );
             },
             ".cargo-checksum.json",
         ),
