@@ -30,10 +30,10 @@ pub use crash::{Crash, Sides, Tally};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, host_node, host_python};
 pub use npm::{
-    Access, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage, NpmRegistry, NpmRelease,
-    NpmScenario,
+    ABBREVIATED as NPM_ABBREVIATED, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage,
+    NpmRegistry, NpmRelease, NpmScenario, abbreviated as npm_abbreviated, latest as npm_latest,
 };
 pub use package::Package;
 pub use registry::{Format, Options, Registry};
 pub use scenario::{Expectation, Release, Scenario, ScenarioError, ScenarioProject};
-pub use server::Logged;
+pub use server::{Access, Logged, Server};

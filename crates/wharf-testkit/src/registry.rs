@@ -3,15 +3,15 @@
 //! Invariant: a registry lives as long as its value; when that is dropped, the port is closed and its thread has ended.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use bytes::Bytes;
 
-use crate::fault::{Fault, Times};
 use crate::page;
-use crate::server::{Answer, Logged, Server, Site, Speaks, base64, conditional};
+use crate::server::{Access, Answer, Server, Site, Speaks, conditional, locked, names};
 
 /// Which formats of index page the registry knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,14 +91,10 @@ impl Served {
     }
 }
 
-/// Everything that is served.
-#[derive(Debug, Default)]
-struct Shelf {
-    projects: BTreeMap<String, Vec<Served>>,
-    raw: BTreeMap<String, (String, Bytes)>,
-}
+/// Everything that is served, by project.
+type Shelf = BTreeMap<String, Vec<Served>>;
 
-/// A running registry.
+/// A running registry: a [`Server`] of an index and its archives.
 #[derive(Debug)]
 pub struct Registry {
     server: Server,
@@ -134,22 +130,10 @@ impl Registry {
         Self { server, index }
     }
 
-    /// The base URL, without a path.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        self.server.base_url()
-    }
-
     /// The URL of the index, as package installers are given it.
     #[must_use]
     pub fn index_url(&self) -> String {
         format!("{}/simple/", self.base_url())
-    }
-
-    /// The URL of a path on this registry.
-    #[must_use]
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url())
     }
 
     /// The path of an archive: `file_path("a", "a-1.0-py3-none-any.whl")`.
@@ -177,86 +161,30 @@ impl Registry {
         });
     }
 
-    /// Answers `path` with exactly this.
-    pub fn serve_raw(&self, path: &str, content_type: &str, content: impl Into<Bytes>) {
-        self.lock()
-            .raw
-            .insert(path.to_owned(), (content_type.to_owned(), content.into()));
-    }
-
     /// Takes a project off the registry.
     pub fn remove_project(&self, project: &str) {
-        self.lock().projects.remove(&crate::normalize(project));
-    }
-
-    /// Makes the next requests of `path` meet `fault`.
-    pub fn fault(&self, path: &str, fault: Fault, times: Times) {
-        self.server.fault(path, fault, times);
-    }
-
-    /// Every request so far, in the order of the answers.
-    #[must_use]
-    pub fn log(&self) -> Vec<Logged> {
-        self.server.traffic().log.clone()
-    }
-
-    /// How often `path` was asked for.
-    #[must_use]
-    pub fn hits(&self, path: &str) -> usize {
-        let traffic = self.server.traffic();
-        traffic.log.iter().filter(|entry| entry.path == path).count()
-    }
-
-    /// Forgets the requests so far.
-    pub fn clear_log(&self) {
-        self.server.traffic().log.clear();
+        self.index.lock().remove(&crate::normalize(project));
     }
 
     pub(crate) fn serve(&self, file: Served) {
-        let mut shelf = self.lock();
-        let files = shelf.projects.entry(file.project.clone()).or_default();
+        let mut shelf = self.index.lock();
+        let files = shelf.entry(file.project.clone()).or_default();
         files.retain(|known| known.filename != file.filename);
         files.push(file);
     }
-
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.index.lock()
-    }
 }
 
-impl Index {
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf
-            .lock()
-            .expect("no handler panics while it holds the shelf")
-    }
+impl Deref for Registry {
+    type Target = Server;
 
-    fn speaks(&self) -> Speaks {
-        Speaks {
-            etag: self.options.etag,
-            ranges: self.options.ranges,
-        }
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }
 
 impl Site for Index {
     fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
         let shelf = self.lock();
-        if let Some((user, password)) = &self.options.credentials {
-            let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-            if given
-                != Some(&format!(
-                    "Basic {}",
-                    base64(format!("{user}:{password}").as_bytes())
-                ))
-            {
-                return Answer::text(401, "credentials, please")
-                    .header(WWW_AUTHENTICATE, "Basic realm=\"testkit\"");
-            }
-        }
-        if let Some((content_type, content)) = shelf.raw.get(path) {
-            return conditional(content.clone(), content_type, self.speaks(), headers);
-        }
         if let Some(project) = path
             .strip_prefix("/simple/")
             .and_then(|rest| rest.strip_suffix('/'))
@@ -268,19 +196,35 @@ impl Site for Index {
             None => Answer::text(404, "no such path"),
         }
     }
+
+    fn refusal(&self, _path: &str, headers: &HeaderMap) -> Option<Answer> {
+        let (user, password) = self.options.credentials.clone()?;
+        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let refused = shown != Some(&Access::Basic(user, password).header());
+        refused.then(|| {
+            Answer::text(401, "credentials, please").header(WWW_AUTHENTICATE, "Basic realm=\"testkit\"")
+        })
+    }
+
+    fn speaks(&self) -> Speaks {
+        Speaks {
+            etag: self.options.etag,
+            ranges: self.options.ranges,
+        }
+    }
 }
 
 impl Index {
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        locked(&self.shelf)
+    }
+
     fn page(&self, shelf: &Shelf, project: &str, headers: &HeaderMap) -> Answer {
         let options = &self.options;
-        let Some(files) = shelf.projects.get(project) else {
+        let Some(files) = shelf.get(project) else {
             return Answer::text(404, "no such project");
         };
-        let accepted = headers
-            .get(ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let json = options.format == Format::Negotiated && accepted.contains(page::JSON);
+        let json = options.format == Format::Negotiated && names(headers, &ACCEPT, page::JSON);
         let (content_type, text) = if json {
             (page::JSON, page::json_page(project, files, options))
         } else {
@@ -295,7 +239,7 @@ impl Index {
 
     fn archive(&self, shelf: &Shelf, project: &str, filename: &str, headers: &HeaderMap) -> Answer {
         let options = &self.options;
-        let files = shelf.projects.get(project).map(Vec::as_slice).unwrap_or_default();
+        let files = shelf.get(project).map(Vec::as_slice).unwrap_or_default();
         if let Some(file) = files.iter().find(|file| file.filename == filename) {
             return conditional(
                 file.content.clone(),

@@ -1,6 +1,7 @@
 //! A registry's thread: from a request to an answer. Invariant: what a registry says is decided in one place, its
-//! [`Site::answer`], which is pure; faults and the log are the same for every kind of registry.
+//! [`Site::answer`], which is pure; faults, raw answers and the log are the same for every kind of registry.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -44,17 +45,53 @@ pub struct Logged {
     pub user_agent: Option<String>,
 }
 
+/// What a client has to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// A token, as `_authToken` of an `.npmrc`.
+    Bearer(String),
+    /// User and password, as `_auth` or `username` and `_password` of an `.npmrc`.
+    Basic(String, String),
+}
+
+impl Access {
+    /// The `Authorization` header that shows it.
+    pub(crate) fn header(&self) -> String {
+        match self {
+            Self::Bearer(token) => format!("Bearer {token}"),
+            Self::Basic(user, password) => {
+                format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
+            }
+        }
+    }
+}
+
 /// What waits for requests, and what came of them.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    pub(crate) faults: Vec<Pending>,
+    faults: Vec<Pending>,
+    /// Content types and bodies by path.
+    raw: BTreeMap<String, (String, Bytes)>,
     pub(crate) log: Vec<Logged>,
 }
 
 /// What one kind of registry says.
 pub(crate) trait Site: std::fmt::Debug + Send + Sync + 'static {
-    /// The right answer to a request.
+    /// The right answer to a request that is not refused, of a path without a raw answer.
     fn answer(&self, path: &str, headers: &HeaderMap) -> Answer;
+
+    /// Why the client may not see this.
+    fn refusal(&self, _path: &str, _headers: &HeaderMap) -> Option<Answer> {
+        None
+    }
+
+    /// What it speaks of HTTP where a path has a raw answer.
+    fn speaks(&self) -> Speaks {
+        Speaks {
+            etag: true,
+            ranges: true,
+        }
+    }
 
     /// The path under which a request is logged and meets its faults.
     fn canonical(&self, path: &str) -> String {
@@ -67,9 +104,10 @@ pub(crate) trait Site: std::fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A site on a loopback port. Invariant: when this is dropped, the port is closed and its thread has ended.
+/// What every kind of registry is: a server on a loopback port that can be told to fail, and what it was asked.
+/// Invariant: when this is dropped, the port is closed and its thread has ended.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     traffic: Arc<Mutex<Traffic>>,
     stop: Option<oneshot::Sender<()>>,
@@ -102,13 +140,26 @@ impl Server {
         }
     }
 
-    /// The base URL, without a path.
-    pub(crate) fn base_url(&self) -> String {
+    /// The base URL, without a path and without a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// The URL of a path on this registry.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url())
+    }
+
+    /// Answers `path` with exactly this.
+    pub fn serve_raw(&self, path: &str, content_type: &str, content: impl Into<Bytes>) {
+        let content = (content_type.to_owned(), content.into());
+        self.traffic().raw.insert(path.to_owned(), content);
+    }
+
     /// Makes the next requests of `path` meet `fault`.
-    pub(crate) fn fault(&self, path: &str, fault: Fault, times: Times) {
+    pub fn fault(&self, path: &str, fault: Fault, times: Times) {
         self.traffic().faults.push(Pending {
             path: path.to_owned(),
             fault,
@@ -116,11 +167,27 @@ impl Server {
         });
     }
 
-    /// Faults and log.
+    /// Every request so far, in the order of the answers.
+    #[must_use]
+    pub fn log(&self) -> Vec<Logged> {
+        self.traffic().log.clone()
+    }
+
+    /// How often `path` was asked for.
+    #[must_use]
+    pub fn hits(&self, path: &str) -> usize {
+        let traffic = self.traffic();
+        traffic.log.iter().filter(|entry| entry.path == path).count()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_log(&self) {
+        self.traffic().log.clear();
+    }
+
+    /// Faults, raw answers and log.
     pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic> {
-        self.traffic
-            .lock()
-            .expect("no handler panics while it holds the traffic")
+        locked(&self.traffic)
     }
 }
 
@@ -191,23 +258,23 @@ fn run(listener: TcpListener, state: State, stopped: oneshot::Receiver<()>) {
 async fn handle(Extracted(state): Extracted<State>, request: Request) -> Response<Body> {
     let path = state.site.canonical(request.uri().path());
     let method = request.method().clone();
-    let fault = {
-        let mut traffic = state
-            .traffic
-            .lock()
-            .expect("no handler panics while it holds the traffic");
-        fault::take(&mut traffic.faults, &path)
+    let headers = request.headers();
+    let (fault, raw) = {
+        let mut traffic = locked(&state.traffic);
+        let fault = fault::take(&mut traffic.faults, &path);
+        (fault, traffic.raw.get(&path).cloned())
     };
-    let answer = faulty(state.site.answer(&path, request.headers()), fault.as_ref());
-    {
-        let mut traffic = state
-            .traffic
-            .lock()
-            .expect("no handler panics while it holds the traffic");
-        traffic
-            .log
-            .push(logged(&method, &path, answer.status, request.headers()));
-    }
+    let right = match (state.site.refusal(&path, headers), raw) {
+        (Some(refusal), _) => refusal,
+        (None, Some((content_type, content))) => {
+            conditional(content, &content_type, state.site.speaks(), headers)
+        }
+        (None, None) => state.site.answer(&path, headers),
+    };
+    let answer = faulty(right, fault.as_ref());
+    locked(&state.traffic)
+        .log
+        .push(logged(&method, &path, answer.status, headers));
     let latency = state.site.latency();
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -220,6 +287,19 @@ async fn handle(Extracted(state): Extracted<State>, request: Request) -> Respons
         _ => None,
     };
     respond(answer, &method, cut)
+}
+
+/// Locks what a server's thread and the test share.
+pub(crate) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("no handler panics while it holds a lock")
+}
+
+/// Whether a header names something.
+pub(crate) fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
+    headers
+        .get(header)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains(word))
 }
 
 fn logged(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Logged {

@@ -21,7 +21,7 @@ pub(super) struct Verdict {
     pub(super) needs: usize,
 }
 
-/// Looks at every need; `said` is what the tool printed.
+/// Looks at every need; `said` is what Wharf printed, and nothing of the peers, whose words are not read.
 pub(super) fn judge(modules: &Modules, said: &str, peers: &NpmPeers) -> Result<Verdict, Failure> {
     let mut verdict = Verdict {
         needs: modules.links.len(),
@@ -44,14 +44,10 @@ pub(super) fn judge(modules: &Modules, said: &str, peers: &NpmPeers) -> Result<V
             (_, None) => matches!(link.kind, NeedKind::Prod | NeedKind::Dev | NeedKind::Peer),
         };
         if wrong {
-            let reported =
-                matches!(link.kind, NeedKind::Peer | NeedKind::OptionalPeer) && said.contains(&link.alias);
-            let sentence = sentence(modules, link);
-            if reported {
-                verdict.unmet.insert(sentence);
-            } else {
-                verdict.silent.insert(sentence);
-            }
+            match reported(modules, link, said) {
+                true => verdict.unmet.insert(sentence(modules, link)),
+                false => verdict.silent.insert(sentence(modules, link)),
+            };
         }
     }
     Ok(verdict)
@@ -69,6 +65,20 @@ fn range(link: &Link) -> Option<&str> {
         None => spec,
     };
     (!inner.contains([':', '/'])).then_some(inner)
+}
+
+/// Whether one sentence names who asks, the peer and the range.
+fn reported(modules: &Modules, link: &Link, said: &str) -> bool {
+    let from = &modules.found[link.from];
+    let asker = match from.importer {
+        true => from.name.clone(),
+        false => format!(" > {}@{}", from.name, from.version),
+    };
+    let sentence = format!("{asker} wants {} {} as a peer", link.alias, link.spec);
+    matches!(link.kind, NeedKind::Peer | NeedKind::OptionalPeer)
+        && said
+            .lines()
+            .any(|line| line.starts_with("warning: ") && line.contains(&sentence))
 }
 
 fn sentence(modules: &Modules, link: &Link) -> String {
@@ -121,19 +131,57 @@ fn satisfied(pairs: &[(&str, &str)], peers: &NpmPeers) -> Result<Vec<Option<bool
 
 #[cfg(test)]
 mod tests {
+    use wharf_testkit::Module;
+
     use super::*;
+
+    fn link(alias: &str, spec: &str, kind: NeedKind) -> Link {
+        Link {
+            from: 0,
+            alias: alias.to_owned(),
+            spec: spec.to_owned(),
+            kind,
+            to: None,
+        }
+    }
+
+    #[test]
+    fn a_peer_is_reported_by_one_sentence_with_asker_peer_and_range() {
+        let asker = Module {
+            folder: "a".into(),
+            name: "@s/a".to_owned(),
+            version: "1.0.0".to_owned(),
+            importer: false,
+            manifest: serde_json::Value::Null,
+        };
+        let modules = Modules {
+            found: vec![asker],
+            links: Vec::new(),
+        };
+        let need = link("react", "^18", NeedKind::Peer);
+        let check = |said: &str, expected: bool| {
+            assert_eq!(reported(&modules, &need, said), expected, "{said}");
+        };
+        let whole = "warning: the project > b@2.0.0 > @s/a@1.0.0 wants react ^18 as a peer, but the project provides react@19.0.0";
+        check(&format!("locked\n{whole}\n"), true);
+        check(&whole.replace("@s/a@1.0.0", "@s/a@1.0.1"), false);
+        check(&whole.replace("@s/a@1.0.0", "@s/aa@1.0.0"), false);
+        check(&whole.replace("> @s/a", "> x@s/a"), false);
+        check(&whole.replace("^18", "^18 || ^19"), false);
+        check(&whole.replace("wants react", "wants react-dom"), false);
+        check(&whole.replace(" wants", "\nwarning: b wants"), false);
+        check("warning: react", false);
+        let dependency = link("react", "^18", NeedKind::Prod);
+        assert!(
+            !reported(&modules, &dependency, whole),
+            "only peers may stay unmet"
+        );
+    }
 
     #[test]
     fn only_ranges_are_asked_about() {
         let check = |spec: &str, expected: Option<&str>| {
-            let link = Link {
-                from: 0,
-                alias: "a".to_owned(),
-                spec: spec.to_owned(),
-                kind: NeedKind::Prod,
-                to: None,
-            };
-            assert_eq!(range(&link), expected, "{spec}");
+            assert_eq!(range(&link("a", spec, NeedKind::Prod)), expected, "{spec}");
         };
         check("^1.2", Some("^1.2"));
         check("npm:@s/b@~1", Some("~1"));

@@ -8,6 +8,7 @@
 mod judge;
 mod projects;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,7 +51,7 @@ pub(crate) struct Options {
 struct Outcome {
     tool: Tool,
     /// Names with versions.
-    packages: usize,
+    packages: BTreeSet<String>,
     verdict: Verdict,
     /// What it said if it failed.
     failed: Option<String>,
@@ -155,7 +156,7 @@ fn outcome(
             Err(text) => {
                 return Ok(Outcome {
                     tool,
-                    packages: 0,
+                    packages: BTreeSet::new(),
                     verdict: Verdict::default(),
                     failed: Some(text),
                 });
@@ -164,10 +165,11 @@ fn outcome(
     }
     let members: Vec<&str> = project.members.keys().map(String::as_str).collect();
     let modules = Modules::read(&root, &members).map_err(Failure)?;
-    let verdict = judge(&modules, &said, place.peers)?;
+    let said = if tool == Tool::Wharf { &*said } else { "" };
+    let verdict = judge(&modules, said, place.peers)?;
     Ok(Outcome {
         tool,
-        packages: modules.packages().len(),
+        packages: modules.packages(),
         verdict,
         failed: None,
     })
@@ -193,7 +195,7 @@ fn print(name: &str, outcomes: &[Outcome]) {
             None => format!(
                 "{} {} ({} unmet)",
                 outcome.tool.name(),
-                outcome.packages,
+                outcome.packages.len(),
                 outcome.verdict.unmet.len() + outcome.verdict.silent.len()
             ),
         })
@@ -218,5 +220,5 @@ fn good(checked: &Checked) -> bool {
     let npm = of(Tool::Npm).filter(|npm| npm.failed.is_none());
     wharf.failed.is_none()
         && wharf.verdict.silent.is_empty()
-        && npm.is_none_or(|npm| wharf.packages <= npm.packages)
+        && npm.is_none_or(|npm| wharf.packages.len() <= npm.packages.len())
 }

@@ -16,5 +16,6 @@ mod scenario;
 
 pub use modules::{Link, Module, Modules, NeedKind};
 pub use package::NpmPackage;
-pub use registry::{Access, NpmOptions, NpmRegistry};
+pub use packument::{ABBREVIATED, abbreviated, latest};
+pub use registry::{NpmOptions, NpmRegistry};
 pub use scenario::{NpmExpectation, NpmRelease, NpmScenario};

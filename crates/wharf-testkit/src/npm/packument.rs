@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::registry::Release;
 
 /// The media type of the abbreviated form.
-pub(super) const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
+pub const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
 
 /// Fields of a version object that the abbreviated form keeps.
 const KEPT: [&str; 20] = [
@@ -46,8 +46,8 @@ pub(super) fn full(name: &str, releases: &[Release], tags: &BTreeMap<String, Str
     time.insert("created".to_owned(), json!(moments().min()));
     time.insert("modified".to_owned(), json!(moments().max()));
     let mut all = tags.clone();
-    if let Some(latest) = latest(releases) {
-        all.entry("latest".to_owned()).or_insert(latest);
+    if let Some(latest) = latest(releases.iter().map(|release| &*release.version)) {
+        all.entry("latest".to_owned()).or_insert(latest.to_owned());
     }
     json!({
         "_id": name,
@@ -63,8 +63,9 @@ pub(super) fn full(name: &str, releases: &[Release], tags: &BTreeMap<String, Str
     })
 }
 
-/// The same document as installers ask for it. What is no object stays as it is: oddities reach the client.
-pub(super) fn abbreviated(full: &Value) -> Value {
+/// A full document as installers ask for it. What is no object stays as it is: oddities reach the client.
+#[must_use]
+pub fn abbreviated(full: &Value) -> Value {
     let versions = full["versions"].as_object().map(|versions| {
         let kept = versions
             .iter()
@@ -80,20 +81,25 @@ pub(super) fn abbreviated(full: &Value) -> Value {
 }
 
 fn abbreviated_version(object: &Value) -> Value {
-    match object.as_object() {
-        Some(fields) => {
-            let kept = fields.iter().filter(|(key, _)| KEPT.contains(&key.as_str()));
-            Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
-        }
-        None => object.clone(),
+    let Some(fields) = object.as_object() else {
+        return object.clone();
+    };
+    let kept = fields.iter().filter(|(key, _)| KEPT.contains(&key.as_str()));
+    let mut kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let events = ["preinstall", "install", "postinstall"];
+    if events.iter().any(|event| object["scripts"][event].is_string()) || object["gypfile"] == true {
+        kept.insert("hasInstallScript".to_owned(), json!(true));
     }
+    Value::Object(kept)
 }
 
-/// The highest version that is no prerelease, or else the one published last.
-fn latest(releases: &[Release]) -> Option<String> {
-    let stable = releases.iter().filter(|release| !release.version.contains('-'));
-    let highest = stable.max_by_key(|release| numbers(&release.version));
-    highest.or(releases.last()).map(|release| release.version.clone())
+/// The highest version that is no prerelease, or else the last of them.
+#[must_use]
+pub fn latest<'v>(mut versions: impl DoubleEndedIterator<Item = &'v str> + Clone) -> Option<&'v str> {
+    let stable = versions.clone().filter(|version| !version.contains('-'));
+    stable
+        .max_by_key(|version| numbers(version))
+        .or_else(|| versions.next_back())
 }
 
 fn numbers(version: &str) -> Vec<u64> {
@@ -116,10 +122,7 @@ mod tests {
 
     #[test]
     fn latest_is_the_highest_release_whatever_the_order_of_publishing() {
-        let check = |versions: &[&str], expected| {
-            let releases: Vec<_> = versions.iter().map(|version| release(version)).collect();
-            assert_eq!(latest(&releases).as_deref(), expected);
-        };
+        let check = |versions: &[&str], expected| assert_eq!(latest(versions.iter().copied()), expected);
         check(&["2.0.0", "10.0.0", "9.9.9", "11.0.0-rc.1"], Some("10.0.0"));
         check(&["1.0.0-a", "1.0.0-b"], Some("1.0.0-b"));
         check(&[], None);
@@ -132,6 +135,18 @@ mod tests {
         let short = abbreviated(&document);
         assert_eq!(short["versions"]["1.0.0"]["dependencies"], json!([]));
         assert!(short["versions"]["1.0.0"].get("scripts").is_none());
+        assert!(short["versions"]["1.0.0"].get("hasInstallScript").is_none());
         assert!(short.get("time").is_none());
+    }
+
+    #[test]
+    fn the_abbreviated_form_says_that_there_are_scripts() {
+        let check = |object: Value, expected: bool| {
+            let short = abbreviated(&json!({ "versions": { "1.0.0": object } }));
+            assert_eq!(short["versions"]["1.0.0"]["hasInstallScript"] == true, expected);
+        };
+        check(json!({ "scripts": { "postinstall": "x" } }), true);
+        check(json!({ "gypfile": true }), true);
+        check(json!({ "scripts": { "test": "x" } }), false);
     }
 }

@@ -4,6 +4,7 @@
 //! the client wrote them (`/@scope%2fname`). Source: the registry's API as docs.npmjs.com and its clients have it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::HeaderMap;
@@ -15,8 +16,7 @@ use serde_json::Value;
 
 use super::package::archive_name;
 use super::packument::{self, ABBREVIATED};
-use crate::fault::{Fault, Times};
-use crate::server::{Answer, Logged, Server, Site, Speaks, base64, conditional};
+use crate::server::{Access, Answer, Server, Site, Speaks, base64, conditional, locked, names};
 
 /// How a registry behaves. The default is the public one: abbreviated documents, gzip, entity tags, five minutes of caching.
 #[derive(Debug, Clone)]
@@ -45,26 +45,6 @@ impl Default for NpmOptions {
     }
 }
 
-/// What a client has to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
-    /// A token, as `_authToken` of an `.npmrc`.
-    Bearer(String),
-    /// User and password, as `_auth` or `username` and `_password` of an `.npmrc`.
-    Basic(String, String),
-}
-
-impl Access {
-    fn header(&self) -> String {
-        match self {
-            Self::Bearer(token) => format!("Bearer {token}"),
-            Self::Basic(user, password) => {
-                format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
-            }
-        }
-    }
-}
-
 /// One version as it is served.
 #[derive(Debug, Clone)]
 pub(super) struct Release {
@@ -77,7 +57,6 @@ pub(super) struct Release {
 #[derive(Debug, Default)]
 struct Shelf {
     packages: BTreeMap<String, Shelved>,
-    raw: BTreeMap<String, (String, Bytes)>,
     /// What has to be shown for packages whose name begins so; the longest beginning counts.
     guarded: BTreeMap<String, Access>,
 }
@@ -105,7 +84,7 @@ struct Packages {
     options: NpmOptions,
 }
 
-/// A running registry.
+/// A running registry: a [`Server`] of documents and archives.
 #[derive(Debug)]
 pub struct NpmRegistry {
     server: Server,
@@ -132,18 +111,6 @@ impl NpmRegistry {
         let served = Arc::clone(&packages);
         let server = Server::start(|_| served);
         Self { server, packages }
-    }
-
-    /// The base URL, without a path and without a slash at its end.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        self.server.base_url()
-    }
-
-    /// The URL of a path on this registry.
-    #[must_use]
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url())
     }
 
     /// The path of a package's document.
@@ -180,12 +147,12 @@ impl NpmRegistry {
     /// Packages whose name begins with `beginning` (`@scope/`; empty for all) are for those who show `access`: without
     /// anything shown the answer is 401, with something else 403.
     pub fn require(&self, beginning: &str, access: Access) {
-        self.lock().guarded.insert(beginning.to_owned(), access);
+        self.packages.lock().guarded.insert(beginning.to_owned(), access);
     }
 
     /// Lets a tag point to a version.
     pub fn tag(&self, name: &str, tag: &str, version: &str) {
-        let mut shelf = self.lock();
+        let mut shelf = self.packages.lock();
         let package = shelf.packages.entry(name.to_owned()).or_default();
         package.tags.insert(tag.to_owned(), version.to_owned());
         package.edited = None;
@@ -196,7 +163,7 @@ impl NpmRegistry {
     /// # Panics
     /// When nothing was published under this name.
     pub fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
-        let mut shelf = self.lock();
+        let mut shelf = self.packages.lock();
         let package = shelf
             .packages
             .get_mut(name)
@@ -208,48 +175,23 @@ impl NpmRegistry {
 
     /// Takes a package off the registry.
     pub fn remove(&self, name: &str) {
-        self.lock().packages.remove(name);
-    }
-
-    /// Answers `path` with exactly this.
-    pub fn serve_raw(&self, path: &str, content_type: &str, content: impl Into<Bytes>) {
-        let content = (content_type.to_owned(), content.into());
-        self.lock().raw.insert(path.to_owned(), content);
-    }
-
-    /// Makes the next requests of `path` meet `fault`.
-    pub fn fault(&self, path: &str, fault: Fault, times: Times) {
-        self.server.fault(path, fault, times);
-    }
-
-    /// Every request so far, in the order of the answers.
-    #[must_use]
-    pub fn log(&self) -> Vec<Logged> {
-        self.server.traffic().log.clone()
-    }
-
-    /// How often `path` was asked for.
-    #[must_use]
-    pub fn hits(&self, path: &str) -> usize {
-        let traffic = self.server.traffic();
-        traffic.log.iter().filter(|entry| entry.path == path).count()
-    }
-
-    /// Forgets the requests so far.
-    pub fn clear_log(&self) {
-        self.server.traffic().log.clear();
+        self.packages.lock().packages.remove(name);
     }
 
     pub(super) fn put(&self, name: &str, release: Release) {
-        let mut shelf = self.lock();
+        let mut shelf = self.packages.lock();
         let package = shelf.packages.entry(name.to_owned()).or_default();
         package.releases.retain(|known| known.version != release.version);
         package.releases.push(release);
         package.edited = None;
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.packages.lock()
+impl Deref for NpmRegistry {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }
 
@@ -257,12 +199,6 @@ impl Site for Packages {
     fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
         let shelf = self.lock();
         let name = package_of(path);
-        if let Some(refusal) = refusal(&shelf, name, headers) {
-            return refusal;
-        }
-        if let Some((content_type, content)) = shelf.raw.get(path) {
-            return conditional(content.clone(), content_type, self.speaks(), headers);
-        }
         let Some(package) = shelf.packages.get(name) else {
             return Answer::text(404, "{\"error\":\"Not found\"}");
         };
@@ -275,16 +211,8 @@ impl Site for Packages {
         }
     }
 
-    fn canonical(&self, path: &str) -> String {
-        path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@")
-    }
-}
-
-impl Packages {
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf
-            .lock()
-            .expect("no handler panics while it holds the shelf")
+    fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<Answer> {
+        refusal(&self.lock(), package_of(path), headers)
     }
 
     fn speaks(&self) -> Speaks {
@@ -292,6 +220,16 @@ impl Packages {
             etag: self.options.etag,
             ranges: self.options.ranges,
         }
+    }
+
+    fn canonical(&self, path: &str) -> String {
+        path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@")
+    }
+}
+
+impl Packages {
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        locked(&self.shelf)
     }
 
     fn document(&self, full: &Value, headers: &HeaderMap) -> Answer {
@@ -374,14 +312,6 @@ fn refusal(shelf: &Shelf, name: &str, headers: &HeaderMap) -> Option<Answer> {
             Answer::text(401, "credentials, please").header(WWW_AUTHENTICATE, "Bearer realm=\"testkit\""),
         ),
     }
-}
-
-/// Whether a header names something.
-fn names(headers: &HeaderMap, header: &axum::http::HeaderName, word: &str) -> bool {
-    headers
-        .get(header)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.contains(word))
 }
 
 #[cfg(test)]

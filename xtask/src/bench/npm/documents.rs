@@ -1,37 +1,15 @@
-//! A recorded document as the public registry would have given it on one day, in the form that was asked for.
+//! A recorded document as the public registry would have given it on one day.
 //!
 //! The registry of the machine at hand may be a mirror that knows the full form only, has not fetched everything that is new,
 //! and names another host for its archives; peers would be measured on these oddities. Tables of dependencies that are no
 //! tables are left out, because one peer stops at them and could not be measured at all. Invariant: the same recording gives
-//! the same document on any day. Source of the forms: the registry's "package metadata" page.
+//! the same document on any day.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Nothing published later than this exists for the tools: a set resolves the same whenever it is recorded, and what a
 /// registry's mirror has not caught up with is not missed.
 pub(super) const DAY: &str = "2026-10-25T00:00:00";
-
-/// Fields of a version object that the short form keeps.
-const KEPT: [&str; 18] = [
-    "name",
-    "version",
-    "dependencies",
-    "devDependencies",
-    "optionalDependencies",
-    "bundleDependencies",
-    "bundledDependencies",
-    "peerDependencies",
-    "peerDependenciesMeta",
-    "acceptDependencies",
-    "bin",
-    "directories",
-    "dist",
-    "engines",
-    "os",
-    "cpu",
-    "libc",
-    "deprecated",
-];
 
 /// Fields of a version object that have to be tables.
 const TABLES: [&str; 4] = [
@@ -64,61 +42,19 @@ pub(super) fn as_of_day(document: &mut Value, live: &str, own: &str) {
         }
     }
     let left = versions.clone();
+    let newest = wharf_testkit::npm_latest(left.keys().map(String::as_str));
     if let Some(tags) = document["dist-tags"].as_object_mut() {
         let lost = tags["latest"]
             .as_str()
             .is_none_or(|latest| !left.contains_key(latest));
         tags.retain(|_, version| version.as_str().is_some_and(|version| left.contains_key(version)));
-        if let Some(latest) = latest(&left).filter(|_| lost) {
+        if let Some(latest) = newest.filter(|_| lost) {
             tags.insert("latest".to_owned(), json!(latest));
         }
     }
     if let Some(times) = document["time"].as_object_mut() {
         times.retain(|version, _| matches!(version.as_str(), "created" | "modified") || !young(version));
     }
-}
-
-/// The document as installers ask for it.
-pub(super) fn short(document: &Value) -> Value {
-    let empty = Map::new();
-    let versions = document["versions"].as_object().unwrap_or(&empty);
-    let kept = versions
-        .iter()
-        .map(|(version, object)| (version.clone(), short_version(object)));
-    let last = document["time"]
-        .as_object()
-        .and_then(|times| times.values().filter_map(Value::as_str).max());
-    json!({
-        "name": document["name"],
-        "modified": last.unwrap_or("2020-01-01T00:00:00.000Z"),
-        "dist-tags": document["dist-tags"],
-        "versions": Value::Object(kept.collect()),
-    })
-}
-
-fn short_version(object: &Value) -> Value {
-    let Some(fields) = object.as_object() else {
-        return object.clone();
-    };
-    let kept = fields.iter().filter(|(key, _)| KEPT.contains(&key.as_str()));
-    let mut kept: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
-    let events = ["preinstall", "install", "postinstall"];
-    if events.iter().any(|event| object["scripts"][event].is_string()) || object["gypfile"] == true {
-        kept.insert("hasInstallScript".to_owned(), json!(true));
-    }
-    Value::Object(kept)
-}
-
-/// The highest version that is no prerelease.
-fn latest(versions: &Map<String, Value>) -> Option<&String> {
-    let numbers = |version: &str| -> Vec<u64> {
-        let core = version.split('+').next().unwrap_or(version);
-        core.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-    };
-    let stable = versions.keys().filter(|version| !version.contains('-'));
-    stable
-        .max_by_key(|version| numbers(version))
-        .or(versions.keys().next_back())
 }
 
 #[cfg(test)]
@@ -140,11 +76,11 @@ mod tests {
         });
         as_of_day(&mut document, live, "http://127.0.0.1:1/");
         assert_eq!(document["dist-tags"], json!({ "latest": "9.0.0" }));
-        let short = short(&document);
+        let short = wharf_testkit::npm_abbreviated(&document);
         let object = &short["versions"]["9.0.0"];
         assert_eq!(object["dist"]["tarball"], "http://127.0.0.1:1/a/-/a-9.0.0.tgz");
         assert_eq!(object["hasInstallScript"], true);
         assert!(object.get("scripts").is_none() && object.get("dependencies").is_none());
-        assert_eq!(short["versions"].as_object().map(Map::len), Some(2));
+        assert_eq!(short["versions"].as_object().map(serde_json::Map::len), Some(2));
     }
 }

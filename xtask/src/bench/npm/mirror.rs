@@ -19,15 +19,13 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
 use serde_json::Value;
+use wharf_testkit::NPM_ABBREVIATED;
 
 use super::super::Options;
 use super::super::mirror::{COUNTER, Mirror, ended, parse_range};
 use super::super::tape::{Answer, Head, Tape, content_type};
 use super::documents;
 use crate::shell::{self, Failure, about};
-
-/// The media type of documents as installers ask for them.
-const SHORT: &str = "application/vnd.npm.install-v1+json";
 
 /// The mirror's process, ended when this is dropped.
 #[derive(Debug)]
@@ -104,7 +102,7 @@ impl Asked {
         let document = parts == if path.starts_with("/@") { 2 } else { 1 };
         match document && !path.starts_with("/-/") {
             true => Self::Document {
-                short: says(headers, &ACCEPT, SHORT),
+                short: says(headers, &ACCEPT, NPM_ABBREVIATED),
                 path,
             },
             false => Self::File(path),
@@ -198,7 +196,10 @@ impl Served {
         let mut document: Value = serde_json::from_slice(&recorded.body)?;
         documents::as_of_day(&mut document, &self.live, &self.own);
         let (content_type, text) = if short {
-            (SHORT, documents::short(&document).to_string())
+            (
+                NPM_ABBREVIATED,
+                wharf_testkit::npm_abbreviated(&document).to_string(),
+            )
         } else {
             ("application/json", document.to_string())
         };
@@ -295,7 +296,12 @@ mod tests {
     #[test]
     fn documents_are_told_from_archives_however_the_scope_is_written() {
         let mut short = HeaderMap::new();
-        short.insert(ACCEPT, format!("{SHORT}; q=1.0, */*").parse().expect("a header"));
+        short.insert(
+            ACCEPT,
+            format!("{NPM_ABBREVIATED}; q=1.0, */*")
+                .parse()
+                .expect("a header"),
+        );
         let check = |path: &str, headers: &HeaderMap, expected: &str| {
             assert_eq!(Asked::of(path, headers).key(), expected);
         };
