@@ -39,6 +39,7 @@ pub mod node;
 mod node_root;
 pub mod nodejs;
 pub mod plan;
+mod probe;
 pub mod python;
 mod python_root;
 mod redo;
