@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::node_root::OURS;
+use crate::folder::OURS;
 
 /// Folders in which package managers keep packages: theirs, and of no use to the new environment.
 const MANAGERS: [&str; 7] = [".pnpm", ".aube", ".bun", ".deno", ".store", ".npm", ".yarn"];

@@ -4,7 +4,7 @@
 //! 2. Each folder that changes is made in `stage/<tx>/<i>`, the record in `gen/`.
 //! 3. All of it is flushed.
 //! 4. PREPARED is on disk: **the commit point**.
-//! 5. Each folder changes places with the one that stands there.
+//! 5. Each folder changes places with the one that stands there; files of the project are replaced.
 //! 6. Caches of tools are moved over, `current` names the generation.
 //! 7. COMMIT.
 //! 8. What was replaced goes to the trash.
@@ -26,10 +26,10 @@ use wharf_sys::{Governor, Work};
 use crate::bytecode::{self, Compiled};
 use crate::environment::Applied;
 use crate::error::InstallError;
+use crate::folder::{self, Folder};
 use crate::foreign::{self, Standing};
-use crate::generation::{Generation, Marker, NodePart, RootRecord};
+use crate::generation::{CommandsPart, CratesPart, Generation, Marker, NodePart, RootRecord};
 use crate::ground::{Ground, RootName};
-use crate::node_root::{self, NodeFolder};
 use crate::plan::Plan;
 use crate::python_root::PythonFolder;
 use crate::redo::{self, Action, Before, Redo, Site, Step};
@@ -56,7 +56,7 @@ struct Change<'a> {
     marker: Marker,
     redo: Redo,
     python: Option<PythonFolder<'a>>,
-    nodes: Vec<NodeFolder<'a>>,
+    folders: Vec<Folder<'a>>,
     generation: Generation,
 }
 
@@ -119,6 +119,7 @@ impl Task<'_> {
         let redo = Redo {
             generation: number,
             steps: self.steps(plan)?,
+            files: self.wanted.files.clone(),
         };
         let python =
             match &self.wanted.python {
@@ -127,16 +128,14 @@ impl Task<'_> {
                 ),
                 _ => None,
             };
-        let nodes = self.wanted.node.iter().flat_map(node_root::folders);
-        let nodes: Vec<_> = nodes
-            .filter(|folder| plan.roots.make.contains(&folder.name))
-            .collect();
-        let generation = self.generation(&marker, plan, python.as_ref(), &nodes);
+        let mut folders = folder::all(self.wanted);
+        folders.retain(|folder| plan.roots.make.contains(&folder.name));
+        let generation = self.generation(&marker, plan, python.as_ref(), &folders);
         Ok(Change {
             marker,
             redo,
             python,
-            nodes,
+            folders,
             generation,
         })
     }
@@ -167,7 +166,7 @@ impl Task<'_> {
         marker: &Marker,
         plan: &Plan,
         python: Option<&PythonFolder<'_>>,
-        nodes: &[NodeFolder<'_>],
+        folders: &[Folder<'_>],
     ) -> Generation {
         let made = |name: RootName, digest: String, places, link| RootRecord {
             name,
@@ -183,18 +182,24 @@ impl Task<'_> {
         roots.extend(
             python.map(|folder| made(self.ground.python_name(), String::new(), folder.places(), None)),
         );
-        let nodes = nodes.iter();
-        let node = |folder: &NodeFolder<'_>| {
+        let linked = |folder: &Folder<'_>| {
             let (digest, places) = (folder.digest(), folder.places());
             made(folder.name.clone(), digest, places, folder.link())
         };
-        roots.extend(nodes.map(node));
+        roots.extend(folders.iter().map(linked));
         roots.sort_by(|left, right| left.name.cmp(&right.name));
         let standing = self.current.and_then(|current| current.python.clone());
         let node = self.wanted.node.as_ref().map(|wanted| NodePart {
             packages: wanted.packages.clone(),
             runtime: wanted.runtime.clone(),
             store: self.store.root().to_owned(),
+        });
+        let crates = self.wanted.crates.as_ref().map(|wanted| CratesPart {
+            packages: wanted.packages.clone(),
+            store: self.store.root().to_owned(),
+        });
+        let commands = self.wanted.commands.as_ref().map(|wanted| CommandsPart {
+            tools: wanted.tools.clone(),
         });
         Generation {
             format: Generation::FORMAT,
@@ -209,6 +214,8 @@ impl Task<'_> {
                 (Some(_), None) => standing,
             },
             node,
+            crates,
+            commands,
         }
     }
 
@@ -261,11 +268,13 @@ impl Task<'_> {
                 .python
                 .as_ref()
                 .filter(|_| step.root == self.ground.python_name());
-            let node = work.nodes.iter().find(|folder| folder.name == step.root);
-            match (step.action, python, node) {
+            let linked = work.folders.iter().find(|folder| folder.name == step.root);
+            match (step.action, python, linked) {
                 (Action::Remove, _, _) | (Action::Make, None, None) => {}
                 (Action::Make, Some(python), _) => folders.push((index, python.placed())),
-                (Action::Make, None, Some(node)) => folders.push((index, node.placed(work.marker.text()))),
+                (Action::Make, None, Some(linked)) => {
+                    folders.push((index, linked.placed(work.marker.text())));
+                }
             }
         }
         let total = folders.iter().map(|(_, items)| items.len() as u64).sum();

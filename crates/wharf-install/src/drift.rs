@@ -9,9 +9,9 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::folder::OURS;
 use crate::generation::{Generation, Place, PythonPart, RootRecord};
 use crate::ground::{Ground, RootKind, RootName};
-use crate::node_root::OURS;
 
 /// What a look at an environment's directories found.
 #[derive(Clone, Debug, Default)]
@@ -36,17 +36,16 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
                     reasons = python(ground, part);
                 }
             }
-            RootKind::Node => {
-                let before = format!("{}/", root.name.path);
-                names(&ground.path(&root.name), root, &before, &mut drift);
-                if let Some(part) = &generation.node {
-                    dangling(&ground.path(&root.name), root, &part.store, &before, &mut drift);
+            RootKind::Node | RootKind::Crates | RootKind::Commands => {
+                let path = ground.path(&root.name);
+                let shown = path.strip_prefix(ground.project()).unwrap_or(&path).display();
+                let before = format!("{shown}/");
+                names(&path, root, &before, &mut drift);
+                if let Some(store) = generation.linked_store(root.name.kind) {
+                    dangling(&path, root, store, &before, &mut drift);
                 }
-                if followed(&ground.path(&root.name), root) {
-                    reasons.push(format!(
-                        "the links in {} were followed when it was copied",
-                        root.name.path
-                    ));
+                if followed(&path, root) {
+                    reasons.push(format!("the links in {shown} were followed when it was copied"));
                 }
             }
         }
@@ -76,7 +75,7 @@ fn counts(kind: RootKind, place: &str, name: &str) -> bool {
     match kind {
         RootKind::Python => name != "__pycache__",
         RootKind::Node if place.is_empty() => !name.starts_with('.') || OURS.contains(&name),
-        RootKind::Node => true,
+        RootKind::Node | RootKind::Crates | RootKind::Commands => true,
     }
 }
 

@@ -17,14 +17,14 @@ use crate::error::InstallError;
 use crate::foreign;
 use crate::fresh::{self, Fingerprint, Freshness};
 use crate::generation::Generation;
-use crate::ground::Ground;
+use crate::ground::{Ground, RootName};
 use crate::layout::Collision;
 use crate::plan::Plan;
 use crate::redo::{self, Site};
 use crate::state::State;
 use crate::{Wanted, commit, drift, trash};
 
-/// The `.venv` and the `node_modules` of a project, and their records.
+/// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
 #[derive(Clone, Debug)]
 pub struct Environment {
     ground: Ground,
@@ -107,7 +107,7 @@ impl Environment {
     pub fn with_state(root: &Path, state: &Path) -> Self {
         let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
         Self {
-            ground: Ground::new(root.parent().unwrap_or(root), root),
+            ground: Ground::new(root.parent().unwrap_or(root), root, &state),
             state: State::new(state),
         }
     }
@@ -133,6 +133,18 @@ impl Environment {
             .current()?
             .and_then(|generation| generation.python)
             .map(|python| self.root().join(python.scripts)))
+    }
+
+    /// The directory of the commands of its tools, whether it stands or not.
+    #[must_use]
+    pub fn commands(&self) -> PathBuf {
+        self.ground.path(&RootName::commands())
+    }
+
+    /// The directory of the crates that cargo reads, whether it stands or not.
+    #[must_use]
+    pub fn crates(&self) -> PathBuf {
+        self.ground.path(&RootName::crates())
     }
 
     /// Where its records lie.

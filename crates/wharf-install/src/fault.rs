@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a commit passes them. `exchanged` is passed once for each folder.
 #[cfg(any(test, feature = "fault"))]
-pub const POINTS: [&str; 14] = [
+pub const POINTS: [&str; 15] = [
     "locked",
     "begun",
     "staging",
@@ -15,6 +15,7 @@ pub const POINTS: [&str; 14] = [
     "synced",
     "prepared",
     "exchanged",
+    "written",
     "switched",
     "carried",
     "named",

@@ -55,7 +55,7 @@ struct Record {
     roots: Vec<Root>,
     /// The interpreter that the Python part links to.
     python: Option<(PathBuf, Stat)>,
-    /// The store that the Node part links into, and its inode.
+    /// The store that packages of npm and crates are links into, and its inode.
     store: Option<(PathBuf, u64)>,
     /// Where that store puts what it found damaged: homes that links lead to may have gone there.
     #[serde(default)]
@@ -272,14 +272,13 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
         Some(part) => Some(stat(ground.python().join(&part.scripts).join("python"))?),
         None => None,
     };
-    let store = match &generation.node {
-        Some(part) => Some((part.store.clone(), Stat::read(&part.store)?.inode)),
+    let linked = [RootKind::Node, RootKind::Crates].map(|kind| generation.linked_store(kind));
+    let linked = linked.into_iter().flatten().next();
+    let store = match linked {
+        Some(store) => Some((store.to_owned(), Stat::read(store)?.inode)),
         None => None,
     };
-    let quarantine = generation
-        .node
-        .as_ref()
-        .and_then(|part| stat(part.store.join("quarantine")));
+    let quarantine = linked.and_then(|store| stat(store.join("quarantine")));
     Some(Record {
         format: FORMAT,
         key: fingerprint.key.clone(),

@@ -12,10 +12,10 @@ use wharf_core::PackageName;
 use wharf_store::TreeId;
 
 use crate::error::InstallError;
-use crate::ground::{Ground, RootName};
+use crate::ground::{Ground, RootKind, RootName};
 use crate::python::Interpreter;
 use crate::venv::SystemSite;
-use crate::{Compile, InstalledNode, NodeRuntime};
+use crate::{Compile, InstalledCrate, InstalledNode, InstalledTool, NodeRuntime};
 
 /// The version of the record's shape. Records of format 1 knew one `.venv` and nothing else; what they describe is made anew.
 const FORMAT: u32 = 2;
@@ -41,6 +41,12 @@ pub struct Generation {
     /// Its Node part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodePart>,
+    /// The crates that cargo reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crates: Option<CratesPart>,
+    /// Its tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandsPart>,
 }
 
 /// One folder of a generation.
@@ -104,6 +110,22 @@ pub struct NodePart {
     pub store: PathBuf,
 }
 
+/// The crates of a generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CratesPart {
+    /// Which, sorted.
+    pub packages: Vec<InstalledCrate>,
+    /// The store that its links lead into.
+    pub store: PathBuf,
+}
+
+/// The tools of a generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandsPart {
+    /// Which, sorted.
+    pub tools: Vec<InstalledTool>,
+}
+
 /// One Python package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledPackage {
@@ -163,18 +185,32 @@ impl Generation {
         self.roots.iter().find(|root| root.name == *name)
     }
 
+    /// The store that the links of roots of this kind lead into.
+    pub(crate) fn linked_store(&self, kind: RootKind) -> Option<&Path> {
+        match kind {
+            RootKind::Node => self.node.as_ref().map(|part| part.store.as_path()),
+            RootKind::Crates => self.crates.as_ref().map(|part| part.store.as_path()),
+            RootKind::Python | RootKind::Commands => None,
+        }
+    }
+
     /// What of the generation still stands: without the roots that somebody removed or replaced, and without a part
     /// of which nothing is left. `None` if nothing of it stands.
     pub(crate) fn standing(mut self, ground: &Ground) -> Option<Self> {
         let recorded = self.roots.len();
         self.roots.retain(|root| root.stands(ground));
         let has = |kind| self.roots.iter().any(|root| root.name.kind == kind);
-        let (python, node) = (
-            has(crate::ground::RootKind::Python),
-            has(crate::ground::RootKind::Node),
-        );
+        let kinds = [
+            RootKind::Python,
+            RootKind::Node,
+            RootKind::Crates,
+            RootKind::Commands,
+        ];
+        let [python, node, crates, commands] = kinds.map(has);
         self.python = self.python.filter(|_| python);
         self.node = self.node.filter(|_| node);
+        self.crates = self.crates.filter(|_| crates);
+        self.commands = self.commands.filter(|_| commands);
         (recorded == 0 || !self.roots.is_empty()).then_some(self)
     }
 }

@@ -15,6 +15,10 @@ pub enum RootKind {
     Python,
     /// A `node_modules`.
     Node,
+    /// The crates that cargo reads: a directory source.
+    Crates,
+    /// The commands of tools.
+    Commands,
 }
 
 /// Names one root of an environment.
@@ -22,7 +26,8 @@ pub enum RootKind {
 pub struct RootName {
     /// What it is.
     pub kind: RootKind,
-    /// Where, relative to the project with `/` separators: `.venv`, `packages/a/node_modules`.
+    /// Where, relative to the project with `/` separators: `.venv`, `packages/a/node_modules`; crates and commands lie among
+    /// the environment's records, and theirs is relative to those.
     pub path: String,
 }
 
@@ -31,6 +36,7 @@ pub struct RootName {
 pub(crate) struct Ground {
     project: PathBuf,
     python: PathBuf,
+    state: PathBuf,
 }
 
 impl RootName {
@@ -46,15 +52,32 @@ impl RootName {
             path: parts.join("/"),
         }
     }
+
+    /// The crates of the project.
+    pub(crate) fn crates() -> Self {
+        Self {
+            kind: RootKind::Crates,
+            path: "cargo".to_owned(),
+        }
+    }
+
+    /// The commands of the project's tools.
+    pub(crate) fn commands() -> Self {
+        Self {
+            kind: RootKind::Commands,
+            path: "bin".to_owned(),
+        }
+    }
 }
 
 impl Ground {
-    /// A project whose Python environment stands at `python`.
-    pub(crate) fn new(project: &Path, python: &Path) -> Self {
+    /// A project whose Python environment stands at `python`, and whose records lie in `state`.
+    pub(crate) fn new(project: &Path, python: &Path, state: &Path) -> Self {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self {
             project: absolute(project),
             python: absolute(python),
+            state: absolute(state),
         }
     }
 
@@ -81,6 +104,7 @@ impl Ground {
         match name.kind {
             RootKind::Python => self.python.clone(),
             RootKind::Node => joined(&self.project, &name.path),
+            RootKind::Crates | RootKind::Commands => joined(&self.state, &name.path),
         }
     }
 }
@@ -103,7 +127,11 @@ mod tests {
 
     #[test]
     fn folders_become_roots() {
-        let ground = Ground::new(Path::new("/p/q"), Path::new("/p/q/.venv"));
+        let ground = Ground::new(
+            Path::new("/p/q"),
+            Path::new("/p/q/.venv"),
+            Path::new("/p/q/.wharf"),
+        );
         let check = |folder: &str, name: &str, path: &str| {
             let root = RootName::node(folder);
             assert_eq!(
@@ -120,5 +148,7 @@ mod tests {
         check("./b/", "b/node_modules", "/p/q/b/node_modules");
         check("../c", "../c/node_modules", "/p/c/node_modules");
         assert_eq!(ground.path(&ground.python_name()), Path::new("/p/q/.venv"));
+        assert_eq!(ground.path(&RootName::crates()), Path::new("/p/q/.wharf/cargo"));
+        assert_eq!(ground.path(&RootName::commands()), Path::new("/p/q/.wharf/bin"));
     }
 }

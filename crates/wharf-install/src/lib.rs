@@ -16,7 +16,9 @@
 //! | [`bytecode`] | bytecode, carried over or compiled by a pool of processes |
 //! | [`node`] | the layouts of `node_modules` |
 //! | [`nodejs`] | Node itself: how one is found and asked |
+//! | [`toolchains`] | toolchains that Wharf was told to keep |
 //! | [`lifecycle`] | install scripts of npm packages that were approved |
+//! | [`rust`] | cargo and rustc: how they are found, and how a tool is built with them |
 //!
 //! Invariants: an environment is the old one or the new one; each of its folders is so at every instant, and all of them
 //! together once the next command has looked at it. What Wharf did not make is never touched unless asked. Nothing here
@@ -29,6 +31,7 @@ mod drift;
 pub mod environment;
 pub mod error;
 pub mod fault;
+mod folder;
 mod foreign;
 pub mod fresh;
 pub mod generation;
@@ -36,7 +39,6 @@ pub mod ground;
 pub mod layout;
 pub mod lifecycle;
 pub mod node;
-mod node_root;
 pub mod nodejs;
 pub mod plan;
 mod probe;
@@ -44,9 +46,12 @@ pub mod python;
 mod python_root;
 mod redo;
 pub mod running;
+pub mod rust;
 mod state;
 #[cfg(test)]
 mod tests;
+mod text_file;
+pub mod toolchains;
 mod trash;
 pub mod venv;
 pub mod wanted;
@@ -55,13 +60,13 @@ pub mod wheel;
 pub use environment::{Applied, Environment, Recovered};
 pub use error::InstallError;
 pub use fresh::{Fingerprint, Freshness};
-pub use generation::{Generation, InstalledPackage, NodePart, PythonPart};
+pub use generation::{CommandsPart, CratesPart, Generation, InstalledPackage, NodePart, PythonPart};
 pub use ground::{RootKind, RootName};
 pub use plan::{Change, Plan, RootPlan};
 pub use python::{Considered, Interpreter, PythonError, Request, Search};
 pub use running::RunEnvironment;
 pub use venv::SystemSite;
 pub use wanted::{
-    Compile, Durability, Foreign, InstalledNode, NodeRoot, NodeRuntime, NodeWanted, Package, PythonWanted,
-    Wanted,
+    CommandsWanted, Compile, CratesWanted, Durability, FileChange, Foreign, InstalledCrate, InstalledNode,
+    InstalledTool, NodeRoot, NodeRuntime, NodeWanted, Package, PythonWanted, Wanted,
 };

@@ -7,10 +7,9 @@ use serde::Serialize;
 use wharf_core::PackageName;
 
 use crate::drift::Drift;
-use crate::generation::{Generation, InstalledPackage, NodePart, PythonPart};
+use crate::generation::{Generation, InstalledPackage, PythonPart};
 use crate::ground::RootName;
-use crate::node_root;
-use crate::{InstalledNode, NodeWanted, Package, PythonWanted, Wanted};
+use crate::{Package, PythonWanted, Wanted, folder};
 
 /// The difference between an environment and what is wanted of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,6 +32,8 @@ pub struct Plan {
     pub missing: Vec<String>,
     /// What happens to each folder.
     pub roots: RootPlan,
+    /// Files of the project that change with it.
+    pub files: Vec<String>,
 }
 
 /// What happens to the folders of an environment.
@@ -70,6 +71,7 @@ impl Plan {
             && self.rebuild.is_empty()
             && self.foreign.is_empty()
             && self.missing.is_empty()
+            && self.files.is_empty()
     }
 
     /// Compares. `drift` is what a look at the directories found; `python` names the root of the Python part.
@@ -84,6 +86,7 @@ impl Plan {
             foreign: drift.foreign,
             missing: drift.missing,
             rebuild: drift.reasons,
+            files: wanted.files.iter().map(|change| change.path.clone()).collect(),
             ..Self::default()
         };
         let before = current.and_then(|generation| generation.python.as_ref());
@@ -92,8 +95,7 @@ impl Plan {
         } else if wanted.python.is_some() {
             plan.roots.keep.insert(python.clone());
         }
-        let before = current.and_then(|generation| generation.node.as_ref());
-        plan.node(current, before, wanted.node.as_ref(), &drift.roots);
+        plan.linked(current, wanted, &drift.roots);
         if wanted.python.is_none() {
             plan.roots.make.remove(python);
         }
@@ -148,17 +150,11 @@ impl Plan {
         differs
     }
 
-    /// Compares the Node parts, folder by folder.
-    fn node(
-        &mut self,
-        current: Option<&Generation>,
-        before: Option<&NodePart>,
-        wanted: Option<&NodeWanted>,
-        drifted: &BTreeSet<RootName>,
-    ) {
-        let none = Vec::new();
-        let old = versions(before.map_or(&none, |part| &part.packages));
-        let new = versions(wanted.map_or(&none, |wanted| &wanted.packages));
+    /// Compares everything but the Python parts, folder by folder.
+    fn linked(&mut self, current: Option<&Generation>, wanted: &Wanted, drifted: &BTreeSet<RootName>) {
+        let kind =
+            |kind| current.is_some_and(|current| current.roots.iter().any(|root| root.name.kind == kind));
+        let (old, new) = (current.map(standing).unwrap_or_default(), asked(wanted));
         let mut differs = false;
         for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
             let (from, to) = (
@@ -177,7 +173,7 @@ impl Plan {
             }
             differs = true;
         }
-        for folder in wanted.iter().flat_map(|wanted| node_root::folders(wanted)) {
+        for folder in folder::all(wanted) {
             let known = current.and_then(|current| current.root(&folder.name));
             let reason = match known {
                 Some(root) if root.digest == folder.digest() => None,
@@ -185,7 +181,7 @@ impl Plan {
                 None => Some("it is not there"),
             };
             // Packages that come and go are reason enough, and so is an environment that is made for the first time.
-            if let (Some(reason), false, true) = (reason, differs, before.is_some()) {
+            if let (Some(reason), false, true) = (reason, differs, kind(folder.name.kind)) {
                 self.rebuild.push(format!("{}: {reason}", folder.name.path));
             }
             if reason.is_some() || drifted.contains(&folder.name) {
@@ -212,13 +208,42 @@ fn same(before: &InstalledPackage, package: &Package) -> bool {
         && before.direct_url == package.direct_url
 }
 
-/// The versions of each package, in the order of the graph, which is the order of versions.
-fn versions(packages: &[InstalledNode]) -> BTreeMap<&PackageName, Vec<&str>> {
-    let mut found: BTreeMap<&PackageName, Vec<&str>> = BTreeMap::new();
-    for package in packages {
-        let versions = found.entry(&package.name).or_default();
-        if !versions.contains(&package.version.as_str()) {
-            versions.push(&package.version);
+/// The versions of each package.
+type Versions<'a> = BTreeMap<&'a PackageName, Vec<&'a str>>;
+
+/// The npm packages, crates and tools that stand there.
+fn standing(current: &Generation) -> Versions<'_> {
+    let node = current.node.iter().flat_map(|part| &part.packages);
+    let crates = current.crates.iter().flat_map(|part| &part.packages);
+    let tools = current.commands.iter().flat_map(|part| &part.tools);
+    let node = node.map(|one| (&one.name, &one.version));
+    let crates = crates.map(|one| (&one.name, &one.version));
+    versions(
+        node.chain(crates)
+            .chain(tools.map(|one| (&one.name, &one.version))),
+    )
+}
+
+/// The npm packages, crates and tools that are wanted.
+fn asked(wanted: &Wanted) -> Versions<'_> {
+    let node = wanted.node.iter().flat_map(|part| &part.packages);
+    let crates = wanted.crates.iter().flat_map(|part| &part.packages);
+    let tools = wanted.commands.iter().flat_map(|part| &part.tools);
+    let node = node.map(|one| (&one.name, &one.version));
+    let crates = crates.map(|one| (&one.name, &one.version));
+    versions(
+        node.chain(crates)
+            .chain(tools.map(|one| (&one.name, &one.version))),
+    )
+}
+
+/// In the order in which they come, which is the order of versions.
+fn versions<'a>(packages: impl Iterator<Item = (&'a PackageName, &'a String)>) -> Versions<'a> {
+    let mut found = Versions::new();
+    for (name, version) in packages {
+        let versions = found.entry(name).or_default();
+        if !versions.contains(&version.as_str()) {
+            versions.push(version);
         }
     }
     found

@@ -22,7 +22,7 @@ use crate::foreign::{self, Standing};
 use crate::generation::{Generation, Marker};
 use crate::ground::{Ground, RootKind, RootName};
 use crate::state::State;
-use crate::{Durability, caches, fault, trash};
+use crate::{Durability, FileChange, caches, fault, text_file, trash};
 
 /// What a transaction does once it is prepared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub(crate) struct Redo {
     pub(crate) generation: u64,
     /// In this order; the i-th folder is staged as `<i>`, and what it replaces ends there.
     pub(crate) steps: Vec<Step>,
+    /// Files that change after the folders.
+    #[serde(default)]
+    pub(crate) files: Vec<FileChange>,
 }
 
 /// One folder that is switched.
@@ -94,6 +97,10 @@ impl Redo {
             self.perform(site, transaction, index)?;
             fault::point("exchanged");
         }
+        for change in &self.files {
+            text_file::change(site.ground.project(), change, durability)?;
+        }
+        fault::point("written");
         self.finish(site, transaction, durability)
     }
 
@@ -120,6 +127,18 @@ impl Redo {
             }
             fault::point("exchanged");
         }
+        for (index, change) in self.files.iter().enumerate() {
+            if let Err(error) = text_file::change(site.ground.project(), change, durability) {
+                for change in self.files[..index].iter().rev() {
+                    text_file::change(site.ground.project(), &change.inverted(), durability)?;
+                }
+                for (index, how) in done.into_iter().rev() {
+                    self.take_back(site, transaction, index, &how)?;
+                }
+                return Ok(Err(error));
+            }
+        }
+        fault::point("written");
         self.finish(site, transaction, durability)?;
         Ok(Ok(()))
     }
@@ -228,6 +247,7 @@ impl Redo {
                     before: Before::Unknown,
                 })
                 .collect(),
+            files: Vec::new(),
         })
     }
 
@@ -372,7 +392,7 @@ mod tests {
         let state = State::new(project.join(".wharf"));
         fs::create_dir_all(&project).unwrap();
         state.create().unwrap();
-        let ground = Ground::new(&project, &project.join(".venv"));
+        let ground = Ground::new(&project, &project.join(".venv"), &project.join(".wharf"));
         let site = Site {
             state: &state,
             ground: &ground,
@@ -395,6 +415,7 @@ mod tests {
                 // No rename leads from one file system to another.
                 step(&far, Action::Make, Before::Nothing),
             ],
+            files: Vec::new(),
         };
         let outcome = redo.attempt(site, "2-new", Durability::Process).unwrap();
         assert!(outcome.is_err());

@@ -1,6 +1,7 @@
 //! The variables around a command that runs inside an environment.
 //!
-//! Invariant: the environment's own commands come first, in the order that both worlds expect: `.venv/bin`, then the
+//! Invariant: the environment's own commands come first: those of its tools, which were asked for by name, then in the order
+//! that both worlds expect `.venv/bin` and the
 //! `node_modules/.bin` of the folder and of each folder above it up to the project's, then whatever was there.
 
 use std::ffi::{OsStr, OsString};
@@ -29,6 +30,9 @@ impl Environment {
     pub fn run_environment(&self, folder: &Path) -> Result<Option<RunEnvironment>, InstallError> {
         self.recover()?;
         let mut found = RunEnvironment::default();
+        found
+            .path
+            .extend(Some(self.commands()).filter(|commands| commands.is_dir()));
         let scripts = match self.scripts()? {
             Some(scripts) => scripts,
             // One whose records are gone, or that another tool made, still has its commands in the usual place.

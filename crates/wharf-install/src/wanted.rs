@@ -1,4 +1,4 @@
-//! What an environment shall be: its Python part, its Node part, either or both.
+//! What an environment shall be: its Python part, its Node part, its crates, its tools, any of them.
 //!
 //! Invariant: what is wanted names everything that a commit needs and nothing of what stands there now, so that the same
 //! wish gives the same environment whatever stood there before.
@@ -20,6 +20,12 @@ pub struct Wanted {
     pub python: Option<PythonWanted>,
     /// Its `node_modules`, one a workspace member.
     pub node: Option<NodeWanted>,
+    /// The crates that cargo reads.
+    pub crates: Option<CratesWanted>,
+    /// The commands of its tools.
+    pub commands: Option<CommandsWanted>,
+    /// Files of the project that change in the same commit.
+    pub files: Vec<FileChange>,
     /// What this realises, for the record: usually the digest of the lockfile.
     pub label: String,
     /// How files come out of the store.
@@ -63,6 +69,59 @@ pub struct NodeRoot {
     pub folder: String,
     /// What it holds; paths are relative to `node_modules`.
     pub items: Vec<Item>,
+}
+
+/// The crates that cargo reads in place of a registry: one entry a crate, which links to its home in the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CratesWanted {
+    /// What lies there.
+    pub items: Vec<Item>,
+    /// What it holds, for plans and records.
+    pub packages: Vec<InstalledCrate>,
+}
+
+/// The commands of tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandsWanted {
+    /// The executables.
+    pub items: Vec<Item>,
+    /// What brings them, for plans and records.
+    pub tools: Vec<InstalledTool>,
+}
+
+/// A file of the project that a commit changes, such as a tool's own configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Where, relative to the project with `/` separators.
+    pub path: String,
+    /// What it holds now; `None` where there is none. One that holds something else by then is left alone.
+    pub before: Option<String>,
+    /// What it shall hold; `None` where it goes.
+    pub after: Option<String>,
+}
+
+/// A crate of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstalledCrate {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+}
+
+/// A tool of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstalledTool {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// What it was built from, besides the compiler: features, graph, profile.
+    pub key: String,
+    /// Its commands, sorted.
+    pub commands: Vec<String>,
+    /// Its files in the store.
+    pub tree: TreeId,
 }
 
 /// An npm package of an environment.
@@ -131,14 +190,28 @@ pub enum Durability {
     Process,
 }
 
+impl FileChange {
+    /// What takes the change back.
+    pub(crate) fn inverted(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            before: self.after.clone(),
+            after: self.before.clone(),
+        }
+    }
+}
+
 impl Wanted {
-    /// An environment of neither Python nor Node yet, linked in the best way, that replaces nothing of others and
+    /// An environment of nothing yet, linked in the best way, that replaces nothing of others and
     /// survives a power cut. Fill in the fields.
     #[must_use]
     pub fn new(label: &str) -> Self {
         Self {
             python: None,
             node: None,
+            crates: None,
+            commands: None,
+            files: Vec::new(),
             label: label.to_owned(),
             link: LinkMode::Auto,
             foreign: Foreign::Refuse,

@@ -43,7 +43,15 @@ impl NodeSurroundings {
                 .filter(|text| !text.is_empty())
                 .map(PathBuf::from)
         };
-        let mut managers = Vec::new();
+        let kept = crate::toolchains::directory(|name| env::var_os(name));
+        let kept = kept.map(|folder| {
+            (
+                "wharf toolchain".to_owned(),
+                folder.join("node"),
+                "bin/node".into(),
+            )
+        });
+        let mut managers: Vec<(String, PathBuf, PathBuf)> = kept.into_iter().collect();
         let own = [
             ("nvm", folder("NVM_DIR"), "versions/node", "bin/node"),
             ("fnm", folder("FNM_DIR"), "node-versions", "installation/bin/node"),

@@ -1,4 +1,5 @@
-//! A `node_modules` as it is wanted: its items, what identifies them, and which directories of it are watched.
+//! A folder of links and files as it is wanted, be it a `node_modules`, the crates that cargo reads or the commands of tools:
+//! its items, what identifies them, and which directories of it are watched.
 //!
 //! Invariant: two wishes for a root have the same digest exactly if they would make the same folder, so a root whose digest
 //! is on record and that nobody touched is left alone.
@@ -7,37 +8,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_store::Placed;
 
-use crate::NodeWanted;
 use crate::generation::{Marker, Place};
 use crate::ground::RootName;
 use crate::layout::{Content, Item};
+use crate::{NodeWanted, Wanted};
 
 /// Folders inside `node_modules` whose names begin with a dot and that are ours, not a tool's cache.
 pub(crate) const OURS: [&str; 3] = [".bin", ".wharf", Marker::NAME];
 
-/// One `node_modules` that is wanted.
+/// One folder that is wanted.
 #[derive(Clone, Debug)]
-pub(crate) struct NodeFolder<'a> {
+pub(crate) struct Folder<'a> {
     pub(crate) name: RootName,
     items: &'a [Item],
     /// The Node that comes with the environment, as a command.
     runtime: Option<Item>,
 }
 
-/// Every folder of a wish, sorted by name; those without items are not wanted. A Node that comes with the environment is
+/// Every folder of a wish but `.venv`, sorted by name; those without items are not wanted.
+pub(crate) fn all(wanted: &Wanted) -> Vec<Folder<'_>> {
+    let mut found: Vec<Folder<'_>> = wanted.node.iter().flat_map(of_node).collect();
+    found.extend(
+        wanted
+            .crates
+            .as_ref()
+            .map(|crates| Folder::new(RootName::crates(), &crates.items)),
+    );
+    found.extend(
+        wanted
+            .commands
+            .as_ref()
+            .map(|commands| Folder::new(RootName::commands(), &commands.items)),
+    );
+    found.retain(|folder| folder.items().next().is_some());
+    found.sort_by(|left, right| left.name.cmp(&right.name));
+    found
+}
+
+/// Every `node_modules` of a wish, sorted by name; those without items are not wanted. A Node that comes with the environment is
 /// a command of each, so that it is found before a package's command of that name in any member.
-pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
+fn of_node(wanted: &NodeWanted) -> Vec<Folder<'_>> {
     let top = RootName::node(".");
     let runtime = wanted
         .runtime
         .as_ref()
         .map(|node| Item::link(".bin/node", &node.path.to_string_lossy()));
-    let mut folders: BTreeMap<RootName, NodeFolder<'_>> = BTreeMap::new();
+    let mut folders: BTreeMap<RootName, Folder<'_>> = BTreeMap::new();
     for root in &wanted.roots {
         let name = RootName::node(&root.folder);
         // Nothing but a command would make no folder of a member; the project's own comes first on PATH anyway.
         let runtime = runtime.clone().filter(|_| !root.items.is_empty() || name == top);
-        let folder = NodeFolder {
+        let folder = Folder {
             name: name.clone(),
             items: &root.items,
             runtime,
@@ -45,7 +66,7 @@ pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
         folders.insert(name, folder);
     }
     if runtime.is_some() {
-        folders.entry(top.clone()).or_insert(NodeFolder {
+        folders.entry(top.clone()).or_insert(Folder {
             name: top,
             items: &[],
             runtime,
@@ -55,7 +76,17 @@ pub(crate) fn folders(wanted: &NodeWanted) -> Vec<NodeFolder<'_>> {
     folders.into_values().collect()
 }
 
-impl NodeFolder<'_> {
+impl<'a> Folder<'a> {
+    fn new(name: RootName, items: &'a [Item]) -> Self {
+        Self {
+            name,
+            items,
+            runtime: None,
+        }
+    }
+}
+
+impl Folder<'_> {
     fn items(&self) -> impl Iterator<Item = &Item> {
         // A package that brings a command `node` must not stand in the way of the real one.
         let hidden = self.runtime.as_ref().map(|item| item.path.as_str());
@@ -193,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_digest_knows_every_item_and_no_order() {
-        let digest = |items: &[(&str, &str)]| folders(&wanted(items))[0].digest();
+        let digest = |items: &[(&str, &str)]| of_node(&wanted(items))[0].digest();
         let both = digest(&[("a", "x"), ("b", "y")]);
         assert_eq!(both, digest(&[("b", "y"), ("a", "x")]));
         for other in [
@@ -217,7 +248,7 @@ mod tests {
             (".wharf/node_modules/.store/a@1-0/node_modules/a/index.js", "x"),
             ("hoisted/node_modules/inner/index.js", "x"),
         ]);
-        let places = folders(&wish)[0].places();
+        let places = of_node(&wish)[0].places();
         let lines: Vec<String> = places
             .iter()
             .map(|place| format!("{}: {}", place.path, place.names.join(" ")))
@@ -238,12 +269,12 @@ mod tests {
     #[test]
     fn a_node_of_the_environment_is_a_command_even_without_packages() {
         let mut wish = NodeWanted::default();
-        assert!(folders(&wish).is_empty());
+        assert!(of_node(&wish).is_empty());
         wish.runtime = Some(crate::NodeRuntime {
             version: "22.1.0".to_owned(),
             path: "/store/node".into(),
         });
-        let found = folders(&wish);
+        let found = of_node(&wish);
         assert_eq!(
             (found.len(), found[0].name.path.as_str(), found[0].items().count()),
             (1, "node_modules", 1)

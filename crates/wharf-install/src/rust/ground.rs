@@ -1,0 +1,221 @@
+//! The folder in which a build runs, made anew for each.
+//!
+//! ```text
+//! <ground>/crates/<name>-<version>/   the directory source: links to homes, stubs, the tool itself with its lock
+//! <ground>/home/config.toml           cargo's configuration: every registry is that source, and nothing is fetched
+//! <ground>/target, <ground>/out       what cargo makes
+//! ```
+//! Invariant: cargo finds no other configuration: its home is here, and it starts in the root folder, above which there is
+//! none.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Table, value};
+use wharf_core::{Algorithm, Digest};
+use wharf_ecosystem::cargo::{Summary, Version};
+use wharf_store::Hasher;
+
+use super::{RustError, manifest};
+
+/// A tool that is to be built.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// The index that it comes from, as `cargo install --index` takes it; `None` for crates.io.
+    pub index: Option<String>,
+    /// The features that are asked of it.
+    pub features: Vec<String>,
+    /// Whether its default features are left out.
+    pub no_default_features: bool,
+    /// Its own home: its files, which are linked to.
+    pub home: PathBuf,
+    /// The SHA-256 of its archive.
+    pub checksum: Digest,
+    /// Its `Cargo.lock`.
+    pub lock: String,
+    /// Everything else of its graph.
+    pub crates: Vec<Crate>,
+    /// Every registry that its graph names besides crates.io.
+    pub registries: Vec<Replaced>,
+}
+
+/// A crate of the tool's graph.
+#[derive(Clone, Debug)]
+pub struct Crate {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// What lies in its folder.
+    pub content: CrateContent,
+}
+
+/// What a build reads of a crate.
+#[derive(Clone, Debug)]
+pub enum CrateContent {
+    /// All of it: it may be compiled.
+    Home(PathBuf),
+    /// What the index says: it is part of the resolution and not of this machine's build.
+    Stub(Box<Summary>),
+}
+
+/// A registry that is read from the directory source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its index, as lockfiles and configurations write it.
+    pub index: String,
+}
+
+/// Where everything of a build lies.
+pub(super) struct Ground {
+    root: PathBuf,
+}
+
+impl Request {
+    /// `ripgrep 14.1.1`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// What the commands depend on besides the compiler: crate, version, checksum, features, the exact graph.
+    #[must_use]
+    pub fn key(&self) -> Digest {
+        let mut features = self.features.clone();
+        features.sort();
+        features.dedup();
+        let lines = [
+            "wharf cargo build 1".to_owned(),
+            self.name.clone(),
+            self.version.to_string(),
+            self.index.clone().unwrap_or_default(),
+            self.checksum.to_string(),
+            features.join(","),
+            self.no_default_features.to_string(),
+            "release".to_owned(),
+            self.lock.clone(),
+        ];
+        Hasher::digest(Algorithm::Sha256, lines.join("\n").as_bytes())
+    }
+}
+
+impl Ground {
+    /// Lays everything out in an empty folder.
+    pub(super) fn lay_out(root: &Path, request: &Request) -> Result<Self, RustError> {
+        let ground = Self {
+            root: root.to_owned(),
+        };
+        for folder in [ground.crates(), ground.home(), ground.target()] {
+            fs::create_dir_all(&folder).map_err(RustError::io("create", folder))?;
+        }
+        write(&ground.home().join("config.toml"), &ground.configuration(request))?;
+        for one in &request.crates {
+            let folder = ground.crates().join(format!("{}-{}", one.name, one.version));
+            match &one.content {
+                CrateContent::Home(home) => symlink(home, &folder).map_err(RustError::io("link", folder))?,
+                CrateContent::Stub(summary) => write_stub(&folder, summary)?,
+            }
+        }
+        ground.tool(request)?;
+        Ok(ground)
+    }
+
+    /// The tool's own files, with our lock and without what only its tests need.
+    fn tool(&self, request: &Request) -> Result<(), RustError> {
+        let folder = self
+            .crates()
+            .join(format!("{}-{}", request.name, request.version));
+        fs::create_dir_all(&folder).map_err(RustError::io("create", &folder))?;
+        let entries = fs::read_dir(&request.home).map_err(RustError::io("list", &request.home))?;
+        for entry in entries {
+            let entry = entry.map_err(RustError::io("list", &request.home))?;
+            let name = entry.file_name();
+            if name == "Cargo.toml" || name == "Cargo.lock" || name == ".cargo-checksum.json" {
+                continue;
+            }
+            let link = folder.join(name);
+            symlink(entry.path(), &link).map_err(RustError::io("link", link))?;
+        }
+        let published = request.home.join("Cargo.toml");
+        let text = fs::read_to_string(&published).map_err(RustError::io("read", &published))?;
+        let text = manifest::without_development(&text).map_err(|reason| RustError::Manifest {
+            package: request.label(),
+            reason,
+        })?;
+        write(&folder.join("Cargo.toml"), &text)?;
+        write(&folder.join("Cargo.lock"), &request.lock)?;
+        write(&folder.join(".cargo-checksum.json"), &checksum(&request.checksum))
+    }
+
+    /// cargo's configuration.
+    fn configuration(&self, request: &Request) -> String {
+        const OURS: &str = "wharf";
+        let mut file = DocumentMut::new();
+        let mut sources = Table::new();
+        sources.set_implicit(true);
+        let replaced = |registry: Option<&str>| {
+            let mut table = Table::new();
+            if let Some(index) = registry {
+                table["registry"] = value(index);
+            }
+            table["replace-with"] = value(OURS);
+            Item::Table(table)
+        };
+        sources["crates-io"] = replaced(None);
+        for (number, registry) in request.registries.iter().enumerate() {
+            sources[&format!("registry-{number}")] = replaced(Some(&registry.index));
+        }
+        let mut directory = Table::new();
+        directory["directory"] = value(self.crates().to_string_lossy().into_owned());
+        sources[OURS] = Item::Table(directory);
+        file["source"] = Item::Table(sources);
+        let mut net = Table::new();
+        net["offline"] = value(true);
+        file["net"] = Item::Table(net);
+        file.to_string()
+    }
+
+    pub(super) fn crates(&self) -> PathBuf {
+        self.root.join("crates")
+    }
+
+    pub(super) fn home(&self) -> PathBuf {
+        self.root.join("home")
+    }
+
+    pub(super) fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    pub(super) fn out(&self) -> PathBuf {
+        self.root.join("out")
+    }
+}
+
+/// What a directory source needs beside a crate's files. cargo compares the archive's digest with the lock; the files were
+/// compared when they came into the store.
+fn checksum(digest: &Digest) -> String {
+    format!("{{\"files\":{{}},\"package\":\"{}\"}}", digest.hex())
+}
+
+fn write_stub(folder: &Path, summary: &Summary) -> Result<(), RustError> {
+    let source = folder.join("src");
+    fs::create_dir_all(&source).map_err(RustError::io("create", &source))?;
+    write(&source.join("lib.rs"), "")?;
+    write(&folder.join("Cargo.toml"), &manifest::stub(summary))?;
+    if summary.links.is_some() {
+        write(&folder.join("build.rs"), "fn main() {}\n")?;
+    }
+    let digest = summary.checksum.as_ref();
+    let text = digest.map_or_else(|| "{\"files\":{}}".to_owned(), checksum);
+    write(&folder.join(".cargo-checksum.json"), &text)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), RustError> {
+    fs::write(path, text).map_err(RustError::io("write", path))
+}

@@ -1,0 +1,219 @@
+//! Builds with the cargo of this machine; where there is none, they pass quietly.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
+
+use wharf_core::{Algorithm, NullSink, Sinks};
+use wharf_ecosystem::cargo::{Dependency, Req, SourceId, Summary, Version, crate_name};
+use wharf_store::{Hasher, Store};
+
+use super::build::{Running, known};
+use super::*;
+
+/// A folder of homes, a store and a compiler.
+struct Fixture {
+    temporary: tempfile::TempDir,
+    store: Store,
+    toolchain: Toolchain,
+    sinks: Sinks,
+}
+
+impl Fixture {
+    fn new() -> Option<Self> {
+        let toolchain = Surroundings::from_env().find().ok()?;
+        let temporary = tempfile::tempdir().unwrap();
+        let store = Store::open(&temporary.path().join("store")).unwrap();
+        Some(Self {
+            temporary,
+            store,
+            toolchain,
+            sinks: NullSink::shared(),
+        })
+    }
+
+    fn home(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let home = self.temporary.path().join("homes").join(name);
+        let checksum = digest(name).hex();
+        for (path, text) in files {
+            let file = home.join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let text = format!("{{\"files\":{{}},\"package\":\"{checksum}\"}}");
+        fs::write(home.join(".cargo-checksum.json"), text).unwrap();
+        home
+    }
+
+    fn build(&self, request: &Request) -> Result<Built, RustError> {
+        let running = Running {
+            toolchain: &self.toolchain,
+            store: &self.store,
+            jobs: 1,
+            logs: &self.logs(),
+            sinks: &self.sinks,
+            cancel: &AtomicBool::new(false),
+        };
+        build(request, &running)
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.temporary.path().join("logs")
+    }
+
+    fn stages(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for folder in fs::read_dir(self.store.root().join("stage")).unwrap().flatten() {
+            let entries = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+            found.extend(
+                entries
+                    .map(|entry| entry.path())
+                    .filter(|path| path.join("crates").is_dir()),
+            );
+        }
+        found
+    }
+}
+
+fn digest(name: &str) -> wharf_core::Digest {
+    Hasher::digest(Algorithm::Sha256, name.as_bytes())
+}
+
+const MANIFEST: &str = r#"[package]
+name = "hello"
+version = "1.0.0"
+edition = "2021"
+
+[dependencies.helper]
+version = "1"
+
+[target."cfg(windows)".dependencies.elsewhere]
+version = "0.1"
+features = ["wide"]
+
+[dev-dependencies.never]
+version = "9"
+
+[features]
+loud = []
+"#;
+const MAIN: &str =
+    r#"fn main() { println!("{}{}", helper::TEXT, if cfg!(feature = "loud") { "!" } else { "" }); }"#;
+
+fn request(fixture: &Fixture, main: &str) -> Request {
+    let home = fixture.home("hello", &[("Cargo.toml", MANIFEST), ("src/main.rs", main)]);
+    let helper = "[package]\nname = \"helper\"\nversion = \"1.2.0\"\nedition = \"2021\"\n";
+    let source = "pub const TEXT: &str = env!(\"HELPED\");";
+    let script = "fn main() { println!(\"cargo::rustc-env=HELPED={}\", std::env::var(\"SECRET_TOKEN\").map_or(\"hello\", |_| \"leaked\")); }";
+    let helper = fixture.home(
+        "helper",
+        &[
+            ("Cargo.toml", helper),
+            ("src/lib.rs", source),
+            ("build.rs", script),
+        ],
+    );
+    let mut elsewhere = Summary::new(
+        crate_name("elsewhere").unwrap(),
+        Version::new(0, 1, 7),
+        SourceId::crates_io(),
+    );
+    elsewhere.checksum = Some(digest("elsewhere"));
+    elsewhere.features = BTreeMap::from([("wide".into(), Vec::new())]);
+    elsewhere.dependencies = vec![Dependency::new(
+        crate_name("helper").unwrap(),
+        Req::parse("1").unwrap(),
+        SourceId::crates_io(),
+    )];
+    let locked = |name: &str, version: &str, needs: &str| {
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{}\"\n{needs}\n",
+            digest(name).hex()
+        )
+    };
+    let lock = [
+        "version = 4\n\n".to_owned(),
+        locked("elsewhere", "0.1.7", "dependencies = [\"helper\"]\n"),
+        locked("hello", "1.0.0", "dependencies = [\"elsewhere\", \"helper\"]\n"),
+        locked("helper", "1.2.0", ""),
+    ];
+    Request {
+        name: "hello".to_owned(),
+        version: Version::new(1, 0, 0),
+        index: None,
+        features: Vec::new(),
+        no_default_features: false,
+        home,
+        checksum: digest("hello"),
+        lock: lock.concat(),
+        crates: vec![
+            Crate {
+                name: "helper".to_owned(),
+                version: Version::new(1, 2, 0),
+                content: CrateContent::Home(helper),
+            },
+            Crate {
+                name: "elsewhere".to_owned(),
+                version: Version::new(0, 1, 7),
+                content: CrateContent::Stub(Box::new(elsewhere)),
+            },
+        ],
+        registries: Vec::new(),
+    }
+}
+
+fn says(fixture: &Fixture, built: &Built) -> String {
+    let tree = fixture.store.tree(&built.tree).unwrap();
+    let wharf_store::Kind::File {
+        object, executable, ..
+    } = tree.entries[0].kind
+    else {
+        panic!("a command is a file");
+    };
+    let program: &Path = &fixture.store.object_path(&object, executable);
+    String::from_utf8(Command::new(program).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_tool_is_built_once_for_each_request() {
+    let Some(fixture) = Fixture::new() else { return };
+    let mut plain = request(&fixture, MAIN);
+    assert_eq!(known(&plain, &fixture.toolchain, &fixture.store), None);
+    let built = fixture.build(&plain).unwrap();
+    assert_eq!(built.commands, ["hello"]);
+    assert_eq!(says(&fixture, &built), "hello\n");
+    assert_eq!(
+        known(&plain, &fixture.toolchain, &fixture.store).as_ref(),
+        Some(&built)
+    );
+    assert!(fixture.stages().is_empty() && !fixture.logs().join("hello-1.0.0.log").exists());
+    plain.features = vec!["loud".to_owned()];
+    assert_eq!(known(&plain, &fixture.toolchain, &fixture.store), None);
+    assert_eq!(says(&fixture, &fixture.build(&plain).unwrap()), "hello!\n");
+    let mut other = fixture.toolchain.clone();
+    other.verbose.push_str("another commit");
+    assert_eq!(known(&plain, &other, &fixture.store), None);
+}
+
+#[test]
+fn what_fails_shows_why_and_keeps_the_log() {
+    let Some(fixture) = Fixture::new() else { return };
+    let error = fixture
+        .build(&request(&fixture, "fn main() { let x: u8 = \"no\"; }"))
+        .unwrap_err();
+    let RustError::Failed { tail, log, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(
+        tail.contains("mismatched types") && !tail.contains("Compiling"),
+        "{tail}"
+    );
+    assert!(fs::read_to_string(log).unwrap().contains("Compiling hello"));
+    assert!(fixture.stages().is_empty());
+    let library = request(&fixture, MAIN);
+    fs::rename(library.home.join("src/main.rs"), library.home.join("src/lib.rs")).unwrap();
+    let error = fixture.build(&library).unwrap_err();
+    assert_eq!(error.code(), "cargo/no-commands", "{error}");
+}
