@@ -6,6 +6,7 @@ use super::dependency::InvalidReq;
 use super::features::InvalidFeatures;
 use super::index::InvalidLine;
 use super::lock::InvalidLock;
+use super::registry::InvalidConfig;
 use super::rust_version::InvalidRustVersion;
 use super::source::InvalidSource;
 
@@ -20,6 +21,16 @@ impl Explain for InvalidReq {
 
     fn hints(&self) -> Vec<String> {
         vec!["write a range such as `1.2`, `~1.2.3`, `=1.2.3` or `>=1, <3`".to_owned()]
+    }
+}
+
+impl Explain for InvalidConfig {
+    fn code(&self) -> &'static str {
+        "cargo/registry-config"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::World
     }
 }
 

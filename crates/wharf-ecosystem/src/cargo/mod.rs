@@ -7,6 +7,7 @@
 //! | [`index`] | the lines of a registry's index |
 //! | [`lock`] | [`CargoLock`]: `Cargo.lock`, read in all its versions and printed as cargo prints it |
 //! | [`manifest`] | [`Manifest`]: `Cargo.toml`, as it is written and with what it inherits |
+//! | [`registry`] | [`RegistryConfig`]: what a registry says of itself |
 //! | [`rules`] | cargo's rules behind the seam that all ecosystems share |
 //! | [`rust_version`] | [`RustVersion`]: the compiler that a crate asks for |
 //! | [`source`] | [`SourceId`]: where a crate comes from, as lockfiles name it |
@@ -21,6 +22,7 @@ pub mod features;
 pub mod index;
 pub mod lock;
 pub mod manifest;
+pub mod registry;
 pub mod rules;
 pub mod rust_version;
 pub mod source;
@@ -36,10 +38,11 @@ pub use features::{FeatureMap, FeatureValue, InvalidFeatures};
 pub use index::InvalidLine;
 pub use lock::{CargoLock, LockVersion, LockedCrate, LockedId};
 pub use manifest::{CrateManifest, InvalidManifest, Manifest};
+pub use registry::{InvalidConfig, RegistryConfig};
 pub use rust_version::RustVersion;
 pub use source::{GitReference, GitSource, SourceId};
 pub use summary::Summary;
-pub use versions::{CrateVersions, VersionRow};
+pub use versions::{CrateVersions, LineSource, VersionRow};
 
 /// A crate's name: a [`PackageName`] of [`Ecosystem::Cargo`].
 pub type CrateName = PackageName;

@@ -1,6 +1,7 @@
 //! All versions of one crate: a row for each, and the lines of the index, which are read as they are needed.
 //! Invariant: the rows are in order, lowest first, each version once.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,8 +22,22 @@ pub struct CrateVersions {
     skipped: Vec<String>,
 }
 
-/// What the rows' spans point into: text in memory or a mapped file.
-pub type Lines = Arc<dyn AsRef<[u8]> + Send + Sync>;
+/// What the rows' spans point into.
+pub trait LineSource: Send + Sync {
+    /// The bytes of a span; empty where they cannot be had any more.
+    fn bytes(&self, span: Range<u32>) -> Cow<'_, [u8]>;
+}
+
+/// Text in memory.
+impl<T: AsRef<[u8]> + Send + Sync> LineSource for T {
+    fn bytes(&self, span: Range<u32>) -> Cow<'_, [u8]> {
+        let span = span.start as usize..span.end as usize;
+        self.as_ref().get(span).unwrap_or_default().into()
+    }
+}
+
+/// Lines, shared.
+pub type Lines = Arc<dyn LineSource>;
 
 /// What choosing needs of one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +56,10 @@ pub struct VersionRow {
 
 impl CrateVersions {
     /// Reads a document of an index: a line for each version. Lines that cannot be used are told in [`CrateVersions::skipped`].
-    pub fn scan(name: CrateName, source: SourceId, document: Lines) -> Self {
+    pub fn scan<T>(name: CrateName, source: SourceId, document: Arc<T>) -> Self
+    where
+        T: AsRef<[u8]> + Send + Sync + 'static,
+    {
         let mut rows = Vec::new();
         let mut skipped = Vec::new();
         let bytes = (*document).as_ref();
@@ -116,13 +134,12 @@ impl CrateVersions {
         self.rows.binary_search_by(|row| row.version.cmp(version)).ok()
     }
 
-    /// The line of a row; empty where there is no such row.
-    pub fn line(&self, at: usize) -> &[u8] {
-        let span = self
-            .rows
-            .get(at)
-            .map_or(0..0, |row| row.span.start as usize..row.span.end as usize);
-        (*self.lines).as_ref().get(span).unwrap_or_default()
+    /// The line of a row; empty where there is no such row, or its bytes are gone.
+    pub fn line(&self, at: usize) -> Cow<'_, [u8]> {
+        match self.rows.get(at) {
+            Some(row) => self.lines.bytes(row.span.clone()),
+            None => Cow::Borrowed(&[]),
+        }
     }
 
     /// Reads the line of a row.
@@ -130,7 +147,7 @@ impl CrateVersions {
     /// # Errors
     /// Where it describes no version that can be used.
     pub fn summary(&self, at: usize) -> Result<Summary, InvalidLine> {
-        index::parse_line(self.line(at), &self.source)
+        index::parse_line(&self.line(at), &self.source)
     }
 }
 
