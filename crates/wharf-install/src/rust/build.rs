@@ -28,7 +28,7 @@ const NICE: i32 = 10;
 /// A tool that was built, in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
-    /// Its files: `bin/<command>`.
+    /// Its files: one a command.
     pub tree: TreeId,
     /// Its commands, sorted.
     pub commands: Vec<String>,
@@ -62,7 +62,7 @@ pub fn standing(tree: TreeId, store: &Store) -> Option<Built> {
         if !store.object_path(object, *executable).is_file() {
             return None;
         }
-        commands.push(entry.path.as_str().strip_prefix("bin/")?.to_owned());
+        commands.push(entry.path.as_str().to_owned());
     }
     Some(Built { tree, commands })
 }
@@ -122,10 +122,11 @@ fn fresh(request: &Request, running: &Running<'_>) -> Result<Built, RustError> {
     }
     // Only the output of what went wrong is of interest later.
     let _ = fs::remove_file(&log);
-    if !ground.out().join("bin").is_dir() {
+    let commands = ground.out().join("bin");
+    if !commands.is_dir() {
         return Err(no_commands(request));
     }
-    let tree = running.store.import_folder(&ground.out(), &Limits::default())?;
+    let tree = running.store.import_folder(&commands, &Limits::default())?;
     let built = standing(tree, running.store).ok_or_else(|| no_commands(request))?;
     if built.commands.is_empty() {
         return Err(no_commands(request));
