@@ -320,7 +320,11 @@ async fn relock(
     Ok((project, updated.lock, updated.report))
 }
 
-async fn follow(
+/// Syncs after an edit, where that is wanted: as the last sync was asked, unless the command says otherwise.
+///
+/// # Errors
+/// As [`sync::sync`].
+pub(crate) async fn follow(
     session: &Session,
     wanted: bool,
     solving: &Solving,
@@ -369,24 +373,7 @@ fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
 }
 
 fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
-    let cannot = |reason: String, hint: String| OpsError::CannotAdd {
-        text: text.to_owned(),
-        reason,
-        hint,
-    };
-    let short = match ShortRequirement::parse(text) {
-        Ok(short) => short,
-        Err(InvalidShortRequirement::NoEcosystem(_)) => return Err(without_ecosystem(text)),
-        Err(InvalidShortRequirement::UnknownEcosystem(_)) if text.contains("://") => {
-            return Err(without_ecosystem(text));
-        }
-        Err(error) => {
-            return Err(cannot(
-                error.to_string(),
-                "write for example `pypi:requests>=2`".to_owned(),
-            ));
-        }
-    };
+    let short = ShortRequirement::parse(text).map_err(|error| not_short(text, error))?;
     match short.ecosystem {
         Ecosystem::Pypi => Ok(Addition {
             text: short.text,
@@ -399,10 +386,29 @@ fn addition(text: &str, group: Group) -> Result<Addition, OpsError> {
         | Ecosystem::Deb
         | Ecosystem::Apk
         | Ecosystem::Rpm
-        | Ecosystem::Alpm => Err(cannot(
-            format!("this version of Wharf installs no {} packages", short.ecosystem),
-            "`pypi:` and `npm:` work today".to_owned(),
-        )),
+        | Ecosystem::Alpm => Err(not_yet(text, short.ecosystem)),
+    }
+}
+
+/// A text that is no requirement in short form.
+pub(crate) fn not_short(text: &str, error: InvalidShortRequirement) -> OpsError {
+    match error {
+        InvalidShortRequirement::NoEcosystem(_) => without_ecosystem(text),
+        InvalidShortRequirement::UnknownEcosystem(_) if text.contains("://") => without_ecosystem(text),
+        error => OpsError::CannotAdd {
+            text: text.to_owned(),
+            reason: error.to_string(),
+            hint: "write for example `pypi:requests>=2`".to_owned(),
+        },
+    }
+}
+
+/// A requirement of an ecosystem that cannot be had here.
+pub(crate) fn not_yet(text: &str, ecosystem: Ecosystem) -> OpsError {
+    OpsError::CannotAdd {
+        text: text.to_owned(),
+        reason: format!("this version of Wharf installs no {ecosystem} packages"),
+        hint: "`pypi:` and `npm:` work today".to_owned(),
     }
 }
 

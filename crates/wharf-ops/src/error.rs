@@ -16,6 +16,8 @@ use wharf_tree::TreeError;
 
 use crate::names;
 use crate::resolve::ResolveError;
+use crate::tool::error::ToolError;
+use crate::toolchain::ToolchainError;
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,12 @@ pub enum OpsError {
     /// The machine.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Tools.
+    #[error(transparent)]
+    Tool(Box<ToolError>),
+    /// Toolchains.
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
     /// A package's name.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -178,6 +186,14 @@ pub enum OpsError {
         /// The package.
         name: PackageName,
     },
+    /// A package whose scripts cannot be allowed for just the files that are locked.
+    #[error("{}@{version} is locked without a hash, so an approval could not be held to its files", names::typed(name))]
+    Unpinnable {
+        /// The package.
+        name: PackageName,
+        /// Its locked version.
+        version: String,
+    },
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted,
@@ -198,6 +214,8 @@ impl OpsError {
             OpsError::Script(error) => &**error,
             OpsError::Store(error) => error,
             OpsError::Host(error) => error,
+            OpsError::Tool(error) => &**error,
+            OpsError::Toolchain(error) => error,
             OpsError::Name(_)
             | OpsError::NoLock { .. }
             | OpsError::StaleLock { .. }
@@ -212,6 +230,7 @@ impl OpsError {
             | OpsError::NothingOfNpm { .. }
             | OpsError::Engines { .. }
             | OpsError::NoScripts { .. }
+            | OpsError::Unpinnable { .. }
             | OpsError::Io { .. }
             | OpsError::Interrupted => return None,
         })
@@ -235,6 +254,12 @@ impl OpsError {
 impl From<Box<ScriptError>> for OpsError {
     fn from(error: Box<ScriptError>) -> Self {
         OpsError::Script(error)
+    }
+}
+
+impl From<ToolError> for OpsError {
+    fn from(error: ToolError) -> Self {
+        OpsError::Tool(Box::new(error))
     }
 }
 
@@ -264,6 +289,7 @@ impl Explain for OpsError {
             OpsError::NothingOfNpm { .. } => "lock/no-npm",
             OpsError::Engines { .. } => "npm/engine",
             OpsError::NoScripts { .. } => "npm/no-scripts",
+            OpsError::Unpinnable { .. } => "npm/unpinnable",
             OpsError::Io { .. } => "system/io",
             OpsError::Interrupted => "interrupted",
             _ => unreachable!("the errors of other crates were asked above"),
@@ -331,6 +357,10 @@ impl Explain for OpsError {
             OpsError::NoScripts { .. } => {
                 vec!["`wharf approve` without a name lists the packages that have some".to_owned()]
             }
+            OpsError::Unpinnable { name, .. } => vec![format!(
+                "write \"{}\" into `[policy] scripts` to trust whatever lies there (repositories and folders have no hash)",
+                names::typed(name)
+            )],
             OpsError::Io { source, .. }
                 if matches!(
                     source.kind(),

@@ -6,6 +6,8 @@
 //! | [`lock`] | from the manifest to `wharf.lock` |
 //! | [`sync`], [`run`] | from `wharf.lock` to the environment; a command inside it |
 //! | [`describe`], [`export`] | looking at the lock and at the index; the lock in other formats |
+//! | [`tool`] | commands for one user, each in an environment of its own |
+//! | [`toolchain`] | the Pythons, Nodes and Rust compilers that there are |
 //! | [`approve`] | which npm packages may run install scripts |
 //! | [`store`], [`python`] | the store; the interpreters |
 //! | [`resolve`] | what an ecosystem's requirements mean to the solver |
@@ -31,6 +33,8 @@ pub mod run;
 pub mod session;
 pub mod store;
 pub mod sync;
+pub mod tool;
+pub mod toolchain;
 
 mod build;
 mod fetch;

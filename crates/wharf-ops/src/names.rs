@@ -35,6 +35,17 @@ pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
     }
 }
 
+/// Whether a word can mean this package: its whole name, or its bare one.
+pub(crate) fn means(word: &str, name: &PackageName) -> bool {
+    match word.split_once(':') {
+        Some((ecosystem, rest)) => {
+            ecosystem.parse() == Ok(name.ecosystem())
+                && PackageName::new(name.ecosystem(), rest).is_ok_and(|other| other == *name)
+        }
+        None => PackageName::new(name.ecosystem(), word).is_ok_and(|other| other == *name),
+    }
+}
+
 /// The name as reports write it: `pypi:requests`.
 pub fn short(name: &PackageName) -> String {
     format!("{}:{name}", name.ecosystem())
@@ -62,6 +73,22 @@ pub(crate) fn nearest<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_word_can_mean() {
+        let name = |text: &str| package(text).unwrap();
+        for (word, package, may) in [
+            ("ruff", "pypi:ruff", true),
+            ("Ruff", "pypi:ruff", true),
+            ("pypi:ruff", "pypi:ruff", true),
+            ("npm:ruff", "pypi:ruff", false),
+            ("prettier", "npm:prettier", true),
+            ("@scope/a", "npm:@scope/a", true),
+            ("a", "npm:@scope/a", false),
+        ] {
+            assert_eq!(means(word, &name(package)), may, "{word}");
+        }
+    }
 
     #[test]
     fn bare_names_are_pypi_names() {

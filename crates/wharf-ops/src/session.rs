@@ -89,6 +89,21 @@ impl Session {
         }
     }
 
+    /// A session for another folder that shares everything else with this one: store, permits, events.
+    pub(crate) fn at(&self, directory: &Path) -> Self {
+        Self {
+            settings: Settings {
+                directory: directory.to_owned(),
+                ..self.settings.clone()
+            },
+            sinks: Arc::clone(&self.sinks),
+            counted: Arc::clone(&self.counted),
+            cancel: self.cancel.clone(),
+            governor: Arc::clone(&self.governor),
+            store: self.store.clone(),
+        }
+    }
+
     /// Where it works.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -216,6 +231,18 @@ impl Session {
             }
             other => other,
         }
+    }
+
+    /// A project that asks for nothing, with the user's and the machine's settings alone.
+    ///
+    /// # Errors
+    /// Where a file of settings is malformed.
+    pub(crate) fn machine(&self) -> Result<Project, OpsError> {
+        let options = Options {
+            environment: self.settings.environment.clone(),
+            ..Options::default()
+        };
+        Ok(Project::machine(&self.settings.store, &options)?)
     }
 
     /// The client that fetches from the project's indexes.

@@ -165,6 +165,12 @@ pub(crate) enum Command {
     Export(Export),
     /// Allow install scripts of npm packages, or list those that were skipped.
     Approve(Approve),
+    /// Install commands of any ecosystem for yourself, each in an environment of its own.
+    Tool(Tool),
+    /// Run a command of a package without installing it.
+    X(Once),
+    /// List Pythons, Nodes and Rust compilers, and add those that can be had.
+    Toolchain(Toolchain),
     /// Say where the store lies and how much it holds, or check it.
     Store(Store),
     /// List the Python interpreters that were found, which one is used and why.
@@ -536,6 +542,144 @@ pub(crate) struct Approve {
     pub(crate) no_sync: bool,
     #[command(flatten)]
     pub(crate) installing: Installing,
+}
+
+/// `wharf tool`.
+#[derive(Debug, Args)]
+pub(crate) struct Tool {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ToolCommand,
+}
+
+/// `wharf tool …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolCommand {
+    /// Install tools, each wholly or not at all.
+    Install(ToolInstall),
+    /// List the installed tools and their commands.
+    List,
+    /// Move tools to the newest versions that what was asked of them allows.
+    Upgrade(ToolUpgrade),
+    /// Remove tools with their commands and environments.
+    Remove(ToolRemove),
+    /// Print where tools lie, or one of them.
+    Dir(ToolDir),
+    /// Run a command of a package without installing it: the same as `wharf x`.
+    Run(Once),
+}
+
+/// `wharf tool install`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolInstall {
+    /// The tools: `pypi:ruff`, `pypi:ruff==0.5.0`, `npm:prettier@3`.
+    #[arg(value_name = "TOOL", required = true)]
+    pub(crate) tools: Vec<String>,
+    /// Also put this package into the tool's environment (a plugin, say); may be given several times.
+    #[arg(long, value_name = "PACKAGE")]
+    pub(crate) with: Vec<String>,
+    /// Replace commands of the same names that are another tool's or not Wharf's.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+}
+
+/// `wharf tool upgrade`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolUpgrade {
+    /// The tools, as `pypi:ruff` or just `ruff`.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// Every tool.
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+}
+
+/// `wharf tool remove`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolRemove {
+    /// The tools, as `pypi:ruff` or just `ruff`.
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// `wharf tool dir`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolDir {
+    /// The tool whose folder is wanted; it is a project, so that `wharf -C` works in it.
+    pub(crate) name: Option<String>,
+    /// Print where the commands of tools are.
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) bin: bool,
+}
+
+/// `wharf x`, `wharf tool run`. What was resolved counts for a day.
+#[derive(Debug, Args)]
+pub(crate) struct Once {
+    /// Take the command from this package (`pypi:httpie`); the first word is then the command's name (`http`).
+    #[arg(long, value_name = "PACKAGE")]
+    pub(crate) from: Option<String>,
+    /// Also put this package into the environment; may be given several times.
+    #[arg(long, value_name = "PACKAGE")]
+    pub(crate) with: Vec<String>,
+    /// Look for newer versions now instead of once a day.
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    #[command(flatten)]
+    pub(crate) solving: Solving,
+    #[command(flatten)]
+    pub(crate) installing: Installing,
+    /// The package (`npm:cowsay`, `pypi:ruff==0.5.0`) or the bare name of an installed tool, then what its command is given, best
+    /// after `--`.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PACKAGE"
+    )]
+    pub(crate) words: Vec<std::ffi::OsString>,
+}
+
+/// `wharf toolchain`.
+#[derive(Debug, Args)]
+pub(crate) struct Toolchain {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ToolchainCommand,
+}
+
+/// `wharf toolchain …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolchainCommand {
+    /// List what is on this machine, and what can be had.
+    List(ToolchainList),
+    /// Take a toolchain into the store, where a registry carries it.
+    Add(Toolchains),
+    /// Let go of toolchains that were added.
+    Remove(Toolchains),
+}
+
+/// `wharf toolchain list`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolchainList {
+    /// Also ask the registries which versions they carry.
+    #[arg(long)]
+    pub(crate) available: bool,
+}
+
+/// `wharf toolchain add`, `wharf toolchain remove`.
+#[derive(Debug, Args)]
+pub(crate) struct Toolchains {
+    /// The toolchains: `node@22`, `python@3.12`, `rust`.
+    #[arg(value_name = "TOOLCHAIN", required = true)]
+    pub(crate) toolchains: Vec<String>,
 }
 
 /// `wharf store`.

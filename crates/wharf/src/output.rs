@@ -156,24 +156,32 @@ impl Printer {
     /// Ends a command with an error; gives the exit code of its fault.
     pub(crate) fn fail(&self, command: &str, error: &(dyn Explain + 'static)) -> ExitCode {
         if self.is_json() {
-            let mut document = json!({ "command": command, "ok": false, "error": {
-                "code": error.code(),
-                "fault": error.fault().as_str(),
-                "message": error.to_string(),
-                "causes": causes(error),
-                "hints": error.hints(),
-            }});
-            if let Some(details) = details(error) {
-                document["error"]["details"] = details;
-            }
-            self.document(&document);
+            self.document(&failure(command, error));
         } else {
             self.explain(error);
         }
         ExitCode::from(error.fault().exit_code())
     }
 
-    fn explain(&self, error: &dyn Explain) {
+    /// Ends a command of which a part failed: its result and the first error in one document, or as `text` renders both.
+    pub(crate) fn finish_partly<R: Serialize>(
+        &self,
+        command: &str,
+        result: &R,
+        error: &(dyn Explain + 'static),
+        text: impl FnOnce(&Self, &R),
+    ) {
+        if self.is_json() {
+            let mut document = failure(command, error);
+            document["result"] = json!(result);
+            self.document(&document);
+        } else {
+            text(self, result);
+        }
+    }
+
+    /// Prints an error with its causes and hints.
+    pub(crate) fn explain(&self, error: &dyn Explain) {
         self.always(&format!("{} {error}", self.paint(Paint::Error, "error:")));
         for cause in causes(error) {
             self.always(&format!("  {} {cause}", self.paint(Paint::Faint, "cause:")));
@@ -198,6 +206,21 @@ impl Printer {
         text.push('\n');
         self.data(&text);
     }
+}
+
+/// The document of a failure.
+fn failure(command: &str, error: &(dyn Explain + 'static)) -> serde_json::Value {
+    let mut document = json!({ "command": command, "ok": false, "error": {
+        "code": error.code(),
+        "fault": error.fault().as_str(),
+        "message": error.to_string(),
+        "causes": causes(error),
+        "hints": error.hints(),
+    }});
+    if let Some(details) = details(error) {
+        document["error"]["details"] = details;
+    }
+    document
 }
 
 /// What a use case's error, here or further down, says beyond its words.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use wharf_core::{Arch, Ecosystem, Event, Explain, Os, OsVersion, PackageName, Source, Target, WebUrl};
 use wharf_ecosystem::npm::pick::{PickRules, pick_range};
 use wharf_ecosystem::npm::{PackageManifest, Range, Version, Versions};
-use wharf_index::npm::{NpmIndex, Wanted};
+use wharf_index::npm::{Detail, NpmIndex, Wanted};
 use wharf_install::NodeRuntime;
 use wharf_install::nodejs::{NodeBinary, NodeError, NodeSearch, NodeSurroundings, probe_cached};
 use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject};
@@ -83,14 +83,19 @@ fn platform_package(target: &Target) -> Option<&'static str> {
     found.map(|(name, _, _)| *name)
 }
 
-/// The machine's own Node, if one fits.
-fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
-    let mut search = NodeSearch::new(NodeSurroundings::from_env()).cache(Some(&session.settings().cache));
-    let origin = npm.node.as_ref().map(|request| request.origin.to_string());
-    if let (Some(request), Some(origin)) = (&npm.node, &origin) {
-        search = search.range(Some((&request.range, origin)));
-    }
-    match search.find() {
+/// The machine's own Node, if one fits. The first time that one is met it is run, while others do what does not need to know.
+async fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
+    let cache = session.settings().cache.clone();
+    let request = npm.node.as_ref();
+    let range = request.map(|request| (request.range.clone(), request.origin.to_string()));
+    let found = run_blocking(move || {
+        let range = range.as_ref().map(|(range, origin)| (range, origin.as_str()));
+        NodeSearch::new(NodeSurroundings::from_env())
+            .cache(Some(&cache))
+            .range(range)
+            .find()
+    });
+    match found.await {
         Ok(found) => Some(found.node),
         Err(error) => {
             session.emit(Event::detail(error.to_string()));
@@ -114,7 +119,7 @@ pub(crate) async fn to_lock(
     index: &NpmIndex,
     locked: Option<&NpmLock>,
 ) -> Result<Option<LockedNode>, OpsError> {
-    let of_machine = of_machine(session, npm);
+    let of_machine = of_machine(session, npm).await;
     let before = locked.and_then(|lock| lock.node.as_ref());
     let right = before.filter(|node| Version::parse(&node.version).is_ok_and(|version| fits(npm, &version)));
     if let Some(node) = right.filter(|node| of_machine.is_some() || !node.files.is_empty()) {
@@ -165,7 +170,10 @@ async fn of_registry(
     };
     let version = match wanted.filter(|version| versions.find(version).is_some()) {
         Some(version) => version,
-        None => newest(&versions, npm).ok_or_else(|| missing(format!("{name} has no version that fits")))?,
+        None => {
+            let range = npm.node.as_ref().map(|request| &request.range);
+            newest(&versions, range).ok_or_else(|| missing(format!("{name} has no version that fits")))?
+        }
     };
     let mut files = Vec::new();
     for (package, _, _) in PLATFORMS {
@@ -204,9 +212,9 @@ fn file(package: &str, manifest: &PackageManifest) -> Option<LockedNodeFile> {
 }
 
 /// The newest version that fits; of a project that does not care, the newest with long-term support (even major versions have it).
-fn newest(versions: &Versions, npm: &NpmProject) -> Option<Version> {
+fn newest(versions: &Versions, range: Option<&Range>) -> Option<Version> {
     let any = Range::any();
-    let range = npm.node.as_ref().map_or(&any, |request| &request.range);
+    let range = range.unwrap_or(&any);
     let supported = versions.rows.iter().rev().find(|row| {
         row.version.major() % 2 == 0 && !row.version.is_prerelease() && range.satisfies(&row.version)
     });
@@ -225,7 +233,7 @@ pub(crate) async fn for_environment(
     index: &NpmIndex,
     locked: &NpmLock,
 ) -> Result<Chosen, OpsError> {
-    if let Some(node) = of_machine(session, npm) {
+    if let Some(node) = of_machine(session, npm).await {
         let runtime = (!is_first_on_path(&node.path)).then(|| NodeRuntime {
             version: node.version.as_str().to_owned(),
             path: node.path.clone(),
@@ -309,4 +317,72 @@ async fn fetched(
         run_blocking(move || store.place_home(&home, HomeContent::Fresh(unpacked), &[])).await?;
     }
     Ok(store.home_package(&home).join("bin/node"))
+}
+
+/// The registry's Nodes for this machine, without a project that wants one.
+pub(crate) struct Carried {
+    index: NpmIndex,
+    name: PackageName,
+    versions: std::sync::Arc<Versions>,
+}
+
+impl Carried {
+    /// Asks the registry.
+    ///
+    /// # Errors
+    /// Where it carries none for this machine, or cannot be asked.
+    pub(crate) async fn ask(session: &Session) -> Result<Self, OpsError> {
+        let host = wharf_sys::host::target()?;
+        let package = platform_package(&host).ok_or_else(|| OpsError::NoNode {
+            wanted: None,
+            reason: format!("no package carries one for {host}"),
+        })?;
+        let name = package_name(package);
+        let project = session.machine()?;
+        let npm = project.npm.as_ref().expect("the machine's project has npm's settings");
+        let index = session.npm_index(&project, npm, Detail::Abbreviated)?;
+        let versions = index.versions(&name);
+        let versions = session.cancel().or(versions).await.ok_or(OpsError::Interrupted)??;
+        Ok(Self { index, name, versions })
+    }
+
+    /// The newest of each major version, newest first.
+    pub(crate) fn majors(&self) -> Vec<String> {
+        let released = self.versions.rows.iter().rev();
+        let mut majors: Vec<&Version> = Vec::new();
+        for row in released.filter(|row| !row.version.is_prerelease()) {
+            if majors.last().is_none_or(|last| last.major() != row.version.major()) {
+                majors.push(&row.version);
+            }
+        }
+        majors.iter().map(|version| version.as_str().to_owned()).collect()
+    }
+
+    /// The name of the package that carries them.
+    pub(crate) fn package(&self) -> &PackageName {
+        &self.name
+    }
+
+    /// The newest that fits, in the store afterwards: its version and the folder of its package.
+    ///
+    /// # Errors
+    /// Where none fits, or it cannot be fetched.
+    pub(crate) async fn take(
+        &self,
+        session: &Session,
+        wanted: &str,
+        range: Option<&Range>,
+    ) -> Result<(Version, PathBuf), OpsError> {
+        let missing = || OpsError::NoNode {
+            wanted: Some(wanted.to_owned()),
+            reason: format!("{} has no version that fits", self.name),
+        };
+        let version = newest(&self.versions, range).ok_or_else(missing)?;
+        let manifest = self.index.manifest_of(&self.name, &version).await?;
+        let file = file(self.name.as_str(), &manifest).ok_or_else(missing)?;
+        let fetched = fetched(session, &self.index, version.as_str(), &file);
+        let executable = session.cancel().or(fetched).await.ok_or(OpsError::Interrupted)??;
+        let folder = executable.ancestors().nth(2).unwrap_or(&executable);
+        Ok((version, folder.to_owned()))
+    }
 }

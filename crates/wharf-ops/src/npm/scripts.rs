@@ -126,7 +126,7 @@ fn with_arguments(text: &str, arguments: &[OsString]) -> OsString {
 }
 
 /// A word that a POSIX shell reads as it stands.
-fn quoted(word: &OsStr) -> OsString {
+pub(crate) fn quoted(word: &OsStr) -> OsString {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:@%+,".contains(byte);
     let bytes = word.as_encoded_bytes();
     if !bytes.is_empty() && bytes.iter().all(plain) {

@@ -10,6 +10,8 @@ pub(crate) mod run;
 mod shell;
 mod store;
 mod sync;
+mod tool;
+mod toolchain;
 mod words;
 
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ use wharf_ops::session::{Session, Settings};
 
 use crate::args::{
     Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving,
-    Upgrading,
+    Tool, ToolCommand, Upgrading,
 };
 use crate::output::Printer;
 
@@ -143,6 +145,9 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Info(_) => "info",
         Command::Export(_) => "export",
         Command::Approve(_) => "approve",
+        Command::Tool(_) => "tool",
+        Command::X(_) => "x",
+        Command::Toolchain(_) => "toolchain",
         Command::Store(_) => "store",
         Command::Python(_) => "python",
         Command::Completions(_) => "completions",
@@ -226,6 +231,9 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
         | Command::Info(_)
         | Command::Export(_)
         | Command::Approve(_)
+        | Command::Tool(_)
+        | Command::X(_)
+        | Command::Toolchain(_)
         | Command::Store(_)
         | Command::Python(_) => None,
     }
@@ -240,6 +248,10 @@ pub(crate) fn nothing_to_do(
     match command {
         Command::Sync(arguments) => sync::nothing_to_do(arguments, session, printer),
         Command::Run(arguments) => run::nothing_to_do(arguments, session, printer),
+        Command::X(arguments) => tool::once_ready(arguments, session),
+        Command::Tool(Tool {
+            command: ToolCommand::Run(arguments),
+        }) => tool::once_ready(arguments, session),
         _ => None,
     }
 }
@@ -264,6 +276,9 @@ pub(crate) async fn dispatch(
         Command::Info(arguments) => describe::info(&arguments, session, printer).await,
         Command::Export(arguments) => export::export(&arguments, session, printer),
         Command::Approve(arguments) => approve::approve(&arguments, session, printer).await,
+        Command::Tool(arguments) => tool::tool(&arguments, session, printer).await,
+        Command::X(arguments) => tool::x(&arguments, session).await,
+        Command::Toolchain(arguments) => toolchain::toolchain(&arguments, session, printer).await,
         Command::Store(arguments) => store::store(&arguments, session, printer),
         Command::Python(_) => python::python(session, printer),
         Command::Completions(arguments) => shell::completions(&arguments, printer),

@@ -21,6 +21,16 @@ pub(crate) struct Program {
     scripts: Vec<String>,
 }
 
+impl Program {
+    /// A command that no script was meant instead of.
+    pub(crate) fn alone(command: Command) -> Self {
+        Self {
+            command,
+            scripts: Vec::new(),
+        }
+    }
+}
+
 /// The command could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("`{program}` cannot be started in the environment")]

@@ -1,0 +1,249 @@
+//! `wharf x`: a command of a package that is not installed.
+//!
+//! What is asked for (requirements, Python, how the solve is steered) has a project of its own below the cache. It is resolved
+//! once a day: within that day a command starts without asking anybody. Invariant: with the network gone, what was resolved
+//! before still runs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use wharf_core::{Algorithm, Event, Explain, Fault};
+use wharf_install::Environment;
+use wharf_store::{Hasher, durable};
+
+use crate::error::OpsError;
+use crate::request::{Installing, Solving, Upgrade};
+use crate::session::Session;
+use crate::sync::{self, SyncRequest};
+use crate::tool::asked::{self, Asked};
+use crate::tool::commands::{self, Around};
+use crate::tool::error::ToolError;
+use crate::tool::places::{Places, Tool, folders_in};
+use crate::write;
+
+/// How long a resolution counts.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+/// What was not resolved again for this long was not used either.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Its time is that of the resolution.
+const RESOLVED: &str = ".wharf/resolved";
+
+/// What a one-off is asked.
+#[derive(Clone, Debug, Default)]
+pub struct OnceRequest {
+    /// The package in short form, or the bare name of an installed tool; with `from`, the command.
+    pub word: String,
+    /// The package in short form.
+    pub from: Option<String>,
+    /// Packages that are put beside it, in short form.
+    pub with: Vec<String>,
+    /// What the command is given.
+    pub arguments: Vec<OsString>,
+    /// Whether newer versions are looked for however fresh the resolution is.
+    pub refresh: bool,
+    /// How the solve is steered.
+    pub solving: Solving,
+    /// How the environment is made.
+    pub installing: Installing,
+}
+
+/// The command where nothing has to be done first; `None` where something has. Starts nothing.
+///
+/// # Errors
+/// Where the request is malformed, or the environment has no such command.
+pub fn ready(session: &Session, request: &OnceRequest) -> Result<Option<Command>, OpsError> {
+    let places = Places::of(session)?;
+    if let Some(installed) = installed(&places, request) {
+        return command(session, request, &installed, None).map(Some);
+    }
+    let once = Once::of(session, &places, request)?;
+    let own = session.at(&once.folder);
+    let is_ready = !request.refresh
+        && is_fresh(&own, &once.folder)
+        && sync::nothing_to_do(&own, &once.request(request, Upgrade::None)).is_some();
+    match is_ready {
+        true => command(session, request, &once.tool(), Some(&once)).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// The command, its environment made or brought up to date first.
+///
+/// # Errors
+/// Where the package cannot be had, or brings no such command.
+pub async fn prepare(session: &Session, request: &OnceRequest) -> Result<Command, OpsError> {
+    let places = Places::of(session)?;
+    let once = Once::of(session, &places, request)?;
+    forget_unused(&places, &once.folder);
+    let environment = Environment::open(&once.folder)?;
+    let stands = environment.current()?.is_some();
+    let own = session.at(&once.folder);
+    let upgrade = match stands && (request.refresh || !is_fresh(&own, &once.folder)) {
+        true => Upgrade::All,
+        false => Upgrade::None,
+    };
+    match make(&own, &once, request, upgrade).await {
+        Ok(()) => {}
+        Err(error) if stands && !request.refresh && error.fault() == Fault::World => {
+            session.emit(Event::warning(
+                "tool/not-refreshed",
+                format!("{error}; what was resolved before is used"),
+            ));
+        }
+        Err(error) => {
+            if !stands {
+                // Nothing that could be used again.
+                let _ = durable::remove_tree(&once.folder);
+            }
+            return Err(error);
+        }
+    }
+    command(session, request, &once.tool(), Some(&once))
+}
+
+async fn make(own: &Session, once: &Once, request: &OnceRequest, upgrade: Upgrade) -> Result<(), OpsError> {
+    let manifest = once.folder.join("wharf.toml");
+    if !manifest.exists() {
+        fs::create_dir_all(&once.folder).map_err(OpsError::io("make", &once.folder))?;
+        let all: Vec<&Asked> = once.asked.iter().collect();
+        // The request for a Python is part of the folder's name: it needs no file.
+        asked::write_requirements(&manifest, &once.asked[0].package, &all)?;
+    }
+    sync::sync(own, &once.request(request, upgrade)).await?;
+    if !own.settings().offline {
+        write::file(&once.folder.join(RESOLVED), "")?;
+    }
+    Ok(())
+}
+
+/// One request, and where it lies.
+struct Once {
+    /// The package, then what is beside it.
+    asked: Vec<Asked>,
+    folder: PathBuf,
+}
+
+impl Once {
+    fn of(session: &Session, places: &Places, request: &OnceRequest) -> Result<Self, OpsError> {
+        let spec = request.from.as_ref().unwrap_or(&request.word);
+        let mut asked = vec![Asked::parse(spec)?];
+        asked.extend(asked::all(&request.with)?);
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let python = &session.settings().python;
+        let texts: Vec<String> = asked.iter().map(Asked::short).collect();
+        let solving = &request.solving;
+        hasher.update(format!("{texts:?} {python:?} {solving:?} {:?}", request.installing).as_bytes());
+        let key = &hasher.finish().hex()[..16];
+        let name = asked[0].package.as_str().replace('/', "+");
+        let ecosystem = asked[0].package.ecosystem();
+        Ok(Self {
+            folder: places.once.join(format!("{ecosystem}-{name}-{key}")),
+            asked,
+        })
+    }
+
+    fn request(&self, request: &OnceRequest, upgrade: Upgrade) -> SyncRequest {
+        SyncRequest {
+            upgrade,
+            solving: request.solving.clone(),
+            installing: request.installing,
+            ..SyncRequest::default()
+        }
+    }
+
+    fn tool(&self) -> Tool {
+        Tool {
+            package: self.asked[0].package.clone(),
+            folder: self.folder.clone(),
+        }
+    }
+}
+
+/// The installed tool that a bare name means.
+fn installed(places: &Places, request: &OnceRequest) -> Option<Tool> {
+    let spec = request.from.as_ref().unwrap_or(&request.word);
+    if spec.contains(':') || !request.with.is_empty() {
+        return None;
+    }
+    super::one_named(places, spec).ok()
+}
+
+/// Whether the resolution still counts. Offline there is none that is better.
+fn is_fresh(own: &Session, folder: &Path) -> bool {
+    let resolved = fs::metadata(folder.join(RESOLVED)).and_then(|data| data.modified());
+    let age = resolved.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    own.settings().offline || age.is_some_and(|age| age < FRESH)
+}
+
+/// Deletes the environments that nobody has used for long.
+fn forget_unused(places: &Places, except: &Path) {
+    for folder in folders_in(&places.once) {
+        let resolved = fs::metadata(folder.join(RESOLVED)).and_then(|data| data.modified());
+        let age = resolved.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        if folder != except && age.is_some_and(|age| age > UNUSED) {
+            tracing::debug!(folder = %folder.display(), "unused for a month");
+            let _ = durable::remove_tree(&folder);
+        }
+    }
+}
+
+/// The command of an environment, as it runs where the user stands.
+fn command(
+    session: &Session,
+    request: &OnceRequest,
+    tool: &Tool,
+    once: Option<&Once>,
+) -> Result<Command, OpsError> {
+    let (program, around) = match &request.from {
+        Some(_) => named(tool, &request.word)?,
+        None => chosen(tool, once)?,
+    };
+    let mut command = Command::new(program);
+    command
+        .args(&request.arguments)
+        .current_dir(&session.settings().directory);
+    around.surround(&mut command);
+    Ok(command)
+}
+
+/// The command of the package's own name, or its only one.
+fn chosen(tool: &Tool, once: Option<&Once>) -> Result<(PathBuf, Around), OpsError> {
+    let brought = commands::of_tool(tool)?;
+    if let Some(main) = commands::main(&brought, &tool.package) {
+        return Ok((main.path.clone(), brought.around));
+    }
+    Err(match brought.commands.is_empty() {
+        true => ToolError::NoCommands {
+            package: tool.package.clone(),
+            others: commands::others(tool, &brought)?,
+        },
+        false => ToolError::ManyCommands {
+            package: tool.package.clone(),
+            spec: once.map_or_else(|| tool.package.to_string(), |once| once.asked[0].short()),
+            commands: brought.commands.into_iter().map(|one| one.name).collect(),
+        },
+    }
+    .into())
+}
+
+/// The command that was named: the package's own, or one that something in its environment brings.
+fn named(tool: &Tool, word: &str) -> Result<(PathBuf, Around), OpsError> {
+    let brought = commands::of_tool(tool)?;
+    if let Some(own) = brought.commands.iter().find(|one| one.name == word) {
+        return Ok((own.path.clone(), brought.around));
+    }
+    let all = Environment::locate(&tool.folder).run_environment(&tool.folder)?;
+    let other = all.and_then(|all| all.program(word.as_ref()));
+    match other {
+        Some(program) => Ok((program, brought.around)),
+        None => Err(ToolError::NoSuchCommand {
+            package: tool.package.clone(),
+            command: word.to_owned(),
+            commands: brought.commands.into_iter().map(|one| one.name).collect(),
+        }
+        .into()),
+    }
+}
