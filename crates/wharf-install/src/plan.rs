@@ -81,12 +81,13 @@ impl Plan {
         wanted: &Wanted,
         python: &RootName,
     ) -> Self {
+        let files = wanted.files.iter().filter(|change| change.before != change.after);
         let mut plan = Self {
             base: current.map(|generation| generation.number),
             foreign: drift.foreign,
             missing: drift.missing,
             rebuild: drift.reasons,
-            files: wanted.files.iter().map(|change| change.path.clone()).collect(),
+            files: files.map(|change| change.path.clone()).collect(),
             ..Self::default()
         };
         let before = current.and_then(|generation| generation.python.as_ref());

@@ -5,13 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use wharf_core::Explain;
+use wharf_core::{Ecosystem, Explain, PackageName};
 
 use super::mixed::{apply, node};
 use super::{Fixture, snapshot};
 use crate::fault::{POINTS, RESUMED};
 use crate::generation::Marker;
-use crate::{Durability, Environment, Recovered, RootName, Wanted};
+use crate::layout::{Content, Item};
+use crate::{
+    CommandsWanted, CratesWanted, Durability, Environment, FileChange, InstalledCrate, InstalledTool,
+    Recovered, RootName, Wanted,
+};
 
 /// What all roots hold, apart from what differs between two makings of one environment.
 fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
@@ -21,6 +25,9 @@ fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
         "a/node_modules",
         "b/node_modules",
         "c/node_modules",
+        ".wharf/cargo",
+        ".wharf/bin",
+        ".cargo",
     ]
     .map(|root| {
         let mut found = snapshot(&project.join(root));
@@ -42,7 +49,44 @@ fn side(fixture: &Fixture, new: bool) -> Wanted {
     }
     let packages = [("x", version)];
     wanted.node = Some(node(&[(".", &packages), ("a", &packages), (other, &packages)]));
+    rust(fixture, version, &mut wanted);
     wanted
+}
+
+/// A crate, a tool and a file of the project, all of this version.
+fn rust(fixture: &Fixture, version: &str, wanted: &mut Wanted) {
+    let name = PackageName::new(Ecosystem::Cargo, "x").unwrap();
+    let text = format!("echo {version}\n");
+    let tree = fixture.tree(&[("+tool".to_owned(), text.clone())]);
+    let object = fixture.store.write_object(text.as_bytes(), true).unwrap();
+    wanted.crates = Some(CratesWanted {
+        items: vec![Item::link(&format!("x-{version}"), "../../a")],
+        packages: vec![InstalledCrate {
+            name: name.clone(),
+            version: version.to_owned(),
+        }],
+    });
+    wanted.commands = Some(CommandsWanted {
+        items: vec![Item {
+            path: "tool".to_owned(),
+            content: Content::Object {
+                id: object,
+                size: text.len() as u64,
+                executable: true,
+            },
+        }],
+        tools: vec![InstalledTool {
+            name,
+            version: version.to_owned(),
+            key: "key".to_owned(),
+            commands: vec!["tool".to_owned()],
+            tree,
+        }],
+    });
+    let path = ".cargo/config.toml".to_owned();
+    let before = fs::read_to_string(fixture.project.join(&path)).ok();
+    let after = Some(format!("# {version}\n"));
+    wanted.files.push(FileChange { path, before, after });
 }
 
 /// The child of [`killed`].
@@ -82,7 +126,7 @@ fn mixed() -> Option<Fixture> {
     Some(fixture)
 }
 
-/// Every point, and every passage of the one that is passed for each folder: `.venv`, three that are made, one that goes.
+/// Every point, and every passage of the one that is passed for each folder: `.venv`, crates, commands, three that are made, one that goes.
 fn points() -> Vec<(String, bool)> {
     let prepared = POINTS.iter().position(|point| *point == "prepared").unwrap();
     let mut points: Vec<(String, bool)> = POINTS
@@ -90,7 +134,7 @@ fn points() -> Vec<(String, bool)> {
         .enumerate()
         .map(|(index, point)| ((*point).to_owned(), index >= prepared))
         .collect();
-    points.extend((2..=5).map(|time| (format!("exchanged@{time}"), true)));
+    points.extend((2..=7).map(|time| (format!("exchanged@{time}"), true)));
     points
 }
 
@@ -130,6 +174,19 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
                         [Some("2.0.0"), Some("2.0.0"), None, Some("2.0.0")],
                         "{point}"
                     );
+                    let names = |root: &str| found[root].keys().cloned().collect::<Vec<_>>();
+                    assert_eq!(names(".wharf/cargo"), ["x-2.0.0"], "{point}");
+                    let text = |root: &str, name: &str| found[root].get(name).cloned();
+                    assert_eq!(
+                        text(".wharf/bin", "tool").as_deref(),
+                        Some("echo 2.0.0\n"),
+                        "{point}"
+                    );
+                    assert_eq!(
+                        text(".cargo", "config.toml").as_deref(),
+                        Some("# 2.0.0\n"),
+                        "{point}"
+                    );
                     assert_eq!(fixture.run("import p; print(p.v)"), "2.0.0", "{point}");
                 }
                 false => assert_eq!(found, old, "{point}"),
@@ -160,7 +217,15 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
 fn a_recovery_that_is_killed_at_any_point_is_gone_on_with() {
     let Some(reference) = mixed() else { return };
     drop(reference);
-    let switch = ["exchanged@1", "exchanged@5", "switched", "carried", RESUMED];
+    let switch = [
+        "exchanged@1",
+        "exchanged@5",
+        "exchanged@7",
+        "written",
+        "switched",
+        "carried",
+        RESUMED,
+    ];
     for first in ["prepared", "exchanged@2"] {
         for second in switch {
             let fixture = mixed().unwrap();
