@@ -9,6 +9,9 @@
 //! | `find_links` | folders and pages of archives |
 //! | [`metadata`] | [`Requirements`]: what a version requires, parsed lazily; the cheapest way to a wheel's metadata |
 //! | [`remote_zip`] | one file out of parts of a zip archive |
+//! | `arrive` | archives, verified while they arrive, into the store |
+//! | `blocks` | documents, compressed so that a few bytes of them can be had |
+//! | `keep` | writes to the cache, away from whoever waits |
 //! | `hosts` | what is remembered of hosts: unannounced metadata, ranges |
 //! | [`dist`] | [`Dist`]: one distribution |
 //! | `fetch` | archives, verified, into the store |
@@ -24,12 +27,15 @@
 //! run, however many tasks want it. One bad file on a page costs that file; an index that fails is never passed over
 //! for the next one. Nothing prints.
 
+mod arrive;
+mod blocks;
 mod cache;
 mod codec;
 mod fetch;
 mod find_links;
 mod git;
 mod hosts;
+mod keep;
 mod once;
 mod pages;
 mod source_tree;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharf_core::{Algorithm, Digest, Source, WebUrl};
-use wharf_ecosystem::npm::{PackageManifest, Range, Spec, Version};
+use wharf_ecosystem::npm::{Direct, From, PackageManifest, Range, Spec, Version};
 
-use super::archive::{Check, Wanted, missing};
+use super::archive::{Wanted, missing};
 use super::{NpmError, NpmIndex};
 use crate::cache::read;
+use crate::arrive::Check;
 use crate::error::IndexError;
 
 /// The largest archive that is read whole to learn what it needs, in bytes.
@@ -21,34 +22,12 @@ const LARGEST: u64 = 1 << 30;
 /// The largest `package.json`, in bytes.
 const LARGEST_MANIFEST: u64 = 16 << 20;
 
-/// Who names a place: paths are relative to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From<'a> {
-    /// A folder of the project, relative to its root; `.` is the root itself.
-    Importer(&'a str),
-    /// A package that comes from there.
-    Package(&'a Source),
-}
-
-/// What stands at a place now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Direct {
-    /// What the package says of itself.
-    pub manifest: Arc<PackageManifest>,
-    /// The place, exact.
-    pub source: Source,
-    /// What its archive hashes to; empty for git and folders.
-    pub integrity: Vec<Digest>,
-    /// The archive's URL where the source does not say it.
-    pub tarball: Option<String>,
-}
-
 impl NpmIndex {
     /// What a specifier leads to now.
     ///
     /// # Errors
     /// Where it cannot be had, is no package, or names no place ([`NpmError::NotDirect`]).
-    pub async fn direct(&self, spec: &Spec, from: From<'_>) -> Result<Direct, IndexError> {
+    pub async fn direct(&self, spec: &Spec, from: &From) -> Result<Direct, IndexError> {
         let key = match spec {
             Spec::File(path) | Spec::Directory(path) | Spec::Link(path) => {
                 format!("{} {}", spec.print(), self.local(path, from)?)
@@ -61,19 +40,7 @@ impl NpmIndex {
             .await
     }
 
-    /// The same where it was asked before.
-    pub fn known_direct(&self, spec: &Spec, from: From<'_>) -> Option<Result<Direct, IndexError>> {
-        let key = match spec {
-            Spec::File(path) | Spec::Directory(path) | Spec::Link(path) => match self.local(path, from) {
-                Ok(local) => format!("{} {local}", spec.print()),
-                Err(error) => return Some(Err(error)),
-            },
-            _ => spec.print(),
-        };
-        self.shared.directs.get(&key)
-    }
-
-    async fn find_direct(&self, spec: &Spec, from: From<'_>) -> Result<Direct, IndexError> {
+    async fn find_direct(&self, spec: &Spec, from: &From) -> Result<Direct, IndexError> {
         match spec {
             Spec::Git {
                 url,
@@ -246,7 +213,7 @@ impl NpmIndex {
     }
 
     /// A path as written, relative to the project's root; absolute where it was written so and lies elsewhere.
-    fn local(&self, path: &str, from: From<'_>) -> Result<String, IndexError> {
+    fn local(&self, path: &str, from: &From) -> Result<String, IndexError> {
         let base = match from {
             From::Importer(folder) => PathBuf::from(folder),
             From::Package(Source::Directory { path, .. }) => PathBuf::from(path),

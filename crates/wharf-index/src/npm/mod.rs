@@ -5,10 +5,8 @@
 //! | [`NpmIndex`] | the one door |
 //! | `packument` | packuments: cache, registry, parsed once, versions read by their spans |
 //! | `table` | the file that a packument is kept in |
-//! | `blocks` | its document, compressed so that a few bytes of it can be had |
-//! | `keep` | writes to the cache, away from whoever waits |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
-//! | [`direct`] | [`Direct`]: git repositories, archives and folders in the place of versions |
+//! | `direct` | git repositories, archives and folders in the place of versions |
 //! | `pack_list` | which files of a folder belong to its package |
 //! | [`about`] | [`About`]: what people ask about a package |
 //! | [`error`] | [`NpmError`] |
@@ -17,15 +15,13 @@
 //! for once per run, however many tasks want it. A malformed version costs that version. No login goes to a host, or
 //! above a path, that it was not meant for (`wharf-net` sees to that), whatever host a packument names.
 
-mod blocks;
-mod keep;
+mod direct;
 mod pack_list;
 mod packument;
 mod table;
 
 pub mod about;
 pub mod archive;
-pub mod direct;
 pub mod error;
 
 use std::path::{Path, PathBuf};
@@ -34,22 +30,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wharf_core::{PackageName, Sinks, Timestamp};
-use wharf_ecosystem::npm::{PackageManifest, Registries, Version, Versions};
+use wharf_ecosystem::npm::{Direct, PackageManifest, Registries, Version, Versions};
 use wharf_net::Client;
 use wharf_store::Store;
 use wharf_sys::Governor;
 
 pub use about::{About, AboutVersion, Shown};
 pub use archive::Wanted;
-pub use direct::{Direct, From};
 pub use error::NpmError;
 
+use crate::arrive::waiting_room;
 use crate::cache::Cache;
 use crate::error::IndexError;
 use crate::git::Repositories;
 use crate::index::Refresh;
+use crate::keep::Keeper;
 use crate::once::OnceMap;
-use keep::Keeper;
 use packument::Packument;
 
 /// How much is asked of a registry.
@@ -130,7 +126,7 @@ impl NpmIndex {
             packuments: OnceMap::default(),
             directs: OnceMap::default(),
             keeper: Keeper::new(sinks),
-            waiting: archive::waiting_room(),
+            waiting: waiting_room(),
         };
         Self {
             shared: Arc::new(shared),
@@ -176,25 +172,19 @@ impl NpmIndex {
             .map(|packument| Arc::clone(packument.versions()))
     }
 
-    /// The versions where they are in memory already.
-    pub fn known(&self, name: &PackageName) -> Option<Arc<Versions>> {
-        let known = self.shared.packuments.get(name)?.ok()?;
-        Some(Arc::clone(known.versions()))
-    }
-
-    /// Why the versions could not be had, where that is known already.
-    pub fn failed(&self, name: &PackageName) -> Option<IndexError> {
-        self.shared.packuments.get(name)?.err()
+    /// What [`versions`](Self::versions) answered, where it was asked already.
+    pub fn known(&self, name: &PackageName) -> Option<Result<Arc<Versions>, IndexError>> {
+        let known = self.shared.packuments.get(name)?;
+        Some(known.map(|packument| Arc::clone(packument.versions())))
     }
 
     /// The versions where they are at hand without the network and without waiting: in memory, or fresh in the cache.
     pub fn cached(&self, name: &PackageName) -> Option<Arc<Versions>> {
-        if let Some(known) = self.shared.packuments.get(name) {
-            return known.ok().map(|packument| Arc::clone(packument.versions()));
-        }
-        let fresh = self.fresh(name)?;
-        let kept = self.shared.packuments.put(name, Ok(fresh)).ok()?;
-        Some(Arc::clone(kept.versions()))
+        let kept = match self.shared.packuments.get(name) {
+            Some(known) => known,
+            None => self.shared.packuments.put(name, Ok(self.fresh(name)?)),
+        };
+        kept.ok().map(|packument| Arc::clone(packument.versions()))
     }
 
     /// What one version says of itself, after [`versions`](Self::versions) answered for the package: from memory, or by
@@ -208,11 +198,8 @@ impl NpmIndex {
         version: &Version,
     ) -> Result<Arc<PackageManifest>, IndexError> {
         let known = self.shared.packuments.get(name);
-        let packument = known.unwrap_or_else(|| {
-            self.fresh(name)
-                .ok_or_else(|| NpmError::no_version(name, version.as_str()))
-        })?;
-        packument.manifest(version)
+        known.unwrap_or_else(|| Err(NpmError::no_version(name, version.as_str()).into()))?
+            .manifest(version)
     }
 
     /// The same for whoever can wait: asks for the package where that did not happen, and again where the cache lost it.

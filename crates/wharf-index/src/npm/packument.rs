@@ -14,11 +14,12 @@ use wharf_ecosystem::npm::packument::{self, Scanned};
 use wharf_ecosystem::npm::{PackageManifest, Version, Versions};
 use wharf_net::{Document, DocumentReply, NetError};
 
-use super::blocks;
-use super::table::{Freshness, Span, Table};
+use super::table::Table;
 use super::{Detail, NpmError, NpmIndex};
+use crate::blocks::{self, Span};
 use crate::cache::short_hash;
 use crate::error::IndexError;
+use crate::keep::Freshness;
 
 /// Asked of registries for the abbreviated form; what does not know it answers with everything.
 const ACCEPT_ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -216,8 +217,7 @@ impl NpmIndex {
         let now = Timestamp::now().as_second();
         let stored = |form| {
             let found = self.stored(name, form)?;
-            (self.shared.client.is_offline() || self.may_use(&found.table, name, now))
-                .then(|| Arc::new(found))
+            self.may_use(&found.table, name, now).then(|| Arc::new(found))
         };
         match self.shared.detail {
             Detail::Abbreviated => stored(Form::Abbreviated),
@@ -235,8 +235,9 @@ impl NpmIndex {
         }
     }
 
+    /// Whether what the cache holds is used without asking.
     fn may_use(&self, table: &Table, name: &PackageName, now: i64) -> bool {
-        table.freshness.holds(now) && !self.shared.refresh.covers(name)
+        self.shared.client.is_offline() || table.freshness.holds(now) && !self.shared.refresh.covers(name)
     }
 
     fn path_of(&self, name: &PackageName, form: Form) -> PathBuf {
@@ -275,14 +276,15 @@ impl NpmIndex {
             Cached::Ignored => None,
         };
         let now = Timestamp::now().as_second();
-        let url = self.url_of(name)?;
-        let enough = |table: &Table| {
-            client.is_offline()
-                || self.may_use(table, name, now)
-                || !table.must_revalidate && client.is_out(&url)
-        };
         let stored = match stored {
-            Some(stored) if enough(&stored.table) => return Ok(Arc::new(stored)),
+            Some(stored) if self.may_use(&stored.table, name, now) => return Ok(Arc::new(stored)),
+            other => other,
+        };
+        let url = self.url_of(name)?;
+        let stored = match stored {
+            Some(stored) if !stored.table.must_revalidate && client.is_out(&url) => {
+                return Ok(Arc::new(stored));
+            }
             other => other,
         };
         let validators = stored.as_ref().map(|stored| &stored.table.validators);
@@ -340,7 +342,9 @@ impl NpmIndex {
                 blocks,
             }) => {
                 if let Some(head) = head {
-                    self.shared.keeper.packument(Arc::clone(&packument), head, blocks);
+                    let (path, kept) = (packument.path().to_owned(), Arc::clone(&packument));
+                    let parts = vec![head.into(), blocks];
+                    self.shared.keeper.file_then(path, parts, move || kept.let_go());
                 }
                 Ok(packument)
             }

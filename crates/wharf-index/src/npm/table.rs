@@ -24,7 +24,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,15 +32,14 @@ use wharf_core::{PackageName, Timestamp};
 use wharf_ecosystem::npm::{Version, VersionRow, Versions};
 use wharf_net::Validators;
 
-use super::blocks;
+use crate::blocks::{self, Span};
 use crate::codec::{Cursor, checksum, i64_at, offset, put_text, u32_at, u64_at};
+use crate::keep::Freshness;
 
 const MAGIC: &[u8; 8] = b"WHARFNP2";
 /// Bytes before the table.
 const FIXED: usize = 72;
 const ROW: usize = 24;
-/// Where the two times stand, for renewing them.
-pub(super) const TIMES_AT: u64 = 8;
 /// Read in one go: most tables are smaller.
 const FIRST_READ: usize = 16 << 10;
 /// Stands for a time that is not known.
@@ -50,48 +48,6 @@ const UNKNOWN: i64 = i64::MIN;
 const FLAG_TIMES: u32 = 1;
 const FLAG_MUST_REVALIDATE: u32 = 2;
 const ROW_DEPRECATED: u32 = 1;
-
-/// Until when a document may be used without asking, in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Freshness {
-    pub(super) fetched: i64,
-    pub(super) until: i64,
-}
-
-impl Freshness {
-    pub(super) fn bytes(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.fetched.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.until.to_le_bytes());
-        bytes
-    }
-
-    /// Whether it is fresh at `now`. A clock that was set back must not make it fresh for years.
-    pub(super) fn holds(self, now: i64) -> bool {
-        (self.fetched..self.until).contains(&now)
-    }
-}
-
-/// Where the object of one version stands in the document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) length: u32,
-}
-
-impl Span {
-    pub(super) fn new(range: &Range<u32>) -> Self {
-        Self {
-            start: range.start,
-            length: range.end.saturating_sub(range.start),
-        }
-    }
-
-    pub(super) fn range(self) -> Range<usize> {
-        let start = self.start as usize;
-        start..start.saturating_add(self.length as usize)
-    }
-}
 
 /// What is kept of a packument besides the document itself.
 #[derive(Clone, Debug)]
@@ -209,8 +165,9 @@ impl Table {
     /// Reads the table of a file; `None` where it is not there, not whole, or of another package.
     pub(super) fn read(path: &Path, name: &PackageName) -> Option<Self> {
         let mut file = File::open(path).ok()?;
-        let mut bytes = Vec::with_capacity(FIRST_READ);
-        (&mut file).take(FIRST_READ as u64).read_to_end(&mut bytes).ok()?;
+        let mut bytes = vec![0; FIRST_READ];
+        let length = read_up_to(&mut file, &mut bytes)?;
+        bytes.truncate(length);
         let whole = FIXED.checked_add(u32_at(&bytes, 48)? as usize)?;
         let body = u64_at(&bytes, 32)?;
         if file.metadata().ok()?.len() != body.checked_add(whole as u64)? {
@@ -313,6 +270,20 @@ impl Table {
         let mut packed = vec![0; place.len()];
         read_exact_at(&file, &mut packed, self.body_at + place.start as u64)?;
         blocks::unpack(&self.ends, &packed, span)
+    }
+}
+
+/// Fills as much as the file has: in one call, where all of it comes with that.
+fn read_up_to(file: &mut File, into: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        match file.read(&mut into[length..]).ok()? {
+            0 => return Some(length),
+            more => length += more,
+        }
+        if length == into.len() {
+            return Some(length);
+        }
     }
 }
 

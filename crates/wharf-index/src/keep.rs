@@ -14,19 +14,41 @@ use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
 use wharf_core::{Event, Sinks};
 
-use super::packument::Packument;
-use super::table::{Freshness, TIMES_AT};
+/// Until when a document may be used without asking, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Freshness {
+    pub(crate) fetched: i64,
+    pub(crate) until: i64,
+}
+
+impl Freshness {
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.fetched.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.until.to_le_bytes());
+        bytes
+    }
+
+    /// Whether it is fresh at `now`. A clock that was set back must not make it fresh for years.
+    pub(crate) fn holds(self, now: i64) -> bool {
+        (self.fetched..self.until).contains(&now)
+    }
+}
+
+/// Where the two times stand in every file that is renewed: after the magic.
+const TIMES_AT: u64 = 8;
+
+/// Done once a file is written.
+type Then = Box<dyn FnOnce() + Send>;
 
 /// Something to do.
 enum Job {
-    /// Write a packument's table and blocks, and let go of the blocks in memory.
-    Packument {
-        packument: Arc<Packument>,
-        head: Vec<u8>,
-        blocks: Bytes,
+    /// Write a file, then something else.
+    File {
+        path: PathBuf,
+        parts: Vec<Bytes>,
+        then: Then,
     },
-    /// Write a file.
-    File { path: PathBuf, bytes: Bytes },
     /// Note that a document was confirmed.
     Renew { path: PathBuf, freshness: Freshness },
     /// Say that everything before is done.
@@ -34,37 +56,35 @@ enum Job {
 }
 
 /// The thread, started by the first job.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     sinks: Sinks,
     running: Mutex<Option<(Sender<Job>, JoinHandle<()>)>>,
 }
 
 impl Keeper {
-    pub(super) fn new(sinks: Sinks) -> Self {
+    pub(crate) fn new(sinks: Sinks) -> Self {
         Self {
             sinks,
             running: Mutex::default(),
         }
     }
 
-    pub(super) fn packument(&self, packument: Arc<Packument>, head: Vec<u8>, blocks: Bytes) {
-        self.hand_in(Job::Packument {
-            packument,
-            head,
-            blocks,
-        });
+    pub(crate) fn file(&self, path: PathBuf, bytes: Bytes) {
+        self.file_then(path, vec![bytes], || {});
     }
 
-    pub(super) fn file(&self, path: PathBuf, bytes: Bytes) {
-        self.hand_in(Job::File { path, bytes });
+    /// A file of several parts; what is to be done once it is there.
+    pub(crate) fn file_then(&self, path: PathBuf, parts: Vec<Bytes>, then: impl FnOnce() + Send + 'static) {
+        let then = Box::new(then);
+        self.hand_in(Job::File { path, parts, then });
     }
 
-    pub(super) fn renew(&self, path: PathBuf, freshness: Freshness) {
+    pub(crate) fn renew(&self, path: PathBuf, freshness: Freshness) {
         self.hand_in(Job::Renew { path, freshness });
     }
 
     /// Waits until everything that was handed in is written.
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         let idle = self
             .running
@@ -84,7 +104,7 @@ impl Keeper {
             let (send, receive) = channel();
             let sinks = Arc::clone(&self.sinks);
             let thread = std::thread::Builder::new()
-                .name("npm-cache".to_owned())
+                .name("index-cache".to_owned())
                 .spawn(move || work(&receive, &sinks));
             match thread {
                 Ok(thread) => *running = Some((send, thread)),
@@ -113,12 +133,7 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
     let mut told = false;
     for job in jobs {
         let done = match job {
-            Job::Packument {
-                packument,
-                head,
-                blocks,
-            } => write(packument.path(), &[&head, &blocks]).inspect(|()| packument.let_go()),
-            Job::File { path, bytes } => write(&path, &[&bytes]),
+            Job::File { path, parts, then } => write(&path, &parts).inspect(|()| then()),
             Job::Renew { path, freshness } => crate::cache::patch(&path, TIMES_AT, &freshness.bytes()),
             Job::Flush(done) => {
                 let _ = done.send(());
@@ -137,7 +152,7 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
 }
 
 /// Writes a file beside its place and renames it there. Not synced: what a power cut leaves has the wrong length.
-pub(super) fn write(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, parts: &[Bytes]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = match NamedTempFile::new_in(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -1,0 +1,305 @@
+//! Archives on their way into the store: verified and unpacked as they come.
+//!
+//! Small ones are gathered in memory, hashed and unpacked in one go; large ones, and all while memory is taken, are
+//! hashed and unpacked while they arrive. Invariant: nothing of an archive stays whose digest is not the promised one,
+//! and that is what the error says, even where the archive is broken as well.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use wharf_core::{Algorithm, Digest, WebUrl};
+use wharf_net::{Client, NetError, Stream};
+use wharf_store::{ArchiveError, Hasher, Store, Unpacked};
+use wharf_sys::{Governor, Work};
+
+use crate::error::IndexError;
+
+/// Archives up to this size are gathered in memory. Larger ones are a handful among a thousand.
+const IN_MEMORY: u64 = 8 << 20;
+/// Bytes of archives that may wait in memory for being unpacked, in units of [`UNIT`].
+const WAITING: usize = 96 << 10;
+/// What is counted of them.
+const UNIT: u64 = 1 << 10;
+/// Pieces of a large archive that may wait for being unpacked.
+const PIECES: usize = 64;
+
+/// The archives that wait in memory for being unpacked: a fast network must not fill it.
+pub(crate) fn waiting_room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(WAITING))
+}
+
+/// Bytes to unpack.
+pub(crate) enum Packed<'b> {
+    /// All of them.
+    Whole(&'b [u8]),
+    /// As they come.
+    Arriving(&'b mut dyn Read),
+}
+
+/// Unpacks an archive.
+pub(crate) type Unpack = Arc<dyn Fn(&Store, Packed<'_>) -> Result<Unpacked, ArchiveError> + Send + Sync>;
+
+/// An archive that is wanted.
+pub(crate) struct Parcel {
+    /// What messages call it.
+    pub(crate) label: String,
+    /// What it must hash to: the digests of the strongest algorithm count.
+    pub(crate) expected: Vec<Digest>,
+    /// How it is unpacked.
+    pub(crate) unpack: Unpack,
+}
+
+/// What an arrival needs of its index.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrivals<'i> {
+    pub(crate) client: &'i Client,
+    pub(crate) store: &'i Arc<Store>,
+    pub(crate) governor: &'i Governor,
+    pub(crate) waiting: &'i Arc<Semaphore>,
+}
+
+/// One failed attempt.
+struct Failed {
+    error: IndexError,
+    /// Whether another attempt may end otherwise.
+    again: bool,
+}
+
+impl From<IndexError> for Failed {
+    fn from(error: IndexError) -> Self {
+        Self { error, again: false }
+    }
+}
+
+impl Arrivals<'_> {
+    /// Fetches, verifies and unpacks; gives the strong digest of what came. `refused` makes an error of what the network says.
+    pub(crate) async fn fetch(
+        self,
+        parcel: &Parcel,
+        url: &WebUrl,
+        refused: impl Fn(NetError) -> IndexError,
+    ) -> Result<(Unpacked, Digest), IndexError> {
+        match self.attempt(parcel, url, &refused).await {
+            // Halves of different files, or a cut that nothing announced: once from the start before it is an error.
+            Err(Failed { again: true, .. }) => self.attempt(parcel, url, &refused).await,
+            other => other,
+        }
+        .map_err(|failed| failed.error)
+    }
+
+    async fn attempt(
+        self,
+        parcel: &Parcel,
+        url: &WebUrl,
+        refused: &impl Fn(NetError) -> IndexError,
+    ) -> Result<(Unpacked, Digest), Failed> {
+        let refuse = |error| Failed::from(refused(error));
+        let stream = self.client.stream(url, &parcel.label).await.map_err(refuse)?;
+        match stream
+            .length()
+            .and_then(|length| Some((length, self.room(length)?)))
+        {
+            Some((length, room)) => {
+                let (bytes, patched) = gather(stream, length).await.map_err(refuse)?;
+                let unpacked = self.unpack(parcel, &url.to_string(), bytes, Some(room)).await;
+                unpacked.map_err(|error| Failed {
+                    again: patched && matches!(error, IndexError::WrongDigest { .. }),
+                    error,
+                })
+            }
+            None => self.while_arriving(parcel, url, stream, refused).await,
+        }
+    }
+
+    /// Room in memory for an archive, if it is small and there is some.
+    ///
+    /// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
+    /// others, and with them those that would make room.
+    fn room(self, length: u64) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(length / UNIT + 1).ok()?;
+        let waiting = Arc::clone(self.waiting);
+        (length <= IN_MEMORY)
+            .then(|| waiting.try_acquire_many_owned(units).ok())
+            .flatten()
+    }
+
+    /// Verifies and unpacks what is in memory. `place` says where it came from.
+    pub(crate) async fn unpack(
+        self,
+        parcel: &Parcel,
+        place: &str,
+        bytes: Bytes,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<(Unpacked, Digest), IndexError> {
+        let permit = self.governor.permit(Work::Disk).await;
+        let (label, expected) = (parcel.label.clone(), parcel.expected.clone());
+        let (store, place, unpack) = (
+            Arc::clone(self.store),
+            place.to_owned(),
+            Arc::clone(&parcel.unpack),
+        );
+        wharf_sys::run_compute(move || {
+            let mut check = Check::new(&expected);
+            check.update(&bytes);
+            let digest = check.finish(&label, &place, &expected)?;
+            let unpacked = unpack(&store, Packed::Whole(&bytes));
+            drop((bytes, room, permit));
+            Ok((unpacked.map_err(IndexError::unpack(label))?, digest))
+        })
+        .await
+    }
+
+    /// Verifies and unpacks while the bytes arrive.
+    async fn while_arriving(
+        self,
+        parcel: &Parcel,
+        url: &WebUrl,
+        mut stream: Stream<'_>,
+        refused: &impl Fn(NetError) -> IndexError,
+    ) -> Result<(Unpacked, Digest), Failed> {
+        // Without a permit for the disk: this goes at the network's pace, and who waits while a transfer is open stops
+        // the others (see `room`).
+        let (send, receive) = mpsc::channel(PIECES);
+        let pieces = Pieces {
+            receive,
+            current: Bytes::new(),
+            check: Check::new(&parcel.expected),
+        };
+        let (store, unpack) = (Arc::clone(self.store), Arc::clone(&parcel.unpack));
+        let working = wharf_sys::run_blocking(move || unpack_pieces(&store, &unpack, pieces));
+        let feeding = async move {
+            let fed = feed(&mut stream, send).await;
+            (fed, stream.is_patched())
+        };
+        let ((unpacked, check), (fed, patched)) = futures::future::join(working, feeding).await;
+        fed.map_err(refused)?;
+        let digest = check
+            .finish(&parcel.label, &url.to_string(), &parcel.expected)
+            .map_err(|error| Failed {
+                error,
+                again: patched,
+            })?;
+        let unpacked = unpacked
+            .map_err(IndexError::unpack(parcel.label.clone()))
+            .map_err(|error| Failed {
+                error,
+                // Without a strong digest nothing tells a cut archive from a broken one.
+                again: !parcel.expected.iter().any(|digest| digest.algorithm().is_strong()),
+            })?;
+        Ok((unpacked, digest))
+    }
+}
+
+/// Computes the digest that an archive is compared by.
+pub(crate) struct Check {
+    hashers: Vec<Hasher>,
+}
+
+impl Check {
+    /// The strongest algorithm among those that are promised, and SHA-512 where that is weak or none.
+    pub(crate) fn new(expected: &[Digest]) -> Self {
+        let strongest = expected.iter().map(Digest::algorithm).max();
+        let further = match strongest {
+            Some(algorithm) if algorithm.is_strong() => None,
+            _ => Some(Algorithm::Sha512),
+        };
+        Self {
+            hashers: [strongest, further]
+                .into_iter()
+                .flatten()
+                .map(Hasher::new)
+                .collect(),
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        for hasher in &mut self.hashers {
+            hasher.update(bytes);
+        }
+    }
+
+    /// Compares, and gives the strong digest.
+    pub(crate) fn finish(self, label: &str, place: &str, expected: &[Digest]) -> Result<Digest, IndexError> {
+        let digests: Vec<Digest> = self.hashers.into_iter().map(Hasher::finish).collect();
+        let first = *digests.first().expect("there is always one hasher");
+        if !expected.is_empty() && !expected.contains(&first) {
+            let same = expected.iter().filter(|it| it.algorithm() == first.algorithm());
+            let words: Vec<String> = same.map(Digest::to_string).collect();
+            return Err(IndexError::WrongDigest {
+                what: format!("{label} ({place})"),
+                expected: words.join(" or "),
+                actual: first.to_string(),
+            });
+        }
+        Ok(*digests.last().unwrap_or(&first))
+    }
+}
+
+/// Gathers a file; also says whether its parts may belong to different files.
+async fn gather(mut stream: Stream<'_>, length: u64) -> Result<(Bytes, bool), NetError> {
+    let mut whole = Vec::new();
+    while let Some(piece) = stream.next().await? {
+        if whole.is_empty() && piece.len() as u64 == length {
+            return Ok((piece, stream.is_patched()));
+        }
+        if whole.is_empty() {
+            whole.reserve_exact(usize::try_from(length).unwrap_or(0));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok((whole.into(), stream.is_patched()))
+}
+
+/// Hands the pieces of a file over as they come.
+async fn feed(stream: &mut Stream<'_>, send: mpsc::Sender<Option<Bytes>>) -> Result<(), NetError> {
+    while let Some(piece) = stream.next().await? {
+        if send.send(Some(piece)).await.is_err() {
+            // Who reads has given up; why is told there.
+            return Ok(());
+        }
+    }
+    // Tells the end from a sender that is gone because the transfer failed.
+    let _ = send.send(None).await;
+    Ok(())
+}
+
+/// An archive in pieces, hashed as it is read.
+struct Pieces {
+    receive: mpsc::Receiver<Option<Bytes>>,
+    current: Bytes,
+    check: Check,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.current.is_empty() {
+            match self.receive.blocking_recv() {
+                Some(Some(piece)) => {
+                    self.check.update(&piece);
+                    self.current = piece;
+                }
+                Some(None) => return Ok(0),
+                None => return Err(io::Error::other("the transfer failed")),
+            }
+        }
+        let count = into.len().min(self.current.len());
+        into[..count].copy_from_slice(&self.current.split_to(count));
+        Ok(count)
+    }
+}
+
+fn unpack_pieces(
+    store: &Store,
+    unpack: &Unpack,
+    mut pieces: Pieces,
+) -> (Result<Unpacked, ArchiveError>, Check) {
+    let unpacked = unpack(store, Packed::Arriving(&mut pieces));
+    // What follows the last file belongs to the digest too; and a wrong one is told rather than a broken archive.
+    pieces.current = Bytes::new();
+    while let Some(Some(piece)) = pieces.receive.blocking_recv() {
+        pieces.check.update(&piece);
+    }
+    (unpacked, pieces.check)
+}
