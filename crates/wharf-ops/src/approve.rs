@@ -5,14 +5,14 @@ use wharf_ecosystem::npm::Package;
 use wharf_project::edit::npm::{self, NpmManifest};
 use wharf_project::{Lock, NpmProject, ScriptApproval};
 
+use crate::edit;
 use crate::error::OpsError;
 use crate::lock;
 use crate::names;
 use crate::npm::approvals;
 use crate::report::ApproveReport;
-use crate::request::Installing;
+use crate::request::{Installing, Solving};
 use crate::session::Session;
-use crate::sync::{self, SyncRequest};
 use crate::write;
 
 /// What an approval is asked.
@@ -29,7 +29,7 @@ pub struct ApproveRequest {
 /// Writes approvals into the manifest, then syncs.
 ///
 /// # Errors
-/// Where there is no lock, or a package is not in it or has no scripts.
+/// Where there is no lock, or a package is not in it, has no scripts, or nothing that tells its files from others.
 pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<ApproveReport, OpsError> {
     let project = session.project(&Vec::new())?;
     let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
@@ -55,18 +55,8 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
         let text = npm::approve(before, &fresh)?;
         write::file(&manifest, &text)?;
     }
-    let sync = match request.sync && !fresh.is_empty() {
-        true => {
-            let remembered = sync::remembered(session);
-            let request = SyncRequest {
-                selecting: remembered.selecting,
-                installing: remembered.installing,
-                ..SyncRequest::default()
-            };
-            Some(sync::sync(session, &request).await?)
-        }
-        false => None,
-    };
+    let wanted = request.sync && !fresh.is_empty();
+    let sync = edit::follow(session, wanted, &Solving::default(), request.installing).await?;
     let project = session.project(&Vec::new())?;
     let npm = project.npm.as_ref().unwrap_or(npm);
     Ok(ApproveReport {
@@ -95,15 +85,22 @@ fn approvals_of(text: &str, npm: &NpmProject, lock: &Lock) -> Result<Vec<ScriptA
     if named.iter().all(|package| !package.has_scripts) {
         return Err(OpsError::NoScripts { name });
     }
-    let mut fresh: Vec<ScriptApproval> = named
+    let open = named
         .into_iter()
-        .filter(|package| package.has_scripts && !approvals::approved(npm, package))
-        .map(|package| ScriptApproval {
-            name: package.name.clone(),
-            version: Some(package.version.clone()),
-            integrity: package.integrity.first().map(wharf_project::lock::npm::sri),
-        })
-        .collect();
+        .filter(|package| package.has_scripts && !approvals::approved(npm, package));
+    let mut fresh = open.map(pinned).collect::<Result<Vec<_>, _>>()?;
     fresh.dedup();
     Ok(fresh)
+}
+
+fn pinned(package: &Package) -> Result<ScriptApproval, OpsError> {
+    let digest = package.integrity.first().ok_or_else(|| OpsError::Unpinnable {
+        name: package.name.clone(),
+        version: package.version.clone(),
+    })?;
+    Ok(ScriptApproval {
+        name: package.name.clone(),
+        version: Some(package.version.clone()),
+        integrity: Some(wharf_project::lock::npm::sri(digest)),
+    })
 }

@@ -222,6 +222,46 @@ fn an_approval_is_for_one_version_and_one_archive() {
 }
 
 #[test]
+fn an_approval_syncs_as_it_is_told() {
+    let (_registry, fixture) = case();
+    fixture.run(&["lock"]).success();
+    fixture.write("node_modules/stranger/package.json", "{}");
+    fixture
+        .run(&["approve", "npm:native", "--replace", "--link-mode", "copy"])
+        .success();
+    assert_eq!(fixture.read(TRACE), "pre\nnative 1.0.0 install\npost\n");
+    assert!(!fixture.has("node_modules/stranger"));
+    // Commands that sync on the way keep to it, but for the replacing.
+    let asked: Value = serde_json::from_str(&fixture.read(".wharf/asked.json")).expect("it is JSON");
+    assert_eq!(asked["installing"]["link"], json!("copy"));
+    assert_eq!(asked["installing"]["replace_foreign"], json!(false));
+}
+
+#[test]
+fn what_has_no_hash_is_not_approved() {
+    let registry = NpmRegistry::start();
+    let fixture = project(&registry, &json!({ "dependencies": { "own": "file:./own" } }));
+    write_json(
+        &fixture,
+        "own/package.json",
+        &json!({ "name": "own", "version": "1.0.0", "scripts": { "install": "echo built > trace.txt" } }),
+    );
+    fixture.run(&["lock"]).success();
+    let before = fixture.read("package.json");
+    let words = ["own@1.0.0 is locked without a hash", "hint:", "\"npm:own\"", "`[policy] scripts`"];
+    says(&fixture.run(&["approve", "npm:own"]), 2, &words);
+    assert_eq!(fixture.read("package.json"), before);
+    state(
+        &fixture,
+        &json!({
+            "dependencies": { "own": "file:./own" }, "wharf": { "policy": { "scripts": ["npm:own"] } }
+        }),
+    );
+    fixture.run(&["sync"]).success();
+    assert_eq!(fixture.read("node_modules/own/trace.txt"), "built\n");
+}
+
+#[test]
 fn approvals_that_make_no_sense() {
     let (registry, fixture) = case();
     fixture.run(&["lock"]).success();
