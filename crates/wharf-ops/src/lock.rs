@@ -138,47 +138,57 @@ pub(crate) async fn update(
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
     let (python, node) = futures::future::try_join(python, node).await?;
-    let solved = if python.is_some() || node.solved {
-        Solved::Yes
-    } else {
-        Solved::No
+    let old = match old {
+        Some(lock) if python.is_none() && answers(&lock, project, &node) => {
+            return Ok(Updated {
+                report: report(project, &lock, None, started, Solved::No),
+                lock,
+                early: None,
+            });
+        }
+        other => other,
     };
-    let mut lock = match (python, &old) {
-        (Some(lock), _) => lock,
-        (None, Some(old)) => Lock {
-            npm: None,
-            ..old.clone()
-        },
-        (None, None) => Lock::default(),
+    let (npm, early) = match node {
+        npm::lock::Part::Nothing => (None, None),
+        npm::lock::Part::Kept => (old.as_ref().and_then(|old| old.npm.clone()), None),
+        npm::lock::Part::Solved(lock, early) => (Some(*lock), early),
     };
-    if !project.uses_python() {
-        lock = Lock::default();
-    }
-    lock.npm = node.lock;
-    let gone = old
-        .as_ref()
-        .is_some_and(|old| solved == Solved::No && *old != lock);
-    let mut report = report(
-        project,
-        &lock,
-        old.as_ref(),
-        started,
-        if gone { Solved::Yes } else { solved },
-    );
+    let kept = old.as_ref().filter(|_| project.uses_python());
+    let lock = Lock {
+        npm,
+        ..python.or_else(|| kept.cloned()).unwrap_or_default()
+    };
+    let solved = match old {
+        None if lock == Lock::default() => Solved::No,
+        _ => Solved::Yes,
+    };
+    let mut report = report(project, &lock, old.as_ref(), started, solved);
     let path = project.lock_path();
     // A project that needs nothing has a lock that says so.
-    if mode == Mode::Write && (solved == Solved::Yes || gone || old.is_none()) {
+    if mode == Mode::Write {
         let text = lock.print();
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
             write::file(&path, &text)?;
             report.written = true;
         }
     }
-    Ok(Updated {
-        lock,
-        report,
-        early: node.early,
-    })
+    Ok(Updated { lock, report, early })
+}
+
+/// Whether a lock stands as it is where nothing of Python was solved: it has a part for what the project uses, and no other.
+fn answers(lock: &Lock, project: &Project, node: &npm::lock::Part) -> bool {
+    let nothing = Lock::default();
+    let python = |lock: &Lock| (lock.version, lock.targets.len(), lock.packages.len());
+    let python = project.uses_python()
+        || python(lock) == python(&nothing)
+            && lock.inputs == nothing.inputs
+            && lock.requires_python.is_none();
+    let npm = match node {
+        npm::lock::Part::Nothing => lock.npm.is_none(),
+        npm::lock::Part::Kept => true,
+        npm::lock::Part::Solved(..) => false,
+    };
+    python && npm
 }
 
 /// The Python part, solved anew; `None` where the old lock answers the project, or there is nothing of Python in it.

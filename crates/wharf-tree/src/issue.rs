@@ -1,4 +1,4 @@
-//! What a resolved graph leaves to say: conflicts of peers with both sides, missing peers, engines that do not fit, and so on.
+//! What a resolved graph leaves to say: conflicts of peers with both sides, missing peers, deprecations, and so on.
 //! Invariant: an issue never stops resolution; what does is a [`crate::TreeError`].
 
 use std::fmt;
@@ -71,17 +71,6 @@ pub enum Issue {
         /// What is wanted.
         wanted: String,
     },
-    /// A package that says it does not run on the project's Node.
-    Engine {
-        /// The package.
-        package: String,
-        /// The Node versions that it says it runs on.
-        wanted: String,
-        /// The project's.
-        node: String,
-        /// How it is reached.
-        chain: Chain,
-    },
     /// A package that the registry says a word against.
     Deprecated {
         /// The package.
@@ -114,7 +103,6 @@ impl Issue {
             Issue::PeerConflict { .. } => "npm/peer-conflict",
             Issue::PeerMissing { .. } => "npm/peer-missing",
             Issue::PeerNested { .. } => "npm/peer-nested",
-            Issue::Engine { .. } => "npm/engine",
             Issue::Deprecated { .. } => "npm/deprecated",
             Issue::OptionalFailed { .. } => "npm/optional-failed",
             Issue::UnusedOverride { .. } => "npm/unused-override",
@@ -168,17 +156,6 @@ impl fmt::Display for Issue {
                 write!(
                     f,
                     "{peer}@{added} was added below {below}, which wants {wanted}, beside {peer}@{found}"
-                )
-            }
-            Issue::Engine {
-                package,
-                wanted,
-                node,
-                chain,
-            } => {
-                write!(
-                    f,
-                    "{package} wants Node {wanted}, the project has {node} ({chain})"
                 )
             }
             Issue::Deprecated {

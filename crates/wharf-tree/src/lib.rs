@@ -25,8 +25,7 @@ pub use error::{Stop, TreeError};
 pub use hoist::{Members, Placed, Placement, hoist};
 pub use issue::{Chain, Issue};
 pub use problem::{
-    Dedupe, DirectPackage, From, Lookup, MissingPeers, Needs, PeerConflicts, Problem, Requirement, Root,
-    Universe,
+    Dedupe, Lookup, MissingPeers, Needs, PeerConflicts, Problem, Requirement, Root, Universe,
 };
 pub use resolve::{Outcome, resolve};
 pub use select::{Selected, Selection, select};

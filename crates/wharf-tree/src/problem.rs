@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wharf_core::{Digest, Origin, PackageName, Source, Timestamp};
+use wharf_core::{Origin, PackageName, Timestamp};
 use wharf_ecosystem::npm::extensions::PackageExtensions;
 use wharf_ecosystem::npm::overrides::Overrides;
 use wharf_ecosystem::npm::peers::PeerRules;
 use wharf_ecosystem::npm::registries::Registries;
-use wharf_ecosystem::npm::{EdgeKind, PackageManifest, Spec, Version, Versions};
+use wharf_ecosystem::npm::{Direct, EdgeKind, From, PackageManifest, Spec, Version, Versions};
 
 /// Everything that decides the outcome, apart from what registries say.
 #[derive(Clone, Debug)]
@@ -114,33 +114,14 @@ pub trait Universe {
     /// All versions of a package.
     fn versions(&self, name: &PackageName) -> Lookup<Arc<Versions>>;
 
-    /// What one version says about itself.
-    fn manifest(&self, name: &PackageName, version: &Version) -> Lookup<Arc<PackageManifest>>;
+    /// What one version of a package whose versions are known says about itself.
+    ///
+    /// # Errors
+    /// It cannot be had, and why in words.
+    fn manifest(&self, name: &PackageName, version: &Version) -> Result<Arc<PackageManifest>, String>;
 
     /// A package that no registry lists: git, archives and folders.
-    fn direct(&self, spec: &Spec, from: &From) -> Lookup<Arc<DirectPackage>>;
-}
-
-/// Who asks for a [`DirectPackage`]: relative paths start there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum From {
-    /// The importer at this path.
-    Importer(String),
-    /// A package that comes from here.
-    Package(Source),
-}
-
-/// A package that no registry lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirectPackage {
-    /// What it says about itself.
-    pub manifest: Arc<PackageManifest>,
-    /// Where it comes from, precisely (the commit, not the branch).
-    pub source: Source,
-    /// What its archive hashes to, strongest first; empty for git and folders.
-    pub integrity: Vec<Digest>,
-    /// The archive's URL without credentials, where there is one.
-    pub tarball: Option<String>,
+    fn direct(&self, spec: &Spec, from: &From) -> Lookup<Arc<Direct>>;
 }
 
 /// What has to be fetched before the resolver can go on. Each list is sorted and without duplicates.
@@ -148,8 +129,6 @@ pub struct DirectPackage {
 pub struct Needs {
     /// Packages whose versions are needed.
     pub versions: Vec<PackageName>,
-    /// Versions whose manifests are needed.
-    pub manifests: Vec<(PackageName, Version)>,
     /// Packages outside registries that are needed.
     pub directs: Vec<(Spec, From)>,
 }
@@ -157,7 +136,7 @@ pub struct Needs {
 impl Needs {
     /// Whether nothing is needed.
     pub fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.manifests.is_empty() && self.directs.is_empty()
+        self.versions.is_empty() && self.directs.is_empty()
     }
 }
 

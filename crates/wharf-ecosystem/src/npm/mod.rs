@@ -51,7 +51,7 @@ pub use overrides::{Applied, Overrides};
 pub use package_json::PackageJson;
 pub use packument::Scanned;
 pub use peers::PeerRules;
-pub use pick::{PickRules, pick};
+pub use pick::{NodeFit, PickRules, pick};
 pub use registries::Registries;
 pub use semver::{Range, Version};
 pub use spec::{InvalidSpec, Spec};

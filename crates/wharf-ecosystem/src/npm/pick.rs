@@ -4,6 +4,9 @@
 //! speaks against it; the highest that is neither deprecated nor made for another Node; the highest made for this Node; the highest
 //! not deprecated; the highest.
 
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
 use wharf_core::Timestamp;
 
 use super::semver::{Range, Version};
@@ -14,7 +17,7 @@ use super::versions::{VersionRow, Versions};
 #[derive(Clone, Debug, Default)]
 pub struct PickRules<'p> {
     /// The Node that the packages will run on; `None` leaves `engines` out of account.
-    pub node: Option<Version>,
+    pub node: Option<&'p NodeFit>,
     /// Versions published later do not count; those of unknown date do.
     pub cutoff: Option<Timestamp>,
     /// Versions to keep where they fit, best first.
@@ -93,7 +96,7 @@ impl PickRules<'_> {
     /// Whether a version says that it runs on the Node, or says nothing.
     pub fn fits_node(&self, row: &VersionRow) -> bool {
         match (&self.node, &row.engines_node) {
-            (Some(node), Some(engines)) => runs_on(engines, node),
+            (Some(node), Some(engines)) => node.runs(engines),
             (None, _) | (_, None) => true,
         }
     }
@@ -103,9 +106,37 @@ impl PickRules<'_> {
     }
 }
 
-/// Whether `engines.node` allows a Node. Nightly builds count as their release, and what is no range allows every one.
-pub fn runs_on(engines: &str, node: &Version) -> bool {
-    Range::parse(engines).map_or(true, |range| range.satisfies_including_prerelease(node))
+/// Which ranges of `engines.node` allow a Node. Each is judged once: a few hundred texts stand in a hundred thousand versions.
+#[derive(Clone, Debug)]
+pub struct NodeFit {
+    node: Version,
+    judged: RefCell<FxHashMap<Box<str>, bool>>,
+}
+
+impl NodeFit {
+    /// For this Node.
+    pub fn new(node: Version) -> Self {
+        Self {
+            node,
+            judged: RefCell::default(),
+        }
+    }
+
+    /// The Node.
+    pub fn node(&self) -> &Version {
+        &self.node
+    }
+
+    /// Whether `engines.node` allows it. Nightly builds count as their release, and what is no range allows every one.
+    pub fn runs(&self, engines: &str) -> bool {
+        if let Some(known) = self.judged.borrow().get(engines) {
+            return *known;
+        }
+        let range = Range::parse(engines);
+        let runs = range.map_or(true, |range| range.satisfies_including_prerelease(&self.node));
+        self.judged.borrow_mut().insert(engines.into(), runs);
+        runs
+    }
 }
 
 /// The first that nothing speaks against, else the first against which least does.

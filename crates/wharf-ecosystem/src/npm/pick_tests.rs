@@ -37,7 +37,9 @@ fn row(text: &str) -> VersionRow {
 
 fn rules(node: &str, cutoff: &str) -> PickRules<'static> {
     PickRules {
-        node: Version::parse(node).ok(),
+        node: Version::parse(node)
+            .ok()
+            .map(|node| &*Box::leak(Box::new(NodeFit::new(node)))),
         cutoff: format!("{cutoff}T00:00:00Z").parse().ok(),
         prefer: &[],
     }

@@ -56,8 +56,18 @@ impl Registries {
 
     /// Whether a URL is the usual one of a version's archive, so that it need not be written down.
     pub fn is_default_tarball(&self, url: &str, name: &PackageName, version: &str) -> bool {
-        self.tarball_url(name, version)
-            .is_ok_and(|usual| usual.without_credentials().expose() == url)
+        let registry = self.registry_for(name);
+        let is_plain = !registry.has_credentials() && registry.as_url().query().is_none();
+        match url.strip_suffix(&tarball_path(name, version)) {
+            // Nearly always: a resolution asks for every package, and building URLs costs more than the rest of it.
+            Some(folder) if is_plain => {
+                folder.strip_suffix('/') == Some(registry.expose().trim_end_matches('/'))
+            }
+            _ => {
+                let usual = default_tarball(registry, name, version);
+                usual.is_ok_and(|usual| usual.without_credentials().expose() == url)
+            }
+        }
     }
 }
 
@@ -66,11 +76,15 @@ impl Registries {
 /// # Errors
 /// Where the registry's URL takes no path.
 pub fn default_tarball(registry: &WebUrl, name: &PackageName, version: &str) -> Result<WebUrl, InvalidUrl> {
+    below(registry, &tarball_path(name, version))
+}
+
+fn tarball_path(name: &PackageName, version: &str) -> String {
     let name = name.as_str();
     let bare = name.rsplit_once('/').map_or(name, |(_, bare)| bare);
     // Build metadata is no part of a published version.
     let version = version.split('+').next().unwrap_or(version);
-    below(registry, &format!("{name}/-/{bare}-{version}.tgz"))
+    format!("{name}/-/{bare}-{version}.tgz")
 }
 
 /// The scope of a name, with its `@`.
@@ -127,7 +141,15 @@ mod tests {
             assert_eq!(registries.packument_url(&name).unwrap().expose(), document);
             assert_eq!(registries.tarball_url(&name, version).unwrap().expose(), tarball);
             assert!(registries.is_default_tarball(tarball, &name, version));
-            assert!(!registries.is_default_tarball("https://cdn.example.org/x.tgz", &name, version));
+            for other in [
+                "https://cdn.example.org/x.tgz".to_owned(),
+                tarball.replace("/-/", "/-//"),
+                tarball.replace("example.org/", "example.org/more/"),
+                tarball.replace("example.org/", "example.org//"),
+                format!("{tarball}#x"),
+            ] {
+                assert!(!registries.is_default_tarball(&other, &name, version), "{other}");
+            }
         }
     }
 

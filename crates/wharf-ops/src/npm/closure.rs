@@ -3,7 +3,8 @@
 //!
 //! The guess is only about what to fetch. The resolver decides afterwards, over what is there, and asks for what the guess missed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::task::Poll;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -11,36 +12,42 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
 use wharf_ecosystem::npm::overrides::Applied;
 use wharf_ecosystem::npm::pick::{self, PickRules};
-use wharf_ecosystem::npm::{PackageManifest, Range, Spec, Version, Versions};
+use wharf_ecosystem::npm::{Direct, From, NodeFit, PackageManifest, Range, Spec, Version, Versions};
 use wharf_index::IndexError;
-use wharf_index::npm::{self, NpmIndex};
-use wharf_tree::{DirectPackage, From, Issue, Lookup, MissingPeers, Needs, Problem, TreeError, Universe};
+use wharf_index::npm::NpmIndex;
+use wharf_project::LockedNode;
+use wharf_tree::{Issue, Lookup, MissingPeers, Needs, Problem, TreeError, Universe};
 
 use super::Early;
 use crate::error::OpsError;
 use crate::session::Session;
 
+/// How many packages of the cache are looked at before requests under way have their turn.
+const AT_A_TIME: usize = 16;
+
 /// What was fetched, for the resolver.
 pub(crate) struct Known {
     index: NpmIndex,
-    versions: FxHashMap<PackageName, Result<Arc<Versions>, Arc<IndexError>>>,
-    manifests: Mutex<Manifests>,
-    direct: FxHashMap<String, Result<Arc<DirectPackage>, Arc<IndexError>>>,
+    direct: FxHashMap<String, Result<Arc<Direct>, IndexError>>,
+    /// Why versions could not be had.
+    failures: Vec<IndexError>,
 }
-
-/// What versions say of themselves, or why that cannot be read.
-type Manifests = FxHashMap<(PackageName, String), Result<Arc<PackageManifest>, String>>;
 
 /// The answer to one question.
 enum Answer {
+    Node(Result<Option<LockedNode>, OpsError>),
     Versions(PackageName, Result<Arc<Versions>, IndexError>),
-    Direct(String, Result<Arc<DirectPackage>, IndexError>),
+    Direct(String, Result<Arc<Direct>, IndexError>),
 }
 
 /// Fetches the closure of a problem.
 pub(crate) struct Closure<'a> {
     session: &'a Session,
-    problem: &'a Problem,
+    problem: Arc<Problem>,
+    locked_node: Option<LockedNode>,
+    node: Option<NodeFit>,
+    /// Guesses that were made before the Node was known, with what their versions say of it; `None` once it is.
+    without_node: Option<Vec<(PackageName, Spec, Arc<str>)>>,
     known: Known,
     early: Option<Early>,
     /// Repositories of the old lock: they stay at their commits.
@@ -48,44 +55,57 @@ pub(crate) struct Closure<'a> {
     running: FuturesUnordered<BoxFuture<'a, Answer>>,
     /// What is asked of packages whose versions are still on their way.
     waiting: FxHashMap<PackageName, Vec<Spec>>,
-    asked: FxHashSet<(String, String)>,
-    followed: FxHashSet<(PackageName, String)>,
+    /// What is asked of packages whose versions are there.
+    ready: Vec<(PackageName, Arc<Versions>, Spec)>,
+    /// What packages ask of registries, by alias: the same few texts stand in many manifests.
+    met: FxHashMap<String, FxHashSet<String>>,
+    asked_direct: FxHashSet<String>,
+    followed: FxHashSet<(PackageName, Version)>,
     done: u64,
 }
 
 impl<'a> Closure<'a> {
-    /// A closure of which nothing is fetched yet.
+    /// A closure of which nothing is fetched yet. The problem does not know its Node: `node` finds out, which may mean running
+    /// one, and meanwhile is guessed without.
     pub(crate) fn new(
         session: &'a Session,
         index: NpmIndex,
-        problem: &'a Problem,
+        problem: Problem,
+        node: impl Future<Output = Result<Option<LockedNode>, OpsError>> + Send + 'a,
         early: Option<Early>,
         pinned: Vec<Source>,
     ) -> Self {
+        let running = FuturesUnordered::<BoxFuture<'a, Answer>>::new();
+        running.push(Box::pin(async move { Answer::Node(node.await) }));
         Self {
             session,
-            problem,
+            problem: Arc::new(problem),
+            locked_node: None,
+            node: None,
+            without_node: Some(Vec::new()),
             known: Known {
                 index,
-                versions: FxHashMap::default(),
-                manifests: Mutex::default(),
                 direct: FxHashMap::default(),
+                failures: Vec::new(),
             },
             early,
             pinned,
-            running: FuturesUnordered::new(),
+            running,
             waiting: FxHashMap::default(),
-            asked: FxHashSet::default(),
+            ready: Vec::new(),
+            met: FxHashMap::default(),
+            asked_direct: FxHashSet::default(),
             followed: FxHashSet::default(),
             done: 0,
         }
     }
 
-    /// Fetches what the importers lead to.
+    /// Finds the Node, and fetches what the importers lead to.
     pub(crate) async fn fill(&mut self) -> Result<(), OpsError> {
-        for importer in &self.problem.importers {
+        let problem = Arc::clone(&self.problem);
+        for importer in &problem.importers {
+            let from = From::Importer(importer.path.clone());
             for requirement in &importer.requirements {
-                let from = From::Importer(importer.path.clone());
                 self.ask(&requirement.alias, &requirement.spec, &from);
             }
         }
@@ -95,10 +115,7 @@ impl<'a> Closure<'a> {
     /// Fetches what the resolver missed.
     pub(crate) async fn supply(&mut self, needs: Needs) -> Result<(), OpsError> {
         for name in needs.versions {
-            self.want_versions(&name);
-        }
-        for (name, version) in needs.manifests {
-            self.known.load(&name, &version);
+            self.want_versions(name, None);
         }
         for (spec, from) in needs.directs {
             self.want_direct(&spec, &from);
@@ -106,60 +123,114 @@ impl<'a> Closure<'a> {
         self.run().await
     }
 
+    /// The problem, with the Node once that is found.
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
     /// What there is now.
     pub(crate) fn known(&self) -> &Known {
         &self.known
     }
 
-    /// What was started early.
-    pub(crate) fn into_early(self) -> Option<Early> {
-        self.early
+    /// The Node, and what was started early.
+    pub(crate) fn finish(self) -> (Option<LockedNode>, Option<Early>) {
+        (self.locked_node, self.early)
     }
 
     async fn run(&mut self) -> Result<(), OpsError> {
-        while let Some(answer) = self
-            .session
-            .cancel()
-            .or(self.running.next())
-            .await
-            .ok_or(OpsError::Interrupted)?
-        {
-            self.done += 1;
-            match answer {
-                Answer::Versions(name, answer) => self.versions(name, answer),
-                Answer::Direct(key, answer) => self.direct(key, answer),
+        let session = self.session;
+        let work = async {
+            loop {
+                for (name, versions, spec) in self.ready.split_off(self.ready.len().saturating_sub(AT_A_TIME))
+                {
+                    self.guess(&name, &versions, &spec);
+                }
+                let next = self.running.next();
+                let answer = match self.ready.is_empty() {
+                    true => next.await,
+                    false => match futures::poll!(next) {
+                        Poll::Ready(answer) => answer,
+                        Poll::Pending => continue,
+                    },
+                };
+                match answer {
+                    Some(answer) => self.take(answer)?,
+                    None if self.ready.is_empty() => return Ok(()),
+                    None => {}
+                }
+            }
+        };
+        session.cancel().or(work).await.ok_or(OpsError::Interrupted)?
+    }
+
+    fn take(&mut self, answer: Answer) -> Result<(), OpsError> {
+        match answer {
+            Answer::Node(node) => self.judge_by(node?),
+            Answer::Versions(name, answer) => {
+                let specs = self.waiting.remove(&name).unwrap_or_default();
+                match answer {
+                    Ok(versions) => {
+                        self.tell(&name);
+                        let ready = specs.into_iter();
+                        self.ready
+                            .extend(ready.map(|spec| (name.clone(), Arc::clone(&versions), spec)));
+                    }
+                    Err(error) => self.known.failures.push(error),
+                }
+            }
+            Answer::Direct(key, answer) => {
+                let found = answer.as_ref().ok().cloned();
+                self.known.direct.insert(key, answer);
+                if let Some(direct) = found {
+                    let stated = |text: &Option<String>| text.clone().unwrap_or_default();
+                    let (name, version) = (stated(&direct.manifest.name), stated(&direct.manifest.version));
+                    let from = From::Package(direct.source.clone());
+                    self.follow(&name, &version, &direct.manifest, &from);
+                }
             }
         }
         Ok(())
     }
 
-    fn versions(&mut self, name: PackageName, answer: Result<Arc<Versions>, IndexError>) {
+    fn tell(&mut self, name: &PackageName) {
+        self.done += 1;
         self.session.emit(Event::PhaseProgress {
             phase: Phase::Resolve,
             done: self.done,
             total: None,
             detail: Some(name.to_string()),
         });
-        let specs = self.waiting.remove(&name).unwrap_or_default();
-        self.known.versions.insert(name.clone(), answer.map_err(Arc::new));
-        for spec in specs {
-            self.guess(&name, &spec);
-        }
     }
 
-    fn direct(&mut self, key: String, answer: Result<Arc<DirectPackage>, IndexError>) {
-        let found = answer.as_ref().ok().cloned();
-        self.known.direct.insert(key, answer.map_err(Arc::new));
-        if let Some(direct) = found {
-            self.follow(&direct.manifest, &From::Package(direct.source.clone()));
+    /// The Node is known: guesses that it speaks against are made again.
+    fn judge_by(&mut self, node: Option<LockedNode>) {
+        let version = node.as_ref().and_then(|node| Version::parse(&node.version).ok());
+        Arc::make_mut(&mut self.problem).node.clone_from(&version);
+        self.locked_node = node;
+        let guesses = self.without_node.take().unwrap_or_default();
+        self.node = version.map(NodeFit::new);
+        for (name, spec, engines) in guesses {
+            if self.node.as_ref().is_some_and(|node| !node.runs(&engines)) {
+                self.want_versions(name, Some(spec));
+            }
         }
     }
 
     /// Asks for what a dependency names.
     fn ask(&mut self, alias: &str, spec: &Spec, from: &From) {
+        let registry = |name: &str| PackageName::new(Ecosystem::Npm, name).ok();
         match spec {
-            Spec::Range(_) | Spec::Tag(_) => self.ask_registry(alias, spec),
-            Spec::Alias { name, spec } => self.ask_registry(name, spec),
+            Spec::Range(_) | Spec::Tag(_) => {
+                if let Some(name) = registry(alias) {
+                    self.want_versions(name, Some(spec.clone()));
+                }
+            }
+            Spec::Alias { name, spec } => {
+                if let Some(name) = registry(name) {
+                    self.want_versions(name, Some((**spec).clone()));
+                }
+            }
             Spec::Git { .. } | Spec::Tarball(_) | Spec::File(_) | Spec::Directory(_) => {
                 self.want_direct(spec, from);
             }
@@ -168,33 +239,39 @@ impl<'a> Closure<'a> {
         }
     }
 
-    fn ask_registry(&mut self, name: &str, spec: &Spec) {
-        let Ok(name) = PackageName::new(Ecosystem::Npm, name) else {
-            return;
+    /// Asks for the versions of a package, and for what that one of them leads to which answers a specifier.
+    fn want_versions(&mut self, name: PackageName, spec: Option<Spec>) {
+        if let Some(specs) = self.waiting.get_mut(&name) {
+            return specs.extend(spec);
+        }
+        let known = self.known.index.known(&name);
+        let is_new = known.is_none();
+        let at_hand = match known {
+            Some(Err(_)) => return,
+            Some(Ok(versions)) => Some(versions),
+            None => self.known.index.cached(&name),
         };
-        match self.known.versions.get(&name) {
-            Some(_) => self.guess(&name, spec),
+        match at_hand {
+            Some(versions) => {
+                if is_new {
+                    self.tell(&name);
+                }
+                self.ready.extend(spec.map(|spec| (name, versions, spec)));
+            }
             None => {
-                self.waiting.entry(name.clone()).or_default().push(spec.clone());
-                self.want_versions(&name);
+                self.waiting.insert(name.clone(), spec.into_iter().collect());
+                let index = self.known.index.clone();
+                self.running.push(Box::pin(async move {
+                    let answer = index.versions(&name).await;
+                    Answer::Versions(name, answer)
+                }));
             }
         }
     }
 
-    fn want_versions(&mut self, name: &PackageName) {
-        if self.known.versions.contains_key(name) || !self.asked.insert((name.to_string(), String::new())) {
-            return;
-        }
-        let (index, name) = (self.known.index.clone(), name.clone());
-        self.running.push(Box::pin(async move {
-            let answer = index.versions(&name).await;
-            Answer::Versions(name, answer)
-        }));
-    }
-
     fn want_direct(&mut self, spec: &Spec, from: &From) {
         let key = direct_key(spec, from);
-        if self.known.direct.contains_key(&key) || !self.asked.insert((String::new(), key.clone())) {
+        if !self.asked_direct.insert(key.clone()) {
             return;
         }
         let (index, mut spec, from) = (self.known.index.clone(), spec.clone(), from.clone());
@@ -209,56 +286,48 @@ impl<'a> Closure<'a> {
             (*reference, *semver) = (Some(commit.clone()), None);
         }
         self.running.push(Box::pin(async move {
-            let from = match &from {
-                From::Importer(path) => npm::From::Importer(path),
-                From::Package(source) => npm::From::Package(source),
-            };
-            let answer = index.direct(&spec, from).await;
+            let answer = index.direct(&spec, &from).await;
             let answer = answer.map(|found| match pinned {
-                Some(source) => npm::Direct { source, ..found },
+                Some(source) => Direct { source, ..found },
                 None => found,
             });
-            Answer::Direct(key, answer.map(|found| Arc::new(direct(found))))
+            Answer::Direct(key, answer.map(Arc::new))
         }));
     }
 
     /// Follows the version that would be chosen if nothing else had a say.
-    fn guess(&mut self, name: &PackageName, spec: &Spec) {
-        let Some(Ok(versions)) = self.known.versions.get(name) else {
-            return;
-        };
-        let preferred = self.problem.preferences.get(name).map_or(&[][..], Vec::as_slice);
+    fn guess(&mut self, name: &PackageName, versions: &Versions, spec: &Spec) {
         let rules = PickRules {
-            node: self.problem.node.clone(),
+            node: self.node.as_ref(),
             cutoff: self.problem.cutoff,
-            prefer: preferred,
+            prefer: self.problem.preferences.get(name).map_or(&[][..], Vec::as_slice),
         };
         let Some(row) = pick::pick(versions, spec, &rules) else {
             return;
         };
+        if let (Some(guesses), Some(engines)) = (&mut self.without_node, &row.engines_node) {
+            guesses.push((name.clone(), spec.clone(), Arc::clone(engines)));
+        }
         let version = row.version.clone();
-        if !self.followed.insert((name.clone(), version.as_str().to_owned())) {
+        if !self.followed.insert((name.clone(), version.clone())) {
             return;
         }
-        let Some(manifest) = self.known.load(name, &version) else {
+        let Ok(manifest) = self.known.index.manifest(name, &version) else {
             return;
         };
         if let Some(early) = &mut self.early {
             early.start(&self.known.index, name, &version, &manifest);
         }
-        let index = self
-            .known
-            .index
-            .registries()
-            .registry_for(name)
-            .without_credentials();
-        self.follow(&manifest, &From::Package(Source::Registry { index }));
+        let registries = self.known.index.registries();
+        let index = registries.registry_for(name).without_credentials();
+        let from = From::Package(Source::Registry { index });
+        self.follow(name.as_str(), version.as_str(), &manifest, &from);
     }
 
-    fn follow(&mut self, manifest: &PackageManifest, from: &From) {
-        let mut manifest = manifest.clone();
-        self.problem.extensions.apply(&mut manifest);
-        let installs_peers = self.problem.missing_peers == MissingPeers::Install;
+    fn follow(&mut self, name: &str, version: &str, manifest: &Arc<PackageManifest>, from: &From) {
+        let problem = Arc::clone(&self.problem);
+        let manifest = problem.extensions.extended(name, version, manifest);
+        let installs_peers = problem.missing_peers == MissingPeers::Install;
         let needed = manifest
             .peer_dependencies
             .iter()
@@ -270,11 +339,17 @@ impl<'a> Closure<'a> {
             .chain(needed)
             .filter(|(name, _)| !manifest.bundled.contains(name));
         for (alias, text) in dependencies {
+            if self.met.get(alias).is_some_and(|texts| texts.contains(text)) {
+                continue;
+            }
             let Ok(spec) = Spec::parse(text) else {
                 continue;
             };
+            if spec.is_registry() {
+                self.met.entry(alias.clone()).or_default().insert(text.clone());
+            }
             // Rules that hang on the way to a package are left to the resolver: a guess may miss.
-            match self.problem.overrides.apply(&[], alias, &spec) {
+            match problem.overrides.apply(&[], alias, &spec) {
                 Applied::Keep => self.ask(alias, &spec, from),
                 Applied::Replace(spec, _) => self.ask(alias, &spec, &From::Importer(".".to_owned())),
                 Applied::Remove => {}
@@ -314,47 +389,16 @@ fn answers(locked: &Source, spec: &Spec) -> bool {
     url == asked && subdirectory == inside && same
 }
 
-/// What the index found, as the resolver knows it.
-fn direct(found: npm::Direct) -> DirectPackage {
-    let npm::Direct {
-        manifest,
-        source,
-        integrity,
-        tarball,
-    } = found;
-    DirectPackage {
-        manifest,
-        source,
-        integrity,
-        tarball,
-    }
-}
-
 fn direct_key(spec: &Spec, from: &From) -> String {
     format!("{from:?} {spec:?}")
 }
 
 impl Known {
-    /// The manifest of a version, read when first asked for.
-    fn load(&self, name: &PackageName, version: &Version) -> Option<Arc<PackageManifest>> {
-        let mut manifests = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (name.clone(), version.as_str().to_owned());
-        let read = || {
-            self.index
-                .manifest(name, version)
-                .map_err(|error| error.to_string())
-        };
-        manifests.entry(key).or_insert_with(read).as_ref().ok().cloned()
-    }
-
     /// The failed look-up that the resolver was told of in the words at the end of this text.
     fn failed(&self, words: &str) -> Option<&IndexError> {
-        let versions = self.versions.values().filter_map(|answer| answer.as_ref().err());
         let direct = self.direct.values().filter_map(|answer| answer.as_ref().err());
-        versions
-            .chain(direct)
-            .map(|error| &**error)
-            .find(|error| words.ends_with(&error.to_string()))
+        let mut failures = self.failures.iter().chain(direct);
+        failures.find(|error| words.ends_with(&error.to_string()))
     }
 
     /// The look-up whose failure left no solution, if that was it.
@@ -389,24 +433,22 @@ impl Known {
 
 impl Universe for Known {
     fn versions(&self, name: &PackageName) -> Lookup<Arc<Versions>> {
-        match self.versions.get(name) {
-            Some(Ok(versions)) => Lookup::Known(Arc::clone(versions)),
+        match self.index.known(name) {
+            Some(Ok(versions)) => Lookup::Known(versions),
             Some(Err(error)) => Lookup::Failed(error.to_string()),
             None => Lookup::Unknown,
         }
     }
 
-    fn manifest(&self, name: &PackageName, version: &Version) -> Lookup<Arc<PackageManifest>> {
-        match self.load(name, version) {
-            Some(manifest) => Lookup::Known(manifest),
-            None => Lookup::Failed(format!(
-                "the registry's entry of {name} {} cannot be read",
-                version.as_str()
-            )),
-        }
+    fn manifest(&self, name: &PackageName, version: &Version) -> Result<Arc<PackageManifest>, String> {
+        let found = self.index.manifest(name, version);
+        found.map_err(|_| {
+            let version = version.as_str();
+            format!("the registry's entry of {name} {version} cannot be read")
+        })
     }
 
-    fn direct(&self, spec: &Spec, from: &From) -> Lookup<Arc<DirectPackage>> {
+    fn direct(&self, spec: &Spec, from: &From) -> Lookup<Arc<Direct>> {
         match self.direct.get(&direct_key(spec, from)) {
             Some(Ok(direct)) => Lookup::Known(Arc::clone(direct)),
             Some(Err(error)) => Lookup::Failed(error.to_string()),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wharf_ecosystem::npm::{EdgeKind, Graph, To, Version};
-use wharf_index::npm::{Detail, From};
+use wharf_ecosystem::npm::{EdgeKind, From, Graph, To, Version};
+use wharf_index::npm::Detail;
 use wharf_project::edit::npm::{self, Exactness, NpmAddition, NpmManifest, NpmShort};
 use wharf_project::{Lock, ManifestKind, NpmImporter, NpmOptions, NpmProject, NpmRequirement, Project};
 
@@ -133,8 +133,8 @@ async fn name_of_place(session: &Session, project: &Project, short: &NpmShort) -
         return Err(nameless());
     };
     let index = session.npm_index(project, npm, Detail::Abbreviated)?;
-    let importer = home(session, project).importer;
-    let found = index.direct(spec, From::Importer(&importer));
+    let from = From::Importer(home(session, project).importer);
+    let found = index.direct(spec, &from);
     let found = session.cancel().or(found).await.ok_or(OpsError::Interrupted)??;
     found.manifest.name.clone().ok_or_else(nameless)
 }

@@ -3,8 +3,7 @@
 //! Invariant: the graph alone is judged, so a lock that was made before is judged like a fresh one. What only optional needs
 //! lead to stops nobody.
 
-use wharf_ecosystem::npm::pick::runs_on;
-use wharf_ecosystem::npm::{Graph, PackageIndex, Version};
+use wharf_ecosystem::npm::{Graph, NodeFit, PackageIndex, Version};
 use wharf_project::NpmProject;
 use wharf_project::lock::npm::{GraphView, Node};
 
@@ -54,18 +53,19 @@ pub(crate) fn warning(graph: &Graph, node: &Version) -> Option<String> {
 
 /// Each with the Node that it wants and who brings it in.
 fn misfits(graph: &Graph, selected: &[bool], node: &Version) -> Vec<String> {
+    let node = NodeFit::new(node.clone());
     let unfit: Vec<(PackageIndex, &str)> = graph
         .packages
         .iter()
         .enumerate()
         .filter(|(index, _)| selected[*index])
         .filter_map(|(index, package)| Some((index, package.engines_node.as_deref()?)))
-        .filter(|(_, wanted)| !runs_on(wanted, node))
+        .filter(|(_, wanted)| !node.runs(wanted))
         .collect();
     if unfit.is_empty() {
         return Vec::new();
     }
-    let optional = super::approvals::only_optional(graph);
+    let optional = wharf_tree::select::only_optional(graph);
     let view = GraphView::new(graph);
     let needed = unfit.into_iter().filter(|(index, _)| !optional[*index]);
     let mut misfits: Vec<String> = needed

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
 use wharf_ecosystem::npm::Version;
-use wharf_index::npm::{Detail, NpmIndex};
-use wharf_project::{Lock, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
+use wharf_index::npm::Detail;
+use wharf_project::{Lock, LockedNode, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
 use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
 
 use super::closure::Closure;
@@ -15,13 +15,13 @@ use crate::request::Upgrade;
 use crate::session::Session;
 
 /// The npm part of a lock, brought up to date.
-pub(crate) struct Part {
-    /// It; `None` where the project has nothing of npm.
-    pub(crate) lock: Option<NpmLock>,
-    /// Whether a solve was needed.
-    pub(crate) solved: bool,
-    /// What was fetched on the way.
-    pub(crate) early: Option<Early>,
+pub(crate) enum Part {
+    /// The project has nothing of npm.
+    Nothing,
+    /// The old lock answers the project.
+    Kept,
+    /// Solved anew, with what was fetched on the way.
+    Solved(Box<NpmLock>, Option<Early>),
 }
 
 /// Solves where the old lock does not answer the project, or an upgrade is wanted.
@@ -33,11 +33,7 @@ pub(crate) async fn update(
     early: Option<Early>,
 ) -> Result<Part, OpsError> {
     let Some(npm) = project.npm.as_ref().filter(|_| project.uses_npm()) else {
-        return Ok(Part {
-            lock: None,
-            solved: false,
-            early: None,
-        });
+        return Ok(Part::Nothing);
     };
     let locked = old.and_then(|lock| lock.npm.as_ref());
     if let (Some(lock), Some(locked)) = (old, locked)
@@ -45,18 +41,15 @@ pub(crate) async fn update(
         && lock.stale_npm(project).is_none()
     {
         check_engines(npm, locked)?;
-        return Ok(Part {
-            lock: Some(locked.clone()),
-            solved: false,
-            early: None,
-        });
+        return Ok(Part::Kept);
     }
     let detail = cutoff(project, npm).map_or(Detail::Abbreviated, Detail::Until);
     let index = session.npm_index(project, npm, detail)?;
-    let node = node::to_lock(session, npm, &index, locked).await?;
-    let version = node.as_ref().and_then(|node| Version::parse(&node.version).ok());
-    let problem = problem(session, project, npm, locked, upgrade, version);
-    let (outcome, early) = solve(session, &index, problem, early, repositories(locked, upgrade)).await?;
+    let problem = problem(session, project, npm, locked, upgrade);
+    let node = node::to_lock(session, npm, &index, locked);
+    let pinned = repositories(locked, upgrade);
+    let closure = Closure::new(session, index.clone(), problem, node, early, pinned);
+    let (outcome, node, early) = solve(session, closure).await?;
     report_issues(session, &outcome);
     let lock = NpmLock {
         inputs: NpmInputs::of(project).unwrap_or_default(),
@@ -68,11 +61,7 @@ pub(crate) async fn update(
         session.emit(Event::warning("npm/engine", warning));
     }
     index.flush().await;
-    Ok(Part {
-        lock: Some(lock),
-        solved: true,
-        early,
-    })
+    Ok(Part::Solved(Box::new(lock), early))
 }
 
 /// The first lines: a dead registry has every package missing.
@@ -88,7 +77,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The Node that a lock was made for.
-fn locked_node(lock: &NpmLock) -> Option<Version> {
+pub(crate) fn locked_node(lock: &NpmLock) -> Option<Version> {
     Version::parse(&lock.node.as_ref()?.version).ok()
 }
 
@@ -103,20 +92,16 @@ fn check_engines(npm: &NpmProject, lock: &NpmLock) -> Result<(), OpsError> {
 /// Fetches and solves in turn until the resolver asks for nothing more.
 async fn solve(
     session: &Session,
-    index: &NpmIndex,
-    problem: Problem,
-    early: Option<Early>,
-    pinned: Vec<Source>,
-) -> Result<(Outcome, Option<Early>), OpsError> {
+    mut closure: Closure<'_>,
+) -> Result<(Outcome, Option<LockedNode>, Option<Early>), OpsError> {
     session.emit(Event::PhaseStarted {
         phase: Phase::Resolve,
         total: None,
     });
-    let mut closure = Closure::new(session, index.clone(), &problem, early, pinned);
     closure.fill().await?;
     loop {
         // On this thread: it takes milliseconds, and there is nothing else to do.
-        match wharf_tree::resolve(&problem, closure.known()) {
+        match wharf_tree::resolve(closure.problem(), closure.known()) {
             Ok(outcome) => {
                 if let Some((what, cause)) = closure.known().withheld(&outcome.issues) {
                     return Err(OpsError::Unavailable { what, cause });
@@ -125,9 +110,13 @@ async fn solve(
                     phase: Phase::Resolve,
                     done: outcome.graph.packages.len() as u64,
                 });
-                return Ok((outcome, closure.into_early()));
+                let (node, early) = closure.finish();
+                return Ok((outcome, node, early));
             }
-            Err(Stop::Needs(needs)) => closure.supply(needs).await?,
+            Err(Stop::Needs(needs)) => {
+                tracing::debug!(?needs, "the resolver needs more");
+                closure.supply(needs).await?;
+            }
             Err(Stop::Failed(error)) => {
                 return Err(match closure.known().cause(&error) {
                     Some(cause) => OpsError::Unavailable {
@@ -158,7 +147,6 @@ fn problem(
     npm: &NpmProject,
     locked: Option<&NpmLock>,
     upgrade: &Upgrade,
-    node: Option<Version>,
 ) -> Problem {
     let importers = npm.importers.iter().map(|importer| Root {
         path: importer.path.clone(),
@@ -182,7 +170,6 @@ fn problem(
         extensions: npm.extensions.clone(),
         peer_rules: npm.peer_rules.clone(),
         preferences: preferences(session, project, locked, upgrade),
-        node,
         cutoff: cutoff(project, npm),
         missing_peers: match npm.options.install_peers {
             true => MissingPeers::Install,

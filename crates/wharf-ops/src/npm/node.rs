@@ -339,11 +339,22 @@ impl Carried {
         })?;
         let name = package_name(package);
         let project = session.machine()?;
-        let npm = project.npm.as_ref().expect("the machine's project has npm's settings");
+        let npm = project
+            .npm
+            .as_ref()
+            .expect("the machine's project has npm's settings");
         let index = session.npm_index(&project, npm, Detail::Abbreviated)?;
         let versions = index.versions(&name);
-        let versions = session.cancel().or(versions).await.ok_or(OpsError::Interrupted)??;
-        Ok(Self { index, name, versions })
+        let versions = session
+            .cancel()
+            .or(versions)
+            .await
+            .ok_or(OpsError::Interrupted)??;
+        Ok(Self {
+            index,
+            name,
+            versions,
+        })
     }
 
     /// The newest of each major version, newest first.
@@ -351,7 +362,10 @@ impl Carried {
         let released = self.versions.rows.iter().rev();
         let mut majors: Vec<&Version> = Vec::new();
         for row in released.filter(|row| !row.version.is_prerelease()) {
-            if majors.last().is_none_or(|last| last.major() != row.version.major()) {
+            if majors
+                .last()
+                .is_none_or(|last| last.major() != row.version.major())
+            {
                 majors.push(&row.version);
             }
         }
@@ -381,7 +395,11 @@ impl Carried {
         let manifest = self.index.manifest_of(&self.name, &version).await?;
         let file = file(self.name.as_str(), &manifest).ok_or_else(missing)?;
         let fetched = fetched(session, &self.index, version.as_str(), &file);
-        let executable = session.cancel().or(fetched).await.ok_or(OpsError::Interrupted)??;
+        let executable = session
+            .cancel()
+            .or(fetched)
+            .await
+            .ok_or(OpsError::Interrupted)??;
         let folder = executable.ancestors().nth(2).unwrap_or(&executable);
         Ok((version, folder.to_owned()))
     }

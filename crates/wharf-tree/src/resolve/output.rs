@@ -360,21 +360,9 @@ impl<'t, 'a> Output<'t, 'a> {
 
     fn package_issues(&self, id: InstanceId, issues: &mut Vec<Issue>) {
         let pack = self.pack(id);
-        let package = format!("{}@{}", pack.name, pack.version_text);
-        if let (Some(node), Some(wanted)) = (&self.tree.problem.node, pack.manifest.engines_node())
-            && !wharf_ecosystem::npm::pick::runs_on(wanted, node)
-        {
-            let (wanted, node) = (wanted.to_owned(), node.to_string());
-            issues.push(Issue::Engine {
-                package: package.clone(),
-                wanted,
-                node,
-                chain: self.chain(id),
-            });
-        }
         if let Some(message) = &pack.manifest.deprecated {
             issues.push(Issue::Deprecated {
-                package,
+                package: format!("{}@{}", pack.name, pack.version_text),
                 message: message.clone(),
                 chain: self.chain(id),
             });

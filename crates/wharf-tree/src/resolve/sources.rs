@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use wharf_core::{PackageName, Source};
+use wharf_core::Source;
 use wharf_ecosystem::npm::semver::Range;
-use wharf_ecosystem::npm::{PackageManifest, PickRules, Spec, Version, Versions, pick};
+use wharf_ecosystem::npm::{From, PickRules, Spec, Version, Versions, pick};
 
 use super::names::NameId;
 use super::tree::{Pack, PackageId, Scope, Tree};
-use crate::problem::{From, Lookup};
+use crate::problem::Lookup;
 
 /// Which package a specifier means.
 pub(crate) enum Picked {
@@ -24,7 +24,7 @@ impl Tree<'_> {
     /// How versions are chosen for a name.
     pub(crate) fn rules(&self, name: NameId) -> PickRules<'_> {
         PickRules {
-            node: self.problem.node.clone(),
+            node: self.node.as_ref(),
             cutoff: self.problem.cutoff,
             prefer: self.preferences.get(&name).map_or(&[], Vec::as_slice),
         }
@@ -103,19 +103,15 @@ impl Tree<'_> {
             Err(error) => return Picked::Failed(error.to_string()),
         };
         let manifest = match self.universe.manifest(&package, version) {
-            Lookup::Known(manifest) => manifest,
-            Lookup::Unknown => {
-                self.needed_manifests.insert((package, version.clone()));
-                return Picked::Unknown;
-            }
-            Lookup::Failed(reason) => return Picked::Failed(reason),
+            Ok(manifest) => manifest,
+            Err(reason) => return Picked::Failed(reason),
         };
         let registries = &self.problem.registries;
         let dist = manifest.dist.clone().unwrap_or_default();
         let usual = dist.tarball.is_empty()
             || registries.is_default_tarball(&dist.tarball, &package, version.as_str());
-        let fits_node = match (&self.problem.node, manifest.engines_node()) {
-            (Some(node), Some(engines)) => pick::runs_on(engines, node),
+        let fits_node = match (&self.node, manifest.engines_node()) {
+            (Some(node), Some(engines)) => node.runs(engines),
             _ => true,
         };
         let pack = Pack {
@@ -125,7 +121,10 @@ impl Tree<'_> {
             tarball: (!usual).then_some(dist.tarball),
             integrity: dist.integrity,
             sound: manifest.deprecated.is_none() && fits_node,
-            manifest: self.extended(&package, version.as_str(), manifest),
+            manifest: self
+                .problem
+                .extensions
+                .extended(package.as_str(), version.as_str(), &manifest),
             name: package,
             name_id: name,
             version: Some(version.clone()),
@@ -135,22 +134,6 @@ impl Tree<'_> {
         self.packages.push(pack);
         self.by_version.insert(key, self.packages.len() - 1);
         Picked::Package(self.packages.len() - 1)
-    }
-
-    fn extended(
-        &self,
-        name: &PackageName,
-        version: &str,
-        manifest: Arc<PackageManifest>,
-    ) -> Arc<PackageManifest> {
-        if !self.problem.extensions.concerns(name.as_str()) {
-            return manifest;
-        }
-        let mut manifest = (*manifest).clone();
-        manifest.name.get_or_insert_with(|| name.to_string());
-        manifest.version.get_or_insert_with(|| version.to_owned());
-        self.problem.extensions.apply(&mut manifest);
-        Arc::new(manifest)
     }
 
     /// A package that no registry lists.
@@ -184,7 +167,10 @@ impl Tree<'_> {
             return Picked::Package(package);
         }
         let pack = Pack {
-            manifest: self.extended(&name, &version_text, Arc::clone(&direct.manifest)),
+            manifest: self
+                .problem
+                .extensions
+                .extended(name.as_str(), &version_text, &direct.manifest),
             name,
             name_id,
             version: Version::parse_loose(&version_text).ok(),

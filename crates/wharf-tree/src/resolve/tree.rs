@@ -11,11 +11,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use wharf_core::{Digest, PackageName, Source};
 use wharf_ecosystem::npm::semver::Range;
-use wharf_ecosystem::npm::{EdgeKind, PackageManifest, Spec, Version, Versions};
+use wharf_ecosystem::npm::{EdgeKind, From, NodeFit, PackageManifest, Spec, Version, Versions};
 
 use super::names::{NameId, Names};
 use crate::error::TreeError;
-use crate::problem::{From, Lookup, Needs, Problem, Universe};
+use crate::problem::{Lookup, Needs, Problem, Universe};
 
 /// Position of a node in [`Tree::nodes`].
 pub(crate) type NodeId = usize;
@@ -130,6 +130,7 @@ type ReadSpec = Result<(Rc<Spec>, Option<Rc<Range>>), String>;
 pub(crate) struct Tree<'a> {
     pub(crate) problem: &'a Problem,
     pub(super) universe: &'a dyn Universe,
+    pub(super) node: Option<NodeFit>,
     pub(crate) names: Names,
     pub(crate) packages: Vec<Pack>,
     pub(crate) nodes: Vec<Node>,
@@ -152,7 +153,6 @@ pub(crate) struct Tree<'a> {
     pub(super) picks: FxHashMap<(NameId, Rc<str>), Option<Version>>,
     queue: VecDeque<Scope>,
     pub(super) needed_versions: BTreeSet<PackageName>,
-    pub(super) needed_manifests: BTreeSet<(PackageName, Version)>,
     pub(super) needed_directs: Vec<(Spec, From)>,
 }
 
@@ -162,6 +162,7 @@ impl<'a> Tree<'a> {
         let mut tree = Self {
             problem,
             universe,
+            node: problem.node.clone().map(NodeFit::new),
             names: Names::default(),
             packages: Vec::new(),
             nodes: Vec::new(),
@@ -182,7 +183,6 @@ impl<'a> Tree<'a> {
             picks: FxHashMap::default(),
             queue: VecDeque::new(),
             needed_versions: BTreeSet::new(),
-            needed_manifests: BTreeSet::new(),
             needed_directs: Vec::new(),
         };
         tree.context_ids.insert(Vec::new(), 0);
@@ -284,7 +284,6 @@ impl<'a> Tree<'a> {
         directs.dedup();
         Needs {
             versions: self.needed_versions.iter().cloned().collect(),
-            manifests: self.needed_manifests.iter().cloned().collect(),
             directs,
         }
     }
@@ -292,8 +291,6 @@ impl<'a> Tree<'a> {
     /// Needs what another tree needs.
     pub(super) fn need(&mut self, other: &Self) {
         self.needed_versions.extend(other.needed_versions.iter().cloned());
-        self.needed_manifests
-            .extend(other.needed_manifests.iter().cloned());
         self.needed_directs.extend(other.needed_directs.iter().cloned());
     }
 

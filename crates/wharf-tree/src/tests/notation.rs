@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use wharf_core::{Ecosystem, Origin, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::{
-    EdgeKind, Graph, PackageManifest, Registries, Spec, To, Version, VersionRow, Versions,
+    Direct, EdgeKind, From, Graph, PackageManifest, Registries, Spec, To, Version, VersionRow, Versions,
 };
 
 use crate::*;
@@ -23,7 +23,7 @@ use crate::*;
 pub(crate) struct Index {
     versions: BTreeMap<PackageName, Versions>,
     manifests: BTreeMap<(PackageName, String), Arc<PackageManifest>>,
-    directs: BTreeMap<String, Arc<DirectPackage>>,
+    directs: BTreeMap<String, Arc<Direct>>,
     /// What answers `Unknown` although it is there.
     pub(crate) hidden: Vec<PackageName>,
 }
@@ -155,7 +155,7 @@ impl Index {
     }
 
     fn add_direct(&mut self, url: &str, package: &str, version: &str, needs: &str) {
-        let direct = DirectPackage {
+        let direct = Direct {
             manifest: Arc::new(manifest(package, version, &[], needs)),
             source: Source::Url {
                 url: WebUrl::parse(url).unwrap(),
@@ -177,14 +177,12 @@ impl Universe for Index {
         }
     }
 
-    fn manifest(&self, name: &PackageName, version: &Version) -> Lookup<Arc<PackageManifest>> {
-        match self.manifests.get(&(name.clone(), version.to_string())) {
-            Some(manifest) => Lookup::Known(Arc::clone(manifest)),
-            None => Lookup::Failed("no such version".to_owned()),
-        }
+    fn manifest(&self, name: &PackageName, version: &Version) -> Result<Arc<PackageManifest>, String> {
+        let found = self.manifests.get(&(name.clone(), version.to_string()));
+        found.cloned().ok_or_else(|| "no such version".to_owned())
     }
 
-    fn direct(&self, spec: &Spec, _from: &From) -> Lookup<Arc<DirectPackage>> {
+    fn direct(&self, spec: &Spec, _from: &From) -> Lookup<Arc<Direct>> {
         match self.directs.get(&spec.to_string()) {
             Some(direct) => Lookup::Known(Arc::clone(direct)),
             None => Lookup::Failed("no such archive".to_owned()),

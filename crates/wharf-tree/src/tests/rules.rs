@@ -384,13 +384,12 @@ fn preferences_are_kept_where_they_fit() {
 }
 
 #[test]
-fn engines_and_deprecations_are_told() {
+fn a_version_for_another_node_goes_last_and_deprecations_are_told() {
     let text = "a 1.0.0 deprecated\na 2.0.0 node=>=22\nb 1.0.0 node=>=22\n. : a *, b *";
     assert_snapshot!(solve_with(text, |problem| problem.node = Some(version("20.0.0"))), @r"
     . -> a=a@1.0.0 b=b@1.0.0
     a@1.0.0 ->
     b@1.0.0 ->
-    ! b@1.0.0 wants Node >=22, the project has 20.0.0 (the project > b@1.0.0)
     ! a@1.0.0 is deprecated: use another (the project > a@1.0.0)
     ");
 }

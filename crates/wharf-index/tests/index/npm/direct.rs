@@ -5,7 +5,8 @@ use std::process::Command;
 
 use wharf_core::{Algorithm, Explain, Source};
 use wharf_ecosystem::npm::Spec;
-use wharf_index::npm::{Direct, From, NpmIndex, Wanted};
+use wharf_ecosystem::npm::{Direct, From};
+use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_index::{IndexError, NpmError};
 use wharf_testkit::{NpmPackage, NpmRegistry};
 
@@ -22,7 +23,7 @@ fn spec(text: &str) -> Spec {
 }
 
 async fn at(index: &NpmIndex, text: &str) -> Result<Direct, IndexError> {
-    index.direct(&spec(text), From::Importer(".")).await
+    index.direct(&spec(text), &From::Importer(".".to_owned())).await
 }
 
 fn write(folder: &Path, path: &str, text: &str) {
@@ -161,7 +162,7 @@ async fn local_archives_and_folders() {
     index.unpack(&wanted(&archive)).await.unwrap();
 
     let folder = index
-        .direct(&spec("file:../libs/lib"), From::Importer("packages"))
+        .direct(&spec("file:../libs/lib"), &From::Importer("packages".to_owned()))
         .await
         .unwrap();
     let source = Source::Directory {
@@ -173,7 +174,7 @@ async fn local_archives_and_folders() {
     assert_eq!(unpacked.files(), 2);
     // What the folder names is relative to it.
     let inner = index
-        .direct(&spec("file:../../a.tgz"), From::Package(&folder.source))
+        .direct(&spec("file:../../a.tgz"), &From::Package(folder.source.clone()))
         .await
         .unwrap();
     assert_eq!(inner.source, archive.source);
@@ -201,7 +202,7 @@ async fn places_that_are_none_are_told() {
         index: super::url(&registry.base_url()),
     };
     let error = index
-        .direct(&spec("file:/etc"), From::Package(&stranger))
+        .direct(&spec("file:/etc"), &From::Package(stranger.clone()))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("comes from elsewhere"), "{error}");

@@ -142,7 +142,7 @@ async fn offline_uses_what_is_there_however_old() {
     let error = offline.versions(&name("b")).await.unwrap_err();
     assert_eq!(error.code(), "net/offline");
     assert!(error.to_string().contains("`b`"), "{error}");
-    assert_eq!(offline.failed(&name("b")).unwrap().code(), "net/offline");
+    assert_eq!(offline.known(&name("b")).unwrap().unwrap_err().code(), "net/offline");
     assert_eq!(registry.log().len(), 1);
 }
 
@@ -223,7 +223,7 @@ async fn unknown_packages_are_told_with_the_registry_and_names_alike() {
         error.hints()
     );
     assert_eq!(
-        index.failed(&name("raect")).unwrap().code(),
+        index.known(&name("raect")).unwrap().unwrap_err().code(),
         "npm/unknown-package"
     );
 }
