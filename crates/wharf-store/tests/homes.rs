@@ -240,6 +240,12 @@ fn odd_but_honest_archives_get_in() {
     // Padding after the end marker, and a size at the end that lies because of it.
     let padded = [&whole[..], &[0; 9000]].concat();
     assert_eq!(both(&store, &gzip(&padded)).unwrap().files(), 2);
+    // What follows the last member of the gzip: a tape's padding, anything else, nothing whole.
+    for rest in [&[0; 9000][..], b"garbage"] {
+        let followed = [&*gzip(&whole), rest].concat();
+        assert_eq!(both(&store, &followed).unwrap().files(), 2);
+    }
+    assert!(both(&store, &[&*gzip(&whole), b"\x1f\x8b\x08"].concat()).is_err());
 }
 
 #[test]

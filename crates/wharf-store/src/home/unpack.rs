@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
+use flate2::bufread::GzDecoder;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use wharf_core::SafePath;
@@ -195,7 +196,7 @@ impl Store {
             },
         );
         let decoded: Box<dyn Read + '_> = match sniff(packed.fill_buf()?) {
-            Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Some("gzip") => Box::new(Members(Some(GzDecoder::new(packed)))),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
             _ if packed.buffer().is_empty() => return Err(Refusal::Truncated.into()),
             actual => {
@@ -248,6 +249,30 @@ impl Store {
             writer.take(&path, executable, metadata.len(), &mut file)
         })?;
         Ok(Unpacked::new(draft, &writer.finish()?))
+    }
+}
+
+/// The members of a gzip, one after the other. What follows them and is no member is passed over, as gzip and node do it: some
+/// published archives are padded with zeros to a tape's block.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(mut rest) = self.0.take().map(GzDecoder::into_inner) else {
+                break;
+            };
+            if rest.fill_buf()?.first() == Some(&0x1f) {
+                self.0 = Some(GzDecoder::new(rest));
+            } else {
+                io::copy(&mut rest, &mut io::sink())?;
+            }
+        }
+        Ok(0)
     }
 }
 
