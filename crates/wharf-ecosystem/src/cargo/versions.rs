@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use semver::Version;
 use wharf_core::Timestamp;
@@ -12,7 +12,7 @@ use wharf_core::Timestamp;
 use super::index::{self, InvalidLine};
 use super::{CrateName, RustVersion, SourceId, Summary};
 
-/// All versions of one crate.
+/// All versions of one crate of a registry.
 #[derive(Clone)]
 pub struct CrateVersions {
     name: CrateName,
@@ -20,6 +20,7 @@ pub struct CrateVersions {
     rows: Vec<VersionRow>,
     lines: Lines,
     skipped: Vec<String>,
+    read: Vec<OnceLock<Arc<Summary>>>,
 }
 
 /// What the rows' spans point into.
@@ -103,6 +104,7 @@ impl CrateVersions {
         Self {
             name,
             source,
+            read: rows.iter().map(|_| OnceLock::new()).collect(),
             rows,
             lines,
             skipped,
@@ -142,14 +144,31 @@ impl CrateVersions {
         }
     }
 
-    /// Reads the line of a row.
+    /// Reads the line of a row, once.
     ///
     /// # Errors
     /// Where it describes no version that can be used.
-    pub fn summary(&self, at: usize) -> Result<Summary, InvalidLine> {
-        index::parse_line(&self.line(at), &self.source)
+    pub fn summary(&self, at: usize) -> Result<Arc<Summary>, InvalidLine> {
+        let slot = self.read.get(at);
+        if let Some(read) = slot.and_then(OnceLock::get) {
+            return Ok(Arc::clone(read));
+        }
+        let summary = Arc::new(index::parse_line(&self.line(at), &self.source)?);
+        Ok(match slot {
+            Some(slot) => Arc::clone(slot.get_or_init(|| summary)),
+            None => summary,
+        })
     }
 }
+
+impl PartialEq for CrateVersions {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.source, &self.rows) == (&other.name, &other.source, &other.rows)
+            && (0..self.rows.len()).all(|at| self.line(at) == other.line(at))
+    }
+}
+
+impl Eq for CrateVersions {}
 
 impl fmt::Debug for CrateVersions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
