@@ -1,13 +1,16 @@
 //! Finds a project from a folder and puts together what its files say.
 //!
-//! `wharf.toml` wins; else a `pyproject.toml` that states requirements; else `requirements*.txt`; else `package.json`. Each folder
-//! upwards is tried until one has any of them. A `package.json` beside the others is read as well, and a folder that a workspace
-//! above names as its member belongs to that one.
+//! `wharf.toml` wins; else a `pyproject.toml` that states requirements; else `requirements*.txt`; else `package.json`; else
+//! `Cargo.toml`. Each folder upwards is tried until one has any of them. A `package.json` and a `Cargo.toml` beside the others are read
+//! as well, and a folder that a workspace above names as its member belongs to that one.
 
 use std::path::{Path, PathBuf};
 
 use wharf_core::Origin;
 
+use crate::cargo::config::CargoConfig;
+use crate::cargo::tools::CargoTools;
+use crate::cargo::{self, CargoProject};
 use crate::config;
 use crate::error::ProjectError;
 use crate::index::NetworkSettings;
@@ -36,8 +39,12 @@ impl Project {
         for folder in start.ancestors() {
             match manifest_of(folder) {
                 Some((ManifestKind::PackageJson, _)) if is_bare(folder) => {
+                    if folder.join(cargo::MANIFEST).is_file() {
+                        return of_crates(folder, options);
+                    }
                     bare.get_or_insert(folder);
                 }
+                Some((ManifestKind::Cargo, _)) => return of_crates(folder, options),
                 Some((ManifestKind::PackageJson, path)) => {
                     let above = workspace::root_above(folder);
                     let root = above.and_then(|root| Some((manifest_of(&root)?, root)));
@@ -105,9 +112,11 @@ pub(crate) fn manifest_of(folder: &Path) -> Option<(ManifestKind, PathBuf)> {
     let requirements = requirements_files(folder);
     let first = requirements.into_iter().next().map(|(path, _)| path);
     let package = folder.join("package.json");
+    let crates = folder.join(cargo::MANIFEST);
     match first {
         Some(path) => Some((ManifestKind::Requirements, path)),
         None if package.is_file() => Some((ManifestKind::PackageJson, package)),
+        None if crates.is_file() => Some((ManifestKind::Cargo, crates)),
         None => text.map(|_| (ManifestKind::Pyproject, pyproject)),
     }
 }
@@ -184,9 +193,30 @@ fn read(root: &Path, kind: ManifestKind, path: PathBuf, options: &Options) -> Re
                 requirements::read(&file, &Role::Requirements(group), &context, &mut stated)?;
             }
         }
-        ManifestKind::PackageJson => {}
+        ManifestKind::PackageJson | ManifestKind::Cargo => {}
     }
     assemble(root, kind, path, options, stated, Npm::Read)
+}
+
+/// A `Cargo.toml`: the project is the workspace that it belongs to.
+fn of_crates(folder: &Path, options: &Options) -> Result<Project, ProjectError> {
+    let folder = normalize(folder);
+    let root = cargo::root::above(&folder, options)?.unwrap_or_else(|| folder.clone());
+    let (kind, path) = match manifest_of(&root) {
+        Some((ManifestKind::PackageJson, _)) if is_bare(&root) => {
+            (ManifestKind::Cargo, root.join(cargo::MANIFEST))
+        }
+        Some(found) => found,
+        // The workspace that a package names has no manifest: whoever reads it says so.
+        None => (ManifestKind::Cargo, root.join(cargo::MANIFEST)),
+    };
+    let mut project = read(&root, kind, path, options)?;
+    if root == folder {
+        project.inputs.extend(cargo::root::places_above(&folder));
+    } else {
+        cargo::root::check_member(&project, &folder)?;
+    }
+    Ok(project)
 }
 
 /// A `package.json` that no workspace above claims. One that comes to claim it is a change.
@@ -196,7 +226,7 @@ fn alone(folder: &Path, path: PathBuf, options: &Options) -> Result<Project, Pro
     Ok(project)
 }
 
-/// Whether the npm part of a project is looked for.
+/// Whether the npm part of a project and its crates are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Npm {
     Read,
@@ -229,6 +259,63 @@ fn npm_part(
         return Ok(None);
     }
     npm::read::read(root, path, options, network, stated)
+}
+
+/// The crates of a project: its tools, and the workspace in its folder unless that belongs to one above.
+struct Crates {
+    workspace: Option<CargoProject>,
+    tools: Option<CargoTools>,
+}
+
+fn crates_part(
+    root: &Path,
+    options: &Options,
+    network: &NetworkSettings,
+    npm: Npm,
+    stated: &mut Stated,
+) -> Result<Crates, ProjectError> {
+    let tables = std::mem::take(&mut stated.cargo);
+    stated.note_input(root.join(cargo::MANIFEST));
+    let has_workspace = npm == Npm::Read && root.join(cargo::MANIFEST).is_file();
+    if !tables.declared && !has_workspace {
+        return Ok(Crates {
+            workspace: None,
+            tools: None,
+        });
+    }
+    let config = CargoConfig::read(root, options, network, stated)?;
+    let workspace = match has_workspace {
+        true => workspace_beside(root, options, &config, stated)?,
+        false => None,
+    };
+    let tools = tables.declared.then_some(CargoTools {
+        tools: tables.tools,
+        config,
+    });
+    Ok(Crates { workspace, tools })
+}
+
+fn workspace_beside(
+    root: &Path,
+    options: &Options,
+    config: &CargoConfig,
+    stated: &mut Stated,
+) -> Result<Option<CargoProject>, ProjectError> {
+    match cargo::root::above(root, options)? {
+        None => cargo::read(root, config, stated),
+        Some(above) => {
+            let message = format!(
+                "Cargo.toml is not read here: this folder is a member of the workspace `{}`",
+                above.display()
+            );
+            stated.warn(
+                "cargo/member",
+                message,
+                Origin::file(Path::new(cargo::MANIFEST), 1, 1),
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// Exactly these requirements files.
@@ -276,6 +363,7 @@ fn assemble(
     let no_index_declared = stated.no_index;
     let configured = config::configure(&root, options, &mut stated)?;
     local_sources::check(&root, &stated.roots)?;
+    let which = npm;
     let npm = match npm {
         Npm::Read => npm_part(
             &root,
@@ -287,7 +375,12 @@ fn assemble(
         )?,
         Npm::Leave => None,
     };
+    let crates = crates_part(&root, options, &configured.network, which, &mut stated)?;
     let own_name = npm.as_ref().and_then(|npm| npm.root().name.clone());
+    let crate_name = crates.workspace.as_ref().and_then(|crates| {
+        let root = crates.package_at(".")?;
+        Some(root.manifest.name.to_string())
+    });
     let (requires_python, requires_python_origin) = stated.requires_python.unzip();
     let require_hashes = stated.require_hashes
         || stated
@@ -298,7 +391,7 @@ fn assemble(
         root,
         manifest,
         manifest_path,
-        name: stated.name.or(own_name),
+        name: stated.name.or(own_name).or(crate_name),
         requires_python,
         requires_python_origin,
         roots: stated.roots,
@@ -310,6 +403,8 @@ fn assemble(
         indexes: configured.indexes,
         no_index_declared,
         npm,
+        cargo: crates.workspace,
+        cargo_tools: crates.tools,
         network: configured.network,
         formats: stated.formats,
         prereleases: stated.prereleases.unwrap_or_default(),

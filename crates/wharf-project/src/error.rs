@@ -77,7 +77,7 @@ pub enum ProjectError {
         place: Box<Excerpt>,
     },
     /// No manifest here or above.
-    #[error("there is no wharf.toml, pyproject.toml, requirements.txt or package.json in `{}` or above it", start.display())]
+    #[error("there is no wharf.toml, pyproject.toml, requirements.txt, package.json or Cargo.toml in `{}` or above it", start.display())]
     NoProject {
         /// Where the search began.
         start: PathBuf,

@@ -5,6 +5,7 @@
 //! | [`project`] | [`Project`]: everything that the files of a project say, found from a folder |
 //! | [`requirement`] | [`RootRequirement`]: one requirement with its group, its source and its place |
 //! | [`npm`] | [`NpmProject`]: the npm part of a project |
+//! | [`cargo`] | [`CargoProject`]: the crates of a project; Cargo's configuration; tools of `[cargo]` |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
 //! | [`mod@preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
@@ -14,6 +15,7 @@
 //!
 //! Invariant: no network, no printing, and the environment is read only through what the caller passes in.
 
+pub mod cargo;
 pub mod edit;
 pub mod error;
 pub mod export;
@@ -41,6 +43,9 @@ mod suggest;
 mod table;
 mod yaml;
 
+pub use cargo::config::{CargoConfig, CargoRegistry, CrateEndpoint};
+pub use cargo::tools::{CargoTool, CargoTools, ToolSource};
+pub use cargo::{CargoMember, CargoPatch, CargoProject, GitUse};
 pub use error::{Invalid, ProjectError};
 pub use index::{
     Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,

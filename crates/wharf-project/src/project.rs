@@ -8,6 +8,8 @@ use pep440_rs::VersionSpecifiers;
 use serde::Serialize;
 use wharf_core::{Origin, PackageName, Span, Target, Timestamp};
 
+use crate::cargo::CargoProject;
+use crate::cargo::tools::CargoTools;
 use crate::index::{Formats, IndexSettings, NetworkSettings, Prereleases, ResolutionMode};
 use crate::npm::NpmProject;
 use crate::requirement::{Base, RootRequirement, project_path};
@@ -24,6 +26,8 @@ pub enum ManifestKind {
     Requirements,
     /// `package.json`.
     PackageJson,
+    /// `Cargo.toml`.
+    Cargo,
 }
 
 /// The `[policy]` table.
@@ -116,6 +120,10 @@ pub struct Project {
     pub no_index_declared: bool,
     /// What it has of npm.
     pub npm: Option<NpmProject>,
+    /// The workspace of crates in its folder.
+    pub cargo: Option<CargoProject>,
+    /// The tools of `[cargo]`, where it has that table.
+    pub cargo_tools: Option<CargoTools>,
     /// How the network is reached.
     pub network: NetworkSettings,
     /// Which kinds of archive may be used.
@@ -144,7 +152,7 @@ impl Project {
         )
     }
 
-    /// Whether the project has a Python part. One that has no npm part is taken for a Python project, even if it asks for nothing.
+    /// Whether the project has a Python part. One that has no other part is taken for a Python project, even if it asks for nothing.
     pub fn uses_python(&self) -> bool {
         let states = !self.roots.is_empty()
             || !self.constraints.is_empty()
@@ -154,7 +162,8 @@ impl Project {
             self.manifest,
             ManifestKind::Pyproject | ManifestKind::Requirements
         );
-        self.npm.is_none() || states || kind
+        let alone = self.npm.is_none() && self.cargo.is_none() && self.cargo_tools.is_none();
+        alone || states || kind
     }
 
     /// Whether the project has an npm part that asks for something.
@@ -162,7 +171,14 @@ impl Project {
         self.npm.as_ref().is_some_and(NpmProject::asks_for_something)
     }
 
-    /// The lockfile's path.
+    /// Whether the project has tools that are built from crates.
+    pub fn uses_cargo_tools(&self) -> bool {
+        self.cargo_tools
+            .as_ref()
+            .is_some_and(|tools| !tools.tools.is_empty())
+    }
+
+    /// The path of `wharf.lock`. The crates of a workspace are in its `Cargo.lock`.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join("wharf.lock")
     }

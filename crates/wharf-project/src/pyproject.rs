@@ -33,10 +33,13 @@ pub(crate) fn states_requirements(text: &str) -> bool {
         return true;
     };
     let table = table.get_ref();
-    let poetry = table
-        .get("tool")
-        .and_then(|tool| tool.get_ref().as_table()?.get("poetry"));
-    table.contains_key("project") || table.contains_key("dependency-groups") || poetry.is_some()
+    let tool = table.get("tool").and_then(|tool| tool.get_ref().as_table());
+    let poetry = tool.and_then(|tool| tool.get("poetry"));
+    let crates = tool.and_then(|tool| tool.get("wharf")?.get_ref().as_table()?.get("cargo"));
+    table.contains_key("project")
+        || table.contains_key("dependency-groups")
+        || poetry.is_some()
+        || crates.is_some()
 }
 
 /// Reads `pyproject.toml`.
@@ -104,13 +107,24 @@ impl File<'_, '_, '_> {
         self.groups(document, stated)?;
         self.uv_settings(stated)?;
         if let Some(own) = section(&self.reader, tool, "wharf")? {
-            const KEYS: &[&str] = &["targets", "policy", "options", "index", "node", "workspace"];
+            const KEYS: &[&str] = &[
+                "targets",
+                "policy",
+                "options",
+                "index",
+                "node",
+                "workspace",
+                "cargo",
+            ];
             self.reader.known_keys(own, "[tool.wharf]", KEYS)?;
             if let Some(node) = own.get("node") {
                 npm::node(&self.reader, node, &mut stated.npm)?;
             }
             if let Some(workspace) = own.get("workspace") {
                 npm::workspace(&self.reader, workspace, &mut stated.npm)?;
+            }
+            if let Some(tools) = own.get("cargo") {
+                crate::cargo::tools::read(&self.reader, tools, "[tool.wharf.cargo]", &mut stated.cargo)?;
             }
             settings::targets(&self.reader, own.get("targets"), stated)?;
             settings::indexes(&self.reader, own.get("index"), stated)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use pep440_rs::VersionSpecifiers;
 use wharf_core::{Origin, Target};
 
+use crate::cargo::tools::CargoTables;
 use crate::index::{FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
 use crate::manifest::npm::NpmTables;
 use crate::project::{Policy, SelfPackage, Warning};
@@ -33,6 +34,7 @@ pub(crate) struct Stated {
     pub(crate) require_hashes: bool,
     pub(crate) trusted_hosts: Vec<String>,
     pub(crate) npm: NpmTables,
+    pub(crate) cargo: CargoTables,
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) warnings: Vec<Warning>,
 }

@@ -60,9 +60,10 @@ pub struct Manifest<'a> {
 /// The file that holds a group's requirements. In a project of requirements files each group has its own.
 pub fn file_for(project: &Project, group: &Group) -> PathBuf {
     match (project.manifest, group) {
-        (ManifestKind::Wharf | ManifestKind::Pyproject | ManifestKind::PackageJson, _) => {
-            project.manifest_path.clone()
-        }
+        (
+            ManifestKind::Wharf | ManifestKind::Pyproject | ManifestKind::PackageJson | ManifestKind::Cargo,
+            _,
+        ) => project.manifest_path.clone(),
         (ManifestKind::Requirements, Group::Main) => project.manifest_path.clone(),
         (ManifestKind::Requirements, Group::Dev) => {
             let other = project.root.join("dev-requirements.txt");
@@ -105,7 +106,7 @@ pub fn add(manifest: Manifest<'_>, additions: &[Addition]) -> Result<String, Pro
             ManifestKind::Wharf => wharf::add(now, addition, &parsed)?,
             ManifestKind::Pyproject => pyproject::add(now, addition, &parsed)?,
             ManifestKind::Requirements => requirements::add(now, addition, &parsed)?,
-            ManifestKind::PackageJson => return Err(manifest.no_python()),
+            ManifestKind::PackageJson | ManifestKind::Cargo => return Err(manifest.no_python()),
         };
     }
     Ok(text)
@@ -124,15 +125,15 @@ pub fn remove(
         ManifestKind::Wharf => wharf::remove(manifest, names, group),
         ManifestKind::Pyproject => pyproject::remove(manifest, names, group),
         ManifestKind::Requirements => Ok(requirements::remove(manifest, names)),
-        ManifestKind::PackageJson => Err(manifest.no_python()),
+        ManifestKind::PackageJson | ManifestKind::Cargo => Err(manifest.no_python()),
     }
 }
 
 impl Manifest<'_> {
     fn no_python(&self) -> ProjectError {
-        let reason = "a package.json has no place for Python packages";
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.cannot(
-            reason,
+            format!("a {name} has no place for Python packages"),
             "run `wharf init --wharf-toml` first: both files make one project",
         )
     }

@@ -202,7 +202,9 @@ pub fn add(manifest: NpmManifest<'_>, additions: &[NpmAddition]) -> Result<Strin
         text = match manifest.kind {
             ManifestKind::PackageJson => package_json::add(now, addition)?,
             ManifestKind::Wharf => add_to_wharf(now, addition)?,
-            ManifestKind::Pyproject | ManifestKind::Requirements => return Err(manifest.no_npm()),
+            ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::Cargo => {
+                return Err(manifest.no_npm());
+            }
         };
     }
     Ok(text)
@@ -220,14 +222,18 @@ pub fn remove(
     match manifest.kind {
         ManifestKind::PackageJson => package_json::remove(manifest, aliases, kind),
         ManifestKind::Wharf => remove_from_wharf(manifest, aliases, kind),
-        ManifestKind::Pyproject | ManifestKind::Requirements => Ok((manifest.text.to_owned(), Vec::new())),
+        ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::Cargo => {
+            Ok((manifest.text.to_owned(), Vec::new()))
+        }
     }
 }
 
 /// The file that holds the approvals of a project: its own manifest, or the `package.json` beside requirements files.
 pub fn approvals_file(project: &Project) -> (PathBuf, ManifestKind) {
     match project.manifest {
-        ManifestKind::Requirements => (project.root.join("package.json"), ManifestKind::PackageJson),
+        ManifestKind::Requirements | ManifestKind::Cargo => {
+            (project.root.join("package.json"), ManifestKind::PackageJson)
+        }
         kind @ (ManifestKind::Wharf | ManifestKind::Pyproject | ManifestKind::PackageJson) => {
             (project.manifest_path.clone(), kind)
         }
@@ -263,7 +269,7 @@ pub fn approve(manifest: NpmManifest<'_>, approvals: &[ScriptApproval]) -> Resul
                 pyproject::push(array, &approval.to_string());
                 document.to_string()
             }
-            ManifestKind::Requirements => return Err(manifest.no_npm()),
+            ManifestKind::Requirements | ManifestKind::Cargo => return Err(manifest.no_npm()),
         };
     }
     Ok(text)
@@ -296,14 +302,17 @@ fn withdraw_where(manifest: NpmManifest<'_>, goes: &dyn Fn(&str) -> bool) -> Res
             }
             Ok(document.to_string())
         }
-        ManifestKind::Requirements => Ok(manifest.text.to_owned()),
+        ManifestKind::Requirements | ManifestKind::Cargo => Ok(manifest.text.to_owned()),
     }
 }
 
 fn policy_path(kind: ManifestKind) -> Vec<String> {
     let words: &[&str] = match kind {
         ManifestKind::Pyproject => &["tool", "wharf", "policy"],
-        ManifestKind::Wharf | ManifestKind::Requirements | ManifestKind::PackageJson => &["policy"],
+        ManifestKind::Wharf
+        | ManifestKind::Requirements
+        | ManifestKind::PackageJson
+        | ManifestKind::Cargo => &["policy"],
     };
     words.iter().map(|word| (*word).to_owned()).collect()
 }

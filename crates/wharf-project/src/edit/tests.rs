@@ -12,6 +12,7 @@ fn manifest<'a>(kind: ManifestKind, text: &'a str, group: &'a Group) -> Manifest
         ManifestKind::Pyproject => "/work/app/pyproject.toml",
         ManifestKind::Requirements => "/work/app/requirements.txt",
         ManifestKind::PackageJson => "/work/app/package.json",
+        ManifestKind::Cargo => "/work/app/Cargo.toml",
     };
     Manifest {
         kind,

@@ -19,6 +19,7 @@ use toml::de::DeTable;
 use wharf_core::Ecosystem;
 use wharf_ecosystem::npm::EdgeKind;
 
+use crate::cargo::tools;
 use crate::error::{Invalid, ProjectError};
 use crate::requirement::{Base, Group, RootRequirement};
 use crate::requirements::Context;
@@ -28,13 +29,7 @@ use crate::text::SourceText;
 use entry::requirements;
 
 /// The tables of the ecosystems that this version of Wharf does not handle yet.
-const LATER: &[Ecosystem] = &[
-    Ecosystem::Cargo,
-    Ecosystem::Deb,
-    Ecosystem::Apk,
-    Ecosystem::Rpm,
-    Ecosystem::Alpm,
-];
+const LATER: &[Ecosystem] = &[Ecosystem::Deb, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Alpm];
 
 const TABLES: &[&str] = &[
     "project",
@@ -43,6 +38,7 @@ const TABLES: &[&str] = &[
     "workspace",
     "pypi",
     "npm",
+    "cargo",
     "dev",
     "optional",
     "groups",
@@ -121,6 +117,9 @@ impl Manifest<'_> {
             }
         }
         self.npm(document, stated)?;
+        if let Some(value) = document.get("cargo") {
+            tools::read(&self.reader, value, "[cargo]", &mut stated.cargo)?;
+        }
         entry::check_indexes(&self.reader, document, stated)
     }
 
@@ -132,6 +131,7 @@ impl Manifest<'_> {
             let table = self.reader.table(value, "[optional]")?;
             for key in table.keys() {
                 self.refuse_later(key)?;
+                self.refuse_tools(key)?;
                 if key.get_ref() == "pypi" {
                     let error = self
                         .reader
@@ -175,11 +175,22 @@ impl Manifest<'_> {
                 let mut error = self.reader.error(key.span(), message);
                 error.code = "manifest/later-ecosystem";
                 Err(error.hint(format!(
-                    "take the `{ecosystem}` table out; only `pypi` and `npm` are handled"
+                    "take the `{ecosystem}` table out; `pypi`, `npm` and `cargo` are handled"
                 )))
             }
             None => Ok(()),
         }
+    }
+
+    /// Tools have one table: they are commands, not parts of a group.
+    fn refuse_tools(&self, key: &Key<'_>) -> Result<(), Invalid> {
+        if key.get_ref() != "cargo" {
+            return Ok(());
+        }
+        let error = self
+            .reader
+            .error(key.span(), "tools that are built from crates belong to no group");
+        Err(error.hint("write them into `[cargo]`"))
     }
 
     fn project(&self, value: &Value<'_>, stated: &mut Stated) -> Result<(), Invalid> {
@@ -227,6 +238,7 @@ impl Manifest<'_> {
         let table = self.reader.table(value, place)?;
         for key in table.keys() {
             self.refuse_later(key)?;
+            self.refuse_tools(key)?;
             let inner = place.trim_matches(['[', ']']);
             let has_npm = matches!(inner, "dev" | "overrides");
             if key.get_ref() == "npm" && !has_npm {

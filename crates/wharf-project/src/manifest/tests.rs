@@ -117,10 +117,10 @@ fn errors_point_and_advise() {
             "there is no key `verison` in the requirement `uvicorn`\n --> wharf.toml:2:13\n  |\n2 | uvicorn = { verison = \"*\" }\n  |             ^^^^^^^\nhint: did you mean `version`?",
         ),
         (
-            "[cargo]\nserde = \"1\"",
-            "this version of Wharf does not handle cargo packages yet\n --> wharf.toml:1:2\n  |\n1 | [cargo]\n  |  ^^^^^\nhint: take the `cargo` table out; only `pypi` and `npm` are handled",
+            "[deb]\ncurl = \"*\"",
+            "this version of Wharf does not handle deb packages yet\n --> wharf.toml:1:2\n  |\n1 | [deb]\n  |  ^^^\nhint: take the `deb` table out; `pypi`, `npm` and `cargo` are handled",
         ),
-        ("[dev.cargo]\nserde = \"1\"", "does not handle cargo packages yet"),
+        ("[dev.deb]\ncurl = \"*\"", "does not handle deb packages yet"),
         ("[pyp]\n", "there is no key `pyp` in wharf.toml"),
         ("[dev]\npytest = \"*\"", "there is no key `pytest` in [dev]"),
         (

@@ -193,7 +193,7 @@ fn matches_steps(steps: &[&str], parts: &[&str]) -> bool {
 }
 
 /// Whether a name fits one step of a pattern: `*`, `?` and `[abc]`, `[a-z]`, `[!a]`.
-fn matches_part(name: &[u8], part: &[u8]) -> bool {
+pub(crate) fn matches_part(name: &[u8], part: &[u8]) -> bool {
     match part.split_first() {
         None => name.is_empty(),
         Some((b'*', rest)) => (0..=name.len()).any(|cut| matches_part(&name[cut..], rest)),
