@@ -33,7 +33,7 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
     let native = native(session, folder);
     let created = match wharf_project::init::init(folder, python.as_deref()) {
         Init::Adopt(ManifestKind::Wharf) => false,
-        Init::Adopt(ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::PackageJson)
+        Init::Adopt(ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::PackageJson | ManifestKind::Cargo)
             if !request.always_write =>
         {
             false
