@@ -165,6 +165,7 @@ impl Arrivals<'_> {
         let pieces = Pieces {
             receive,
             current: Bytes::new(),
+            ended: false,
             check: Check::new(&parcel.expected),
         };
         let (store, unpack) = (Arc::clone(self.store), Arc::clone(&parcel.unpack));
@@ -186,7 +187,10 @@ impl Arrivals<'_> {
             .map_err(|error| Failed {
                 error,
                 // Without a strong digest nothing tells a cut archive from a broken one.
-                again: !parcel.expected.iter().any(|digest| digest.algorithm().is_strong()),
+                again: !parcel
+                    .expected
+                    .iter()
+                    .any(|digest| digest.algorithm().is_strong()),
             })?;
         Ok((unpacked, digest))
     }
@@ -269,18 +273,20 @@ async fn feed(stream: &mut Stream<'_>, send: mpsc::Sender<Option<Bytes>>) -> Res
 struct Pieces {
     receive: mpsc::Receiver<Option<Bytes>>,
     current: Bytes,
+    /// All of it came. Decoders ask again after the end.
+    ended: bool,
     check: Check,
 }
 
 impl Read for Pieces {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.current.is_empty() {
+        if self.current.is_empty() && !self.ended {
             match self.receive.blocking_recv() {
                 Some(Some(piece)) => {
                     self.check.update(&piece);
                     self.current = piece;
                 }
-                Some(None) => return Ok(0),
+                Some(None) => self.ended = true,
                 None => return Err(io::Error::other("the transfer failed")),
             }
         }

@@ -39,7 +39,7 @@ const LEVEL: i32 = -3;
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKING: RefCell<Option<(Decompressor<'static>, Vec<u8>)>> = const { RefCell::new(None) };
 }
 
 /// A document in blocks.
@@ -49,6 +49,17 @@ pub(crate) struct Packed {
     pub(crate) bytes: Bytes,
     /// Where each of them ends.
     pub(crate) ends: Box<[u32]>,
+}
+
+impl Packed {
+    /// Tells one document from another: of the checksums with which the blocks end.
+    pub(crate) fn sum(&self) -> u32 {
+        let checksums = self.ends.iter().filter_map(|end| {
+            let last = self.bytes.get((*end as usize).checked_sub(4)?..*end as usize)?;
+            Some(u32::from_le_bytes(last.try_into().ok()?))
+        });
+        checksums.fold(0, |sum: u32, checksum| sum.rotate_left(5).wrapping_add(checksum))
+    }
 }
 
 /// How many blocks a document of so many bytes has.
@@ -95,20 +106,23 @@ pub(crate) fn place(ends: &[u32], span: Span) -> Option<Range<usize>> {
 
 /// The bytes of a span, out of the packed bytes at its [`place`].
 pub(crate) fn unpack(ends: &[u32], packed: &[u8], span: Span) -> Option<Vec<u8>> {
-    let (blocks, place) = (touched(span)?, place(ends, span)?);
-    let mut plain = vec![0; blocks.len() * BLOCK];
-    let mut length = 0;
+    let (blocks, place, range) = (touched(span)?, place(ends, span)?, span.range());
+    let mut found = Vec::with_capacity(range.len());
     let mut start = place.start;
-    for number in blocks.clone() {
+    for number in blocks {
         let end = *ends.get(number)? as usize;
         let block = packed.get(start.checked_sub(place.start)?..end.checked_sub(place.start)?)?;
-        length += unpack_block(block, &mut plain[length..])?;
+        let before = number * BLOCK;
+        let wanted = range.start.saturating_sub(before)..(range.end - before).min(BLOCK);
+        with_plain(block, |plain| Some(found.extend_from_slice(plain.get(wanted)?)))?;
         start = end;
     }
-    let range = span.range();
-    let skipped = blocks.start * BLOCK;
-    plain.truncate(length.min(range.end - skipped));
-    (plain.len() == range.end - skipped).then(|| plain.split_off(range.start - skipped))
+    Some(found)
+}
+
+/// The first block, out of its packed bytes.
+pub(crate) fn unpack_first(packed: &[u8]) -> Option<Vec<u8>> {
+    with_plain(packed, |plain| Some(plain.to_vec()))
 }
 
 fn touched(span: Span) -> Option<Range<usize>> {
@@ -116,13 +130,17 @@ fn touched(span: Span) -> Option<Range<usize>> {
     (!range.is_empty()).then(|| range.start / BLOCK..(range.end - 1) / BLOCK + 1)
 }
 
-fn unpack_block(block: &[u8], into: &mut [u8]) -> Option<usize> {
-    DECOMPRESSOR.with_borrow_mut(|kept| {
-        let decompressor = match kept {
-            Some(decompressor) => decompressor,
-            None => kept.insert(Decompressor::new().ok()?),
+/// Shows what a block holds. Each thread has one decompressor, and one place for what comes out of it.
+fn with_plain<T>(block: &[u8], show: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    UNPACKING.with_borrow_mut(|kept| {
+        let (decompressor, plain) = match kept {
+            Some(kept) => kept,
+            None => kept.insert((Decompressor::new().ok()?, vec![0; BLOCK])),
         };
-        decompressor.decompress_to_buffer(block, into).ok()
+        let length = decompressor
+            .decompress_to_buffer(block, plain.as_mut_slice())
+            .ok()?;
+        show(&plain[..length])
     })
 }
 

@@ -18,6 +18,9 @@ const FOLDER: &str = "pypi-v1";
 /// The same for npm.
 const NPM_FOLDER: &str = "npm-v1";
 
+/// The same for crates.
+const CARGO_FOLDER: &str = "cargo-v1";
+
 /// The folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
@@ -34,6 +37,11 @@ impl Cache {
     /// The folder for npm. Bare clones are shared with everything else.
     pub(crate) fn npm(cache_root: &Path) -> PathBuf {
         cache_root.join(NPM_FOLDER)
+    }
+
+    /// The folder for crates.
+    pub(crate) fn cargo(cache_root: &Path) -> PathBuf {
+        cache_root.join(CARGO_FOLDER)
     }
 
     /// The parsed page of a project on an index.

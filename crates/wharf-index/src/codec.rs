@@ -130,6 +130,11 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(raw).ok()
     }
 
+    /// Everything that was not taken yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// The next `u32`.
     pub(crate) fn number(&mut self) -> Option<u32> {
         let value = u32_at(self.bytes, self.at)?;

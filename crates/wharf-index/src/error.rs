@@ -9,6 +9,7 @@ use wharf_ecosystem::pypi::simple::PageError;
 use wharf_net::NetError;
 
 use crate::build::BuildError;
+use crate::cargo::CargoError;
 use crate::npm::NpmError;
 
 /// An error of another crate that explains itself.
@@ -117,6 +118,9 @@ pub enum IndexError {
     /// An npm package that cannot be had.
     #[error("{0}")]
     Npm(Arc<NpmError>),
+    /// A crate that cannot be had.
+    #[error("{0}")]
+    Cargo(Arc<CargoError>),
     /// The disk failed.
     #[error("could not {action} `{}`: {error}", .path.display())]
     Disk {
@@ -162,6 +166,7 @@ impl IndexError {
         match self {
             IndexError::UnknownPackage { .. } => true,
             IndexError::Npm(error) => matches!(**error, NpmError::Unknown { .. }),
+            IndexError::Cargo(error) => error.is_unknown(),
             _ => false,
         }
     }
@@ -189,6 +194,7 @@ impl Explain for IndexError {
             IndexError::Build(error) => error.code(),
             IndexError::Git { .. } => "index/git",
             IndexError::Npm(error) => error.code(),
+            IndexError::Cargo(error) => error.code(),
             IndexError::Disk { .. } => "index/disk",
         }
     }
@@ -203,6 +209,7 @@ impl Explain for IndexError {
             IndexError::Unpack { error, .. } => error.fault(),
             IndexError::Build(error) => error.fault(),
             IndexError::Npm(error) => error.fault(),
+            IndexError::Cargo(error) => error.fault(),
             IndexError::Mismatch { .. } | IndexError::WrongDigest { .. } => Fault::Denied,
             IndexError::Page { .. }
             | IndexError::Metadata { .. }
@@ -237,6 +244,7 @@ impl Explain for IndexError {
             IndexError::Build(error) => error.hints(),
             IndexError::Git { hints, .. } => hints.clone(),
             IndexError::Npm(error) => error.hints(),
+            IndexError::Cargo(error) => error.hints(),
             IndexError::Disk { error, .. } => vec![match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                     "the disk is full: free some space and run the command again".to_owned()

@@ -21,6 +21,7 @@
 //! | [`build`] | PEP 517 and 660: hooks, isolated environments through [`Builder`], logs and hints |
 //! | [`info`] | what people ask about a package |
 //! | [`npm`] | [`NpmIndex`]: the same for npm registries |
+//! | [`cargo`] | [`CratesIndex`]: the same for registries of crates |
 //! | [`error`] | [`IndexError`] |
 //!
 //! Invariants: a warm look-up is one file read and no parsing beyond what is asked for. Everything is asked for once per
@@ -41,6 +42,7 @@ mod pages;
 mod source_tree;
 
 pub mod build;
+pub mod cargo;
 pub mod direct;
 pub mod dist;
 pub mod error;
@@ -53,6 +55,7 @@ pub mod remote_zip;
 pub mod settings;
 
 pub use build::{BuildEnvironment, BuildError, Builder, EnvironmentRequest, NoBuilds};
+pub use cargo::{CargoError, CratesIndex};
 pub use direct::Direct;
 pub use dist::Dist;
 pub use error::{Cause, IndexError};

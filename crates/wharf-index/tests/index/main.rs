@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod builds;
+mod cargo;
 mod direct;
 mod fetching;
 mod lookup;
