@@ -13,8 +13,8 @@ use wharf_ecosystem::npm::{Direct, From, PackageManifest, Range, Spec, Version};
 
 use super::archive::{Wanted, missing};
 use super::{NpmError, NpmIndex};
-use crate::cache::read;
 use crate::arrive::Check;
+use crate::cache::read;
 use crate::error::IndexError;
 
 /// The largest archive that is read whole to learn what it needs, in bytes.

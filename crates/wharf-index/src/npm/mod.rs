@@ -5,6 +5,7 @@
 //! | [`NpmIndex`] | the one door |
 //! | `packument` | packuments: cache, registry, parsed once, versions read by their spans |
 //! | `table` | the file that a packument is kept in |
+//! | `recall` | what the last solve of a project read out of such files |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
 //! | `direct` | git repositories, archives and folders in the place of versions |
 //! | `pack_list` | which files of a folder belong to its package |
@@ -18,6 +19,7 @@
 mod direct;
 mod pack_list;
 mod packument;
+mod recall;
 mod table;
 
 pub mod about;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use wharf_core::{PackageName, Sinks, Timestamp};
+use wharf_core::{Ecosystem, PackageName, Sinks, Timestamp};
 use wharf_ecosystem::npm::{Direct, PackageManifest, Registries, Version, Versions};
 use wharf_net::Client;
 use wharf_store::Store;
@@ -40,13 +42,17 @@ pub use archive::Wanted;
 pub use error::NpmError;
 
 use crate::arrive::waiting_room;
-use crate::cache::Cache;
+use crate::cache::{Cache, short_hash};
 use crate::error::IndexError;
 use crate::git::Repositories;
 use crate::index::Refresh;
 use crate::keep::Keeper;
 use crate::once::OnceMap;
 use packument::Packument;
+use recall::Recall;
+
+/// How many stale packages end reading ahead: the rest will be as stale.
+const STALE: usize = 4;
 
 /// How much is asked of a registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +91,7 @@ struct Shared {
     repositories: Repositories,
     packuments: OnceMap<PackageName, Answer<Arc<Packument>>>,
     directs: OnceMap<String, Answer<Direct>>,
+    recall: Recall,
     keeper: Keeper,
     waiting: Arc<Semaphore>,
 }
@@ -112,14 +119,17 @@ impl NpmIndex {
             }
         }
         let cache = Cache::new(&cache_root);
+        let folder = Cache::npm(&cache_root);
+        let solve = format!("{}.bin", short_hash(&project_root.to_string_lossy()));
         let shared = Shared {
+            recall: Recall::new(folder.join("solves").join(solve)),
             repositories: Repositories::new(cache, client.is_offline()),
             client,
             store,
             governor,
             registries,
             public_host: None,
-            folder: Cache::npm(&cache_root),
+            folder,
             project_root,
             detail,
             refresh: Refresh::default(),
@@ -198,8 +208,9 @@ impl NpmIndex {
         version: &Version,
     ) -> Result<Arc<PackageManifest>, IndexError> {
         let known = self.shared.packuments.get(name);
-        known.unwrap_or_else(|| Err(NpmError::no_version(name, version.as_str()).into()))?
-            .manifest(version)
+        known
+            .unwrap_or_else(|| Err(NpmError::no_version(name, version.as_str()).into()))?
+            .manifest(version, &self.shared.recall)
     }
 
     /// The same for whoever can wait: asks for the package where that did not happen, and again where the cache lost it.
@@ -212,14 +223,38 @@ impl NpmIndex {
         version: &Version,
     ) -> Result<Arc<PackageManifest>, IndexError> {
         let packument = self.packument(name).await?;
-        match packument.manifest(version) {
+        match packument.manifest(version, &self.shared.recall) {
             Err(IndexError::Disk { .. }) => {
                 let again = self.load(name, packument::Cached::Ignored).await?;
-                let found = again.manifest(version)?;
+                let found = again.manifest(version, &self.shared.recall)?;
                 packument.remember(version, &found);
                 Ok(found)
             }
             other => other,
+        }
+    }
+
+    /// Reads what the last solve of the project asked for, in another thread and from its end: whoever solves now asks from
+    /// the front. Ends where the cache is stale.
+    pub fn read_ahead(&self) {
+        let index = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let names = index.shared.recall.names().rev();
+            let names = names.filter_map(|name| PackageName::new(Ecosystem::Npm, name).ok());
+            let mut stale = 0;
+            for name in names {
+                stale += usize::from(index.cached(&name).is_none());
+                if stale > STALE {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// A solve is over: keeps what it read out of documents for the next one of the project.
+    pub fn solved(&self) {
+        if let Some(news) = self.shared.recall.news() {
+            self.keep_file(self.shared.recall.path(), news.into());
         }
     }
 

@@ -14,6 +14,7 @@ use wharf_ecosystem::npm::packument::{self, Scanned};
 use wharf_ecosystem::npm::{PackageManifest, Version, Versions};
 use wharf_net::{Document, DocumentReply, NetError};
 
+use super::recall::{self, Recall};
 use super::table::Table;
 use super::{Detail, NpmError, NpmIndex};
 use crate::blocks::{self, Span};
@@ -105,12 +106,17 @@ impl Packument {
     }
 
     /// What one version says of itself.
-    pub(super) fn manifest(&self, version: &Version) -> Result<Arc<PackageManifest>, IndexError> {
+    pub(super) fn manifest(
+        &self,
+        version: &Version,
+        recall: &Recall,
+    ) -> Result<Arc<PackageManifest>, IndexError> {
         let row = self.row(version)?;
         if let Some(known) = self.manifests().get(&row) {
             return Ok(Arc::clone(known));
         }
-        let object = self.object(row)?;
+        let key = recall::key(self.table.stamp, row);
+        let object = recall.object(&self.table.versions.name, key, || self.object(row))?;
         let parsed = PackageManifest::parse(&object).map_err(|error| NpmError::Manifest {
             what: format!("{}@{version}", self.table.versions.name),
             reason: error.to_string(),
@@ -462,6 +468,7 @@ async fn parse(name: PackageName, path: PathBuf, document: Box<Document>) -> Res
         table.freshness = freshness(lifetime.fresh_for, lifetime.age);
         table.validators = validators;
         table.must_revalidate = lifetime.must_revalidate;
+        table.content = packed.sum();
         table.ends = packed.ends;
         let head = table.encode();
         let blocks = packed.bytes;
@@ -496,6 +503,7 @@ fn table_of(name: PackageName, scanned: Scanned) -> Table {
         }),
         spans: spans.into(),
         ends: Box::default(),
+        content: 0,
         stamp: 0,
         body_at: 0,
     }

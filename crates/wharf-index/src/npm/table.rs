@@ -11,7 +11,7 @@
 //! | 8 | bytes of all blocks |
 //! | 8 | when the packument says that it was last modified, in microseconds since 1970 |
 //! | 4, 4, 4, 4 | bytes of the table, rows, where the texts begin in the table, flags |
-//! | 4, 4 | blocks, nothing |
+//! | 4, 4 | blocks, checksum of what is in them |
 //! | 24 each | rows, lowest version first: start and length of its object, place and length of its text, engines, flags |
 //! | 8 each | when each row was published, where the document says so |
 //! | 4 each | where each block ends |
@@ -36,7 +36,7 @@ use crate::blocks::{self, Span};
 use crate::codec::{Cursor, checksum, i64_at, offset, put_text, u32_at, u64_at};
 use crate::keep::Freshness;
 
-const MAGIC: &[u8; 8] = b"WHARFNP2";
+const MAGIC: &[u8; 8] = b"WHARFNP3";
 /// Bytes before the table.
 const FIXED: usize = 72;
 const ROW: usize = 24;
@@ -65,6 +65,8 @@ pub(super) struct Table {
     pub(super) spans: Box<[Span]>,
     /// Where each block of the document ends.
     pub(super) ends: Box<[u32]>,
+    /// The sum of the document's blocks.
+    pub(super) content: u32,
     /// The checksum of the file that it was read from or written to: tells one document from the next.
     pub(super) stamp: u64,
     /// Where the blocks begin in that file.
@@ -157,6 +159,7 @@ impl Table {
         out[56..60].copy_from_slice(&offset(texts_at).to_le_bytes());
         out[60..64].copy_from_slice(&flags.to_le_bytes());
         out[64..68].copy_from_slice(&offset(self.ends.len()).to_le_bytes());
+        out[68..72].copy_from_slice(&self.content.to_le_bytes());
         self.stamp = checksum(&out[32..]);
         self.body_at = out.len() as u64;
         out[24..32].copy_from_slice(&self.stamp.to_le_bytes());
@@ -251,6 +254,7 @@ impl Table {
             }),
             spans: spans.into(),
             ends: ends?,
+            content: u32_at(bytes, 68)?,
             stamp,
             body_at: bytes.len() as u64,
         })
@@ -365,6 +369,7 @@ mod tests {
             has_times: rows.iter().any(|row| row.published.is_some()),
             spans: spans.collect(),
             ends: blocks::pack(DOCUMENT).unwrap().ends,
+            content: 9,
             versions: Arc::new(Versions {
                 name: name("@s/a"),
                 tags: vec![("latest".to_owned(), "1.0.0".to_owned())],
@@ -383,11 +388,15 @@ mod tests {
         assert_eq!(found.versions, table.versions);
         assert_eq!((&found.spans, &found.ends), (&table.spans, &table.ends));
         assert_eq!(
-            (found.freshness, found.validators),
-            (table.freshness, table.validators)
+            (found.freshness, &found.validators),
+            (table.freshness, &table.validators)
         );
         assert_eq!((found.modified, found.must_revalidate), (table.modified, true));
         assert_eq!((found.stamp, found.body_at), (table.stamp, bytes.len() as u64));
+        assert_eq!(found.content, 9);
+        table.content = 8;
+        table.encode();
+        assert_ne!(found.stamp, table.stamp, "another document");
         assert!(Table::decode(&bytes, &name("a")).is_none(), "of another package");
     }
 

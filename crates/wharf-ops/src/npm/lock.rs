@@ -45,6 +45,7 @@ pub(crate) async fn update(
     }
     let detail = cutoff(project, npm).map_or(Detail::Abbreviated, Detail::Until);
     let index = session.npm_index(project, npm, detail)?;
+    index.read_ahead();
     let problem = problem(session, project, npm, locked, upgrade);
     let node = node::to_lock(session, npm, &index, locked);
     let pinned = repositories(locked, upgrade);
@@ -60,6 +61,7 @@ pub(crate) async fn update(
     if let Some(warning) = locked_node(&lock).and_then(|node| engines::warning(&lock.graph, &node)) {
         session.emit(Event::warning("npm/engine", warning));
     }
+    index.solved();
     index.flush().await;
     Ok(Part::Solved(Box::new(lock), early))
 }

@@ -142,7 +142,10 @@ async fn offline_uses_what_is_there_however_old() {
     let error = offline.versions(&name("b")).await.unwrap_err();
     assert_eq!(error.code(), "net/offline");
     assert!(error.to_string().contains("`b`"), "{error}");
-    assert_eq!(offline.known(&name("b")).unwrap().unwrap_err().code(), "net/offline");
+    assert_eq!(
+        offline.known(&name("b")).unwrap().unwrap_err().code(),
+        "net/offline"
+    );
     assert_eq!(registry.log().len(), 1);
 }
 
@@ -363,6 +366,42 @@ async fn damaged_caches_are_made_again() {
     let manifest = again.manifest_of(&name("a"), &version("1.0.0")).await.unwrap();
     assert_eq!(manifest.dependencies.len(), 1);
     assert_eq!(again.manifest(&name("a"), &version("1.0.0")).unwrap(), manifest);
+}
+
+#[tokio::test]
+async fn what_a_solve_read_is_recalled_by_the_next_one() {
+    let registry = registry();
+    let world = World::new(&registry);
+    let index = world.index();
+    index.versions(&name("a")).await.unwrap();
+    let manifest = index.manifest(&name("a"), &version("1.0.0")).unwrap();
+    index.solved();
+    index.flush().await;
+    let file = |folder: &str| {
+        let files = world.cached_files().into_iter();
+        let mut files = files.filter(|path| path.components().any(|part| part.as_os_str() == folder));
+        files.next().unwrap()
+    };
+    // Without the document's blocks: only their table, and a body of the same length.
+    let mut document = std::fs::read(file("abbreviated")).unwrap();
+    let body = document.len() - 8;
+    document[body..].fill(0);
+    std::fs::write(file("abbreviated"), &document).unwrap();
+    let again = world.index();
+    again.read_ahead();
+    again.cached(&name("a")).unwrap();
+    assert_eq!(again.manifest(&name("a"), &version("1.0.0")).unwrap(), manifest);
+    let other = again.manifest(&name("a"), &version("1.10.0")).unwrap_err();
+    assert_eq!(other.code(), "index/disk");
+    // Another document is not that one, although the version has the same name.
+    NpmPackage::new("a", "1.0.0").dep("other", "*").publish(&registry);
+    let fresh = world.index().with_refresh(Refresh::Everything);
+    fresh.versions(&name("a")).await.unwrap();
+    let changed = fresh.manifest(&name("a"), &version("1.0.0")).unwrap();
+    assert_eq!(changed.dependencies, [("other".to_owned(), "*".to_owned())]);
+    // Without the file everything is as before.
+    std::fs::remove_file(file("solves")).unwrap();
+    world.index().read_ahead();
 }
 
 #[tokio::test]
