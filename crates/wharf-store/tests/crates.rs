@@ -119,9 +119,10 @@ fn a_home_is_an_entry_of_a_directory_source() {
     );
     let mode = |path: &str| fs::metadata(folder.join(path)).unwrap().permissions().mode() & 0o777;
     // npm's commands are npm's.
+    // Build scripts copy modes, and copy over their copies.
     assert_eq!(
         (mode("src/lib.rs"), mode("run.sh"), mode("Cargo.toml")),
-        (0o444, 0o555, 0o444)
+        (0o644, 0o755, 0o644)
     );
     assert_eq!(fs::metadata(folder.join("src/lib.rs")).unwrap().mtime(), PACKED);
     assert_eq!(staged(&store), 0);
@@ -222,7 +223,7 @@ fn a_crate_of_a_repository_has_no_checksum() {
 fn change(path: &Path, text: &str) {
     fs::remove_file(path).unwrap();
     fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn verification_finds_what_was_changed() {
         (
             |folder| {
                 let path = folder.join("Cargo.toml");
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
             },
             "can be written",
         ),

@@ -56,7 +56,7 @@ fn judge_one(home: &Path, depth: Depth) -> Result<(), String> {
     if record.tree.get(CHECKSUM_FILE).is_none() {
         return Err(format!("its record names no {CHECKSUM_FILE}"));
     }
-    judge_files(package, &record, depth)?;
+    judge_files(package, &record, depth, 0o022)?;
     match depth {
         Depth::Full => judge_strays(package, "", &record),
         Depth::Quick => Ok(()),

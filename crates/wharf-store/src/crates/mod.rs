@@ -14,7 +14,9 @@
 //!
 //! Invariants: a home is made in the stage and renamed into place; one that is there is complete, and its archive had the
 //! digest that its name and its `.cargo-checksum.json` say. `files` in the latter is empty: cargo would hash every file
-//! in every build, and `wharf store verify` does that when it is asked to. Files never change.
+//! in every build, and `wharf store verify` does that when it is asked to. Wharf never changes a file; their modes are 0644
+//! and 0755, as cargo unpacks them, since build scripts copy files, modes included, and copy over them the next time: with
+//! 0444 a user's second build of libz-sys, libsqlite3-sys and zstd-sys fails.
 
 pub(crate) mod check;
 pub mod id;

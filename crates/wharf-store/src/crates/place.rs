@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Mode, Timespec, Timestamps};
 use wharf_core::{Algorithm, Digest, SafePath};
 
 use super::id::CrateId;
@@ -102,7 +102,7 @@ fn with_manifest(unpacked: Unpacked, label: &str) -> Result<Unpacked, ArchiveErr
     })
 }
 
-/// Adds the checksum file, sets the times, and gives the tree of everything.
+/// Adds the checksum file, sets modes and times, and gives the tree of everything.
 fn seal(folder: &Path, unpacked: &Unpacked, archive: Option<&Digest>) -> Result<Tree, StoreError> {
     let text = checksum_text(folder, archive)?;
     write_new(&folder.join(CHECKSUM_FILE), &text)?;
@@ -122,6 +122,12 @@ fn seal(folder: &Path, unpacked: &Unpacked, archive: Option<&Digest>) -> Result<
     };
     for entry in &entries {
         let path = entry.path.as_str();
+        let Kind::File { executable, .. } = entry.kind else {
+            continue;
+        };
+        let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+        rustix::fs::chmodat(&base, path, mode, AtFlags::empty())
+            .map_err(StoreError::os("set the mode of", folder.join(path)))?;
         rustix::fs::utimensat(&base, path, &times, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(StoreError::os("set the time of", folder.join(path)))?;
     }
@@ -158,7 +164,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         fs::OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o444)
+            .mode(0o644)
             .open(path)?
             .write_all(bytes)
     };

@@ -111,7 +111,7 @@ fn judge_one(home: &Path, depth: Depth) -> Result<Vec<String>, String> {
     let name = name_of(home);
     let modules = home.join("node_modules");
     let package = modules.join(&name);
-    judge_files(&package, &record, depth)?;
+    judge_files(&package, &record, depth, 0o222)?;
     for (alias, target) in &record.links {
         let at = if *alias == name {
             package.join("node_modules").join(alias)
@@ -138,14 +138,20 @@ fn judge_link(at: &Path, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(crate) fn judge_files(package: &Path, record: &Record, depth: Depth) -> Result<(), String> {
+/// Compares files with their record. `forbidden` are bits that no file's mode has.
+pub(crate) fn judge_files(
+    package: &Path,
+    record: &Record,
+    depth: Depth,
+    forbidden: u32,
+) -> Result<(), String> {
     record.tree.entries.iter().try_for_each(|entry| {
-        judge_file(&entry.path.below(package), entry, depth)
+        judge_file(&entry.path.below(package), entry, depth, forbidden)
             .map_err(|wrong| format!("{}: {wrong}", entry.path))
     })
 }
 
-fn judge_file(path: &Path, entry: &Entry, depth: Depth) -> Result<(), String> {
+fn judge_file(path: &Path, entry: &Entry, depth: Depth, forbidden: u32) -> Result<(), String> {
     let Kind::File {
         object,
         size,
@@ -161,7 +167,7 @@ fn judge_file(path: &Path, entry: &Entry, depth: Depth) -> Result<(), String> {
     if metadata.len() != *size {
         return Err(format!("it has {} bytes instead of {size}", metadata.len()));
     }
-    if metadata.mode() & 0o222 != 0 {
+    if metadata.mode() & forbidden != 0 {
         return Err(format!("it can be written (mode {:o})", metadata.mode() & 0o7777));
     }
     if *executable && metadata.mode() & 0o111 == 0 {
