@@ -29,7 +29,7 @@ pub mod source;
 pub mod summary;
 pub mod versions;
 
-pub use cargo_platform::Platform;
+pub use cargo_platform::{Cfg, Platform};
 pub use semver::{Version, VersionReq};
 use wharf_core::{Ecosystem, InvalidName, PackageName};
 
