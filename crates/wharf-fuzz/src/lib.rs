@@ -4,6 +4,7 @@
 //! A target fails by panicking: because the code under it does, or because a law does not hold (what is printed parses
 //! to the same; an accepted path stays inside). To add one, write a function and name it in [`TARGETS`].
 
+mod cargo;
 mod npm;
 
 use std::path::Path;
@@ -18,11 +19,14 @@ use wharf_store::{Compression, Tree, journal};
 /// A target: bytes in, a panic or nothing.
 pub type Body = fn(&[u8]);
 
-/// Every target by name. npm's are in their own module. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 35] = [
+/// Every target by name. npm's and cargo's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
+pub const TARGETS: [(&str, Body); 38] = [
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
     ("core_metadata", core_metadata),
+    ("crate_archive", cargo::crate_archive),
+    ("crate_config", cargo::crate_config),
+    ("crate_index", cargo::crate_index),
     ("digest", digest),
     ("entry_points", entry_points),
     ("journal", journal_file),

@@ -3,6 +3,7 @@
 mod archives;
 mod logins;
 mod lookup;
+mod plain_cargo;
 
 use std::path::PathBuf;
 use std::sync::Arc;
