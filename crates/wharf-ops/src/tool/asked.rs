@@ -97,7 +97,11 @@ pub(crate) fn write(
 }
 
 /// Writes the manifest of a project that is not there yet.
-pub(crate) fn write_requirements(path: &Path, package: &PackageName, asked: &[&Asked]) -> Result<(), OpsError> {
+pub(crate) fn write_requirements(
+    path: &Path,
+    package: &PackageName,
+    asked: &[&Asked],
+) -> Result<(), OpsError> {
     write::file(path, &with(beginning(package), path, asked)?)
 }
 

@@ -88,6 +88,14 @@ impl Change {
         self.before.files.is_empty()
     }
 
+    /// Whether what is asked for is what was asked for before.
+    pub(crate) fn asks_for_the_same(&self) -> bool {
+        [FILES[0], FILES[2]].iter().all(|name| {
+            let now = fs::read_to_string(self.tool.folder.join(name)).ok();
+            now.as_ref() == self.before.files.get(*name)
+        })
+    }
+
     /// Whether the environment is a later one than before.
     pub(crate) fn has_moved(&self) -> Result<bool, OpsError> {
         Ok(generation(&self.tool)? != self.before.generation)

@@ -158,7 +158,10 @@ pub(crate) fn runtimes(generation: Option<&Generation>) -> Runtimes {
 
 /// A Node of the environment's own has to be found, and packages that are looked up by name.
 fn around(environment: &Environment, generation: &Generation) -> Around {
-    let own_node = generation.node.as_ref().is_some_and(|node| node.runtime.is_some());
+    let own_node = generation
+        .node
+        .as_ref()
+        .is_some_and(|node| node.runtime.is_some());
     let modules = environment.project().join("node_modules");
     let hoisted = modules.join(".wharf/node_modules");
     Around {
@@ -267,8 +270,18 @@ mod tests {
     fn the_command_of_a_package() {
         for (ecosystem, package, commands, chosen) in [
             (Ecosystem::Pypi, "ruff", &["ruff"][..], Some("ruff")),
-            (Ecosystem::Pypi, "httpie", &["http", "https", "httpie"], Some("httpie")),
-            (Ecosystem::Pypi, "pre-commit", &["a", "pre_commit"], Some("pre_commit")),
+            (
+                Ecosystem::Pypi,
+                "httpie",
+                &["http", "https", "httpie"],
+                Some("httpie"),
+            ),
+            (
+                Ecosystem::Pypi,
+                "pre-commit",
+                &["a", "pre_commit"],
+                Some("pre_commit"),
+            ),
             (Ecosystem::Npm, "@angular/cli", &["ng"], Some("ng")),
             (Ecosystem::Npm, "@scope/tool", &["other", "tool"], Some("tool")),
             (Ecosystem::Npm, "typescript", &["tsc", "tsserver"], None),
@@ -291,9 +304,6 @@ mod tests {
         ] {
             assert_eq!(first_field(line), path);
         }
-        assert_eq!(
-            normal(Path::new("/e/lib/p/../../bin/x")),
-            Path::new("/e/bin/x")
-        );
+        assert_eq!(normal(Path::new("/e/lib/p/../../bin/x")), Path::new("/e/bin/x"));
     }
 }

@@ -29,6 +29,12 @@ pub enum ToolError {
         /// An installed tool that looks like it.
         near: Option<PackageName>,
     },
+    /// A bare name to run, and no such tool.
+    #[error("no tool `{word}` is installed, and `{word}` does not say which ecosystem it is from")]
+    NoSuchTool {
+        /// As it was typed.
+        word: String,
+    },
     /// A bare name that several tools have.
     #[error("`{word}` is the name of several tools: {}", packages.join(", "))]
     Ambiguous {
@@ -83,7 +89,7 @@ impl Explain for ToolError {
             ToolError::NoHome => "tool/no-home",
             ToolError::WithForSeveral => "tool/with",
             ToolError::Relative { .. } => "tool/relative",
-            ToolError::NotInstalled { .. } => "tool/not-installed",
+            ToolError::NotInstalled { .. } | ToolError::NoSuchTool { .. } => "tool/not-installed",
             ToolError::Ambiguous { .. } => "tool/ambiguous",
             ToolError::NoCommands { .. } => "tool/no-commands",
             ToolError::Taken { .. } => "tool/taken",
@@ -112,6 +118,11 @@ impl Explain for ToolError {
                     ),
                 };
                 vec!["`wharf tool list` shows what is installed".to_owned(), install]
+            }
+            ToolError::NoSuchTool { word } => {
+                vec![format!(
+                    "`wharf x pypi:{word}` or `wharf x npm:{word}` runs it without installing"
+                )]
             }
             ToolError::Ambiguous { packages, .. } => {
                 vec![format!("say which: {}", packages.join(" or "))]

@@ -92,7 +92,11 @@ pub async fn install(session: &Session, request: &InstallRequest) -> Result<Tool
             tool: Tool::of(&places, &asked.package),
             asked: Some((asked, &with)),
             upgrade: Upgrade::None,
-            taking: if request.force { Taking::Anything } else { Taking::Free },
+            taking: if request.force {
+                Taking::Anything
+            } else {
+                Taking::Free
+            },
             solving: &request.solving,
             installing: request.installing,
         };
@@ -212,10 +216,11 @@ async fn carry_out(
     let change = Change::begin(&tool)?;
     match make(session, places, &wanted, change.is_first()).await {
         Ok((synced, exposed)) => {
+            let same = change.asks_for_the_same();
             change.finish()?;
             let mut report = described(session, places, &tool, exposed)?;
             report.previous = before;
-            report.up_to_date = synced.up_to_date;
+            report.up_to_date = synced.up_to_date && same;
             report.changes = synced.changes;
             report.generation = synced.generation;
             Ok(report)
@@ -394,7 +399,10 @@ fn listed(session: &Session, places: &Places, tool: &Tool) -> ListedTool {
         package,
         version: installed.as_ref().and_then(|tool| tool.version.clone()),
         requested: installed.as_ref().map(|tool| tool.requested.clone()),
-        with: installed.as_ref().map(|tool| tool.with.clone()).unwrap_or_default(),
+        with: installed
+            .as_ref()
+            .map(|tool| tool.with.clone())
+            .unwrap_or_default(),
         directory: tool.folder.clone(),
         commands,
         python: installed.as_ref().and_then(|tool| tool.python.clone()),

@@ -129,6 +129,9 @@ struct Once {
 impl Once {
     fn of(session: &Session, places: &Places, request: &OnceRequest) -> Result<Self, OpsError> {
         let spec = request.from.as_ref().unwrap_or(&request.word);
+        if !spec.contains(':') {
+            return Err(ToolError::NoSuchTool { word: spec.clone() }.into());
+        }
         let mut asked = vec![Asked::parse(spec)?];
         asked.extend(asked::all(&request.with)?);
         let mut hasher = Hasher::new(Algorithm::Sha256);
@@ -174,7 +177,9 @@ fn installed(places: &Places, request: &OnceRequest) -> Option<Tool> {
 /// Whether the resolution still counts. Offline there is none that is better.
 fn is_fresh(own: &Session, folder: &Path) -> bool {
     let resolved = fs::metadata(folder.join(RESOLVED)).and_then(|data| data.modified());
-    let age = resolved.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    let age = resolved
+        .ok()
+        .and_then(|at| SystemTime::now().duration_since(at).ok());
     own.settings().offline || age.is_some_and(|age| age < FRESH)
 }
 
@@ -182,7 +187,9 @@ fn is_fresh(own: &Session, folder: &Path) -> bool {
 fn forget_unused(places: &Places, except: &Path) {
     for folder in folders_in(&places.once) {
         let resolved = fs::metadata(folder.join(RESOLVED)).and_then(|data| data.modified());
-        let age = resolved.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        let age = resolved
+            .ok()
+            .and_then(|at| SystemTime::now().duration_since(at).ok());
         if folder != except && age.is_some_and(|age| age > UNUSED) {
             tracing::debug!(folder = %folder.display(), "unused for a month");
             let _ = durable::remove_tree(&folder);

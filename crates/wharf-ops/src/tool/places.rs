@@ -219,7 +219,13 @@ mod tests {
             assert_eq!(Tool::at(&places, &inside), Some(tool.clone()));
             assert_eq!(Tool::at(&places, &tool.folder), Some(tool));
         }
-        for stranger in ["/t", "/t/lock", "/t/gem/rails", "/t/.removed/0", "/other/pypi/ruff"] {
+        for stranger in [
+            "/t",
+            "/t/lock",
+            "/t/gem/rails",
+            "/t/.removed/0",
+            "/other/pypi/ruff",
+        ] {
             assert_eq!(Tool::at(&places, Path::new(stranger)), None, "{stranger}");
         }
     }

@@ -210,9 +210,14 @@ fn instead(kind: Kind, wanted: Option<&str>) -> String {
         }
         Kind::Rust => {
             let version = wanted.unwrap_or("stable");
-            format!("install it with rustup (`rustup toolchain install {version}`) or the system's packages (`apt install cargo`): Wharf finds it")
+            format!(
+                "install it with rustup (`rustup toolchain install {version}`) or the system's packages (`apt install cargo`): Wharf finds it"
+            )
         }
-        Kind::Node => "put a Node that fits on PATH: Wharf finds it there and in the folders of version managers".to_owned(),
+        Kind::Node => {
+            "put a Node that fits on PATH: Wharf finds it there and in the folders of version managers"
+                .to_owned()
+        }
     }
 }
 
@@ -265,7 +270,11 @@ impl Wanted {
     /// As it is typed.
     fn text(&self) -> String {
         let version = self.version.as_ref();
-        format!("{}{}", self.kind, version.map_or_else(String::new, |version| format!(" {version}")))
+        format!(
+            "{}{}",
+            self.kind,
+            version.map_or_else(String::new, |version| format!(" {version}"))
+        )
     }
 
     /// Whether a toolchain is what is asked for.
@@ -328,7 +337,9 @@ pub async fn list(session: &Session, asking: Asking) -> Result<ToolchainList, Op
 pub async fn add(session: &Session, wanted: &Wanted) -> Result<ToolchainAdded, OpsError> {
     match wanted.kind {
         Kind::Node => add_node(session, wanted).await,
-        Kind::Python => on_machine(wanted, pythons(session, wanted.version.as_deref()), || pythons(session, None)),
+        Kind::Python => on_machine(wanted, pythons(session, wanted.version.as_deref()), || {
+            pythons(session, None)
+        }),
         Kind::Rust => on_machine(wanted, rust::found(session), || rust::found(session)),
     }
 }
@@ -392,7 +403,9 @@ fn on_machine(
 /// Where none that is kept is meant.
 pub fn remove(session: &Session, wanted: &Wanted) -> Result<ToolchainRemoved, OpsError> {
     let directory = directory(session)?;
-    let kept = nodes(session, &directory).into_iter().filter(|found| found.managed);
+    let kept = nodes(session, &directory)
+        .into_iter()
+        .filter(|found| found.managed);
     let meant: Vec<Found> = kept.filter(|found| wanted.accepts(found)).collect();
     if meant.is_empty() {
         return Err(ToolchainError::NotKept(wanted.text()).into());
@@ -473,7 +486,11 @@ mod tests {
             ("rust@1.85", Kind::Rust, Some("1.85")),
         ] {
             let wanted: Wanted = text.parse().unwrap();
-            assert_eq!((wanted.kind, wanted.version.as_deref()), (kind, version), "{text}");
+            assert_eq!(
+                (wanted.kind, wanted.version.as_deref()),
+                (kind, version),
+                "{text}"
+            );
         }
         for (text, code) in [
             ("deno", "toolchain/unknown"),
@@ -506,7 +523,11 @@ mod tests {
             ("rust@1.8", Kind::Rust, "1.80.1", false),
         ] {
             let wanted: Wanted = wanted.parse().unwrap();
-            assert_eq!(wanted.accepts(&found(kind, version)), accepted, "{wanted:?} {version}");
+            assert_eq!(
+                wanted.accepts(&found(kind, version)),
+                accepted,
+                "{wanted:?} {version}"
+            );
         }
     }
 }

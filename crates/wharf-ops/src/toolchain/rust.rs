@@ -27,16 +27,27 @@ pub(super) fn is_of(version: &str, asked: &str) -> bool {
 /// Every compiler; the first is the one that builds.
 pub(super) fn found(session: &Session) -> Vec<Found> {
     let variables = &session.settings().environment;
-    let folder = |name: &str| variables.get(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let folder = |name: &str| {
+        variables
+            .get(name)
+            .filter(|text| !text.is_empty())
+            .map(PathBuf::from)
+    };
     let home = folder("HOME");
     let rustup = folder("RUSTUP_HOME").or_else(|| home.as_ref().map(|home| home.join(".rustup")));
     let path = variables.get("PATH").map(std::env::split_paths);
-    let on_path = path.into_iter().flatten().map(|folder| ("PATH", folder.join("rustc")));
+    let on_path = path
+        .into_iter()
+        .flatten()
+        .map(|folder| ("PATH", folder.join("rustc")));
     let own = home.iter().map(|home| ("PATH", home.join(".cargo/bin/rustc")));
     let kept = rustup.iter().flat_map(|rustup| {
         let mut toolchains = folders_in(&rustup.join("toolchains"));
         toolchains.sort();
-        toolchains.into_iter().rev().map(|folder| ("rustup", folder.join("bin/rustc")))
+        toolchains
+            .into_iter()
+            .rev()
+            .map(|folder| ("rustup", folder.join("bin/rustc")))
     });
     let mut seen = BTreeSet::new();
     let mut found: Vec<Found> = Vec::new();
@@ -62,7 +73,11 @@ pub(super) fn found(session: &Session) -> Vec<Found> {
 fn ask(file: &Path) -> Option<(PathBuf, String)> {
     let output = |argument: &[&str]| {
         // From the root, so that no project's file chooses another compiler than the user's own.
-        let asked = Command::new(file).args(argument).current_dir("/").stdin(Stdio::null()).output();
+        let asked = Command::new(file)
+            .args(argument)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output();
         let answered = asked.ok().filter(|output| output.status.success())?;
         String::from_utf8(answered.stdout).ok()
     };

@@ -61,7 +61,9 @@ enum Verb {
 fn changed(printer: &Printer, report: &ToolsChanged, verb: Verb) -> Outcome {
     let failed = report.errors.first();
     match failed {
-        None => printer.finish("tool", report, |printer, report| say_changed(printer, report, verb)),
+        None => printer.finish("tool", report, |printer, report| {
+            say_changed(printer, report, verb);
+        }),
         Some(first) => {
             printer.finish_partly("tool", report, first, |printer, report| {
                 say_changed(printer, report, verb);
@@ -101,7 +103,9 @@ fn say_tool(printer: &Printer, tool: &InstalledTool, verb: Verb) {
             "{} {version} is installed already; `wharf tool upgrade` looks for newer versions",
             tool.package
         ),
-        (Some(_), Verb::Upgrade) if tool.up_to_date => format!("{} {version} is the newest that fits", tool.package),
+        (Some(_), Verb::Upgrade) if tool.up_to_date => {
+            format!("{} {version} is the newest that fits", tool.package)
+        }
         (Some(_), _) => format!("Changed {} {version}", tool.package),
     };
     printer.remark(&line);
@@ -142,7 +146,9 @@ fn say_tool(printer: &Printer, tool: &InstalledTool, verb: Verb) {
 
 /// What puts a folder on PATH: for the user's shell, or for each.
 fn onto_path(folder: &str, shell: Option<&str>) -> Vec<String> {
-    let name = shell.and_then(|shell| shell.rsplit('/').next()).unwrap_or_default();
+    let name = shell
+        .and_then(|shell| shell.rsplit('/').next())
+        .unwrap_or_default();
     let bash = format!("bash: echo 'export PATH=\"{folder}:$PATH\"' >> ~/.bashrc");
     let zsh = format!("zsh: echo 'export PATH=\"{folder}:$PATH\"' >> ~/.zshrc");
     let fish = format!("fish: fish_add_path \"{folder}\"");
@@ -180,14 +186,21 @@ fn say_list(printer: &Printer, report: &ToolList) {
 fn line(printer: &Printer, tool: &ListedTool) -> String {
     let mut text = printer.paint_data(Paint::Strong, &tool.package);
     text.push_str(&format!(" {}", tool.version.as_deref().unwrap_or("?")));
-    if let Some(requested) = tool.requested.as_ref().filter(|requested| **requested != tool.package) {
+    if let Some(requested) = tool
+        .requested
+        .as_ref()
+        .filter(|requested| **requested != tool.package)
+    {
         text.push_str(&format!("  ({requested})"));
     }
     if !tool.with.is_empty() {
         text.push_str(&format!("  with {}", tool.with.join(", ")));
     }
     let runtimes = [("Python", &tool.python), ("Node", &tool.node)];
-    for (name, version) in runtimes.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
+    for (name, version) in runtimes
+        .iter()
+        .filter_map(|(name, version)| Some((name, version.as_ref()?)))
+    {
         text.push_str(&format!("  {name} {version}"));
     }
     text.push('\n');
@@ -271,7 +284,10 @@ mod tests {
         ] {
             let lines = onto_path("/b", Some(shell));
             assert_eq!(lines.len(), 1, "{shell}");
-            assert!(lines[0].starts_with(beginning) && lines[0].contains("/b"), "{lines:?}");
+            assert!(
+                lines[0].starts_with(beginning) && lines[0].contains("/b"),
+                "{lines:?}"
+            );
         }
         assert_eq!(onto_path("/b", None).len(), 4);
         assert_eq!(onto_path("/b", Some("/bin/sh")).len(), 4);
