@@ -143,6 +143,7 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
         | IndexError::WrongDigest { .. }
         | IndexError::Git { .. }
         | IndexError::Npm(_)
+        | IndexError::Cargo(_)
         | IndexError::Disk { .. } => SourceError::Failed(Arc::new(error) as Arc<dyn Explain + Send + Sync>),
     }
 }
