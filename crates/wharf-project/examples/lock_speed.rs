@@ -69,6 +69,7 @@ fn lock(count: usize) -> Lock {
         inputs: LockInputs::default(),
         targets: Vec::new(),
         packages: (0..count).map(package).collect(),
+        cargo: None,
         npm: None,
     }
 }

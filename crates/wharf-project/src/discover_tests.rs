@@ -398,6 +398,7 @@ fn a_lock_of_a_project_is_fresh_until_the_project_changes() {
         inputs: LockInputs::of(&project),
         targets: Vec::new(),
         packages: vec![package("a"), package("b")],
+        cargo: None,
         npm: None,
     };
     let lock = Lock::parse_file(&SourceText::new(Path::new("wharf.lock"), &lock.print())).unwrap();

@@ -7,9 +7,11 @@
 //! | `stale` | does the lock still answer what the project asks? |
 //! | `select` | which packages and files a machine installs |
 //! | [`npm`] | npm's part of the lock |
+//! | [`cargo`] | tools that are built from crates |
 //!
 //! Invariant: `parse(print(lock))` is the normalised lock, and `print` of equal locks is the same bytes.
 
+pub mod cargo;
 mod local;
 pub mod npm;
 mod parse;
@@ -25,6 +27,7 @@ use wharf_core::{Digest, Explain, Fault, PackageName, Source, Span, Target, Time
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
+pub use cargo::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
 pub use npm::{NpmInputs, NpmLock};
 pub(crate) use print::quoted;
 pub use select::{DevGroups, InstallItem, Selection};
@@ -46,6 +49,8 @@ pub struct Lock {
     pub targets: Vec<LockedTarget>,
     /// The outcome, sorted by name and version.
     pub packages: Vec<LockedPackage>,
+    /// Tools that are built from crates; `None` where the project has none.
+    pub cargo: Option<ToolsLock>,
     /// npm's part; `None` where the project has nothing of npm.
     pub npm: Option<NpmLock>,
 }
@@ -59,6 +64,7 @@ impl Default for Lock {
             inputs: LockInputs::default(),
             targets: Vec::new(),
             packages: Vec::new(),
+            cargo: None,
             npm: None,
         }
     }
@@ -216,6 +222,9 @@ impl Lock {
         self.packages.sort_by(|a, b| {
             (&a.name, &a.version, &a.source, &a.targets).cmp(&(&b.name, &b.version, &b.source, &b.targets))
         });
+        if let Some(tools) = &mut self.cargo {
+            tools.normalize();
+        }
         if let Some(npm) = &mut self.npm {
             npm.normalize();
         }

@@ -13,7 +13,7 @@ use crate::requirement::Group;
 use crate::table::{self, Reader, Value};
 use crate::text::SourceText;
 
-type Parsed<T> = Result<T, Invalid>;
+pub(super) type Parsed<T> = Result<T, Invalid>;
 
 impl Lock {
     /// Reads the text of `wharf.lock`; messages show it under that name.
@@ -45,7 +45,14 @@ fn read(source: &SourceText) -> Parsed<Lock> {
     reader.keys(
         &table,
         "the lockfile",
-        &["version", "requires-python", "inputs", "target", "package"],
+        &[
+            "version",
+            "requires-python",
+            "inputs",
+            "target",
+            "package",
+            "cargo",
+        ],
     )?;
     let mut lock = Lock {
         version,
@@ -56,13 +63,17 @@ fn read(source: &SourceText) -> Parsed<Lock> {
         },
         targets: reader.each(&table, "target", |reader, entry| reader.target(entry))?,
         packages: reader.each(&table, "package", |reader, entry| reader.package(entry))?,
+        cargo: match table.get("cargo") {
+            Some(value) => Some(super::cargo::read(&reader, value)?).filter(|tools| !tools.tools.is_empty()),
+            None => None,
+        },
         npm: split.map(|start| super::npm::parse(source, start)).transpose()?,
     };
     lock.targets.shrink_to_fit();
     Ok(lock)
 }
 
-struct LockReader<'s>(Reader<'s>);
+pub(super) struct LockReader<'s>(pub(super) Reader<'s>);
 
 impl LockReader<'_> {
     fn version(&self, table: &DeTable<'_>) -> Parsed<u32> {
@@ -82,14 +93,14 @@ impl LockReader<'_> {
         }
     }
 
-    fn keys(&self, table: &DeTable<'_>, place: &str, known: &[&str]) -> Parsed<()> {
+    pub(super) fn keys(&self, table: &DeTable<'_>, place: &str, known: &[&str]) -> Parsed<()> {
         self.0.known_keys(table, place, known).map_err(|mut error| {
             error.code = "lock/malformed";
             error
         })
     }
 
-    fn optional_text(&self, table: &DeTable<'_>, key: &str) -> Parsed<Option<String>> {
+    pub(super) fn optional_text(&self, table: &DeTable<'_>, key: &str) -> Parsed<Option<String>> {
         table
             .get(key)
             .map(|value| self.0.string(value, key).map(str::to_owned))
@@ -101,7 +112,7 @@ impl LockReader<'_> {
             .ok_or_else(|| self.missing(key, place))
     }
 
-    fn missing(&self, key: &str, place: &Value<'_>) -> Invalid {
+    pub(super) fn missing(&self, key: &str, place: &Value<'_>) -> Invalid {
         self.0.error(place.span(), format!("`{key}` is missing here"))
     }
 
@@ -112,7 +123,7 @@ impl LockReader<'_> {
     }
 
     /// Reads a text that must have a certain form.
-    fn formed<T, E: std::fmt::Display>(
+    pub(super) fn formed<T, E: std::fmt::Display>(
         &self,
         value: &Value<'_>,
         key: &str,
@@ -133,7 +144,7 @@ impl LockReader<'_> {
             .transpose()
     }
 
-    fn texts(&self, table: &DeTable<'_>, key: &str) -> Parsed<Vec<String>> {
+    pub(super) fn texts(&self, table: &DeTable<'_>, key: &str) -> Parsed<Vec<String>> {
         self.each(table, key, |reader, value| {
             reader.0.string(value, key).map(str::to_owned)
         })
@@ -151,7 +162,7 @@ impl LockReader<'_> {
         })
     }
 
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
         table: &DeTable<'_>,
         key: &str,

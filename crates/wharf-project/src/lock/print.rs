@@ -22,8 +22,9 @@ impl Lock {
         if let Some(requires) = &sorted.requires_python {
             line(&mut text, "requires-python", &quoted(requires));
         }
-        // A lock of npm alone has no word about Python.
-        if sorted.npm.is_none() || sorted.inputs != LockInputs::default() {
+        // A lock without a Python part has no word about Python.
+        let alone = sorted.npm.is_none() && sorted.cargo.is_none();
+        if alone || sorted.inputs != LockInputs::default() {
             text.push_str("\n[inputs]\n");
             inputs(&mut text, &sorted.inputs);
         }
@@ -34,6 +35,9 @@ impl Lock {
         }
         for entry in &sorted.packages {
             package(&mut text, entry);
+        }
+        if let Some(tools) = &sorted.cargo {
+            super::cargo::print(&mut text, tools);
         }
         if let Some(npm) = &sorted.npm {
             super::npm::print(&mut text, npm);
@@ -248,7 +252,7 @@ fn repository(url: &WebUrl) -> String {
     shown.to_string()
 }
 
-fn line(text: &mut String, key: &str, value: &str) {
+pub(super) fn line(text: &mut String, key: &str, value: &str) {
     writeln!(text, "{key} = {value}").expect("a String takes every write");
 }
 
@@ -264,7 +268,7 @@ fn block<T>(text: &mut String, key: &str, items: &[T], print: impl Fn(&T) -> Str
     text.push_str("]\n");
 }
 
-fn word_list(words: &[String]) -> String {
+pub(super) fn word_list(words: &[String]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
     format!("[{}]", quoted.join(", "))
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use wharf_core::{Source, Span, Timestamp};
 
-use super::{Lock, LockInputs, LockedRoot, NpmInputs};
+use super::{Lock, LockInputs, LockedRoot, NpmInputs, ToolsLock};
 use crate::index::{Declared, PackageSet};
 use crate::project::Project;
 use crate::requirement::RootRequirement;
@@ -126,7 +126,12 @@ impl Lock {
     /// Why the lock no longer answers `project`; `None` where it does.
     pub fn stale(&self, project: &Project) -> Option<Stale> {
         let mut reasons = Vec::new();
-        for part in [self.stale_python(project), self.stale_npm(project)] {
+        let parts = [
+            self.stale_python(project),
+            self.stale_npm(project),
+            self.stale_tools(project),
+        ];
+        for part in parts {
             for reason in part.map(|stale| stale.reasons).unwrap_or_default() {
                 // A setting of both parts is told once.
                 if !reasons.contains(&reason) {
@@ -152,6 +157,25 @@ impl Lock {
             (Some(_), None) => vec!["the project has nothing of npm any more".to_owned()],
         };
         if self.npm.is_some() {
+            let then = (self.inputs.cooldown, self.inputs.exclude_newer);
+            ages(
+                &mut reasons,
+                then,
+                (project.policy.cooldown, project.policy.exclude_newer),
+            );
+        }
+        (!reasons.is_empty()).then_some(Stale { reasons })
+    }
+
+    /// Why the locked tools no longer answer `project`.
+    pub fn stale_tools(&self, project: &Project) -> Option<Stale> {
+        let mut reasons = match (&self.cargo, ToolsLock::requests(project)) {
+            (None, None) => Vec::new(),
+            (Some(lock), Some(now)) => lock.differences(&now),
+            (None, Some(_)) => vec!["no tool of [cargo] is locked yet".to_owned()],
+            (Some(_), None) => vec!["the project has no tools of [cargo] any more".to_owned()],
+        };
+        if self.cargo.is_some() {
             let then = (self.inputs.cooldown, self.inputs.exclude_newer);
             ages(
                 &mut reasons,

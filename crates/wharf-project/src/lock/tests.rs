@@ -112,6 +112,7 @@ pub(crate) fn sample() -> Lock {
         packages: ["crypto", "fast", "never", "pytest", "docs"]
             .map(|name| package(name, "3.0", Vec::new()))
             .into(),
+        cargo: None,
         npm: None,
     };
     lock.packages.extend([app, lib]);
@@ -582,7 +583,10 @@ prop_compose! {
         locked in targets(),
         (cooldown, no_index, modes) in (any::<u32>(), any::<bool>(), 0usize..3),
         packages in proptest::collection::vec(packages(), 0..6),
-        npm in proptest::option::of(npm::arbitrary::npm_locks()),
+        (npm, cargo) in (
+            proptest::option::of(npm::arbitrary::npm_locks()),
+            proptest::option::of(cargo::tests::locks()),
+        ),
     ) -> Lock {
         let mut lock = Lock {
             version: FORMAT,
@@ -606,6 +610,7 @@ prop_compose! {
             },
             targets: locked.into_iter().map(|target| LockedTarget { target, python: "3.12.4".to_owned() }).collect(),
             packages,
+            cargo,
             npm,
         };
         lock.normalize();
