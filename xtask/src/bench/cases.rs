@@ -1,64 +1,23 @@
 //! What is measured: the same work for every tool, in directories of its own, with caches of its own.
 //!
-//! Invariants: all tools use the same interpreter, the same pinned wheels and no bytecode compilation; *cold* means an
-//! empty cache of the tool's own, *warm* a full one; the operating system's page cache is warm in both. No tool is ever
-//! pointed at an interpreter outside of `target/bench`: every installation names its environment.
+//! Invariants: all tools use the same interpreter, the same pinned wheels and no bytecode compilation. No tool is ever pointed
+//! at an interpreter outside of `target/bench`: every installation names its environment.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde::Serialize;
-
-use super::measure::{Sample, measure, median};
+use super::measure::{Sample, measure};
 use super::mirror::Mirror;
 use super::peers::Peers;
+use super::report::SetResult;
+use super::rounds::{Case, Way, Work, measure_all};
 use super::sets::Set;
 use super::{Options, remove};
 use crate::shell::{self, Failure, about};
 
-/// One kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Case {
-    ResolveCold,
-    ResolveWarm,
-    InstallCold,
-    InstallWarm,
-    Nothing,
-}
-
-impl Case {
-    const ALL: [Self; 5] = [
-        Self::ResolveCold,
-        Self::ResolveWarm,
-        Self::InstallCold,
-        Self::InstallWarm,
-        Self::Nothing,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::ResolveCold => "resolve cold",
-            Self::ResolveWarm => "resolve warm",
-            Self::InstallCold => "install cold",
-            Self::InstallWarm => "install warm",
-            Self::Nothing => "nothing to do",
-        }
-    }
-
-    fn resolves(self) -> bool {
-        matches!(self, Self::ResolveCold | Self::ResolveWarm)
-    }
-
-    fn cold(self) -> bool {
-        matches!(self, Self::ResolveCold | Self::InstallCold)
-    }
-}
-
 /// A way to do the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
     /// `uv pip compile`, `uv sync --frozen`.
     Uv,
@@ -73,7 +32,7 @@ pub(super) enum Tool {
 impl Tool {
     const ALL: [Self; 4] = [Self::Uv, Self::UvPip, Self::Pip, Self::Wharf];
 
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Uv => "uv",
             Self::UvPip => "uv-pip",
@@ -89,31 +48,6 @@ impl Tool {
             Self::Pip => case != Case::Nothing,
         }
     }
-}
-
-/// The samples of one tool.
-#[derive(Debug, Serialize)]
-pub(super) struct Measured {
-    pub(super) tool: Tool,
-    pub(super) median: Sample,
-    samples: Vec<Sample>,
-}
-
-/// The tools on one kind of work.
-#[derive(Debug, Serialize)]
-pub(super) struct Compared {
-    pub(super) case: Case,
-    pub(super) tools: Vec<Measured>,
-}
-
-/// Everything about one set.
-#[derive(Debug, Serialize)]
-pub(super) struct SetResult {
-    pub(super) set: &'static str,
-    pub(super) wheels: usize,
-    /// Versions that Wharf resolves otherwise than uv, as `name: uv's, wharf's`.
-    pub(super) resolved_otherwise: Vec<String>,
-    pub(super) cases: Vec<Compared>,
 }
 
 /// A set made ready: every answer recorded, every lockfile written.
@@ -154,117 +88,32 @@ impl<'run> Bench<'run> {
             bench.once(Case::ResolveCold, Tool::Wharf)?;
             shell::output(bench.tool(Tool::Wharf, "install/wharf").args(["lock", "--quiet"]))?;
         }
-        for tool in bench.tools(Case::InstallCold).filter(|tool| *tool != Tool::Pip) {
+        for tool in bench.but_pip() {
+            bench.clear_for(Case::InstallCold, tool)?;
             bench.once(Case::InstallCold, tool)?;
         }
         bench.check_same_wheels()?;
         Ok(bench)
     }
 
-    /// How many wheels are installed.
-    pub(super) fn wheels(&self) -> usize {
-        self.pinned.len()
-    }
-
-    /// Measures every case, the tools taking turns.
+    /// Measures every case.
     pub(super) fn measure(&self, options: &Options) -> Result<SetResult, Failure> {
-        let mut cases = Vec::new();
-        for case in Case::ALL
-            .into_iter()
-            .filter(|case| case.name().contains(&options.only))
-        {
-            println!("    {}", case.name());
-            cases.push(self.compare(case, options)?);
+        let cases = measure_all(self, options)?;
+        let mut facts = vec![format!("{} wheels", self.pinned.len())];
+        match self.resolved_otherwise()?.as_slice() {
+            [] => {}
+            otherwise => facts.push(format!("resolved otherwise than uv: {}", otherwise.join("; "))),
         }
-        let resolved_otherwise = self.resolved_otherwise()?;
         Ok(SetResult {
-            set: self.set.name,
-            wheels: self.wheels(),
-            resolved_otherwise,
+            set: self.set.name.to_owned(),
+            facts,
             cases,
         })
     }
 
-    fn compare(&self, case: Case, options: &Options) -> Result<Compared, Failure> {
-        let tools: Vec<Tool> = self.tools(case).collect();
-        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
-        // A run of no work is over in milliseconds: more of them for a steady median.
-        let rounds = if case == Case::Nothing {
-            options.repeat * 5
-        } else {
-            options.repeat
-        };
-        for tool in tools.iter().filter(|_| !case.cold()) {
-            if *tool != Tool::Pip || options.repeat_slow > 0 {
-                self.once(case, *tool)?;
-            }
-        }
-        for round in 0..rounds {
-            for turn in 0..tools.len() {
-                // Another tool goes first in every round, so that none always follows the same one.
-                let number = (turn + round) % tools.len();
-                if tools[number] != Tool::Pip || round < options.repeat_slow {
-                    samples[number].push(self.recorded(case, tools[number])?);
-                }
-            }
-        }
-        let measured = tools.into_iter().zip(samples).filter_map(|(tool, samples)| {
-            median(&samples).map(|median| Measured {
-                tool,
-                median,
-                samples,
-            })
-        });
-        Ok(Compared {
-            case,
-            tools: measured.collect(),
-        })
-    }
-
-    /// One measurement during which the live index was not asked.
-    fn recorded(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
-        for _ in 0..5 {
-            let before = self.mirror.asked()?;
-            let sample = self.once(case, tool)?;
-            if self.mirror.asked()? == before {
-                return Ok(sample);
-            }
-        }
-        Err(Failure(format!(
-            "{} ({}): asks for something new every time",
-            case.name(),
-            tool.name()
-        )))
-    }
-
-    fn once(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
-        self.reset(case, tool)?;
-        measure(&mut self.command(case, tool))
-    }
-
-    fn tools(&self, case: Case) -> impl Iterator<Item = Tool> + '_ {
-        Tool::ALL
-            .into_iter()
-            .filter(move |tool| tool.does(case) && (*tool != Tool::Wharf || self.wharf.is_some()))
-    }
-
-    /// Brings the directories into the state before the work.
-    fn reset(&self, case: Case, tool: Tool) -> Result<(), Failure> {
-        let resolve = self.directory.join("resolve").join(tool.name());
-        let install = self.directory.join("install").join(tool.name());
-        if case.cold() {
-            remove(&self.home(tool))?;
-        }
-        if case.resolves() {
-            for lock in ["requirements.txt", "wharf.lock", ".wharf"] {
-                if !(tool == Tool::Wharf && lock == "requirements.txt") {
-                    remove(&resolve.join(lock))?;
-                }
-            }
-        } else if case != Case::Nothing {
-            remove(&install.join(".venv"))?;
-            remove(&install.join(".wharf"))?;
-        }
+    /// Makes what must be there before the work, the environments of those that make none themselves included.
+    fn make_ready(&self, case: Case, tool: Tool) -> Result<(), Failure> {
+        let install = self.install_folder(tool);
         let needs_environment = matches!(tool, Tool::UvPip | Tool::Pip) && !case.resolves();
         if needs_environment && !install.join(".venv").exists() {
             let python = wharf_testkit::host_python();
@@ -275,12 +124,25 @@ impl<'run> Bench<'run> {
                     .arg(install.join(".venv")),
             )?;
         }
-        for folder in [self.home(tool), resolve, install] {
+        for folder in [self.home(tool), self.resolve_folder(tool), install] {
             std::fs::create_dir_all(&folder).map_err(about(folder.display()))?;
         }
         // What the last run wrote is not written back during this one.
         rustix::fs::sync();
         Ok(())
+    }
+
+    fn resolve_folder(&self, tool: Tool) -> PathBuf {
+        self.directory.join("resolve").join(tool.name())
+    }
+
+    fn install_folder(&self, tool: Tool) -> PathBuf {
+        self.directory.join("install").join(tool.name())
+    }
+
+    fn but_pip(&self) -> impl Iterator<Item = Tool> {
+        let tools = self.tools(Case::InstallCold).into_iter();
+        tools.filter(|tool| *tool != Tool::Pip)
     }
 
     fn command(&self, case: Case, tool: Tool) -> Command {
@@ -404,18 +266,7 @@ impl<'run> Bench<'run> {
         let text = format!("--only-binary :all:\n{pinned}");
         self.write("pinned.txt", &text)?;
         self.write("install/wharf/requirements.txt", &text)?;
-        // This very interpreter: some wheels ask for a later patch release than the first of its minor version.
-        let version = "import sys; v = sys.version_info; print(f'{v[0]}.{v[1]}.{v[2]},<{v[0]}.{v[1] + 1}')";
-        let version = shell::output(Command::new(wharf_testkit::host_python()).args(["-I", "-c", version]))?;
-        let python = format!(
-            "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = \">={}\"\ndependencies = ",
-            version.trim()
-        );
-        let settings = "\n[tool.uv]\npackage = false\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64' and platform_python_implementation == 'CPython'\"]\n";
-        self.write(
-            "install/uv/pyproject.toml",
-            &format!("{python}{:?}\n{settings}", self.pinned),
-        )?;
+        self.write("install/uv/pyproject.toml", &pyproject(&self.pinned)?)?;
         shell::output(
             self.tool(Tool::Uv, "install/uv")
                 .args(["lock", "--quiet", "--no-build"]),
@@ -426,8 +277,8 @@ impl<'run> Bench<'run> {
     /// Every tool has installed the same distributions.
     fn check_same_wheels(&self) -> Result<(), Failure> {
         let expected = installed(&self.directory.join("install/uv/.venv"))?;
-        for tool in self.tools(Case::InstallCold).filter(|tool| *tool != Tool::Pip) {
-            let found = installed(&self.directory.join("install").join(tool.name()).join(".venv"))?;
+        for tool in self.but_pip() {
+            let found = installed(&self.install_folder(tool).join(".venv"))?;
             if found != expected {
                 let differing: Vec<_> = found.symmetric_difference(&expected).cloned().collect();
                 return Err(Failure(format!(
@@ -456,6 +307,66 @@ impl<'run> Bench<'run> {
         std::fs::create_dir_all(path.parent().expect("a joined path has a parent"))?;
         std::fs::write(&path, text).map_err(about(path.display()))
     }
+}
+
+impl Work for Bench<'_> {
+    type Tool = Tool;
+
+    const CASES: &'static [Case] = Case::USUAL;
+    const LARGE: bool = false;
+
+    fn tools(&self, case: Case) -> Vec<Tool> {
+        let does = |tool: &Tool| tool.does(case) && (*tool != Tool::Wharf || self.wharf.is_some());
+        Tool::ALL.into_iter().filter(does).collect()
+    }
+
+    fn way(&self, tool: Tool, _case: Case) -> Way {
+        Way {
+            name: tool.name(),
+            class: None,
+            wharf: tool == Tool::Wharf,
+            slow: tool == Tool::Pip,
+        }
+    }
+
+    fn clear_for(&self, case: Case, tool: Tool) -> Result<(), Failure> {
+        if case.cold() {
+            remove(&self.home(tool))?;
+        }
+        let (folder, made): (_, &[&str]) = match case {
+            Case::Nothing => return Ok(()),
+            // Wharf's requirements have the name of uv's lock.
+            _ if case.resolves() && tool == Tool::Wharf => {
+                (self.resolve_folder(tool), &["wharf.lock", ".wharf"])
+            }
+            _ if case.resolves() => (self.resolve_folder(tool), &["requirements.txt"]),
+            _ => (self.install_folder(tool), &[".venv", ".wharf"]),
+        };
+        made.iter().try_for_each(|made| remove(&folder.join(made)))
+    }
+
+    fn once(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
+        self.make_ready(case, tool)?;
+        measure(&mut self.command(case, tool))
+    }
+
+    fn asked(&self) -> Result<u64, Failure> {
+        self.mirror.asked()
+    }
+}
+
+/// A `pyproject.toml` that asks for these requirements on this machine's interpreter.
+pub(super) fn pyproject<S: AsRef<str>>(requirements: &[S]) -> Result<String, Failure> {
+    // This very interpreter: some wheels ask for a later patch release than the first of its minor version.
+    let version = "import sys; v = sys.version_info; print(f'>={v[0]}.{v[1]}.{v[2]},<{v[0]}.{v[1] + 1}')";
+    let version = shell::output(Command::new(wharf_testkit::host_python()).args(["-I", "-c", version]))?;
+    let requirements: Vec<&str> = requirements.iter().map(AsRef::as_ref).collect();
+    Ok(format!(
+        "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = {:?}\ndependencies = {requirements:?}\n\n\
+         [tool.uv]\npackage = false\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64' and \
+         platform_python_implementation == 'CPython'\"]\n",
+        version.trim()
+    ))
 }
 
 /// Names of the `.dist-info` directories of an environment.

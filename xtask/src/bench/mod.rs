@@ -13,6 +13,7 @@ pub(crate) mod npm;
 pub(crate) mod peers;
 mod record;
 mod report;
+mod rounds;
 mod sets;
 mod tape;
 
@@ -30,8 +31,9 @@ pub(crate) struct Options {
     /// Measure a project with a Python and an npm side: one `wharf sync` against `uv sync` and `bun install` in turn.
     #[arg(long)]
     mixed: bool,
-    /// Which sets: small (20 wheels, or 80 npm packages), medium (150, 500), large (400, 1,500).
-    #[arg(long, value_delimiter = ',', default_value = "small,medium,large")]
+    /// Which sets: small (20 wheels, or 80 npm packages), medium (150, 500), large (400, 1,500); of npm alone server (500);
+    /// without it all.
+    #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
     #[arg(long, default_value = "")]
@@ -68,6 +70,14 @@ pub(crate) struct Options {
     keep: bool,
 }
 
+impl Options {
+    /// The binary under test, unless the peers are alone.
+    fn wharf(&self) -> Result<Option<PathBuf>, Failure> {
+        let wanted = (!self.without_wharf).then(|| shell::wharf(self.binary.as_deref()));
+        wanted.transpose()
+    }
+}
+
 /// Where everything of the benchmarks is kept.
 fn directory() -> PathBuf {
     shell::target().join("bench")
@@ -93,29 +103,23 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return mixed::run(options);
     }
     let peers = peers::install(&directory().join("peers"))?;
-    let wharf = if options.without_wharf {
-        None
-    } else {
-        Some(shell::wharf(options.binary.as_deref())?)
-    };
+    let wharf = options.wharf()?;
     let mirror = mirror::Mirror::start(options.latency)?;
     let mut results = Vec::new();
-    for name in &options.sets {
-        let set = sets::load(name)?;
-        println!("==> {name}: preparing");
+    for set in sets::load(&options.sets)? {
+        println!("==> {}: preparing", set.name);
         let bench = Bench::prepare(
-            &directory().join("work").join(name),
+            &directory().join("work").join(set.name),
             set,
             &peers,
             wharf.as_deref(),
             &mirror,
         )?;
-        println!("    {} wheels", bench.wheels());
         results.push(bench.measure(options)?);
     }
-    let report = report::Report::new(&peers, wharf.as_deref(), options, results)?;
-    report.print();
-    report.write(&directory().join("report.json"))
+    let versions = vec![peers.uv_version, peers.pip_version];
+    report::Report::new(versions, wharf.as_deref(), options, results)?
+        .publish(&directory().join("report.json"))
 }
 
 /// Holds the directory for this run: two at once would remove each other's files, and measure each other.

@@ -6,8 +6,8 @@ use std::process::Command;
 use serde::Serialize;
 
 use super::Options;
-use super::cases::{Compared, SetResult, Tool};
-use super::peers::Peers;
+use super::measure::Sample;
+use super::rounds::{Class, Compared, Measured};
 use crate::shell::{self, Failure, about};
 
 /// One whole run.
@@ -22,37 +22,36 @@ pub(super) struct Report {
 
 /// Where it ran: absolute times mean nothing without it, and little with it.
 #[derive(Debug, Serialize)]
-pub(super) struct Machine {
-    pub(super) cores: usize,
+struct Machine {
+    cores: usize,
     kernel: String,
 }
 
-impl Machine {
-    /// The one that this runs on.
-    pub(super) fn this() -> Result<Self, Failure> {
-        let cores = std::thread::available_parallelism()?.get();
-        let kernel = shell::output(Command::new("uname").arg("-r"))?.trim().to_owned();
-        Ok(Self { cores, kernel })
-    }
+/// Everything about one set.
+#[derive(Debug, Serialize)]
+pub(super) struct SetResult {
+    pub(super) set: String,
+    /// What else is to be said of it: counts, differences.
+    pub(super) facts: Vec<String>,
+    pub(super) cases: Vec<Compared>,
 }
 
 impl Report {
+    /// What was measured of these programs.
     pub(super) fn new(
-        peers: &Peers,
+        mut versions: Vec<String>,
         wharf: Option<&Path>,
         options: &Options,
         sets: Vec<SetResult>,
     ) -> Result<Self, Failure> {
-        let mut versions = vec![peers.uv_version.clone(), peers.pip_version.clone()];
         if let Some(wharf) = wharf {
-            versions.push(
-                shell::output(Command::new(wharf).arg("--version"))?
-                    .trim()
-                    .to_owned(),
-            );
+            let said = shell::output(Command::new(wharf).arg("--version"))?;
+            versions.push(said.trim().to_owned());
         }
+        let cores = std::thread::available_parallelism()?.get();
+        let kernel = shell::output(Command::new("uname").arg("-r"))?.trim().to_owned();
         Ok(Self {
-            machine: Machine::this()?,
+            machine: Machine { cores, kernel },
             versions,
             latency_ms: options.latency,
             repeat: options.repeat,
@@ -60,15 +59,8 @@ impl Report {
         })
     }
 
-    /// Writes everything, every sample included.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
-        std::fs::write(path, serde_json::to_vec_pretty(self)?).map_err(about(path.display()))?;
-        println!("\n{}", path.display());
-        Ok(())
-    }
-
-    /// Prints the medians, and Wharf's as ratios of each peer's: below 1 means that Wharf takes less.
-    pub(super) fn print(&self) {
+    /// Prints the medians and ratios, and writes everything, every sample included.
+    pub(super) fn publish(&self, path: &Path) -> Result<(), Failure> {
         println!(
             "\n{}; {} cores; medians of {}",
             self.versions.join(", "),
@@ -76,47 +68,82 @@ impl Report {
             self.repeat
         );
         for set in &self.sets {
-            println!("\n{} ({} wheels)", set.set, set.wheels);
+            println!("\n{}", set.set);
+            set.facts.iter().for_each(|fact| println!("{fact}"));
             println!(
-                "{:<15}{:<8}{:>10}{:>10}{:>9}   wharf / it: wall    cpu  memory",
+                "{:<15} {:<36}{:>10}{:>10}{:>9}   wharf / it: wall    cpu  memory",
                 "", "", "wall ms", "cpu ms", "MiB"
             );
-            for compared in &set.cases {
-                print_case(compared);
-            }
-            match set.resolved_otherwise.as_slice() {
-                [] => {}
-                otherwise => println!("resolved otherwise than uv: {}", otherwise.join("; ")),
-            }
+            set.cases.iter().for_each(print_case);
         }
+        std::fs::write(path, serde_json::to_vec_pretty(self)?).map_err(about(path.display()))?;
+        println!("\n{}", path.display());
+        Ok(())
     }
 }
 
+/// Prints Wharf's own way as a ratio of each peer (below 1 means that Wharf takes less), then each of Wharf's ways as ratios of
+/// the best peer, and of the best that puts the files where this way puts them.
 fn print_case(compared: &Compared) {
-    let wharf = compared
-        .tools
-        .iter()
-        .find(|measured| measured.tool == Tool::Wharf)
-        .map(|measured| measured.median);
+    let wharfs = || compared.ways.iter().filter(|measured| measured.way.wharf);
+    let first = wharfs().next().map(|measured| measured.median);
     let mut name = compared.case.name();
-    for measured in &compared.tools {
-        let median = measured.median;
-        print!(
-            "{name:<15}{:<8}{:>10.1}{:>10.1}{:>9.1}",
-            measured.tool.name(),
-            median.wall * 1e3,
-            median.cpu * 1e3,
-            median.memory
+    for measured in &compared.ways {
+        let class = measured.way.class.map(Class::name).unwrap_or_default();
+        print_row(
+            name,
+            &format!("{:<20}{class}", measured.way.name),
+            measured.median,
         );
-        match wharf.filter(|_| measured.tool != Tool::Wharf) {
-            Some(wharf) => println!(
-                "{:>20.2}{:>7.2}{:>8.2}",
-                wharf.wall / median.wall,
-                wharf.cpu / median.cpu,
-                wharf.memory / median.memory
-            ),
+        match first.filter(|_| !measured.way.wharf) {
+            Some(wharf) => print_ratios(wharf, measured.median),
             None => println!(),
         }
         name = "";
     }
+    for measured in wharfs() {
+        let own = measured.way.name;
+        if let Some(best) = best(compared, |_| true) {
+            print_row("", &format!("best, for {own}"), best);
+            print_ratios(measured.median, best);
+        }
+        let Some(class) = measured.way.class else { continue };
+        if let Some(best) = best(compared, |peer| peer.way.class == Some(class)) {
+            print_row("", &format!("best in {}, for {own}", class.name()), best);
+            print_ratios(measured.median, best);
+        }
+    }
+}
+
+fn print_row(case: &str, name: &str, median: Sample) {
+    print!(
+        "{case:<15} {name:<36}{:>10.1}{:>10.1}{:>9.1}",
+        median.wall * 1e3,
+        median.cpu * 1e3,
+        median.memory
+    );
+}
+
+fn print_ratios(wharf: Sample, other: Sample) {
+    println!(
+        "{:>20.2}{:>7.2}{:>8.2}",
+        wharf.wall / other.wall,
+        wharf.cpu / other.cpu,
+        wharf.memory / other.memory
+    );
+}
+
+/// The least of every figure among several peers, whoever has it.
+fn best(compared: &Compared, keep: impl Fn(&Measured) -> bool) -> Option<Sample> {
+    let peers = compared.ways.iter().filter(|measured| !measured.way.wharf);
+    let peers: Vec<Sample> = peers
+        .filter(|measured| keep(measured))
+        .map(|measured| measured.median)
+        .collect();
+    let least = |figure: fn(&Sample) -> f64| peers.iter().map(figure).min_by(f64::total_cmp);
+    Some(Sample {
+        wall: least(|sample| sample.wall)?,
+        cpu: least(|sample| sample.cpu)?,
+        memory: least(|sample| sample.memory)?,
+    })
 }

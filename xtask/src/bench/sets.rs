@@ -24,10 +24,25 @@ const SETS: [Set; 3] = [
     },
 ];
 
-/// The set of this name.
-pub(super) fn load(name: &str) -> Result<Set, Failure> {
-    SETS.iter().find(|set| set.name == name).cloned().ok_or_else(|| {
-        let names: Vec<_> = SETS.iter().map(|set| set.name).collect();
-        Failure(format!("no set `{name}`: there are {}", names.join(", ")))
+/// The sets of these names; all where none is named.
+pub(super) fn load(names: &[String]) -> Result<Vec<Set>, Failure> {
+    named(&SETS, names, |set| set.name)
+}
+
+/// What is named, in this order; all where nothing is.
+pub(super) fn named<S: Clone>(
+    all: &[S],
+    names: &[String],
+    name_of: fn(&S) -> &'static str,
+) -> Result<Vec<S>, Failure> {
+    if names.is_empty() {
+        return Ok(all.to_vec());
+    }
+    let known = names
+        .iter()
+        .map(|name| all.iter().find(|set| name_of(set) == name).cloned().ok_or(name));
+    known.collect::<Result<_, _>>().map_err(|name| {
+        let all: Vec<_> = all.iter().map(name_of).collect();
+        Failure(format!("no set `{name}`: there are {}", all.join(", ")))
     })
 }

@@ -1,97 +1,27 @@
 //! What is measured of an npm project: the same work for every tool, in folders of its own, with a home of its own.
 //!
-//! *Cold* means an empty home, *warm* a full one with every document fresh; `node_modules` is gone before each installation.
-//! The operating system's page cache is warm in both. *Second project* means that another project with most of the same
-//! packages was installed into an empty home just before, and nothing else.
+//! *Warm* means that every document is fresh; `node_modules` is gone before each installation. Which class a way belongs to is
+//! read from what it installed, not from what it says.
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use wharf_testkit::Modules;
 
-use super::super::measure::{Sample, measure, median};
-use super::super::{Options, remove, settle};
+use super::super::measure::{Sample, measure};
+use super::super::report::SetResult;
+use super::super::rounds::{Case, Class, Way, Work, measure_all};
+use super::super::{Options, remove};
 use super::mirror::NpmMirror;
 use super::peers::NpmPeers;
 use super::sets::Set;
 use super::tools::{Place, Step, Tool};
 use crate::shell::{self, Failure, about};
 
-/// One kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Case {
-    ResolveCold,
-    ResolveWarm,
-    InstallCold,
-    InstallWarm,
-    Nothing,
-    Second,
-}
-
-impl Case {
-    const ALL: [Self; 6] = [
-        Self::ResolveCold,
-        Self::ResolveWarm,
-        Self::InstallCold,
-        Self::InstallWarm,
-        Self::Nothing,
-        Self::Second,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::ResolveCold => "resolve cold",
-            Self::ResolveWarm => "resolve warm",
-            Self::InstallCold => "install cold",
-            Self::InstallWarm => "install warm",
-            Self::Nothing => "nothing to do",
-            Self::Second => "second project",
-        }
-    }
-
-    fn step(self) -> Step {
-        match self {
-            Self::ResolveCold | Self::ResolveWarm => Step::Lock,
-            Self::InstallCold | Self::InstallWarm | Self::Second => Step::Install,
-            Self::Nothing => Step::Again,
-        }
-    }
-
-    /// Whether the state before the work has to be made by doing it once.
-    fn follows_itself(self) -> bool {
-        matches!(self, Self::ResolveWarm | Self::InstallWarm | Self::Nothing)
-    }
-}
-
-/// The samples of one tool.
-#[derive(Debug, Serialize)]
-pub(super) struct Measured {
-    pub(super) tool: Tool,
-    pub(super) median: Sample,
-    samples: Vec<Sample>,
-}
-
-/// The tools on one kind of work.
-#[derive(Debug, Serialize)]
-pub(super) struct Compared {
-    pub(super) case: Case,
-    pub(super) tools: Vec<Measured>,
-}
-
-/// How many packages a tool installs: names with versions, as node finds them from the project.
-#[derive(Debug, Serialize)]
-pub(super) struct Count {
-    pub(super) tool: Tool,
-    pub(super) packages: usize,
-}
-
-/// Everything about one set.
-#[derive(Debug, Serialize)]
-pub(super) struct SetResult {
-    pub(super) set: &'static str,
-    pub(super) counts: Vec<Count>,
-    pub(super) cases: Vec<Compared>,
+/// What a way installed: names with versions, as node finds them from the project, and where most of their files are.
+struct Installed {
+    tool: Tool,
+    packages: usize,
+    class: Class,
 }
 
 /// A set made ready.
@@ -102,7 +32,7 @@ pub(super) struct Bench<'run> {
     peers: &'run NpmPeers,
     wharf: Option<&'run Path>,
     mirror: &'run NpmMirror,
-    counts: Vec<Count>,
+    installed: Vec<Installed>,
 }
 
 impl<'run> Bench<'run> {
@@ -122,9 +52,9 @@ impl<'run> Bench<'run> {
             peers,
             wharf,
             mirror,
-            counts: Vec::new(),
+            installed: Vec::new(),
         };
-        for tool in bench.tools() {
+        for tool in bench.tools(Case::InstallCold) {
             for (project, manifest) in [
                 (bench.project(tool), bench.set.manifest()),
                 (bench.second(tool), bench.set.second_manifest()),
@@ -140,7 +70,7 @@ impl<'run> Bench<'run> {
     /// Locks both projects with every tool and installs one, so that all answers are recorded, and counts. What the second
     /// one has beyond the first is recorded when it is measured: that run is repeated.
     pub(super) fn prepare(&mut self) -> Result<(), Failure> {
-        for tool in self.tools() {
+        for tool in self.tools(Case::InstallCold) {
             for project in [self.second(tool), self.project(tool)] {
                 self.run(tool, Step::Lock, &project)?;
                 if !project.join(tool.lockfile()).is_file() {
@@ -150,26 +80,31 @@ impl<'run> Bench<'run> {
             self.run(tool, Step::Install, &self.project(tool))?;
             let modules = Modules::read(&self.project(tool), &[]).map_err(Failure)?;
             let packages = modules.packages().len();
-            println!("    {:<12}{packages:>6} packages", tool.name());
-            self.counts.push(Count { tool, packages });
+            let class = class(&modules);
+            println!(
+                "    {:<16}{packages:>6} packages in the {}",
+                tool.name(),
+                class.name()
+            );
+            self.installed.push(Installed {
+                tool,
+                packages,
+                class,
+            });
         }
         Ok(())
     }
 
-    /// Measures every case, the tools taking turns.
-    pub(super) fn measure(&mut self, options: &Options) -> Result<SetResult, Failure> {
-        let mut cases = Vec::new();
-        for case in Case::ALL
-            .into_iter()
-            .filter(|case| case.name().contains(&options.only))
-        {
-            println!("    {}", case.name());
-            cases.push(self.compare(case, options)?);
-        }
+    /// Measures every case.
+    pub(super) fn measure(&self, options: &Options) -> Result<SetResult, Failure> {
+        let counts = self.installed.iter();
+        let counts: Vec<_> = counts
+            .map(|installed| format!("{} {}", installed.tool.name(), installed.packages))
+            .collect();
         Ok(SetResult {
-            set: self.set.name,
-            counts: std::mem::take(&mut self.counts),
-            cases,
+            set: self.set.name.to_owned(),
+            facts: vec![format!("packages: {}", counts.join(", "))],
+            cases: measure_all(self, options)?,
         })
     }
 
@@ -178,120 +113,11 @@ impl<'run> Bench<'run> {
         remove(&self.folder)
     }
 
-    fn compare(&self, case: Case, options: &Options) -> Result<Compared, Failure> {
-        let tools: Vec<Tool> = self
-            .tools()
-            .into_iter()
-            .filter(|tool| case.step() != Step::Lock || !tool.resolves_as_another())
-            .filter(|tool| *tool != Tool::Npm || options.repeat_slow > 0)
-            .collect();
-        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
-        // A run of no work is over in milliseconds: more of them for a steady median.
-        let rounds = match case {
-            Case::Nothing => options.repeat * 5,
-            _ => options.repeat,
-        };
-        if case.follows_itself() {
-            for tool in &tools {
-                self.run(*tool, Step::Install, &self.project(*tool))?;
-                self.clear_for(case, *tool)?;
-                self.once(case, *tool)?;
-            }
-        }
-        for round in 0..rounds {
-            let slow = |tool: Tool| tool == Tool::Npm && round >= options.repeat_slow;
-            for tool in tools.iter().filter(|tool| !slow(**tool)) {
-                self.clear_for(case, *tool)?;
-            }
-            settle(case != Case::Nothing, options);
-            for turn in 0..tools.len() {
-                // Another tool goes first in every round, so that none always follows the same one.
-                let number = (turn + round) % tools.len();
-                if !slow(tools[number]) {
-                    samples[number].push(self.recorded(case, tools[number], options)?);
-                }
-            }
-        }
-        let measured = tools.into_iter().zip(samples).filter_map(|(tool, samples)| {
-            median(&samples).map(|median| Measured {
-                tool,
-                median,
-                samples,
-            })
-        });
-        Ok(Compared {
-            case,
-            tools: measured.collect(),
-        })
-    }
-
-    /// One measurement during which the live registry was not asked.
-    fn recorded(&self, case: Case, tool: Tool, options: &Options) -> Result<Sample, Failure> {
-        for _ in 0..5 {
-            let before = self.mirror.asked()?;
-            let sample = self.once(case, tool)?;
-            if self.mirror.asked()? == before {
-                return Ok(sample);
-            }
-            self.clear_for(case, tool)?;
-            settle(case != Case::Nothing, options);
-        }
-        Err(Failure(format!(
-            "{} ({}): asks for something new every time",
-            case.name(),
-            tool.name()
-        )))
-    }
-
-    /// The work itself; what must not be there was removed before.
-    fn once(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
-        let project = match case {
-            Case::Second => {
-                self.run(tool, Step::Install, &self.project(tool))?;
-                self.second(tool)
-            }
-            _ => self.project(tool),
-        };
-        let home = self.place().home(tool);
-        std::fs::create_dir_all(&home).map_err(about(home.display()))?;
-        // What the last run wrote is not written back during this one.
-        rustix::fs::sync();
-        measure(&mut tool.command(case.step(), &project, &self.place()))
-    }
-
-    /// Removes what must not be there before the work.
-    fn clear_for(&self, case: Case, tool: Tool) -> Result<(), Failure> {
-        match case {
-            Case::ResolveCold | Case::InstallCold | Case::Second => remove(&self.place().home(tool))?,
-            Case::ResolveWarm | Case::InstallWarm | Case::Nothing => {}
-        }
-        let projects = match case {
-            Case::Nothing => Vec::new(),
-            Case::Second => vec![self.project(tool), self.second(tool)],
-            _ => vec![self.project(tool)],
-        };
-        for project in projects {
-            remove(&project.join("node_modules"))?;
-            remove(&project.join(".wharf"))?;
-            if case.step() == Step::Lock {
-                remove(&project.join(tool.lockfile()))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Does a step without measuring it.
     fn run(&self, tool: Tool, step: Step, project: &Path) -> Result<(), Failure> {
         let home = self.place().home(tool);
         std::fs::create_dir_all(&home).map_err(about(home.display()))?;
         shell::output(&mut tool.command(step, project, &self.place())).map(|_| ())
-    }
-
-    fn tools(&self) -> Vec<Tool> {
-        Tool::ALL
-            .into_iter()
-            .filter(|tool| *tool != Tool::Wharf || self.wharf.is_some())
-            .collect()
     }
 
     fn place(&self) -> Place<'_> {
@@ -308,5 +134,123 @@ impl<'run> Bench<'run> {
 
     fn second(&self, tool: Tool) -> PathBuf {
         self.folder.join("second").join(tool.name())
+    }
+}
+
+impl Work for Bench<'_> {
+    type Tool = Tool;
+
+    const CASES: &'static [Case] = &[
+        Case::ResolveCold,
+        Case::ResolveWarm,
+        Case::InstallCold,
+        Case::InstallWarm,
+        Case::Nothing,
+        Case::Second,
+    ];
+    const LARGE: bool = true;
+
+    fn tools(&self, case: Case) -> Vec<Tool> {
+        Tool::ALL
+            .into_iter()
+            .filter(|tool| !tool.is_wharf() || self.wharf.is_some())
+            .filter(|tool| !case.resolves() || !tool.resolves_as_another())
+            .collect()
+    }
+
+    fn way(&self, tool: Tool, case: Case) -> Way {
+        let installed = self.installed.iter().find(|installed| installed.tool == tool);
+        Way {
+            name: tool.name(),
+            class: installed
+                .filter(|_| !case.resolves())
+                .map(|installed| installed.class),
+            wharf: tool.is_wharf(),
+            slow: tool == Tool::Npm,
+        }
+    }
+
+    fn clear_for(&self, case: Case, tool: Tool) -> Result<(), Failure> {
+        if case.cold() {
+            remove(&self.place().home(tool))?;
+        }
+        let projects = match case {
+            Case::Nothing => Vec::new(),
+            Case::Second => vec![self.project(tool), self.second(tool)],
+            _ => vec![self.project(tool)],
+        };
+        for project in projects {
+            remove(&project.join("node_modules"))?;
+            remove(&project.join(".wharf"))?;
+            if case.resolves() {
+                remove(&project.join(tool.lockfile()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn once(&self, case: Case, tool: Tool) -> Result<Sample, Failure> {
+        let project = match case {
+            Case::Second => {
+                self.run(tool, Step::Install, &self.project(tool))?;
+                self.second(tool)
+            }
+            _ => self.project(tool),
+        };
+        let home = self.place().home(tool);
+        std::fs::create_dir_all(&home).map_err(about(home.display()))?;
+        // What the last run wrote is not written back during this one.
+        rustix::fs::sync();
+        measure(&mut tool.command(Step::of(case), &project, &self.place()))
+    }
+
+    fn asked(&self) -> Result<u64, Failure> {
+        self.mirror.asked()
+    }
+}
+
+/// Where most of the packages are.
+fn class(modules: &Modules) -> Class {
+    let project = &modules.found[0].folder;
+    let packages = || modules.found.iter().filter(|module| !module.importer);
+    let inside = packages().filter(|module| module.folder.starts_with(project));
+    match inside.count() * 2 > packages().count() {
+        true => Class::Project,
+        false => Class::Store,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_testkit::Module;
+
+    use super::*;
+
+    #[test]
+    fn the_class_is_where_most_packages_really_are() {
+        let module = |folder: &str, importer: bool| Module {
+            folder: folder.into(),
+            name: String::new(),
+            version: String::new(),
+            importer,
+            manifest: serde_json::Value::Null,
+        };
+        let check = |folders: &[&str], expected: Class| {
+            let packages = folders.iter().map(|folder| module(folder, false));
+            let modules = Modules {
+                found: std::iter::once(module("/w/p", true)).chain(packages).collect(),
+                links: Vec::new(),
+            };
+            assert_eq!(class(&modules), expected, "{folders:?}");
+        };
+        check(
+            &["/home/store/a", "/home/store/b", "/w/p/node_modules/c"],
+            Class::Store,
+        );
+        check(
+            &["/home/store/a", "/w/p/node_modules/b", "/w/p/node_modules/c"],
+            Class::Project,
+        );
+        check(&["/w/p-store/a"], Class::Store);
     }
 }

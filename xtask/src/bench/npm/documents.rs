@@ -53,7 +53,11 @@ pub(super) fn as_of_day(document: &mut Value, live: &str, own: &str) {
         }
     }
     if let Some(times) = document["time"].as_object_mut() {
-        times.retain(|version, _| matches!(version.as_str(), "created" | "modified") || !young(version));
+        times.retain(|version, _| version == "created" || (version != "modified" && !young(version)));
+        // Some registries do not say it, and one peer reads no document without it.
+        let last = times.values().filter_map(Value::as_str).max();
+        let last = last.unwrap_or("2020-01-01T00:00:00.000Z").to_owned();
+        times.insert("modified".to_owned(), json!(last));
     }
 }
 
@@ -81,6 +85,7 @@ mod tests {
         assert_eq!(object["dist"]["tarball"], "http://127.0.0.1:1/a/-/a-9.0.0.tgz");
         assert_eq!(object["hasInstallScript"], true);
         assert!(object.get("scripts").is_none() && object.get("dependencies").is_none());
+        assert_eq!(short["modified"], "2020-01-01T00:00:00Z");
         assert_eq!(short["versions"].as_object().map(serde_json::Map::len), Some(2));
     }
 }

@@ -10,14 +10,14 @@ mod cases;
 mod documents;
 mod mirror;
 pub(crate) mod peers;
-mod report;
 pub(crate) mod sets;
 pub(crate) mod tools;
 
 use std::path::Path;
 
+use super::report::Report;
 use super::{Options, directory};
-use crate::shell::{self, Failure};
+use crate::shell::Failure;
 use cases::Bench;
 
 pub(crate) use mirror::NpmMirror;
@@ -26,17 +26,12 @@ pub(super) use mirror::serve;
 /// Runs the benchmarks of npm.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let peers = peers::install(&directory().join("npm-peers"))?;
-    let wharf = if options.without_wharf {
-        None
-    } else {
-        Some(shell::wharf(options.binary.as_deref())?)
-    };
+    let wharf = options.wharf()?;
     let mirror = NpmMirror::start(options)?;
     let mut results = Vec::new();
-    for name in &options.sets {
-        let set = sets::load(name)?;
-        println!("==> {name}: preparing");
-        let folder = directory().join("npm-work").join(name);
+    for set in sets::load(&options.sets)? {
+        println!("==> {}: preparing", set.name);
+        let folder = directory().join("npm-work").join(set.name);
         let mut bench = Bench::new(&folder, set, &peers, wharf.as_deref(), &mirror)?;
         bench.prepare()?;
         results.push(bench.measure(options)?);
@@ -44,9 +39,8 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             bench.clear()?;
         }
     }
-    let report = report::Report::new(&peers, wharf.as_deref(), options, results)?;
-    report.print();
-    report.write(&directory().join("npm-report.json"))
+    Report::new(peers.versions, wharf.as_deref(), options, results)?
+        .publish(&directory().join("npm-report.json"))
 }
 
 /// The folder in which a tool works on a set, for those who want to look or to profile.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::sets::named;
 use crate::shell::Failure;
 
 /// A named project: its `package.json`.
@@ -11,7 +12,7 @@ pub(crate) struct Set {
     manifest: &'static str,
 }
 
-const SETS: [Set; 3] = [
+const SETS: [Set; 4] = [
     Set {
         name: "small",
         manifest: include_str!("../../../data/npm/small.json"),
@@ -24,14 +25,28 @@ const SETS: [Set; 3] = [
         name: "large",
         manifest: include_str!("../../../data/npm/large.json"),
     },
+    // Without the tools for whose sake the packages are put into the project.
+    Set {
+        name: "server",
+        manifest: include_str!("../../../data/npm/server.json"),
+    },
 ];
 
-/// The set of this name.
-pub(crate) fn load(name: &str) -> Result<Set, Failure> {
-    SETS.iter().find(|set| set.name == name).cloned().ok_or_else(|| {
-        let names: Vec<_> = SETS.iter().map(|set| set.name).collect();
-        Failure(format!("no set `{name}`: there are {}", names.join(", ")))
-    })
+/// What others need as their peer stays in every project: a tool may refuse it without.
+const PEERS: [&str; 8] = [
+    "@nestjs/common",
+    "@nestjs/core",
+    "react",
+    "react-dom",
+    "reflect-metadata",
+    "rxjs",
+    "typescript",
+    "vite",
+];
+
+/// The sets of these names; all where none is named.
+pub(crate) fn load(names: &[String]) -> Result<Vec<Set>, Failure> {
+    named(&SETS, names, |set| set.name)
 }
 
 impl Set {
@@ -49,8 +64,7 @@ impl Set {
         for table in ["dependencies", "devDependencies"] {
             if let Some(table) = manifest[table].as_object_mut() {
                 table.retain(|name, _| {
-                    // What others need as their peer stays: a tool may refuse the project without it.
-                    let peer = matches!(name.as_str(), "react" | "react-dom" | "typescript" | "vite");
+                    let peer = PEERS.contains(&name.as_str());
                     number += usize::from(!peer);
                     peer || number % 4 != 0
                 });

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use super::super::rounds::Case;
 use super::peers::NpmPeers;
 use crate::shell::Failure;
 
@@ -15,6 +16,8 @@ use crate::shell::Failure;
 pub(crate) enum Tool {
     /// bun as it is: a hoisted tree of hard links.
     Bun,
+    /// bun with its isolated linker.
+    BunIsolated,
     /// bun with its isolated linker over its global store.
     BunGlobal,
     /// pnpm as it is: an isolated tree of hard links in the project.
@@ -25,8 +28,12 @@ pub(crate) enum Tool {
     Npm,
     /// aube as it is: an isolated tree over its global virtual store.
     Aube,
-    /// Wharf as it is.
+    /// Wharf as it is: for most projects like the next, for those of some tools like the one after.
     Wharf,
+    /// Wharf with an isolated tree over its store.
+    WharfGlobal,
+    /// Wharf with an isolated tree of links in the project.
+    WharfProject,
 }
 
 /// A step of a project's life.
@@ -40,45 +47,70 @@ pub(crate) enum Step {
     Again,
 }
 
+impl Step {
+    /// The one that a kind of work measures.
+    pub(in crate::bench) fn of(case: Case) -> Self {
+        match case {
+            Case::ResolveCold | Case::ResolveWarm => Self::Lock,
+            Case::InstallCold | Case::InstallWarm | Case::Second => Self::Install,
+            Case::Nothing => Self::Again,
+        }
+    }
+}
+
 impl Tool {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Bun,
+        Self::BunIsolated,
         Self::BunGlobal,
         Self::Pnpm,
         Self::PnpmGlobal,
         Self::Npm,
         Self::Aube,
         Self::Wharf,
+        Self::WharfGlobal,
+        Self::WharfProject,
     ];
 
     /// Its name in reports and folders.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bun => "bun",
+            Self::BunIsolated => "bun-isolated",
             Self::BunGlobal => "bun-global",
             Self::Pnpm => "pnpm",
             Self::PnpmGlobal => "pnpm-global",
             Self::Npm => "npm",
             Self::Aube => "aube",
             Self::Wharf => "wharf",
+            Self::WharfGlobal => "wharf-global",
+            Self::WharfProject => "wharf-project",
         }
     }
 
     /// Its lockfile.
     pub(crate) fn lockfile(self) -> &'static str {
         match self {
-            Self::Bun | Self::BunGlobal => "bun.lock",
+            Self::Bun | Self::BunIsolated | Self::BunGlobal => "bun.lock",
             Self::Pnpm | Self::PnpmGlobal => "pnpm-lock.yaml",
             Self::Npm => "package-lock.json",
             Self::Aube => "aube-lock.yaml",
-            Self::Wharf => "wharf.lock",
+            Self::Wharf | Self::WharfGlobal | Self::WharfProject => "wharf.lock",
         }
     }
 
     /// Whether it resolves as another entry does, and differs in layout only.
     pub(crate) fn resolves_as_another(self) -> bool {
-        matches!(self, Self::BunGlobal | Self::PnpmGlobal)
+        matches!(
+            self,
+            Self::BunIsolated | Self::BunGlobal | Self::PnpmGlobal | Self::WharfGlobal | Self::WharfProject
+        )
+    }
+
+    /// Whether it is one of Wharf's.
+    pub(crate) fn is_wharf(self) -> bool {
+        matches!(self, Self::Wharf | Self::WharfGlobal | Self::WharfProject)
     }
 
     /// The files that a project of it needs beside the `package.json`.
@@ -90,17 +122,27 @@ impl Tool {
             ""
         };
         std::fs::write(folder.join(".npmrc"), format!("registry={registry}\n{age}"))?;
-        match self {
+        let wharf = |store: &str| {
+            (
+                "wharf.toml",
+                format!("[options.npm]\nvirtual-store = \"{store}\"\n"),
+            )
+        };
+        let (file, settings) = match self {
             Self::Pnpm | Self::PnpmGlobal => {
                 let global = self == Self::PnpmGlobal;
                 let settings = format!(
                     "minimumReleaseAge: 0\nenableGlobalVirtualStore: {global}\nstrictDepBuilds: false\n"
                 );
-                std::fs::write(folder.join("pnpm-workspace.yaml"), settings)?;
+                ("pnpm-workspace.yaml", settings)
             }
-            Self::Bun | Self::BunGlobal | Self::Npm | Self::Aube | Self::Wharf => {}
-        }
-        Ok(())
+            Self::WharfGlobal => wharf("global"),
+            Self::WharfProject => wharf("project"),
+            Self::Bun | Self::BunIsolated | Self::BunGlobal | Self::Npm | Self::Aube | Self::Wharf => {
+                return Ok(());
+            }
+        };
+        Ok(std::fs::write(folder.join(file), settings)?)
     }
 
     /// The same with everything that the tool has to say.
@@ -125,14 +167,14 @@ impl Tool {
         match (self, step) {
             (Self::Bun, Step::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],
             (Self::Bun, _) => &["install", "--ignore-scripts", "--frozen-lockfile"],
-            (Self::BunGlobal, Step::Lock) => &[
+            (Self::BunIsolated | Self::BunGlobal, Step::Lock) => &[
                 "install",
                 "--ignore-scripts",
                 "--linker",
                 "isolated",
                 "--lockfile-only",
             ],
-            (Self::BunGlobal, _) => &[
+            (Self::BunIsolated | Self::BunGlobal, _) => &[
                 "install",
                 "--ignore-scripts",
                 "--linker",
@@ -159,8 +201,8 @@ impl Tool {
             (Self::Npm, Step::Install) => &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
             // `npm ci` begins by removing what is there.
             (Self::Npm, Step::Again) => &["install", "--ignore-scripts", "--no-audit", "--no-fund"],
-            (Self::Wharf, Step::Lock) => &["lock", "--quiet"],
-            (Self::Wharf, _) => &["sync", "--quiet", "--frozen"],
+            (Self::Wharf | Self::WharfGlobal | Self::WharfProject, Step::Lock) => &["lock", "--quiet"],
+            (Self::Wharf | Self::WharfGlobal | Self::WharfProject, _) => &["sync", "--quiet", "--frozen"],
         }
     }
 }
@@ -183,7 +225,7 @@ impl Place<'_> {
     /// A tool with nothing of the developer's settings.
     fn start(&self, tool: Tool, folder: &Path) -> Command {
         let mut command = match tool {
-            Tool::Bun | Tool::BunGlobal => Command::new(&self.peers.bun),
+            Tool::Bun | Tool::BunIsolated | Tool::BunGlobal => Command::new(&self.peers.bun),
             Tool::Pnpm | Tool::PnpmGlobal => Command::new(&self.peers.pnpm),
             Tool::Npm => {
                 let mut command = Command::new(&self.peers.node);
@@ -191,7 +233,9 @@ impl Place<'_> {
                 command
             }
             Tool::Aube => Command::new(&self.peers.aube),
-            Tool::Wharf => Command::new(self.wharf.unwrap_or(Path::new("wharf"))),
+            Tool::Wharf | Tool::WharfGlobal | Tool::WharfProject => {
+                Command::new(self.wharf.unwrap_or(Path::new("wharf")))
+            }
         };
         self.isolate(&mut command, tool, folder);
         if tool == Tool::BunGlobal {

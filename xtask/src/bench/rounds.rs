@@ -1,0 +1,199 @@
+//! What all benchmarks share: the kinds of work, and the rounds in which several ways to do the same work take turns.
+//!
+//! Invariants: *cold* means an empty home, *warm* a full one; the operating system's page cache is warm in both. A measurement
+//! during which a live registry was asked does not count. All ways start a round from the same state, and another one goes
+//! first in each.
+
+use serde::Serialize;
+
+use super::measure::{Sample, median};
+use super::{Options, settle};
+use crate::shell::Failure;
+
+/// One kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Case {
+    ResolveCold,
+    ResolveWarm,
+    InstallCold,
+    InstallWarm,
+    Nothing,
+    /// Another project with most of the same packages was installed into an empty home just before, and nothing else.
+    Second,
+}
+
+impl Case {
+    /// The kinds that every project has.
+    pub(super) const USUAL: &[Self] = &[
+        Self::ResolveCold,
+        Self::ResolveWarm,
+        Self::InstallCold,
+        Self::InstallWarm,
+        Self::Nothing,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ResolveCold => "resolve cold",
+            Self::ResolveWarm => "resolve warm",
+            Self::InstallCold => "install cold",
+            Self::InstallWarm => "install warm",
+            Self::Nothing => "nothing to do",
+            Self::Second => "second project",
+        }
+    }
+
+    pub(super) fn resolves(self) -> bool {
+        matches!(self, Self::ResolveCold | Self::ResolveWarm)
+    }
+
+    pub(super) fn cold(self) -> bool {
+        matches!(self, Self::ResolveCold | Self::InstallCold | Self::Second)
+    }
+}
+
+/// Where a way puts the files of packages: reading them through links into a store costs less than having them in the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Class {
+    /// In a store outside of the project, which links to them.
+    Store,
+    /// In the project itself.
+    Project,
+}
+
+impl Class {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// A way to do the work, as reports have it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    pub(super) class: Option<Class>,
+    /// Whether it is Wharf's.
+    pub(super) wharf: bool,
+    /// Whether it takes so long that it is measured less often.
+    #[serde(skip)]
+    pub(super) slow: bool,
+}
+
+/// Projects made ready, and how work on them is done.
+pub(super) trait Work {
+    /// A way to do the work.
+    type Tool: Copy;
+
+    /// The kinds of work.
+    const CASES: &'static [Case];
+    /// Whether trees are removed that are so large that the file system needs a rest.
+    const LARGE: bool;
+
+    /// Who does a kind of work.
+    fn tools(&self, case: Case) -> Vec<Self::Tool>;
+
+    /// What a report says of it.
+    fn way(&self, tool: Self::Tool, case: Case) -> Way;
+
+    /// Removes what must not be there before the work.
+    fn clear_for(&self, case: Case, tool: Self::Tool) -> Result<(), Failure>;
+
+    /// The work itself.
+    fn once(&self, case: Case, tool: Self::Tool) -> Result<Sample, Failure>;
+
+    /// How often live registries were asked so far.
+    fn asked(&self) -> Result<u64, Failure>;
+}
+
+/// The samples of one way.
+#[derive(Debug, Serialize)]
+pub(super) struct Measured {
+    #[serde(flatten)]
+    pub(super) way: Way,
+    pub(super) median: Sample,
+    samples: Vec<Sample>,
+}
+
+/// The ways on one kind of work.
+#[derive(Debug, Serialize)]
+pub(super) struct Compared {
+    pub(super) case: Case,
+    pub(super) ways: Vec<Measured>,
+}
+
+/// Measures every kind of work that was asked for, the ways taking turns.
+pub(super) fn measure_all<W: Work>(work: &W, options: &Options) -> Result<Vec<Compared>, Failure> {
+    let wanted = W::CASES.iter().filter(|case| case.name().contains(&options.only));
+    wanted
+        .map(|case| {
+            println!("    {}", case.name());
+            compare(work, *case, options)
+        })
+        .collect()
+}
+
+fn compare<W: Work>(work: &W, case: Case, options: &Options) -> Result<Compared, Failure> {
+    let mut tools = work.tools(case);
+    tools.retain(|tool| !work.way(*tool, case).slow || options.repeat_slow > 0);
+    // A run of no work is over in milliseconds: more of them for a steady median.
+    let rounds = match case {
+        Case::Nothing => options.repeat * 5,
+        _ => options.repeat,
+    };
+    if !case.cold() {
+        for tool in &tools {
+            for case in [Case::InstallWarm, case] {
+                work.clear_for(case, *tool)?;
+                work.once(case, *tool)?;
+            }
+        }
+    }
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
+    for round in 0..rounds {
+        let rests = |tool: W::Tool| work.way(tool, case).slow && round >= options.repeat_slow;
+        for tool in tools.iter().filter(|tool| !rests(**tool)) {
+            work.clear_for(case, *tool)?;
+        }
+        settle(W::LARGE && case != Case::Nothing, options);
+        for turn in 0..tools.len() {
+            let number = (turn + round) % tools.len();
+            if !rests(tools[number]) {
+                samples[number].push(recorded(work, case, tools[number], options)?);
+            }
+        }
+    }
+    let measured = tools.into_iter().zip(samples).filter_map(|(tool, samples)| {
+        median(&samples).map(|median| Measured {
+            way: work.way(tool, case),
+            median,
+            samples,
+        })
+    });
+    Ok(Compared {
+        case,
+        ways: measured.collect(),
+    })
+}
+
+/// One measurement during which no live registry was asked.
+fn recorded<W: Work>(work: &W, case: Case, tool: W::Tool, options: &Options) -> Result<Sample, Failure> {
+    for _ in 0..5 {
+        let before = work.asked()?;
+        let sample = work.once(case, tool)?;
+        if work.asked()? == before {
+            return Ok(sample);
+        }
+        work.clear_for(case, tool)?;
+        settle(W::LARGE && case != Case::Nothing, options);
+    }
+    Err(Failure(format!(
+        "{} ({}): asks for something new every time",
+        case.name(),
+        work.way(tool, case).name
+    )))
+}
