@@ -7,6 +7,8 @@
 //! | `versions` | index files: cache, registry, read once, lines parsed as they are needed |
 //! | `table` | the file that an index file is kept in |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
+//! | [`about`] | [`About`]: what people ask about a crate |
+//! | [`git`] | [`CrateRepository`]: repositories that crates come from |
 //! | [`error`] | [`CargoError`] |
 //!
 //! Invariants: a warm look-up reads one small file and parses none of its lines. Everything is asked for once per run,
@@ -16,8 +18,10 @@
 mod table;
 mod versions;
 
+pub mod about;
 pub mod archive;
 pub mod error;
+pub mod git;
 pub mod registry;
 
 use std::path::PathBuf;
@@ -30,13 +34,16 @@ use wharf_net::Client;
 use wharf_store::Store;
 use wharf_sys::Governor;
 
+pub use about::{About, Shown};
 pub use archive::Wanted;
 pub use error::CargoError;
+pub use git::CrateRepository;
 pub use registry::Registry;
 
 use crate::arrive::waiting_room;
 use crate::cache::Cache;
 use crate::error::IndexError;
+use crate::git::Repositories;
 use crate::index::Refresh;
 use crate::keep::Keeper;
 use crate::once::OnceMap;
@@ -62,6 +69,7 @@ struct Shared {
     crates: OnceMap<(SourceId, CrateName), Answer<Arc<CrateVersions>>>,
     keeper: Keeper,
     waiting: Arc<Semaphore>,
+    repositories: Repositories,
 }
 
 impl CratesIndex {
@@ -76,6 +84,7 @@ impl CratesIndex {
         sinks: Sinks,
     ) -> Self {
         let shared = Shared {
+            repositories: Repositories::new(Cache::new(cache_root), client.is_offline()),
             client,
             store,
             governor,

@@ -175,6 +175,66 @@ async fn what_is_not_there_is_told_by_name() {
 }
 
 #[tokio::test]
+async fn what_people_ask_about_a_crate() {
+    let registry = CargoRegistry::start();
+    Crate::new("a", "1.0.0")
+        .package_key("description", "\"\"\"\nA crate\nof letters\n\"\"\"")
+        .package_key("license", "\"MIT\"")
+        .package_key("keywords", "[\"x\", \"y\"]")
+        .manifest_tables("[[bin]]\nname = \"az\"\npath = \"src/az.rs\"\n")
+        .rust_version("1.70")
+        .dep("b", "^1")
+        .optional_dep("c", "2")
+        .dev_dep("d", "3")
+        .feature("more", &["dep:c"])
+        .publish(&registry);
+    Crate::new("a", "1.1.0").yanked().publish(&registry);
+    Crate::new("a", "2.0.0-rc.1").publish(&registry);
+    let world = World::new(&registry);
+    let index = world.index();
+    let about = index.about(&io(), &name("a"), None).await.unwrap();
+    assert_eq!(about.versions.rows().len(), 3);
+    let shown = about.shown.unwrap();
+    assert_eq!(shown.version, "1.0.0", "neither withdrawn nor a pre-release");
+    assert_eq!(shown.description.as_deref(), Some("A crate of letters"));
+    assert_eq!(
+        (shown.licence.as_deref(), shown.rust_version.as_deref()),
+        (Some("MIT"), Some("1.70"))
+    );
+    assert_eq!(
+        (shown.keywords, shown.programs),
+        (vec!["x".to_owned(), "y".to_owned()], vec!["az".to_owned()])
+    );
+    assert_eq!(shown.dependencies, [("b".to_owned(), "^1".to_owned())]);
+    assert!(
+        shown
+            .features
+            .contains(&("more".to_owned(), vec!["dep:c".to_owned()])),
+        "{:?}",
+        shown.features
+    );
+    // Without its archive, what the index knows.
+    registry.fault(
+        &registry.download_path("a", "1.1.0"),
+        Fault::Status(404),
+        Times::Always,
+    );
+    let yanked = "1.1.0".parse().unwrap();
+    let shown = index
+        .about(&io(), &name("a"), Some(&yanked))
+        .await
+        .unwrap()
+        .shown
+        .unwrap();
+    assert!(shown.yanked && shown.description.is_none());
+    let none = "9.0.0".parse().unwrap();
+    assert_eq!(
+        index.about(&io(), &name("a"), Some(&none)).await.unwrap().shown,
+        None
+    );
+}
+
+#[tokio::test]
 async fn a_configuration_that_is_none() {
     for (config, words) in [
         (&b"<html>"[..], "no configuration of a registry"),
