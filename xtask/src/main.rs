@@ -7,6 +7,7 @@
 
 mod agreement;
 mod bench;
+mod cargo_check;
 mod ci;
 mod crash;
 mod npm_check;
@@ -39,6 +40,8 @@ enum Chore {
     Agreement(agreement::Options),
     /// Install real npm projects, read them as node does, and count against the peers.
     NpmCheck(npm_check::Options),
+    /// Resolve real Rust projects, and compare with what cargo locks.
+    CargoCheck(cargo_check::Options),
     /// Kill `wharf sync` at random points and check that the environment is the old one or the new one.
     Crash(crash::Options),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::run(&options),
         Chore::Agreement(options) => agreement::run(&options),
         Chore::NpmCheck(options) => npm_check::run(&options),
+        Chore::CargoCheck(options) => cargo_check::run(&options),
         Chore::Crash(options) => crash::run(&options),
     };
     match outcome {

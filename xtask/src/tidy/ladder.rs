@@ -3,12 +3,13 @@
 use super::Metadata;
 
 /// The rung of every crate. A new crate gets its line here, with its place on the architecture page.
-const RUNGS: [(&str, u8); 15] = [
+const RUNGS: [(&str, u8); 16] = [
     ("wharf-core", 0),
     ("wharf-ecosystem", 1),
     ("wharf-solve", 1),
     ("wharf-sys", 1),
     ("wharf-tree", 2),
+    ("wharf-crates", 2),
     ("wharf-store", 2),
     ("wharf-net", 2),
     ("wharf-index", 3),
@@ -23,7 +24,7 @@ const RUNGS: [(&str, u8); 15] = [
 ];
 
 /// Crates that hold the pure core: these may not bring I/O or a runtime with them.
-const PURE: [&str; 3] = ["wharf-core", "wharf-ecosystem", "wharf-tree"];
+const PURE: [&str; 4] = ["wharf-core", "wharf-ecosystem", "wharf-tree", "wharf-crates"];
 /// What a pure crate may not depend on.
 const IMPURE: [&str; 6] = ["tokio", "reqwest", "rustix", "tempfile", "memmap2", "rayon"];
 

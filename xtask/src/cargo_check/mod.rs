@@ -1,0 +1,260 @@
+//! `cargo xtask cargo-check`: the same manifests, the same live index — the same `Cargo.lock` as cargo's?
+//!
+//! Both tools start without a lock. What Wharf writes is compared with what `cargo generate-lockfile` writes, package by package and
+//! byte by byte; then cargo has to take Wharf's lock as it is: `cargo metadata --locked --offline`, after `cargo fetch --locked`.
+//! Cargo keeps its answers and archives in a home of the check's own.
+
+mod manifests;
+mod memory;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use wharf_ecosystem::cargo::RustVersion;
+
+use crate::shell::{self, Failure, about};
+use manifests::Project;
+
+/// Options of `cargo xtask cargo-check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only projects whose name contains this text.
+    #[arg(default_value = "")]
+    only: String,
+    /// The binary; without it the release build.
+    #[arg(long, conflicts_with = "resolver_only")]
+    binary: Option<PathBuf>,
+    /// The resolver alone, on the answers of the index that cargo has fetched.
+    #[arg(long)]
+    resolver_only: bool,
+    /// Do not fetch the archives, and leave out what needs them: whether cargo takes the lock.
+    #[arg(long)]
+    without_fetch: bool,
+}
+
+/// What came of a project.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    project: String,
+    packages: usize,
+    /// Packages that one lock has and the other has not.
+    differences: Vec<String>,
+    same_bytes: bool,
+    /// What cargo said against the lock; `None` where it takes it, or was not asked.
+    refused: Option<String>,
+    cargo_seconds: f64,
+    wharf_seconds: f64,
+    /// What the search took, where the resolver ran alone.
+    search: Option<Search>,
+    /// What a tool that failed said.
+    failed: Option<String>,
+}
+
+/// What a search took.
+#[derive(Debug, Serialize)]
+struct Search {
+    milliseconds: f64,
+    decisions: usize,
+    dead_ends: usize,
+}
+
+/// The part of a `Cargo.lock` that is compared. Read by itself: the check shares nothing with what it checks.
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    source: Option<String>,
+}
+
+/// Runs every project and prints one line for each; a difference makes the command fail.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let work = shell::target().join("cargo-check");
+    let home = work.join("home");
+    std::fs::create_dir_all(&home).map_err(about(home.display()))?;
+    let wharf = match options.resolver_only {
+        true => None,
+        false => Some(shell::wharf(options.binary.as_deref())?),
+    };
+    let check = Check {
+        home,
+        wharf,
+        fetch: !options.without_fetch,
+        compiler: compiler()?,
+    };
+    // Not below the repository: there cargo would take the projects for members of its workspace.
+    let projects = tempfile::tempdir()?;
+    let mut outcomes = Vec::new();
+    for project in Project::load(&options.only)? {
+        let outcome = check.project(&project, projects.path())?;
+        print(&outcome);
+        outcomes.push(outcome);
+    }
+    let report = work.join("report.json");
+    std::fs::write(&report, serde_json::to_vec_pretty(&outcomes)?).map_err(about(report.display()))?;
+    let good = outcomes.iter().filter(|outcome| good(outcome)).count();
+    println!(
+        "{good} of {} projects are the same; {}",
+        outcomes.len(),
+        report.display()
+    );
+    match good == outcomes.len() {
+        true => Ok(()),
+        false => Err(Failure(format!(
+            "{} of {} differ",
+            outcomes.len() - good,
+            outcomes.len()
+        ))),
+    }
+}
+
+/// The version of the compiler that cargo takes where no member names one.
+fn compiler() -> Result<RustVersion, Failure> {
+    let said = shell::output(Command::new("rustc").arg("--version"))?;
+    let version = said.split_whitespace().nth(1).unwrap_or_default();
+    let bare = version.split('-').next().unwrap_or_default();
+    bare.parse().map_err(about("rustc --version"))
+}
+
+struct Check {
+    home: PathBuf,
+    wharf: Option<PathBuf>,
+    fetch: bool,
+    compiler: RustVersion,
+}
+
+impl Check {
+    fn project(&self, project: &Project, projects: &Path) -> Result<Outcome, Failure> {
+        let folder = projects.join(&project.name);
+        project.write(&folder)?;
+        let mut outcome = Outcome {
+            project: project.name.clone(),
+            packages: 0,
+            differences: Vec::new(),
+            same_bytes: false,
+            refused: None,
+            cargo_seconds: 0.0,
+            wharf_seconds: 0.0,
+            search: None,
+            failed: None,
+        };
+        if let Err(Failure(said)) = self.both(&folder, &mut outcome) {
+            outcome.failed = Some(said);
+        }
+        Ok(outcome)
+    }
+
+    fn both(&self, folder: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
+        let path = folder.join("Cargo.lock");
+        let start = Instant::now();
+        shell::output(self.cargo(folder).arg("generate-lockfile"))?;
+        outcome.cargo_seconds = start.elapsed().as_secs_f64();
+        let theirs = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+        std::fs::remove_file(&path).map_err(about(path.display()))?;
+        let start = Instant::now();
+        let ours = self.ours(folder, outcome)?;
+        outcome.wharf_seconds = start.elapsed().as_secs_f64();
+        outcome.same_bytes = ours == theirs;
+        let (ours, theirs) = (packages(&ours)?, packages(&theirs)?);
+        outcome.packages = theirs.len();
+        let only = |side: &str, these: &BTreeSet<String>, others: &BTreeSet<String>| {
+            these
+                .difference(others)
+                .map(|package| format!("only {side}: {package}"))
+                .collect::<Vec<_>>()
+        };
+        outcome.differences = only("cargo", &theirs, &ours);
+        outcome.differences.extend(only("Wharf", &ours, &theirs));
+        if self.fetch {
+            shell::output(self.cargo(folder).args(["fetch", "--locked"]))?;
+            let mut metadata = self.cargo(folder);
+            metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+            outcome.refused = shell::output(&mut metadata).err().map(|Failure(said)| said);
+        }
+        Ok(())
+    }
+
+    /// The lock that Wharf makes, written into the folder.
+    fn ours(&self, folder: &Path, outcome: &mut Outcome) -> Result<String, Failure> {
+        let path = folder.join("Cargo.lock");
+        match &self.wharf {
+            Some(wharf) => {
+                let mut command = Command::new(wharf);
+                command
+                    .arg("lock")
+                    .current_dir(folder)
+                    .env("WHARF_CACHE_DIR", self.home.join("wharf"));
+                shell::output(&mut command)?;
+            }
+            None => {
+                let resolved = memory::run(folder, &self.home, self.compiler)?;
+                outcome.search = Some(Search {
+                    milliseconds: resolved.time.as_secs_f64() * 1000.0,
+                    decisions: resolved.decisions,
+                    dead_ends: resolved.dead_ends,
+                });
+                std::fs::write(&path, resolved.lock).map_err(about(path.display()))?;
+            }
+        }
+        std::fs::read_to_string(&path).map_err(about(path.display()))
+    }
+
+    fn cargo(&self, folder: &Path) -> Command {
+        let mut command = shell::cargo();
+        command.current_dir(folder).env("CARGO_HOME", &self.home);
+        command
+    }
+}
+
+fn packages(lock: &str) -> Result<BTreeSet<String>, Failure> {
+    let lock: Lock = toml::from_str(lock)?;
+    let line = |package: Package| match package.source {
+        Some(source) => format!("{} {} ({source})", package.name, package.version),
+        None => format!("{} {}", package.name, package.version),
+    };
+    Ok(lock.package.into_iter().map(line).collect())
+}
+
+fn good(outcome: &Outcome) -> bool {
+    outcome.failed.is_none()
+        && outcome.differences.is_empty()
+        && outcome.same_bytes
+        && outcome.refused.is_none()
+}
+
+fn print(outcome: &Outcome) {
+    let verdict = match (&outcome.failed, good(outcome)) {
+        (Some(_), _) => "fails",
+        (None, true) => "same",
+        (None, false) => "differs",
+    };
+    let search = outcome.search.as_ref().map_or_else(String::new, |search| {
+        let Search {
+            milliseconds,
+            decisions,
+            dead_ends,
+        } = search;
+        format!(", search {milliseconds:.1} ms ({decisions} decisions, {dead_ends} dead ends)")
+    });
+    println!(
+        "{:<26}{verdict:<9}{:>5} packages, cargo {:>5.1} s, wharf {:>5.1} s{search}",
+        outcome.project, outcome.packages, outcome.cargo_seconds, outcome.wharf_seconds
+    );
+    for difference in &outcome.differences {
+        println!("    {difference}");
+    }
+    if outcome.differences.is_empty() && !outcome.same_bytes && outcome.failed.is_none() {
+        println!("    the same packages, but other bytes");
+    }
+    for said in outcome.failed.iter().chain(&outcome.refused) {
+        println!("    {}", said.trim_end().replace('\n', "\n    "));
+    }
+}
