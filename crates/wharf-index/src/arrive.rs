@@ -309,3 +309,40 @@ fn unpack_pieces(
     }
     (unpacked, pieces.check)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(sent: Vec<Option<Bytes>>) -> Pieces {
+        let (send, receive) = mpsc::channel(PIECES);
+        for piece in sent {
+            send.blocking_send(piece).unwrap();
+        }
+        Pieces {
+            receive,
+            current: Bytes::new(),
+            ended: false,
+            check: Check::new(&[]),
+        }
+    }
+
+    #[test]
+    fn the_end_stays_the_end() {
+        let mut pieces = pieces(vec![Some("ab".into()), Some("c".into()), None]);
+        let mut text = String::new();
+        pieces.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        // Decoders look once more whether another member follows.
+        for _ in 0..3 {
+            assert_eq!(pieces.read(&mut [0; 4]).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn a_transfer_that_failed_is_no_end() {
+        let mut pieces = pieces(vec![Some("ab".into())]);
+        let error = pieces.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "the transfer failed");
+    }
+}
