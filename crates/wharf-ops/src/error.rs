@@ -9,11 +9,13 @@ use wharf_install::InstallError;
 use wharf_install::lifecycle::ScriptError;
 use wharf_install::nodejs::NodeError;
 use wharf_install::python::PythonError;
+use wharf_install::rust::RustError;
 use wharf_project::{LockError, ProjectError};
 use wharf_store::StoreError;
 use wharf_sys::host::HostError;
 use wharf_tree::TreeError;
 
+use crate::cargo::error::CargoError;
 use crate::names;
 use crate::resolve::ResolveError;
 use crate::tool::error::ToolError;
@@ -34,6 +36,15 @@ pub enum OpsError {
     /// The npm packages.
     #[error(transparent)]
     Tree(Box<TreeError>),
+    /// The crates.
+    #[error(transparent)]
+    Crates(Box<wharf_crates::ResolveError>),
+    /// Locks of crates, and tools.
+    #[error(transparent)]
+    Cargo(Box<CargoError>),
+    /// A tool's build.
+    #[error(transparent)]
+    Rust(Box<RustError>),
     /// The index, or a build.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -207,6 +218,9 @@ impl OpsError {
             OpsError::Lock(error) => error,
             OpsError::Resolve(error) => &**error,
             OpsError::Tree(error) => &**error,
+            OpsError::Crates(error) => &**error,
+            OpsError::Cargo(error) => &**error,
+            OpsError::Rust(error) => &**error,
             OpsError::Index(error) | OpsError::Unavailable { cause: error, .. } => error,
             OpsError::Install(error) => error,
             OpsError::Python(error) => error,
@@ -263,6 +277,18 @@ impl From<ToolError> for OpsError {
     }
 }
 
+impl From<CargoError> for OpsError {
+    fn from(error: CargoError) -> Self {
+        OpsError::Cargo(Box::new(error))
+    }
+}
+
+impl From<RustError> for OpsError {
+    fn from(error: RustError) -> Self {
+        OpsError::Rust(Box::new(error))
+    }
+}
+
 impl From<ResolveError> for OpsError {
     fn from(error: ResolveError) -> Self {
         OpsError::Resolve(Box::new(error))
@@ -299,7 +325,7 @@ impl Explain for OpsError {
     fn fault(&self) -> Fault {
         // A name that nobody has is a need without a solution, as for the packages of every ecosystem.
         if let OpsError::Unavailable { cause, .. } = self
-            && cause.code() == "npm/unknown-package"
+            && matches!(cause.code(), "npm/unknown-package" | "cargo/unknown-crate")
         {
             return Fault::Unsatisfiable;
         }

@@ -37,6 +37,7 @@ pub mod tool;
 pub mod toolchain;
 
 mod build;
+mod cargo;
 mod fetch;
 mod index_source;
 mod npm;

@@ -1,4 +1,4 @@
-//! `wharf lock`: from the manifest and the index to `wharf.lock`.
+//! `wharf lock`: from the manifest and the index to `wharf.lock`, and for crates of a workspace to `Cargo.lock`.
 //! Invariant: the file is written only when its content changes, and then as a whole.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
 use wharf_sys::Work;
 
 use crate::error::OpsError;
+use crate::cargo;
 use crate::index_source::IndexSource;
 use crate::names;
 use crate::npm::{self, Early};
@@ -62,7 +63,7 @@ pub async fn lock(session: &Session, request: &LockRequest) -> Result<LockReport
     }
     let old = read(&project)?;
     if request.mode == Mode::Check {
-        return check(&project, old);
+        return check(session, &project, old).await;
     }
     let updating = Updating {
         upgrade: &request.upgrade,
@@ -83,7 +84,21 @@ pub(crate) fn read(project: &Project) -> Result<Option<Lock>, OpsError> {
     }
 }
 
-fn check(project: &Project, old: Option<Lock>) -> Result<LockReport, OpsError> {
+async fn check(session: &Session, project: &Project, old: Option<Lock>) -> Result<LockReport, OpsError> {
+    let started = Instant::now();
+    let lock = answering(project, old)?;
+    let crates = cargo::workspace::update(session, project, &Upgrade::None, Mode::Check).await?;
+    Ok(report(project, &lock, None, crates.as_ref(), started, Solved::No))
+}
+
+/// The lock, which may not change.
+///
+/// # Errors
+/// There is none, or it does not answer the project.
+pub(crate) fn answering(project: &Project, old: Option<Lock>) -> Result<Lock, OpsError> {
+    if cargo::workspace::is_alone(project) {
+        return Ok(Lock::default());
+    }
     let path = project.lock_path();
     let lock = old.ok_or_else(|| OpsError::NoLock { path: path.clone() })?;
     match lock.stale(project) {
@@ -91,7 +106,7 @@ fn check(project: &Project, old: Option<Lock>) -> Result<LockReport, OpsError> {
             path,
             reasons: stale.to_string(),
         }),
-        None => Ok(report(project, &lock, None, Instant::now(), Solved::No)),
+        None => Ok(lock),
     }
 }
 
@@ -105,6 +120,8 @@ enum Solved {
 /// A lock that answers the project.
 pub(crate) struct Updated {
     pub(crate) lock: Lock,
+    /// The `Cargo.lock` of its workspace.
+    pub(crate) crates: Option<cargo::workspace::Locked>,
     pub(crate) report: LockReport,
     /// Archives of npm packages whose unpacking began while versions were still being chosen.
     pub(crate) early: Option<Early>,
@@ -133,16 +150,22 @@ pub(crate) async fn update(
         mode,
         early,
     } = updating;
-    let upgrade = &meant(upgrade, old.as_ref());
-    warn_of_strangers(session, old.as_ref(), upgrade);
+    let known = names_of(project, old.as_ref())?;
+    let upgrade = &meant(upgrade, known.as_deref());
+    warn_of_strangers(session, known.as_deref(), upgrade);
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
-    let (python, node) = futures::future::try_join(python, node).await?;
+    let tools = cargo::tools::update(session, project, old.as_ref(), upgrade);
+    // Nothing is written before all of it is solved.
+    let crates = cargo::workspace::solve_for(session, project, upgrade);
+    let (python, node, tools, crates) = futures::future::try_join4(python, node, tools, crates).await?;
+    let crates = crates.map(|crates| crates.write(mode)).transpose()?;
     let old = match old {
-        Some(lock) if python.is_none() && answers(&lock, project, &node) => {
+        Some(lock) if python.is_none() && answers(&lock, project, &node, &tools) => {
             return Ok(Updated {
-                report: report(project, &lock, None, started, Solved::No),
+                report: report(project, &lock, None, crates.as_ref(), started, Solved::No),
                 lock,
+                crates,
                 early: None,
             });
         }
@@ -153,42 +176,73 @@ pub(crate) async fn update(
         npm::lock::Part::Kept => (old.as_ref().and_then(|old| old.npm.clone()), None),
         npm::lock::Part::Solved(lock, early) => (Some(*lock), early),
     };
+    let tools = match tools {
+        cargo::tools::Part::Nothing => None,
+        cargo::tools::Part::Kept => old.as_ref().and_then(|old| old.cargo.clone()),
+        cargo::tools::Part::Solved(lock) => Some(lock),
+    };
     let kept = old.as_ref().filter(|_| project.uses_python());
-    let lock = Lock {
+    let mut lock = Lock {
         npm,
+        cargo: tools,
         ..python.or_else(|| kept.cloned()).unwrap_or_default()
     };
+    if !project.uses_python() {
+        lock.inputs = inputs_of_tools(project);
+    }
     let solved = match old {
         None if lock == Lock::default() => Solved::No,
         _ => Solved::Yes,
     };
-    let mut report = report(project, &lock, old.as_ref(), started, solved);
+    let mut report = report(project, &lock, old.as_ref(), crates.as_ref(), started, solved);
     let path = project.lock_path();
-    // A project that needs nothing has a lock that says so.
-    if mode == Mode::Write {
+    // A project that needs nothing has a lock that says so; one of crates alone has another lock.
+    if mode == Mode::Write && (old.is_some() || !cargo::workspace::is_alone(project)) {
         let text = lock.print();
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
             write::file(&path, &text)?;
             report.written = true;
         }
     }
-    Ok(Updated { lock, report, early })
+    Ok(Updated {
+        lock,
+        crates,
+        report,
+        early,
+    })
+}
+
+/// What the tools of a project without Python were solved from, besides what each of them says itself.
+fn inputs_of_tools(project: &Project) -> LockInputs {
+    match &project.cargo_tools {
+        Some(_) => LockInputs {
+            cooldown: project.policy.cooldown,
+            exclude_newer: project.policy.exclude_newer,
+            ..LockInputs::default()
+        },
+        None => LockInputs::default(),
+    }
 }
 
 /// Whether a lock stands as it is where nothing of Python was solved: it has a part for what the project uses, and no other.
-fn answers(lock: &Lock, project: &Project, node: &npm::lock::Part) -> bool {
+fn answers(lock: &Lock, project: &Project, node: &npm::lock::Part, tools: &cargo::tools::Part) -> bool {
     let nothing = Lock::default();
     let python = |lock: &Lock| (lock.version, lock.targets.len(), lock.packages.len());
     let python = project.uses_python()
         || python(lock) == python(&nothing)
-            && lock.inputs == nothing.inputs
+            && lock.inputs == inputs_of_tools(project)
             && lock.requires_python.is_none();
     let npm = match node {
         npm::lock::Part::Nothing => lock.npm.is_none(),
         npm::lock::Part::Kept => true,
         npm::lock::Part::Solved(..) => false,
     };
-    python && npm
+    let tools = match tools {
+        cargo::tools::Part::Nothing => lock.cargo.is_none(),
+        cargo::tools::Part::Kept => true,
+        cargo::tools::Part::Solved(..) => false,
+    };
+    python && npm && tools
 }
 
 /// The Python part, solved anew; `None` where the old lock answers the project, or there is nothing of Python in it.
@@ -247,19 +301,11 @@ fn interpreter(session: &Session, project: &Project, old: Option<&Lock>) -> Resu
 
 /// What is to be upgraded. A bare name comes as one of PyPI and one of npm: the one that is locked is meant; if neither is,
 /// PyPI's.
-fn meant(upgrade: &Upgrade, old: Option<&Lock>) -> Upgrade {
-    let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
+fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>) -> Upgrade {
+    let (Some(known), Upgrade::Packages(wanted)) = (known, upgrade) else {
         return upgrade.clone();
     };
-    let is_locked = |name: &PackageName| {
-        let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-        let npm = npm.map(|package| &package.name);
-        lock.packages
-            .iter()
-            .map(|package| &package.name)
-            .chain(npm)
-            .any(|known| known == name)
-    };
+    let is_locked = |name: &PackageName| known.contains(name);
     let is_better = |name: &PackageName, other: &PackageName| {
         other.ecosystem() != name.ecosystem()
             && other.as_str() == name.as_str()
@@ -269,19 +315,30 @@ fn meant(upgrade: &Upgrade, old: Option<&Lock>) -> Upgrade {
     Upgrade::Packages(wanted.iter().filter(stands).cloned().collect())
 }
 
+/// Every name that is locked; `None` where nothing is locked yet.
+fn names_of(project: &Project, old: Option<&Lock>) -> Result<Option<Vec<PackageName>>, OpsError> {
+    let crates = match &project.cargo {
+        Some(cargo) => cargo::workspace::read(cargo)?,
+        None => None,
+    };
+    if old.is_none() && crates.is_none() {
+        return Ok(None);
+    }
+    let python = old.iter().flat_map(|lock| &lock.packages).map(|package| &package.name);
+    let node = old.iter().flat_map(|lock| &lock.npm).flat_map(|npm| &npm.graph.packages);
+    let tools = old.iter().flat_map(|lock| &lock.cargo).flat_map(|cargo| &cargo.tools);
+    let crates = crates.iter().flat_map(|lock| &lock.packages);
+    let crates = crates.chain(tools.flat_map(wharf_project::LockedTool::all)).map(|package| &package.name);
+    let names = python.chain(node.map(|package| &package.name)).chain(crates);
+    Ok(Some(names.cloned().collect()))
+}
+
 /// A package that is to be upgraded and is not locked is a slip, and no reason to stop.
-fn warn_of_strangers(session: &Session, old: Option<&Lock>, upgrade: &Upgrade) {
-    let (Some(lock), Upgrade::Packages(wanted)) = (old, upgrade) else {
+fn warn_of_strangers(session: &Session, known: Option<&[PackageName]>, upgrade: &Upgrade) {
+    let (Some(known), Upgrade::Packages(wanted)) = (known, upgrade) else {
         return;
     };
-    let node = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-    let names: Vec<&PackageName> = lock
-        .packages
-        .iter()
-        .map(|package| &package.name)
-        .chain(node.map(|package| &package.name))
-        .collect();
-    let locked = || names.iter().copied();
+    let locked = || known.iter();
     for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
         let near = names::nearest(name, locked()).map_or_else(String::new, |near| {
             format!("; did you mean {}?", names::typed(&near))
@@ -566,24 +623,34 @@ fn report(
     project: &Project,
     lock: &Lock,
     old: Option<&Lock>,
+    crates: Option<&cargo::workspace::Locked>,
     started: Instant,
     solved: Solved,
 ) -> LockReport {
+    let tools = lock.cargo.iter().flat_map(|cargo| &cargo.tools);
+    let tools: usize = tools.map(|tool| tool.all().count()).sum();
+    let node = lock.npm.as_ref().map_or(0, |npm| npm::distinct(&npm.graph));
+    let mut moved = if solved == Solved::Yes {
+        changes(old, lock)
+    } else {
+        Vec::new()
+    };
+    moved.extend(crates.iter().flat_map(|crates| crates.changes()));
     LockReport {
-        path: project.lock_path(),
-        packages: lock.packages.len() + lock.npm.as_ref().map_or(0, |npm| npm::distinct(&npm.graph)),
+        path: match crates {
+            Some(crates) if cargo::workspace::is_alone(project) => crates.path.clone(),
+            _ => project.lock_path(),
+        },
+        cargo_lock: crates.map(|crates| crates.path.clone()),
+        packages: lock.packages.len() + node + tools + crates.map_or(0, cargo::workspace::Locked::packages),
         targets: lock
             .targets
             .iter()
             .map(|locked| locked.target.to_string())
             .collect(),
-        changes: if solved == Solved::Yes {
-            changes(old, lock)
-        } else {
-            Vec::new()
-        },
-        written: false,
-        solved: solved == Solved::Yes,
+        changes: moved,
+        written: crates.is_some_and(|crates| crates.written),
+        solved: solved == Solved::Yes || crates.is_some_and(|crates| crates.changed),
         seconds: started.elapsed().as_secs_f64(),
     }
 }
@@ -604,6 +671,12 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
         let node = lock.and_then(|lock| lock.npm.as_ref());
         for package in node.iter().flat_map(|npm| &npm.graph.packages) {
             note(&package.name, &package.version);
+        }
+        let tools = lock.and_then(|lock| lock.cargo.as_ref());
+        for tool in tools.iter().flat_map(|cargo| &cargo.tools) {
+            for package in tool.all() {
+                note(&package.name, &package.version.to_string());
+            }
         }
         by_name
             .into_iter()

@@ -34,6 +34,8 @@ pub struct InitReport {
 pub struct LockReport {
     /// The lockfile.
     pub path: PathBuf,
+    /// The `Cargo.lock` of a workspace of crates.
+    pub cargo_lock: Option<PathBuf>,
     /// How many packages it holds.
     pub packages: usize,
     /// The targets it covers.

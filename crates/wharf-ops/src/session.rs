@@ -4,20 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wharf_core::{Event, Sink, Sinks, Target};
-use wharf_index::npm::NpmIndex;
+use wharf_ecosystem::cargo::SourceId;
+use wharf_index::cargo::CratesIndex;
+use wharf_index::npm::{Detail, NpmIndex};
 use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Strategy};
 use wharf_install::python::{self, Considered, Interpreter};
 use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
-use wharf_project::npm::CredentialKind;
-use wharf_project::{FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options, Project};
+use wharf_project::cargo::config::SourcePlace;
+use wharf_project::npm::{CredentialKind, RegistryCredential};
+use wharf_project::{
+    CargoConfig, CrateEndpoint, FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options, Project,
+};
 use wharf_store::Store;
 use wharf_sys::Governor;
 
 use crate::build::EnvironmentBuilder;
 use crate::cancel::Cancel;
+use crate::cargo::error::CargoError;
 use crate::error::OpsError;
 use crate::request::{Files, Newest, Solving};
 
@@ -69,6 +75,24 @@ pub struct Session {
     cancel: Cancel,
     governor: Arc<Governor>,
     store: OnceLock<Arc<Store>>,
+    npm: Mutex<Option<KnownNpm>>,
+}
+
+/// An index of npm's registries, and the settings that it was made from.
+struct KnownNpm {
+    index: NpmIndex,
+    root: PathBuf,
+    network: NetworkSettings,
+    credentials: Vec<RegistryCredential>,
+}
+
+impl KnownNpm {
+    fn is_for(&self, project: &Project, npm: &NpmProject) -> bool {
+        self.root == project.root
+            && self.network == npm.network
+            && self.credentials == npm.credentials
+            && *self.index.registries() == npm.registries
+    }
 }
 
 impl Session {
@@ -86,6 +110,7 @@ impl Session {
             cancel,
             governor: Arc::new(Governor::for_machine()),
             store: OnceLock::new(),
+            npm: Mutex::default(),
         }
     }
 
@@ -101,6 +126,7 @@ impl Session {
             cancel: self.cancel.clone(),
             governor: Arc::clone(&self.governor),
             store: self.store.clone(),
+            npm: Mutex::default(),
         }
     }
 
@@ -302,16 +328,60 @@ impl Session {
         )
     }
 
-    /// The project's npm registries.
+    /// The project's npm registries, asked for so much of each package. One index serves until another is wanted: what was
+    /// fetched is not asked for again, and connections stay.
     ///
     /// # Errors
     /// Where the store cannot be opened.
-    pub fn npm_index(
+    pub fn npm_index(&self, project: &Project, npm: &NpmProject, detail: Detail) -> Result<NpmIndex, OpsError> {
+        self.npm_index_where(project, npm, detail, |index| index.detail() == detail)
+    }
+
+    /// The project's npm registries for fetching archives: how much is asked of packages does not matter.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub(crate) fn npm_archives(&self, project: &Project, npm: &NpmProject) -> Result<NpmIndex, OpsError> {
+        self.npm_index_where(project, npm, Detail::Abbreviated, |_| true)
+    }
+
+    /// Waits until the caches have everything that was fetched.
+    pub async fn flush(&self) {
+        let npm = self.known_npm().as_ref().map(|known| known.index.clone());
+        if let Some(index) = npm {
+            index.flush().await;
+        }
+    }
+
+    fn known_npm(&self) -> MutexGuard<'_, Option<KnownNpm>> {
+        self.npm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn npm_index_where(
         &self,
         project: &Project,
         npm: &NpmProject,
-        detail: wharf_index::npm::Detail,
+        detail: Detail,
+        serves: impl Fn(&NpmIndex) -> bool,
     ) -> Result<NpmIndex, OpsError> {
+        let mut known = self.known_npm();
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| known.is_for(project, npm) && serves(&known.index))
+        {
+            return Ok(known.index.clone());
+        }
+        let index = self.new_npm_index(project, npm, detail)?;
+        *known = Some(KnownNpm {
+            index: index.clone(),
+            root: project.root.clone(),
+            network: npm.network.clone(),
+            credentials: npm.credentials.clone(),
+        });
+        Ok(index)
+    }
+
+    fn new_npm_index(&self, project: &Project, npm: &NpmProject, detail: Detail) -> Result<NpmIndex, OpsError> {
         let mut settings = self.network(&npm.network);
         for credential in &npm.credentials {
             let prefix = credential.prefix.clone();
@@ -348,6 +418,50 @@ impl Session {
             Some(host) => index.replacing_host(&host),
             None => index,
         })
+    }
+
+    /// The registries of crates that cargo's configuration names.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened, or a registry's place is none that can be read.
+    pub fn crates_index(&self, config: &CargoConfig) -> Result<CratesIndex, OpsError> {
+        let mut registries = Vec::new();
+        let named = config.registries.iter().map(|registry| &registry.source);
+        let replaced = config.sources.values().filter_map(|configured| match &configured.place {
+            SourcePlace::Remote(source) => Some(source),
+            SourcePlace::LocalRegistry(_) | SourcePlace::Directory(_) => None,
+        });
+        let sources: BTreeSet<&SourceId> = named.chain(replaced).filter(|source| source.is_registry()).collect();
+        for source in sources {
+            let place = match config.endpoint(source)? {
+                CrateEndpoint::Sparse { index, token, name } => (index, token, name),
+                CrateEndpoint::LocalRegistry(path) | CrateEndpoint::Directory(path) => {
+                    return Err(CargoError::Place {
+                        source_id: source.to_string(),
+                        place: path.display().to_string(),
+                    }
+                    .into());
+                }
+                // Named where something comes from there.
+                CrateEndpoint::GitIndex { .. } | CrateEndpoint::Git(_) | CrateEndpoint::Path => continue,
+            };
+            let (index, token, name) = place;
+            let source = source.clone();
+            registries.push(wharf_index::cargo::Registry {
+                name: name.unwrap_or_else(|| source.to_string()),
+                token: token.map(|token| token.expose().to_owned()),
+                source,
+                index,
+            });
+        }
+        Ok(CratesIndex::new(
+            self.client_of(self.network(&config.network)),
+            Arc::clone(self.store()?),
+            Arc::clone(&self.governor),
+            registries,
+            &self.settings.cache,
+            Arc::clone(&self.sinks),
+        ))
     }
 
     /// The project's package index. Source distributions are built for `interpreter`.

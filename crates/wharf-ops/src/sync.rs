@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use wharf_core::Source;
+use wharf_ecosystem::cargo::CargoLock;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
     Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted,
@@ -15,6 +16,7 @@ use wharf_install::{
 use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
 
+use crate::cargo;
 use crate::error::OpsError;
 use crate::fetch;
 use crate::lock::{self, Mode, Updating};
@@ -190,12 +192,19 @@ pub(crate) async fn sync_project(
 ) -> Result<SyncReport, OpsError> {
     let started = Instant::now();
     let environment = Environment::open(&project.root)?;
-    let (lock, lock_report, early) = locked(session, request, project).await?;
+    let Ready {
+        lock,
+        crates,
+        report: lock_report,
+        early,
+    } = locked(session, request, project).await?;
     let python = python_part(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
-    let (python, node) = futures::future::try_join(python, node).await?;
-    let missing =
-        python.as_ref().map_or(0, |part| part.missing) + node.as_ref().map_or(0, |part| part.missing);
+    let crates = cargo::sync::prepare(session, project, &environment, &lock, crates.as_ref(), request.effect);
+    let (python, node, crates) = futures::future::try_join3(python, node, crates).await?;
+    let missing = python.as_ref().map_or(0, |part| part.missing)
+        + node.as_ref().map_or(0, |part| part.missing)
+        + crates.missing;
     let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
     let python_report = python.as_ref().map(|part| part.choice.report());
     let node_report = node.as_ref().and_then(npm::sync::Part::report);
@@ -205,10 +214,15 @@ pub(crate) async fn sync_project(
             .zip(part.inputs.clone())
             .map(|(python, node)| [python, node].concat());
     }
-    let wanted = wanted(&lock, request.installing, python, node, project);
+    if let Some(inputs) = &mut inputs {
+        inputs.extend(crates.inputs.iter().cloned());
+    }
+    let wanted = wanted(&lock, request.installing, python, node, crates, project);
     let count = |wanted: &Wanted| {
         let python = wanted.python.as_ref().map_or(0, |part| part.packages.len());
-        python + wanted.node.as_ref().map_or(0, |part| part.packages.len())
+        let crates = wanted.crates.as_ref().map_or(0, |part| part.packages.len());
+        let tools = wanted.commands.as_ref().map_or(0, |part| part.tools.len());
+        python + wanted.node.as_ref().map_or(0, |part| part.packages.len()) + crates + tools
     };
     let packages = count(&wanted);
     let plan = environment.plan(&wanted)?;
@@ -276,25 +290,39 @@ async fn python_part<'l>(
     }))
 }
 
-/// The lock that is to be installed, brought up to date where that is allowed, and what of it is being fetched already.
-async fn locked(
-    session: &Session,
-    request: &SyncRequest,
-    project: &Project,
-) -> Result<(Lock, Option<LockReport>, Option<Early>), OpsError> {
+/// The locks that are to be installed.
+struct Ready {
+    lock: Lock,
+    /// The `Cargo.lock` of a workspace.
+    crates: Option<CargoLock>,
+    report: Option<LockReport>,
+    /// What is being fetched already.
+    early: Option<Early>,
+}
+
+/// The locks that are to be installed, brought up to date where that is allowed.
+async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> Result<Ready, OpsError> {
     let path = project.lock_path();
     let old = lock::read(project)?;
     match request.freshness {
-        Freshness::Frozen => Ok((old.ok_or(OpsError::NoLock { path })?, None, None)),
+        Freshness::Frozen => Ok(Ready {
+            lock: match cargo::workspace::is_alone(project) {
+                true => Lock::default(),
+                false => old.ok_or(OpsError::NoLock { path })?,
+            },
+            crates: cargo::workspace::standing(project)?,
+            report: None,
+            early: None,
+        }),
         Freshness::Locked => {
-            let lock = old.ok_or_else(|| OpsError::NoLock { path: path.clone() })?;
-            match lock.stale(project) {
-                Some(stale) => Err(OpsError::StaleLock {
-                    path,
-                    reasons: stale.to_string(),
-                }),
-                None => Ok((lock, None, None)),
-            }
+            let lock = lock::answering(project, old)?;
+            let crates = cargo::workspace::update(session, project, &Upgrade::None, Mode::Check).await?;
+            Ok(Ready {
+                lock,
+                crates: crates.map(|crates| crates.lock),
+                report: None,
+                early: None,
+            })
         }
         Freshness::Update => {
             let applies = request.effect == Effect::Apply;
@@ -312,7 +340,12 @@ async fn locked(
                 early,
             };
             let updated = lock::update(session, project, old, updating).await?;
-            Ok((updated.lock, Some(updated.report), updated.early))
+            Ok(Ready {
+                lock: updated.lock,
+                crates: updated.crates.map(|crates| crates.lock),
+                report: Some(updated.report),
+                early: updated.early,
+            })
         }
     }
 }
@@ -401,6 +434,7 @@ fn wanted(
     installing: Installing,
     python: Option<PythonPart<'_>>,
     node: Option<npm::sync::Part>,
+    crates: cargo::sync::Part,
     project: &Project,
 ) -> Wanted {
     let mut wanted = Wanted::new(&format!("wharf.lock format {}", lock.version));
@@ -420,6 +454,9 @@ fn wanted(
     if let Some(part) = node {
         wanted = wanted.with_node(part.wanted);
     }
+    wanted.crates = crates.crates;
+    wanted.commands = crates.commands;
+    wanted.files = crates.files;
     wanted.link = match installing.link {
         Link::Auto => LinkMode::Auto,
         Link::Reflink => LinkMode::Reflink,
@@ -478,6 +515,7 @@ fn changes(plan: &Plan) -> Vec<Change> {
 fn inputs(project: &Project, lock: &Lock, interpreter: Option<&Interpreter>) -> Option<Vec<PathBuf>> {
     let mut inputs = project.inputs.clone();
     inputs.push(project.lock_path());
+    inputs.extend(project.cargo.as_ref().map(wharf_project::CargoProject::lock_path));
     inputs.extend(interpreter.map(|interpreter| interpreter.path.clone()));
     for package in &lock.packages {
         match &package.source {

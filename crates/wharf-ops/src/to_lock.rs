@@ -60,6 +60,7 @@ pub(crate) fn locked(resolution: &Resolution, project: &Project, digests: &Diges
             .map(|package| locked_package(project, package, &targets, digests))
             .collect(),
         targets,
+        cargo: None,
         npm: None,
     };
     lock.normalize();

@@ -171,6 +171,12 @@ fn command(request: &Request, running: &Running<'_>, ground: &Ground) -> Command
     if !request.features.is_empty() {
         command.arg("--features").arg(request.features.join(","));
     }
+    if request.all_features {
+        command.arg("--all-features");
+    }
+    for bin in &request.bins {
+        command.arg("--bin").arg(bin);
+    }
     if request.no_default_features {
         command.arg("--no-default-features");
     }

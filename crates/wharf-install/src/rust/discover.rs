@@ -9,7 +9,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use wharf_ecosystem::cargo::RustVersion;
+use wharf_ecosystem::cargo::{Cfg, Platform, RustVersion};
+
+use super::RustError;
 
 /// A compiler with its cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,40 @@ pub struct Toolchain {
     pub host: String,
     /// What `rustc -vV` prints: two compilers that print the same make the same.
     pub verbose: String,
+}
+
+/// The machine that a compiler compiles for, as requirements for some machines alone ask about it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    host: String,
+    facts: Vec<Cfg>,
+}
+
+impl Machine {
+    /// Whether a requirement for such machines counts on this one.
+    #[must_use]
+    pub fn is(&self, platform: &Platform) -> bool {
+        platform.matches(&self.host, &self.facts)
+    }
+}
+
+impl Toolchain {
+    /// The machine that it compiles for.
+    ///
+    /// # Errors
+    /// The compiler does not say what that is.
+    pub fn machine(&self) -> Result<Machine, RustError> {
+        let said = output(&self.rustc, &["--print", "cfg"], Path::new("/"));
+        let said = said.map_err(|reason| RustError::NoCompiler {
+            package: "a tool".to_owned(),
+            looked: format!("{} {reason}", self.rustc.display()),
+        })?;
+        Ok(Machine {
+            host: self.host.clone(),
+            // What a newer compiler says in a newer form, no older requirement asks for.
+            facts: said.lines().filter_map(|line| line.parse().ok()).collect(),
+        })
+    }
 }
 
 /// What of the process's surroundings the search depends on.

@@ -11,6 +11,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 use wharf_core::{Algorithm, Digest};
@@ -30,8 +31,12 @@ pub struct Request {
     pub index: Option<String>,
     /// The features that are asked of it.
     pub features: Vec<String>,
+    /// Whether all its features are.
+    pub all_features: bool,
     /// Whether its default features are left out.
     pub no_default_features: bool,
+    /// The commands that are wanted; empty for all.
+    pub bins: Vec<String>,
     /// Its own home: its files, which are linked to.
     pub home: PathBuf,
     /// The SHA-256 of its archive.
@@ -61,7 +66,7 @@ pub enum CrateContent {
     /// All of it: it may be compiled.
     Home(PathBuf),
     /// What the index says: it is part of the resolution and not of this machine's build.
-    Stub(Box<Summary>),
+    Stub(Arc<Summary>),
 }
 
 /// A registry that is read from the directory source.
@@ -86,17 +91,20 @@ impl Request {
     /// What the commands depend on besides the compiler: crate, version, checksum, features, the exact graph.
     #[must_use]
     pub fn key(&self) -> Digest {
-        let mut features = self.features.clone();
-        features.sort();
-        features.dedup();
+        let sorted = |words: &[String]| {
+            let words: std::collections::BTreeSet<&str> = words.iter().map(String::as_str).collect();
+            words.into_iter().collect::<Vec<_>>().join(",")
+        };
         let lines = [
             "wharf cargo build 1".to_owned(),
             self.name.clone(),
             self.version.to_string(),
             self.index.clone().unwrap_or_default(),
             self.checksum.to_string(),
-            features.join(","),
+            sorted(&self.features),
+            self.all_features.to_string(),
             self.no_default_features.to_string(),
+            sorted(&self.bins),
             "release".to_owned(),
             self.lock.clone(),
         ];

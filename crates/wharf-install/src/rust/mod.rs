@@ -24,7 +24,7 @@ use wharf_core::{Explain, Fault};
 use wharf_store::{ArchiveError, StoreError};
 
 pub use build::{Built, build};
-pub use discover::{Surroundings, Toolchain};
+pub use discover::{Machine, Surroundings, Toolchain};
 pub use ground::{Crate, CrateContent, Replaced, Request};
 pub use manifest::stub;
 

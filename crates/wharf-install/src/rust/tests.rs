@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use wharf_core::{Algorithm, NullSink, Sinks};
@@ -144,7 +145,9 @@ fn request(fixture: &Fixture, main: &str) -> Request {
         version: Version::new(1, 0, 0),
         index: None,
         features: Vec::new(),
+        all_features: false,
         no_default_features: false,
+        bins: Vec::new(),
         home,
         checksum: digest("hello"),
         lock: lock.concat(),
@@ -157,7 +160,7 @@ fn request(fixture: &Fixture, main: &str) -> Request {
             Crate {
                 name: "elsewhere".to_owned(),
                 version: Version::new(0, 1, 7),
-                content: CrateContent::Stub(Box::new(elsewhere)),
+                content: CrateContent::Stub(Arc::new(elsewhere)),
             },
         ],
         registries: Vec::new(),

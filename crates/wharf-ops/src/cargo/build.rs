@@ -1,0 +1,317 @@
+//! Tools: taken from the generation that stands, from the store, or built.
+//!
+//! Invariant: a tool that stands and was built from the same crate, features and graph stays, whatever compiler is there
+//! now; nothing is compiled without need. Builds run one after the other, each with what the governor has to give.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use wharf_core::{Event, PackageName};
+use wharf_ecosystem::cargo::{DependencyKind, LockedCrate, LockedId, Platform, Summary};
+use wharf_index::cargo::{CratesIndex, Wanted};
+use wharf_install::generation::CommandsPart;
+use wharf_install::layout::{Content, Item};
+use wharf_install::rust::{self, Built, Crate, CrateContent, Replaced, Request, RustError, Surroundings, Toolchain};
+use wharf_install::{CommandsWanted, InstalledTool};
+use wharf_project::lock::LockedTool;
+use wharf_project::{CargoTools, Lock, Project};
+use wharf_store::{Kind, Store, TreeId};
+use wharf_sys::{Permit, Work, run_blocking};
+
+use super::error::CargoError;
+use super::sync::fetch;
+use crate::error::OpsError;
+use crate::request::Effect;
+use crate::session::Session;
+
+/// The commands of a project's tools, and how many archives the store lacked.
+///
+/// # Errors
+/// A tool cannot be had or built; two of them have a command of one name.
+pub(crate) async fn tools(
+    session: &Session,
+    project: &Project,
+    tools: &CargoTools,
+    lock: &Lock,
+    standing: Option<&CommandsPart>,
+    effect: Effect,
+) -> Result<(Option<CommandsWanted>, usize), OpsError> {
+    let index = session.crates_index(&tools.config)?;
+    let store = Arc::clone(session.store()?);
+    let mut workshop = Workshop {
+        session,
+        index: index.clone(),
+        store: Arc::clone(&store),
+        toolchain: None,
+        project,
+        fetched: 0,
+    };
+    let mut wanted = CommandsWanted::default();
+    let mut owners: BTreeMap<String, PackageName> = BTreeMap::new();
+    for tool in lock.cargo.iter().flat_map(|cargo| &cargo.tools) {
+        let request = request(tool, &store)?;
+        let built = match kept(&request, standing, &store) {
+            Some(built) => built,
+            None if effect == Effect::DryRun => unbuilt(tool, &mut wanted),
+            None => workshop.have(tool, request.clone()).await?,
+        };
+        for command in &built.commands {
+            if let Some(other) = owners.insert(command.clone(), tool.root.name.clone()) {
+                return Err(CargoError::SameCommand {
+                    command: command.clone(),
+                    packages: [other, tool.root.name.clone()],
+                }
+                .into());
+            }
+        }
+        if effect == Effect::Apply || !built.commands.is_empty() {
+            wanted.items.extend(items(&built, &store)?);
+        }
+        wanted.tools.push(InstalledTool {
+            name: tool.root.name.clone(),
+            version: tool.version().to_string(),
+            key: request.key().hex(),
+            commands: built.commands,
+            tree: built.tree,
+        });
+    }
+    index.flush().await;
+    Ok(((!wanted.tools.is_empty()).then_some(wanted), workshop.fetched))
+}
+
+/// The tool as the standing generation has it, if it was made from the same.
+fn kept(request: &Request, standing: Option<&CommandsPart>, store: &Store) -> Option<Built> {
+    let key = request.key().hex();
+    let known = standing?.tools.iter().find(|tool| tool.key == key)?;
+    rust::build::standing(known.tree, store)
+}
+
+/// What stands for a tool in a plan that nobody carries out: which commands it has is not known before it is built.
+fn unbuilt(tool: &LockedTool, wanted: &mut CommandsWanted) -> Built {
+    wanted.items.push(Item {
+        path: tool.root.label(),
+        content: Content::Directory,
+    });
+    Built {
+        tree: TreeId::of(&[]),
+        commands: Vec::new(),
+    }
+}
+
+/// The executables of a tool.
+fn items(built: &Built, store: &Store) -> Result<Vec<Item>, OpsError> {
+    let tree = store.tree(&built.tree)?;
+    let items = tree.entries.into_iter().filter_map(|entry| match entry.kind {
+        Kind::File { object, size, executable } => Some(Item {
+            path: entry.path.as_str().to_owned(),
+            content: Content::Object {
+                id: object,
+                size,
+                executable,
+            },
+        }),
+        Kind::Link(_) => None,
+    });
+    Ok(items.collect())
+}
+
+/// What is built, without its graph.
+fn request(tool: &LockedTool, store: &Store) -> Result<Request, OpsError> {
+    let wanted = Wanted::of_locked(&tool.root).ok_or_else(|| CargoError::ToolOfRepository {
+        name: tool.root.name.clone(),
+        source_id: tool.source().to_string(),
+    })?;
+    let asked = &tool.request;
+    Ok(Request {
+        name: tool.root.name.to_string(),
+        version: tool.version().clone(),
+        index: (!wanted.source.is_crates_io()).then(|| wanted.source.to_string()),
+        features: asked.features.clone(),
+        all_features: asked.all_features,
+        no_default_features: !asked.default_features,
+        bins: asked.bins.clone(),
+        home: store.crate_folder(&wanted.id()),
+        checksum: wanted.checksum,
+        lock: tool.cargo_lock().print(),
+        crates: Vec::new(),
+        registries: Vec::new(),
+    })
+}
+
+/// Where tools are had.
+struct Workshop<'a> {
+    session: &'a Session,
+    index: CratesIndex,
+    store: Arc<Store>,
+    toolchain: Option<Arc<Toolchain>>,
+    project: &'a Project,
+    fetched: usize,
+}
+
+impl Workshop<'_> {
+    /// A tool out of the store, or built.
+    async fn have(&mut self, tool: &LockedTool, mut request: Request) -> Result<Built, OpsError> {
+        let toolchain = self.toolchain(&request.label()).await?;
+        if let Some(built) = rust::build::known(&request, &toolchain, &self.store) {
+            return Ok(built);
+        }
+        let graph = Graph::read(&self.index, tool).await;
+        let root = tool.root.id();
+        let needed = graph.needed(&root, &toolchain.machine()?);
+        check_compiler(&request, &graph, &needed, &toolchain)?;
+        let homes = needed.iter().filter_map(|at| Wanted::of_locked(graph.packages[*at]));
+        self.fetched += fetch(self.session, &self.index, homes.collect()).await?;
+        for (at, package) in graph.packages.iter().enumerate() {
+            if package.id() == root {
+                continue;
+            }
+            let content = match (needed.contains(&at), &graph.summaries[at], Wanted::of_locked(package)) {
+                (false, Some(summary), _) => CrateContent::Stub(Arc::clone(summary)),
+                (_, _, Some(wanted)) => CrateContent::Home(self.store.crate_folder(&wanted.id())),
+                (_, _, None) => {
+                    return Err(CargoError::ToolNeedsRepository {
+                        tool: request.label(),
+                        package: package.label(),
+                    }
+                    .into());
+                }
+            };
+            request.crates.push(Crate {
+                name: package.name.to_string(),
+                version: package.version.clone(),
+                content,
+            });
+        }
+        request.registries = registries(tool);
+        self.build(request, toolchain).await
+    }
+
+    /// The compiler, looked for once.
+    async fn toolchain(&mut self, label: &str) -> Result<Arc<Toolchain>, OpsError> {
+        if let Some(found) = &self.toolchain {
+            return Ok(Arc::clone(found));
+        }
+        let surroundings = Surroundings {
+            project: Some(self.project.root.clone()),
+            ..Surroundings::from_env()
+        };
+        let found = run_blocking(move || surroundings.find()).await;
+        let found = Arc::new(found.map_err(|looked| RustError::NoCompiler {
+            package: label.to_owned(),
+            looked,
+        })?);
+        let words = format!("building with Rust {} ({})", found.version, found.rustc.display());
+        self.session.emit(Event::detail(words));
+        self.toolchain = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    async fn build(&self, request: Request, toolchain: Arc<Toolchain>) -> Result<Built, OpsError> {
+        let permits = self.permits().await;
+        let session = self.session;
+        let (store, sinks, cancel) = (Arc::clone(&self.store), Arc::clone(session.sinks()), session.cancel().flag());
+        let logs = session.settings().cache.join("logs");
+        let work = move || {
+            let running = rust::build::Running {
+                toolchain: &toolchain,
+                store: &store,
+                jobs: permits.len(),
+                logs: &logs,
+                sinks: &sinks,
+                cancel: &cancel,
+            };
+            rust::build(&request, &running)
+        };
+        // Awaited to its end even after an interrupt: it looks at the flag itself and stops the compiler.
+        Ok(run_blocking(work).await?)
+    }
+
+    /// As many permits as are to be had now, one at least.
+    async fn permits(&self) -> Vec<Permit> {
+        let governor = self.session.governor();
+        let mut permits = vec![governor.permit(Work::Build).await];
+        permits.extend(std::iter::from_fn(|| governor.try_permit(Work::Build)));
+        permits
+    }
+}
+
+/// The registries besides crates.io that a graph names.
+fn registries(tool: &LockedTool) -> Vec<Replaced> {
+    let sources = tool.all().filter_map(|package| package.source.as_ref());
+    let sources: BTreeSet<_> = sources.filter(|source| !source.is_crates_io()).collect();
+    let replaced = sources.into_iter().map(|source| Replaced {
+        index: source.to_string(),
+    });
+    replaced.collect()
+}
+
+/// A tool's graph with what the index says of each crate, as far as that can be had.
+struct Graph<'a> {
+    packages: Vec<&'a LockedCrate>,
+    summaries: Vec<Option<Arc<Summary>>>,
+}
+
+impl<'a> Graph<'a> {
+    async fn read(index: &CratesIndex, tool: &'a LockedTool) -> Self {
+        let packages: Vec<&LockedCrate> = tool.all().collect();
+        let look = packages.iter().map(async |package| {
+            let versions = index.versions(package.source.as_ref()?, &package.name).await.ok()?;
+            versions.summary(versions.find(&package.version)?).ok()
+        });
+        let summaries = futures::future::join_all(look).await;
+        Self { packages, summaries }
+    }
+
+    /// The packages that this machine compiles. One of which the index says nothing is taken for one, with all its needs.
+    fn needed(&self, root: &LockedId, machine: &rust::Machine) -> BTreeSet<usize> {
+        let places: BTreeMap<LockedId, usize> =
+            self.packages.iter().enumerate().map(|(at, package)| (package.id(), at)).collect();
+        let mut needed = BTreeSet::new();
+        let mut queue: VecDeque<usize> = places.get(root).copied().into_iter().collect();
+        while let Some(at) = queue.pop_front() {
+            if !needed.insert(at) {
+                continue;
+            }
+            for edge in &self.packages[at].dependencies {
+                let Some(&to) = places.get(edge) else { continue };
+                if self.summaries[at].as_ref().is_none_or(|summary| applies(summary, edge, machine)) {
+                    queue.push_back(to);
+                }
+            }
+        }
+        needed
+    }
+}
+
+/// Whether any need of a crate that the edge answers counts on this machine.
+fn applies(summary: &Summary, edge: &LockedId, machine: &rust::Machine) -> bool {
+    let needs = summary.dependencies.iter().filter(|dependency| {
+        dependency.kind != DependencyKind::Dev && dependency.package == edge.name && dependency.accepts(&edge.version)
+    });
+    needs.into_iter().any(|dependency| {
+        let target: Option<&Platform> = dependency.target.as_ref();
+        target.is_none_or(|target| machine.is(target))
+    })
+}
+
+/// Refuses before anything is fetched or compiled.
+fn check_compiler(
+    request: &Request,
+    graph: &Graph<'_>,
+    needed: &BTreeSet<usize>,
+    toolchain: &Toolchain,
+) -> Result<(), RustError> {
+    let needed = needed.iter().filter_map(|at| graph.summaries[*at].as_ref());
+    let asking = needed.filter_map(|summary| Some((summary.rust_version?, summary)));
+    let beyond = asking.filter(|(asked, _)| !asked.fits(toolchain.version));
+    let Some((asked, worst)) = beyond.max_by_key(|(asked, summary)| (*asked, summary.name.as_str() == request.name)) else {
+        return Ok(());
+    };
+    Err(RustError::TooOld {
+        package: request.label(),
+        wanted: asked.to_string(),
+        found: toolchain.version.to_string(),
+        rustc: toolchain.rustc.clone(),
+        culprit: (worst.name.as_str() != request.name).then(|| format!("{} {}", worst.name, worst.version)),
+    })
+}

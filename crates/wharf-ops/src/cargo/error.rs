@@ -1,0 +1,137 @@
+//! What only cargo's use cases can find wrong. Invariant: every error names the crate, the tool or the file.
+
+use std::path::PathBuf;
+
+use wharf_core::{Explain, Fault, PackageName};
+use wharf_crates::ChecksumChanged;
+use wharf_ecosystem::cargo::lock::InvalidLock;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CargoError {
+    /// `Cargo.lock` cannot be read.
+    #[error("{} cannot be read: {error}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: InvalidLock,
+    },
+    /// A registry changed what it published.
+    #[error(transparent)]
+    Checksum(ChecksumChanged),
+    /// Two sources have a crate of one name and version.
+    #[error("{package} is needed from {} and from {}, and cargo takes one folder for both", sources[0], sources[1])]
+    Twice {
+        /// The crate.
+        package: String,
+        /// Where the two come from.
+        sources: [String; 2],
+    },
+    /// Two tools have a command of one name.
+    #[error("the command `{command}` comes with cargo:{} and with cargo:{}", packages[0], packages[1])]
+    SameCommand {
+        /// The command.
+        command: String,
+        /// The tools.
+        packages: [PackageName; 2],
+    },
+    /// A tool comes from a repository.
+    #[error("the tool {name} comes from {source_id}, and tools are built from registries alone")]
+    ToolOfRepository {
+        /// The tool.
+        name: PackageName,
+        /// Where it comes from.
+        source_id: String,
+    },
+    /// A crate of a tool's graph comes from a repository.
+    #[error("{tool} needs {package}, which comes from a repository, and tools are built from registries alone")]
+    ToolNeedsRepository {
+        /// The tool.
+        tool: String,
+        /// The crate.
+        package: String,
+    },
+    /// No version of a tool can be taken.
+    #[error("no version of {asked} can be taken ({origin}): {reason}")]
+    NoVersion {
+        /// What is asked for.
+        asked: String,
+        /// Where it is written.
+        origin: String,
+        /// Why none.
+        reason: String,
+    },
+    /// The only version that answers has a line in the index that cannot be used.
+    #[error("the index's line of {name} {version} cannot be used: {reason}")]
+    IndexLine {
+        /// The crate.
+        name: PackageName,
+        /// The version.
+        version: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The crates of a registry lie in a place that Wharf does not read.
+    #[error("the crates of `{source_id}` are to come from {place}, and Wharf reads registries over HTTP alone")]
+    Place {
+        /// The registry.
+        source_id: String,
+        /// Where the configuration leads to.
+        place: String,
+    },
+}
+
+impl Explain for CargoError {
+    fn code(&self) -> &'static str {
+        match self {
+            CargoError::Lock { .. } => "cargo/lock",
+            CargoError::Checksum(error) => error.code(),
+            CargoError::Twice { .. } => "cargo/same-crate",
+            CargoError::SameCommand { .. } => "cargo/same-command",
+            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => "cargo/tool-repository",
+            CargoError::NoVersion { .. } => "cargo/no-version",
+            CargoError::IndexLine { .. } => "cargo/index-line",
+            CargoError::Place { .. } => "cargo/source",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            CargoError::Checksum(error) => error.fault(),
+            CargoError::NoVersion { .. } => Fault::Unsatisfiable,
+            CargoError::IndexLine { .. } => Fault::World,
+            CargoError::Lock { .. }
+            | CargoError::Twice { .. }
+            | CargoError::SameCommand { .. }
+            | CargoError::ToolOfRepository { .. }
+            | CargoError::ToolNeedsRepository { .. }
+            | CargoError::Place { .. } => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            CargoError::Lock { path, .. } => vec![format!(
+                "restore {} from version control, or remove it: `wharf lock` makes it anew",
+                path.display()
+            )],
+            CargoError::Checksum(error) => error.hints(),
+            CargoError::SameCommand { packages, .. } => vec![format!(
+                "name the commands that are wanted: `{} = {{ version = \"*\", bins = [\"…\"] }}`",
+                packages[1]
+            )],
+            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => {
+                vec!["ask for a version that a registry has".to_owned()]
+            }
+            CargoError::NoVersion { asked, .. } => {
+                let name = asked.split('@').next().unwrap_or(asked);
+                vec![format!("`wharf info {name} --versions` lists what there is")]
+            }
+            CargoError::Place { .. } => {
+                vec!["take `replace-with` out of that [source] for Wharf, or leave the crates to cargo".to_owned()]
+            }
+            CargoError::Twice { .. } | CargoError::IndexLine { .. } => Vec::new(),
+        }
+    }
+}

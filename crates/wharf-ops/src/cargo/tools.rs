@@ -1,0 +1,272 @@
+//! The tools of `wharf.lock`: each with a version, and with the whole graph that it is built from.
+//!
+//! A tool's graph is the one that its author locked, where the crate brings a `Cargo.lock`, as far as the registry still has
+//! it; otherwise the newest versions that fit. Invariant: a tool that answers what is asked of it stays as it is locked.
+
+use std::sync::Arc;
+
+use futures::stream::{StreamExt, TryStreamExt};
+use wharf_core::{Ecosystem, Event};
+use wharf_crates::{
+    DevDependencies, Outcome, Previous, Problem, Root, RootFeatures, RustVersions, lock_of,
+};
+use wharf_ecosystem::cargo::{
+    CargoLock, CrateVersions, FeatureValue, LockedCrate, RustVersion, SourceId, Summary, VersionRow,
+};
+use wharf_index::cargo::{CratesIndex, Wanted};
+use wharf_install::rust::Surroundings;
+use wharf_project::lock::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
+use wharf_project::{CargoTool, CargoTools, Lock, Project};
+use wharf_sys::run_blocking;
+
+use super::error::CargoError;
+use super::known::Known;
+use super::solve::solve;
+use super::workspace::cooldown;
+use crate::error::OpsError;
+use crate::request::Upgrade;
+use crate::session::Session;
+
+/// How many tools are solved at once.
+const AT_ONCE: usize = 8;
+
+/// The tools of a lock, brought up to date.
+pub(crate) enum Part {
+    /// The project has none.
+    Nothing,
+    /// The old ones answer it.
+    Kept,
+    /// These do.
+    Solved(ToolsLock),
+}
+
+/// Solves where the old lock does not answer the project, or an upgrade is wanted.
+///
+/// # Errors
+/// A tool cannot be had, or nothing answers what it needs.
+pub(crate) async fn update(
+    session: &Session,
+    project: &Project,
+    old: Option<&Lock>,
+    upgrade: &Upgrade,
+) -> Result<Part, OpsError> {
+    let Some(tools) = &project.cargo_tools else {
+        return Ok(Part::Nothing);
+    };
+    let locked = old.and_then(|lock| lock.cargo.as_ref());
+    let answers = old.is_some_and(|lock| lock.cargo.is_some() && lock.stale_tools(project).is_none());
+    if answers && !upgrade.concerns(Ecosystem::Cargo) {
+        return Ok(Part::Kept);
+    }
+    let solver = Solver {
+        session,
+        project,
+        tools,
+        index: session.crates_index(&tools.config)?,
+        compiler: compiler(project).await,
+    };
+    let each = tools.tools.iter().map(|tool| {
+        let before = locked.and_then(|locked| locked.tool(&tool.name));
+        solver.tool(tool, before, upgrade)
+    });
+    let done: Vec<LockedTool> = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    solver.index.flush().await;
+    Ok(Part::Solved(ToolsLock { tools: done }))
+}
+
+/// The compiler of this machine, where there is one: of two versions the one that it can build is preferred.
+async fn compiler(project: &Project) -> Option<RustVersion> {
+    let surroundings = Surroundings {
+        project: Some(project.root.clone()),
+        ..Surroundings::from_env()
+    };
+    let found = run_blocking(move || surroundings.find()).await;
+    found.ok().map(|toolchain| toolchain.version)
+}
+
+/// What all tools are solved with.
+struct Solver<'a> {
+    session: &'a Session,
+    project: &'a Project,
+    tools: &'a CargoTools,
+    index: CratesIndex,
+    compiler: Option<RustVersion>,
+}
+
+impl Solver<'_> {
+    async fn tool(
+        &self,
+        tool: &CargoTool,
+        before: Option<&LockedTool>,
+        upgrade: &Upgrade,
+    ) -> Result<LockedTool, OpsError> {
+        let request = ToolRequest::of(tool);
+        let stays = before.filter(|before| before.request == request && !upgrade.includes(&tool.name));
+        if let Some(before) = stays {
+            return Ok(before.clone());
+        }
+        let source = tool.source_id(&self.tools.config)?;
+        if !source.is_registry() {
+            return Err(CargoError::ToolOfRepository {
+                name: tool.name.clone(),
+                source_id: source.to_string(),
+            }
+            .into());
+        }
+        let versions = self.session.cancel().or(self.index.versions(&source, &tool.name)).await;
+        let versions = versions.ok_or(OpsError::Interrupted)??;
+        let kept = before.filter(|_| !upgrade.includes(&tool.name));
+        let summary = self.choose(tool, &versions, kept)?;
+        self.tell_skipped(&versions);
+        let packaged = match tool.locked {
+            true => self.packaged(&summary).await?,
+            false => None,
+        };
+        let graph = match packaged {
+            Some(_) => GraphOrigin::Packaged,
+            None => GraphOrigin::Resolved,
+        };
+        let previous = packaged.or_else(|| kept.map(LockedTool::cargo_lock));
+        let (outcome, lock) = self.graph(tool, summary, previous).await?;
+        self.tell_yanked(tool, &outcome);
+        Ok(locked_tool(request, graph, &outcome, lock))
+    }
+
+    /// The version of the tool: the locked one while it answers, otherwise the newest that this machine's compiler can
+    /// build, otherwise the newest.
+    fn choose(
+        &self,
+        tool: &CargoTool,
+        versions: &CrateVersions,
+        kept: Option<&LockedTool>,
+    ) -> Result<Arc<Summary>, OpsError> {
+        let limits = cooldown(self.project);
+        let rows = versions.rows().iter().enumerate();
+        let in_range: Vec<(usize, &VersionRow)> = rows.filter(|(_, row)| tool.req.matches(&row.version)).collect();
+        let open = |row: &VersionRow| !row.yanked && limits.allows(&tool.name, row.published);
+        let builds = |row: &VersionRow| match (self.compiler, row.rust_version) {
+            (Some(compiler), Some(asked)) => asked.fits(compiler),
+            _ => true,
+        };
+        let best = in_range
+            .iter()
+            .filter(|(_, row)| open(row) || kept.is_some_and(|kept| *kept.version() == row.version))
+            .max_by_key(|(_, row)| {
+                let kept = kept.is_some_and(|kept| *kept.version() == row.version);
+                (kept, builds(row), row.version.clone())
+            });
+        if let Some((at, _)) = best {
+            let summary = versions.summary(*at).map_err(|error| CargoError::IndexLine {
+                name: tool.name.clone(),
+                version: versions.rows()[*at].version.to_string(),
+                reason: error.to_string(),
+            });
+            return Ok(summary?);
+        }
+        let yanked = in_range.iter().filter(|(_, row)| row.yanked).count();
+        Err(CargoError::NoVersion {
+            asked: tool.to_string(),
+            origin: tool.origin.to_string(),
+            reason: match (in_range.len(), yanked) {
+                (0, _) => newest(versions),
+                (all, yanked) if all == yanked => "every version in that range is yanked".to_owned(),
+                _ => format!("every version in that range is too young for {}", cutoff_words(self.project)),
+            },
+        }
+        .into())
+    }
+
+    /// The lock that the crate brings.
+    async fn packaged(&self, summary: &Summary) -> Result<Option<CargoLock>, OpsError> {
+        let Some(wanted) = Wanted::of(summary) else {
+            return Ok(None);
+        };
+        super::sync::fetch(self.session, &self.index, vec![wanted.clone()]).await?;
+        let store = self.session.store()?;
+        let path = store.crate_folder(&wanted.id()).join("Cargo.lock");
+        let text = store.crate_file(&wanted.id(), "Cargo.lock").map_err(OpsError::io("read", &path))?;
+        let Some(text) = text else { return Ok(None) };
+        match CargoLock::parse(&String::from_utf8_lossy(&text)) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) => {
+                let message = format!("the Cargo.lock that {} brings is left alone: {error}", summary.label());
+                self.session.emit(Event::warning("cargo/packaged-lock", message));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn graph(
+        &self,
+        tool: &CargoTool,
+        summary: Arc<Summary>,
+        previous: Option<CargoLock>,
+    ) -> Result<(Outcome, CargoLock), OpsError> {
+        let root = Root {
+            features: match tool.all_features {
+                true => RootFeatures::All,
+                false => RootFeatures::Some {
+                    features: tool.features.iter().map(|feature| FeatureValue::parse(feature)).collect(),
+                    default: tool.default_features,
+                },
+            },
+            dev: DevDependencies::Leave,
+            summary,
+        };
+        let problem = Problem {
+            previous: previous.clone().map(|lock| Previous::kept(Arc::new(lock))),
+            rust_versions: self.compiler.map_or(RustVersions::Ignore, |one| RustVersions::Prefer(vec![one])),
+            cooldown: cooldown(self.project),
+            ..Problem::new(vec![root])
+        };
+        let mut known = Known::new(self.index.clone(), &self.tools.config, None);
+        let outcome = solve(self.session, &problem, &mut known).await?;
+        let lock = lock_of(&outcome, previous.as_ref(), None).map_err(CargoError::Checksum)?;
+        Ok((outcome, lock))
+    }
+
+    fn tell_skipped(&self, versions: &CrateVersions) {
+        for skipped in versions.skipped() {
+            let message = format!("the index of {} has a line that is left out: {skipped}", versions.name());
+            self.session.emit(Event::warning("cargo/index-line", message));
+        }
+    }
+
+    /// An author's lock may name what was withdrawn since: it is used, as cargo does, and told.
+    fn tell_yanked(&self, tool: &CargoTool, outcome: &Outcome) {
+        for package in outcome.packages.iter().filter(|package| package.summary.yanked) {
+            let message = format!("{} was yanked, and the lock of {} names it", package.summary.label(), tool.name);
+            self.session.emit(Event::warning("cargo/yanked", message));
+        }
+    }
+}
+
+/// What there is, where nothing of it was asked for.
+fn newest(versions: &CrateVersions) -> String {
+    let open = versions.rows().iter().rev().find(|row| !row.yanked && row.version.pre.is_empty());
+    match open.or(versions.rows().last()) {
+        Some(row) => format!("the newest version is {}", row.version),
+        None => "it has no version that can be used".to_owned(),
+    }
+}
+
+fn cutoff_words(project: &Project) -> String {
+    crate::lock::cutoff(project).map_or_else(String::new, |cutoff| cutoff.rule)
+}
+
+fn locked_tool(request: ToolRequest, graph: GraphOrigin, outcome: &Outcome, lock: CargoLock) -> LockedTool {
+    let root = outcome.roots().next().expect("a tool is a root of its own graph");
+    let root = &outcome.packages[root].summary;
+    let is_root = |package: &LockedCrate| {
+        package.name == root.name
+            && package.version == root.version
+            && package.source.as_ref().is_some_and(|source: &SourceId| *source == root.source)
+    };
+    let (mut roots, crates): (Vec<_>, Vec<_>) = lock.packages.into_iter().partition(is_root);
+    LockedTool {
+        request,
+        root: roots.pop().expect("the lock of an outcome has its root"),
+        graph,
+        crates,
+    }
+}
