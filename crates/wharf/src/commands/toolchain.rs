@@ -25,7 +25,16 @@ pub(super) async fn toolchain(
             let wanted = all(&arguments.toolchains)?;
             let mut added = Vec::with_capacity(wanted.len());
             for wanted in &wanted {
-                added.push(toolchain::add(session, wanted).await?);
+                match toolchain::add(session, wanted).await {
+                    Ok(one) => added.push(one),
+                    Err(error) => {
+                        // What was added before stays: it is told, unless the one document is the error.
+                        if !printer.is_json() {
+                            added.iter().for_each(|one| say_added(&printer, one));
+                        }
+                        return Err(error.into());
+                    }
+                }
             }
             let report = serde_json::json!({ "toolchains": added });
             printer.finish("toolchain", &report, |printer, _| {

@@ -157,6 +157,10 @@ fn what_cannot_be_had_says_what_to_do() {
         &["`deno` is no toolchain", "node@22"],
     );
     fails(&case.run(&["toolchain", "add", "node@soon"]), 2, &["`soon`"]);
+    // What could be had before one that cannot is there, and told.
+    let finished = case.run(&["toolchain", "add", "node@96", "rust@1.2"]);
+    assert_eq!(finished.code(), Some(3), "{finished}");
+    tells(&finished, &["Added Node 96.1.0", "Rust 1.2"]);
     // One that is there will do.
     let finished = case.run(&["toolchain", "add", "python"]).success();
     tells(&finished, &["is there already"]);
