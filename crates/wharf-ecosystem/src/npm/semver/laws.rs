@@ -51,6 +51,26 @@ proptest! {
     }
 
     #[test]
+    fn plain_versions_are_read_as_any_others(made in versions(), short in "[0-3]{1,2}\\.[0-9]{1,17}\\.[0-9]{1,2}(-[0-9a.-]{0,6})?") {
+        for text in [made, short] {
+            let any = version::scan_any(&text, Strictness::Strict);
+            match version::plain(&text) {
+                Some(plain) => {
+                    for strictness in [Strictness::Strict, Strictness::Loose] {
+                        let any = version::scan_any(&text, strictness).unwrap();
+                        prop_assert_eq!((plain.release(), plain.as_str()), (any.release(), any.as_str()));
+                        prop_assert_eq!((plain.prerelease(), plain.build()), (any.prerelease(), any.build()));
+                    }
+                }
+                None => {
+                    let is_great = |version: &Version| version.release().iter().any(|number| *number >= 1_000_000_000_000_000);
+                    prop_assert!(any.as_ref().map_or(true, |any| !any.build().is_empty() || is_great(any)), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_printed_is_read_as_the_same(text in versions(), range in ranges()) {
         let version = Version::parse_loose(&text).unwrap();
         prop_assert_eq!(Version::parse(version.as_str()).unwrap(), version);

@@ -217,6 +217,46 @@ impl FromStr for Version {
 }
 
 fn scan(text: &str, strictness: Strictness) -> Result<Version, &'static str> {
+    match plain(text) {
+        Some(version) => Ok(version),
+        None => scan_any(text, strictness),
+    }
+}
+
+/// What nearly all versions are, in normal form already: three numbers, and perhaps a prerelease. Registries list them by the
+/// hundred thousand. `None` says nothing.
+pub(super) fn plain(text: &str) -> Option<Version> {
+    // With so many digits no number is too great.
+    const DIGITS: usize = 15;
+    let bytes = text.as_bytes();
+    let (mut numbers, mut at) = ([0_u64; 3], 0);
+    for (position, number) in numbers.iter_mut().enumerate() {
+        if position > 0 {
+            if *bytes.get(at)? != b'.' {
+                return None;
+            }
+            at += 1;
+        }
+        let start = at;
+        while let Some(digit @ b'0'..=b'9') = bytes.get(at).filter(|_| at - start <= DIGITS) {
+            *number = *number * 10 + u64::from(digit - b'0');
+            at += 1;
+        }
+        let leads_with_zero = at - start > 1 && bytes[start] == b'0';
+        if at == start || at - start > DIGITS || leads_with_zero {
+            return None;
+        }
+    }
+    let is_whole = match bytes.get(at) {
+        None => true,
+        Some(b'-') => grammar::identifiers(bytes, at + 1, Strictness::Strict) == Some(bytes.len()),
+        Some(_) => false,
+    };
+    (is_whole && bytes.len() <= grammar::MAX_LENGTH).then(|| as_written(text, numbers, at, ""))
+}
+
+/// Any version.
+pub(super) fn scan_any(text: &str, strictness: Strictness) -> Result<Version, &'static str> {
     const SHAPE: &str = "a version is three numbers, as in `1.2.3`";
     const TOO_GREAT: &str = "a number in it is too great";
     if text.len() > grammar::MAX_LENGTH {
