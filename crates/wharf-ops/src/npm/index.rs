@@ -75,7 +75,6 @@ pub(crate) async fn outdated(
     {
         report.outdated.extend(entry?);
     }
-    index.flush().await;
     Ok(report)
 }
 
@@ -154,7 +153,6 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
             .collect(),
         version: shown.version,
     };
-    index.flush().await;
     Ok(report)
 }
 

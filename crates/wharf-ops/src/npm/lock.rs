@@ -62,7 +62,6 @@ pub(crate) async fn update(
         session.emit(Event::warning("npm/engine", warning));
     }
     index.solved();
-    index.flush().await;
     Ok(Part::Solved(Box::new(lock), early))
 }
 
