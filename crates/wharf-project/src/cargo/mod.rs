@@ -55,6 +55,8 @@ pub struct CargoProject {
     pub members: Vec<CargoMember>,
     /// The members that Cargo's commands are about where none is named, by [`CargoMember::path`].
     pub default_members: Vec<String>,
+    /// The names of `[workspace.dependencies]`: a member may inherit them.
+    pub inheritable: Vec<String>,
     /// Packages of other folders that members, patches or each other lead to.
     pub path_packages: Vec<CargoMember>,
     /// What takes the place of other sources' packages: `[patch]` of the root and of Cargo's configuration.

@@ -49,11 +49,21 @@ pub(crate) fn read(
             .min(),
         lock: lock.is_file().then_some(lock),
         config: config.clone(),
+        inheritable: inheritable(workspace.as_ref()),
         default_members,
         members,
         path_packages,
         patches,
     }))
+}
+
+fn inheritable(workspace: Option<&Workspace>) -> Vec<String> {
+    let stated = workspace.and_then(|workspace| workspace.dependencies.as_ref());
+    stated
+        .into_iter()
+        .flatten()
+        .map(|requirement| requirement.name.clone())
+        .collect()
 }
 
 /// `[replace]` would have to change the lock in a way of its own; Cargo itself advises against it.

@@ -181,7 +181,10 @@ fn a_workspace_from_every_folder() {
             paths(&crates.path_packages),
             ["../other", "../other/sub", "crates/old"]
         );
-        assert_eq!(crates.default_members.len(), 4);
+        assert_eq!(
+            (crates.default_members.len(), crates.inheritable.as_slice()),
+            (4, &["local".to_owned()][..])
+        );
         assert_eq!(crates.rust_version.unwrap().to_string(), "1.70");
         assert!(crates.prefers_supported());
         assert_eq!(crates.members[2].manifest.version.to_string(), "2.0.0");

@@ -1,6 +1,7 @@
 //! Adds and removes requirements in manifests as people wrote them.
 //! Invariant: what is not asked for stays byte for byte: comments, order, spacing, other tables.
 
+pub mod cargo;
 pub mod npm;
 mod object;
 mod package_json;
