@@ -176,6 +176,38 @@ fn what_is_no_crate_is_refused_and_nothing_stays() {
 }
 
 #[test]
+fn a_long_name_that_is_cut_off_at_a_slash_is_a_file() {
+    let (_dir, store) = store();
+    let folder = format!("a-1.0.0/{}/", "x".repeat(91));
+    assert_eq!(folder.len(), 100, "as much as a header holds");
+    let long = format!("{folder}deep/lib.rs\0");
+    for kind in [tar::EntryType::Regular, tar::EntryType::Continuous] {
+        let packed = plain()
+            .entry(
+                "././@LongLink",
+                tar::EntryType::GNULongName,
+                0o644,
+                long.as_bytes(),
+            )
+            .entry(&folder, kind, 0o644, b"text")
+            .file("a-1.0.0/after", "more")
+            .pack();
+        for stream in [false, true] {
+            let limits = Limits::default();
+            let unpacked = if stream {
+                store.unpack_crate(packed.as_slice(), "a-1.0.0", &limits)
+            } else {
+                store.unpack_crate_bytes(&packed, "a-1.0.0", &limits)
+            };
+            let unpacked = unpacked.unwrap();
+            let path = long.trim_end_matches('\0').strip_prefix("a-1.0.0/").unwrap();
+            assert_eq!(fs::read(unpacked.package().join(path)).unwrap(), b"text");
+            assert_eq!(fs::read(unpacked.package().join("after")).unwrap(), b"more");
+        }
+    }
+}
+
+#[test]
 fn both_readers_give_the_same() {
     let (_dir, store) = store();
     let long = format!("a-1.0.0/{}", "x".repeat(90));

@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
             self.count_header(BLOCK as u64)?;
             check_sum(&block)?;
             let mut size = number(&block[124..136])?;
-            match kind(&block)? {
+            match kind(&block, told.path.is_some())? {
                 Kind::Pax => {
                     let text = self.text(feed, size)?;
                     told.read(&text)?;
@@ -316,14 +316,15 @@ fn number(field: &[u8]) -> Result<u64, Trouble> {
     })
 }
 
-fn kind(block: &Block) -> Result<Kind, Trouble> {
+/// What an entry is. Where a long name came before it, the name in the header is that cut off, at a `/` as it may be.
+fn kind(block: &Block, named: bool) -> Result<Kind, Trouble> {
     let special = |what| {
         Err(Trouble::entry(&String::from_utf8_lossy(&path_of(block)))(
             Refusal::Special(what),
         ))
     };
     match block[156] {
-        0 | b'0' | b'7' if path_of(block).ends_with(b"/") => Ok(Kind::Folder), // as the oldest tars have it
+        0 | b'0' | b'7' if !named && path_of(block).ends_with(b"/") => Ok(Kind::Folder), // as the oldest tars have it
         0 | b'0' | b'7' => Ok(Kind::File),
         b'1' | b'2' => Ok(Kind::Link),
         b'5' => Ok(Kind::Folder),
