@@ -15,12 +15,20 @@ use crate::problem::RustVersions;
 /// A crate that cannot be had.
 pub(super) fn unavailable(search: &Search<'_, '_>, failure: &Failure) -> ResolveError {
     let of = &search.world.crates[failure.of];
+    let lists = &search.world.lists;
+    let mut dead_ends = search.dead_ends.iter();
+    // The search has left the way by now, but where it ended there, it was noted.
+    let noted = dead_ends.find(|dead_end| lists[dead_end.need.list].of == failure.of);
+    let asker = match noted {
+        Some(dead_end) => Some(chain(search, &dead_end.chain, dead_end.asker)),
+        None => failure
+            .asker
+            .map(|asker| chain(search, &search.chain(asker), asker)),
+    };
     ResolveError::Unavailable {
         package: of.name.to_string(),
         looked_in: of.source.clone(),
-        asker: failure
-            .asker
-            .map(|asker| chain(search, &search.chain(asker), asker)),
+        asker,
         reason: failure.reason.clone(),
     }
 }

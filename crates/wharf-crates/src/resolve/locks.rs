@@ -67,17 +67,14 @@ impl Locks {
             .iter()
             .filter(|package| !loose.contains(&package.id()))
         {
-            let needs = package
-                .dependencies
-                .iter()
-                .filter(|id| !loose.contains(*id))
-                .cloned()
-                .collect();
-            self.kept
-                .entry(package.name.clone())
-                .or_default()
-                .push((package.id(), needs));
+            let needs = package.dependencies.iter().filter(|id| !loose.contains(*id));
+            let mut needs: Vec<LockedId> = needs.cloned().collect();
+            needs.sort();
+            let kept = self.kept.entry(package.name.clone()).or_default();
+            kept.push((package.id(), needs));
         }
+        // Where several versions answer, cargo stays with the lowest.
+        self.kept.values_mut().for_each(|kept| kept.sort());
         for patch in &problem.patches {
             let locked = lock.packages.iter().filter(|package| {
                 package.name == patch.dependency.package

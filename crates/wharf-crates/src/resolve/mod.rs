@@ -18,11 +18,14 @@ mod search;
 mod state;
 mod world;
 
+use std::sync::Arc;
+
 use wharf_ecosystem::cargo::SourceId;
 
 use crate::error::{ResolveError, Stop};
-use crate::outcome::Outcome;
-use crate::problem::{Problem, Universe};
+use crate::lock::lock_of;
+use crate::outcome::{Outcome, Resolved};
+use crate::problem::{Previous, Problem, Universe};
 use locks::{Grip, Locks};
 use search::Search;
 use world::{Known, World};
@@ -35,6 +38,12 @@ pub(crate) use world::Request;
 /// # Errors
 /// [`Stop::Needs`] where the universe has to know more, [`Stop::Failed`] where there is no outcome.
 pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, Stop> {
+    let outcome = first(problem, universe)?;
+    settle(problem, universe, outcome)
+}
+
+/// What the search finds first.
+pub(crate) fn first(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, Stop> {
     let locks = Locks::new(problem, universe, Grip::Narrow);
     match attempt(problem, universe, &locks) {
         Err(Stop::Failed(_)) if locks.narrows() => {
@@ -43,6 +52,45 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
         }
         end => end,
     }
+}
+
+/// Goes on until the outcome, read as a lock, leads to itself: only then does `cargo build --locked` take it.
+///
+/// Where two versions that a package needs answer one of its ranges, cargo's lock does not say which of them does, and with a lock cargo
+/// takes the lower one although without it took the higher. Edges only get fewer by that, so that it ends soon.
+fn settle(problem: &Problem, universe: &dyn Universe, mut outcome: Outcome) -> Result<Outcome, Stop> {
+    const ROUNDS: usize = 16;
+    for _ in 0..ROUNDS {
+        if !outcome
+            .packages
+            .iter()
+            .any(|package| needs_two_of_one_name(package, &outcome))
+        {
+            break;
+        }
+        let lock =
+            lock_of(&outcome, None, None).expect("without a previous lock no checksum differs from it");
+        let mut again = problem.clone();
+        again.previous = Some(Previous::kept(Arc::new(lock)));
+        let locks = Locks::new(&again, universe, Grip::Narrow);
+        let next = attempt(&again, universe, &locks)?;
+        if next.packages == outcome.packages {
+            break;
+        }
+        outcome = next;
+    }
+    Ok(outcome)
+}
+
+fn needs_two_of_one_name(package: &Resolved, outcome: &Outcome) -> bool {
+    let mut names: Vec<_> = package
+        .edges
+        .iter()
+        .map(|edge| (&outcome.packages[edge.to].summary.name, edge.to))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names.windows(2).any(|pair| pair[0].0 == pair[1].0)
 }
 
 fn attempt(problem: &Problem, universe: &dyn Universe, locks: &Locks) -> Result<Outcome, Stop> {

@@ -148,8 +148,13 @@ impl<'w, 'a> Search<'w, 'a> {
     /// Takes the roots.
     fn roots(&mut self) -> Result<(), Stuck> {
         let problem = self.world.problem;
-        for root in &problem.roots {
-            let package = self.world.root(&root.summary);
+        // All of them first: they may need each other.
+        let packages: Vec<PackageIndex> = problem
+            .roots
+            .iter()
+            .map(|root| self.world.root(&root.summary))
+            .collect();
+        for (root, package) in problem.roots.iter().zip(packages) {
             let on = features::of_root(&root.summary, &root.features).map_err(|Missing(feature)| {
                 Stuck::RootFeature {
                     root: package,

@@ -190,12 +190,8 @@ impl<'a> World<'a> {
         index
     }
 
-    /// A crate of one package that is known already: a root.
+    /// A root, which is known already.
     pub(super) fn root(&mut self, summary: &Arc<Summary>) -> PackageIndex {
-        let key = (summary.source.clone(), summary.name.clone());
-        if let Some(index) = self.crate_ids.get(&key) {
-            return self.crates[*index].first;
-        }
         let index = self.crates.len();
         self.crates.push(Crate {
             name: summary.name.clone(),
@@ -204,9 +200,15 @@ impl<'a> World<'a> {
             first: self.packages.len(),
             slots: Vec::new(),
         });
-        self.crate_ids.insert(key, index);
+        // A tool may need other versions of itself, which its registry has.
+        if !summary.source.is_registry() {
+            let key = (summary.source.clone(), summary.name.clone());
+            self.crate_ids.insert(key, index);
+        }
         self.number_packages(index);
-        self.crates[index].first
+        let package = self.crates[index].first;
+        self.load(package);
+        package
     }
 
     fn look_up(&mut self, source: &SourceId, name: &CrateName) -> Known {
