@@ -20,9 +20,13 @@ use wharf_store::{Compression, Tree, journal};
 pub type Body = fn(&[u8]);
 
 /// Every target by name. npm's and cargo's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 38] = [
+pub const TARGETS: [(&str, Body); 42] = [
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
+    ("cargo_config", cargo::cargo_config),
+    ("cargo_lock", cargo::cargo_lock),
+    ("cargo_short", cargo::cargo_short),
+    ("cargo_toml", cargo::cargo_toml),
     ("core_metadata", core_metadata),
     ("crate_archive", cargo::crate_archive),
     ("crate_config", cargo::crate_config),

@@ -7,6 +7,8 @@ use crate::requirement::normalize;
 
 /// Folders below this depth are not looked at.
 const DEPTH: usize = 16;
+/// No pattern looks into more folders: `/**` would go through the whole machine.
+const MOST: usize = 10_000;
 
 /// The folders that a pattern names, sorted, and those that were listed to find them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,7 +46,7 @@ fn walk(folder: PathBuf, parts: &[&str], depth: usize, found: &mut Found) {
         }
         return;
     };
-    if depth == 0 {
+    if depth == 0 || found.listed.len() >= MOST {
         return;
     }
     if !is_pattern(first) {
