@@ -333,7 +333,7 @@ pub(crate) enum LinkMode {
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// What to add: `pypi:fastapi`, `pypi:uvicorn[standard]>=0.30`, `pypi:name @ URL`, `npm:react`, `npm:vite@^7`,
-    /// `npm:@types/node@22`, or a path with --editable.
+    /// `npm:@types/node@22`, `cargo:serde`, `cargo:ripgrep@14`, or a path with --editable.
     #[arg(value_name = "REQUIREMENT", required_unless_present_any = ["dev", "editable"])]
     pub(crate) requirements: Vec<String>,
     /// Add these as development requirements.
@@ -345,12 +345,18 @@ pub(crate) struct Add {
     /// Add the requirements to this extra of the project.
     #[arg(long, value_name = "NAME")]
     pub(crate) extra: Option<String>,
-    /// Add npm packages to the optional dependencies.
+    /// Add npm packages or crates to the optional dependencies.
     #[arg(long, conflicts_with_all = ["group", "extra", "peer"])]
     pub(crate) optional: bool,
     /// Add npm packages to the peer dependencies.
     #[arg(long, conflicts_with_all = ["group", "extra"])]
     pub(crate) peer: bool,
+    /// Add crates to the build dependencies.
+    #[arg(long, conflicts_with_all = ["group", "extra", "peer", "optional"])]
+    pub(crate) build: bool,
+    /// Switch on these features of crates.
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
     /// Add a local source tree whose imports read the tree itself.
     #[arg(long, short, value_name = "PATH")]
     pub(crate) editable: Vec<String>,
@@ -578,6 +584,9 @@ pub(crate) struct ToolInstall {
     /// Also put this package into the tool's environment (a plugin, say); may be given several times.
     #[arg(long, value_name = "PACKAGE")]
     pub(crate) with: Vec<String>,
+    /// Switch on these features of the crate; several with commas between them.
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
     /// Replace commands of the same names that are another tool's or not Wharf's.
     #[arg(long)]
     pub(crate) force: bool,

@@ -1,6 +1,6 @@
 //! What is asked of a tool: requirements in short form, and the manifest that says them.
 //!
-//! A new ecosystem is one more arm of [`add`] and one more line of [`stated`]: the rest is the project's business.
+//! A new ecosystem is one more arm of [`add`], and what reads it back and takes it out: the rest is the project's business.
 
 use std::fs;
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::path::Path;
 use wharf_core::{Ecosystem, PackageName, ShortRequirement};
 use wharf_ecosystem::npm::EdgeKind;
 use wharf_install::python::Request;
+use wharf_project::edit::cargo::{self as cargo_edit, CrateManifestText, ToolAddition};
 use wharf_project::edit::npm::{self as npm_edit, NpmAddition, NpmManifest};
 use wharf_project::edit::{self, Addition, Manifest};
 use wharf_project::{Group, ManifestKind, Project, RequirementSource, RootRequirement};
@@ -28,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) package: PackageName,
     /// The requirement in its ecosystem's own syntax.
     pub(crate) text: String,
+    /// Features of a crate that are switched on.
+    pub(crate) features: Vec<String>,
 }
 
 /// What a tool's manifest asks for.
@@ -55,6 +58,7 @@ impl Asked {
         Ok(Self {
             package: short.name,
             text: short.text,
+            features: Vec::new(),
         })
     }
 
@@ -140,7 +144,15 @@ fn add(path: &Path, text: &str, asked: &Asked) -> Result<String, OpsError> {
             };
             npm_edit::add(npm_manifest(path, text), &[addition])?
         }
-        Ecosystem::Cargo | Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => {
+        Ecosystem::Cargo => {
+            let short = cargo_edit::parse_short(&asked.text)?;
+            let addition = ToolAddition {
+                features: asked.features.clone(),
+                ..ToolAddition::new(short.name.clone(), Some(short.asked().to_owned()))
+            };
+            cargo_edit::add_tools(cargo_manifest(path, text), &[addition])?
+        }
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => {
             return Err(crate::edit::not_yet(&asked.short(), asked.package.ecosystem()));
         }
     };
@@ -164,6 +176,14 @@ fn npm_manifest<'a>(path: &'a Path, text: &'a str) -> NpmManifest<'a> {
     }
 }
 
+fn cargo_manifest<'a>(path: &'a Path, text: &'a str) -> CrateManifestText<'a> {
+    CrateManifestText {
+        kind: ManifestKind::Wharf,
+        path,
+        text,
+    }
+}
+
 /// The manifest without what was asked before.
 fn without_requirements(
     session: &Session,
@@ -180,6 +200,9 @@ fn without_requirements(
         .map(|asked| asked.alias.clone())
         .collect();
     let (text, _) = npm_edit::remove(npm_manifest(path, &text), &aliases, None)?;
+    let tools = project.cargo_tools.iter().flat_map(|cargo| &cargo.tools);
+    let crates: Vec<PackageName> = tools.map(|tool| tool.name.clone()).collect();
+    let (text, _) = cargo_edit::remove_tools(cargo_manifest(path, &text), &crates)?;
     Ok(text)
 }
 
@@ -234,7 +257,15 @@ fn requirements(project: &Project) -> Vec<(PackageName, String)> {
             };
             Some((name, text))
         });
-    python.chain(npm).collect()
+    let tools = project.cargo_tools.iter().flat_map(|cargo| &cargo.tools);
+    let cargo = tools.map(|tool| {
+        let text = match tool.req.to_string().as_str() {
+            "*" => tool.name.to_string(),
+            req => format!("{}@{req}", tool.name),
+        };
+        (tool.name.clone(), text)
+    });
+    python.chain(npm).chain(cargo).collect()
 }
 
 fn python_text(root: &RootRequirement) -> String {
@@ -284,14 +315,19 @@ mod tests {
     fn a_manifest_says_what_was_asked() {
         let path = Path::new("/tools/demo/wharf.toml");
         let mut text = beginning(&PackageName::new(Ecosystem::Npm, "@scope/demo").unwrap());
-        for asked in ["pypi:ruff==0.5.0", "npm:@scope/demo", "npm:prettier@^3"] {
+        for asked in [
+            "pypi:ruff==0.5.0",
+            "npm:@scope/demo",
+            "npm:prettier@^3",
+            "cargo:just@1",
+        ] {
             text = add(path, &text, &Asked::parse(asked).unwrap()).unwrap();
         }
         assert_eq!(
             text,
             "# Written by `wharf tool`. `wharf tool upgrade` keeps to these requirements.\n\
              [project]\nname = \"demo\"\n\n[pypi]\nruff = \"==0.5.0\"\n\n\
-             [npm]\n\"@scope/demo\" = \"latest\"\nprettier = \"^3\"\n"
+             [npm]\n\"@scope/demo\" = \"latest\"\nprettier = \"^3\"\n\n[cargo]\njust = \"1\"\n"
         );
     }
 }

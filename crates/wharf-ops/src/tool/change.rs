@@ -14,6 +14,7 @@ use wharf_store::durable::write_atomic;
 
 use crate::error::OpsError;
 use crate::tool::places::{Places, Tool};
+use crate::tool::shims;
 use crate::write;
 
 /// What says what a tool shall be; the environment follows.
@@ -116,6 +117,7 @@ impl Change {
     pub(crate) fn undo(self, places: &Places) -> Result<(), OpsError> {
         if self.is_first() {
             places.take_out(&self.tool)?;
+            shims::remove_orphans(places)?;
             places.sweep()?;
             places.tidy();
             return Ok(());

@@ -75,7 +75,8 @@ impl Around {
 
 /// What a tool's own package brings.
 pub(crate) fn of_tool(tool: &Tool) -> Result<Brought, OpsError> {
-    of(&Environment::locate(&tool.folder), &tool.package)
+    // What a process that died has left is finished first: no command sees one half of an environment.
+    of(&Environment::open(&tool.folder)?, &tool.package)
 }
 
 /// What a package of an environment brings.
@@ -87,9 +88,8 @@ pub(crate) fn of(environment: &Environment, package: &PackageName) -> Result<Bro
     let (version, mut commands) = match package.ecosystem() {
         Ecosystem::Pypi => python(environment, &generation, package)?,
         Ecosystem::Npm => node(environment, package),
-        Ecosystem::Cargo | Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => {
-            (None, Vec::new())
-        }
+        Ecosystem::Cargo => built(environment, &generation, package),
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => (None, Vec::new()),
     };
     commands.sort();
     commands.dedup();
@@ -228,6 +228,24 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+/// The commands that were built of a crate.
+fn built(
+    environment: &Environment,
+    generation: &Generation,
+    package: &PackageName,
+) -> (Option<String>, Vec<Brings>) {
+    let mut tools = generation.commands.iter().flat_map(|part| &part.tools);
+    let Some(tool) = tools.find(|tool| tool.name == *package) else {
+        return (None, Vec::new());
+    };
+    let folder = environment.commands();
+    let commands = tool.commands.iter().map(|name| Brings {
+        name: name.clone(),
+        path: folder.join(name),
+    });
+    (Some(tool.version.clone()), commands.collect())
 }
 
 /// The links of `.bin` that lead to the package beside it.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wharf_core::{Explain, Fault, PackageName};
+use wharf_core::{Ecosystem, Explain, Fault, PackageName};
 
 use crate::names;
 
@@ -15,6 +15,18 @@ pub enum ToolError {
     /// Extra packages for several tools at once.
     #[error("`--with` belongs to one tool, and several are named")]
     WithForSeveral,
+    /// Features of something that is no crate.
+    #[error("{} has no features: only crates have", names::short(package))]
+    NoFeatures {
+        /// The package.
+        package: PackageName,
+    },
+    /// A tool whose environment somebody deleted.
+    #[error("the environment of {} is gone", names::short(package))]
+    Gone {
+        /// The package.
+        package: PackageName,
+    },
     /// A place that would be looked for in the wrong folder.
     #[error("`{text}` names a place that is relative to the current folder")]
     Relative {
@@ -88,6 +100,8 @@ impl Explain for ToolError {
         match self {
             ToolError::NoHome => "tool/no-home",
             ToolError::WithForSeveral => "tool/with",
+            ToolError::NoFeatures { .. } => "tool/features",
+            ToolError::Gone { .. } => "tool/gone",
             ToolError::Relative { .. } => "tool/relative",
             ToolError::NotInstalled { .. } | ToolError::NoSuchTool { .. } => "tool/not-installed",
             ToolError::Ambiguous { .. } => "tool/ambiguous",
@@ -106,6 +120,16 @@ impl Explain for ToolError {
         match self {
             ToolError::NoHome => vec!["set HOME, or WHARF_TOOL_DIR and WHARF_TOOL_BIN_DIR".to_owned()],
             ToolError::WithForSeveral => vec!["install the tools with one command each".to_owned()],
+            ToolError::NoFeatures { package } if package.ecosystem() == Ecosystem::Pypi => {
+                vec![format!("write extras behind the name: `pypi:{package}[extra]`")]
+            }
+            ToolError::NoFeatures { .. } => vec!["leave `--features` away".to_owned()],
+            ToolError::Gone { package } => {
+                vec![format!(
+                    "`wharf tool upgrade {}` makes it anew",
+                    names::short(package)
+                )]
+            }
             ToolError::Relative { .. } => vec!["write the whole path, for example with `$PWD/`".to_owned()],
             ToolError::NotInstalled { near: Some(near), .. } => {
                 vec![format!("did you mean {}?", names::short(near))]

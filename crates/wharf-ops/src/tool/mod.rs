@@ -26,7 +26,7 @@ mod shims;
 
 use std::path::PathBuf;
 
-use wharf_core::{Event, PackageName};
+use wharf_core::{Ecosystem, Event, PackageName};
 use wharf_install::Environment;
 
 use crate::error::OpsError;
@@ -53,6 +53,8 @@ pub struct InstallRequest {
     pub tools: Vec<String>,
     /// Packages that are put into the environment of the tool, in short form.
     pub with: Vec<String>,
+    /// Features of the crates among the tools that are switched on.
+    pub features: Vec<String>,
     /// Whether commands of others may be replaced.
     pub force: bool,
     /// How the solve is steered.
@@ -79,8 +81,17 @@ pub struct UpgradeRequest {
 /// had are in the report.
 pub async fn install(session: &Session, request: &InstallRequest) -> Result<ToolsChanged, OpsError> {
     let places = Places::of(session)?;
-    let tools = asked::all(&request.tools)?;
+    let mut tools = asked::all(&request.tools)?;
     let with = asked::all(&request.with)?;
+    for tool in &mut tools {
+        if !request.features.is_empty() && tool.package.ecosystem() != Ecosystem::Cargo {
+            return Err(ToolError::NoFeatures {
+                package: tool.package.clone(),
+            }
+            .into());
+        }
+        tool.features.clone_from(&request.features);
+    }
     if tools.len() > 1 && !with.is_empty() {
         return Err(ToolError::WithForSeveral.into());
     }
@@ -287,6 +298,7 @@ fn mend(session: &Session, places: &Places) -> Result<(), OpsError> {
         let Some(change) = Change::left(&tool)? else {
             continue;
         };
+        shims::remove_drafts(places)?;
         let moved = change.has_moved()?;
         session.emit(Event::detail(format!(
             "a change of {} was cut off: it is {}",

@@ -219,6 +219,12 @@ fn command(
 /// The command of the package's own name, or its only one.
 fn chosen(tool: &Tool, once: Option<&Once>) -> Result<(PathBuf, Around), OpsError> {
     let brought = commands::of_tool(tool)?;
+    if brought.version.is_none() {
+        return Err(ToolError::Gone {
+            package: tool.package.clone(),
+        }
+        .into());
+    }
     if let Some(main) = commands::main(&brought, &tool.package) {
         return Ok((main.path.clone(), brought.around));
     }

@@ -93,13 +93,18 @@ pub(crate) fn names_of(places: &Places, tool: &Tool) -> Vec<String> {
     names
 }
 
-/// Takes away the commands of tools that are gone, and what a process that died had not named yet.
+/// Takes away the commands of tools that are gone.
 pub(crate) fn remove_orphans(places: &Places) -> Result<(), OpsError> {
     for (path, owner) in owned(places) {
         if !owner.exists() {
             remove(&path)?;
         }
     }
+    remove_drafts(places)
+}
+
+/// Takes away what a process that died had not named yet.
+pub(crate) fn remove_drafts(places: &Places) -> Result<(), OpsError> {
     for path in entries(&places.bin) {
         let name = path.file_name().and_then(|name| name.to_str());
         if name.is_some_and(|name| name.starts_with(DRAFT)) {

@@ -32,6 +32,7 @@ async fn install(arguments: &ToolInstall, session: &Session, printer: Printer) -
     let request = InstallRequest {
         tools: arguments.tools.clone(),
         with: arguments.with.clone(),
+        features: arguments.features.clone(),
         force: arguments.force,
         solving: arguments.solving.request()?,
         installing: arguments.installing.request(),

@@ -162,6 +162,11 @@ fn what_cannot_be_a_tool_leaves_nothing() {
         (&["greet"], 2, &["ecosystem", "`pypi:greet`", "`npm:greet`"]),
         (&["gem:rails"], 2, &["gem"]),
         (&["deb:nginx"], 2, &["deb", "hint:"]),
+        (
+            &["pypi:greet", "--features", "x"],
+            2,
+            &["pypi:greet has no features", "pypi:greet[extra]"],
+        ),
         (&["pypi:greet @ ./here"], 2, &["relative", "$PWD"]),
         (
             &["pypi:greet", "npm:say", "--with", "pypi:library"],

@@ -157,6 +157,14 @@ fn an_environment_that_somebody_deleted_is_told_and_mended() {
         ],
     );
     assert!(list.stdout.contains("npm:say 1.1.0"), "{list}");
+    fails(
+        &case.run(&["x", "greet"]),
+        2,
+        &[
+            "the environment of pypi:greet is gone",
+            "wharf tool upgrade pypi:greet",
+        ],
+    );
     case.run(&["tool", "upgrade", "greet"]).success();
     assert_eq!(case.says("greet", &[]), "greet 1.0\n");
     // As does a command that somebody deleted.
