@@ -9,6 +9,8 @@ use wharf_index::Suits;
 use wharf_index::info::Prereleases;
 use wharf_project::{InstallItem, Lock, LockedPackage, LockedRoot, Project};
 
+use crate::cargo;
+use crate::cargo::describe::Crates;
 use crate::error::OpsError;
 use crate::lock;
 use crate::names;
@@ -67,15 +69,20 @@ pub struct ListRequest {
 struct Locked {
     project: Project,
     lock: Lock,
+    crates: Crates,
 }
 
 impl Locked {
     fn read(session: &Session) -> Result<Self, OpsError> {
         let project = session.project(&Vec::new())?;
-        let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
-            path: project.lock_path(),
-        })?;
-        Ok(Self { project, lock })
+        let lock = match cargo::workspace::is_alone(&project) {
+            true => Lock::default(),
+            false => lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
+                path: project.lock_path(),
+            })?,
+        };
+        let crates = Crates::read(&project)?;
+        Ok(Self { project, lock, crates })
     }
 
     fn items(&self, choice: &Choice<'_>, selecting: &Selecting) -> Result<Vec<InstallItem<'_>>, OpsError> {
@@ -100,14 +107,14 @@ impl Locked {
         let Some(npm) = &self.lock.npm else {
             return Ok(None);
         };
-        let selected = npm::sync::selected(&npm.graph, selecting)?;
+        let selected = npm::sync::selected(&npm.graph, selecting, npm::lock::locked_node(npm))?;
         Ok(Some(View::new(&npm.graph, selected.packages, selecting)))
     }
 
     fn names(&self) -> impl Iterator<Item = &PackageName> {
         let npm = self.lock.npm.iter().flat_map(|npm| &npm.graph.packages);
         let python = self.lock.packages.iter().map(|package| &package.name);
-        python.chain(npm.map(|package| &package.name))
+        python.chain(npm.map(|package| &package.name)).chain(self.crates.names(&self.lock))
     }
 
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
@@ -242,6 +249,11 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
     {
         roots.extend(view.tree(request, from.as_ref()));
     }
+    if wanted(Ecosystem::Cargo)
+        && let Some(view) = locked.crates.view(&locked.project, &locked.lock, &request.selecting)
+    {
+        roots.extend(view.tree(request, from.as_ref()));
+    }
     Ok(TreeReport {
         target: target_words(choice.as_ref())?,
         roots,
@@ -286,8 +298,10 @@ fn python_tree(
 pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     let locked = Locked::read(session)?;
     let name = locked.named(text)?;
-    if name.ecosystem() == Ecosystem::Npm {
-        return why_npm(&locked, &name);
+    match name.ecosystem() {
+        Ecosystem::Npm => return why_npm(&locked, &name),
+        Ecosystem::Cargo => return Ok(why_cargo(&locked, &name)),
+        _ => {}
     }
     let roots = locked.project.roots.iter();
     let mut paths: Vec<WhyPath> = roots
@@ -309,6 +323,17 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
         versions: versions.map(|package| package.version.clone()).collect(),
         paths,
     })
+}
+
+fn why_cargo(locked: &Locked, name: &PackageName) -> WhyReport {
+    let view = locked.crates.view(&locked.project, &locked.lock, &Selecting::default());
+    let mut paths = view.as_ref().map_or_else(Vec::new, |view| view.why(name));
+    paths.sort_by_key(|path| path.steps.len());
+    WhyReport {
+        package: names::short(name),
+        versions: view.map_or_else(Vec::new, |view| view.versions(name)),
+        paths,
+    }
 }
 
 fn why_npm(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
@@ -405,6 +430,11 @@ pub fn list(session: &Session, request: &ListRequest) -> Result<ListReport, OpsE
     {
         packages.extend(view.list());
     }
+    if wanted(Ecosystem::Cargo)
+        && let Some(view) = locked.crates.view(&locked.project, &locked.lock, &request.selecting)
+    {
+        packages.extend(view.list());
+    }
     let pythons = match &choice {
         Some(choice) if request.why_python => choice.considered.iter().map(python::candidate).collect(),
         _ => Vec::new(),
@@ -440,10 +470,12 @@ pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
     let locked = Locked::read(session)?;
     let python = outdated_python(session, &locked).await?;
     let npm = npm::index::outdated(session, &locked.project, &locked.lock).await?;
+    let crates = cargo::registry::outdated(session, &locked.project, &locked.lock).await?;
     let mut outdated = python.outdated;
     outdated.extend(npm.outdated);
+    outdated.extend(crates.outdated);
     Ok(OutdatedReport {
-        checked: python.checked + npm.checked,
+        checked: python.checked + npm.checked + crates.checked,
         outdated,
     })
 }
@@ -537,6 +569,12 @@ fn means_npm(session: &Session, text: &str) -> Result<bool, OpsError> {
     Ok(!is_python && npm.any(|package| package.name == name))
 }
 
+/// Whether a word without an ecosystem means a crate: the project has nothing but crates.
+fn means_crate(session: &Session, text: &str) -> Result<bool, OpsError> {
+    let project = session.project_or_machine()?;
+    Ok(!text.contains(':') && cargo::workspace::is_alone(&project))
+}
+
 /// What the index knows about a package.
 ///
 /// # Errors
@@ -544,6 +582,9 @@ fn means_npm(session: &Session, text: &str) -> Result<bool, OpsError> {
 pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError> {
     if text.starts_with("npm:") || means_npm(session, text)? {
         return npm::index::info(session, text).await;
+    }
+    if text.starts_with("cargo:") || means_crate(session, text)? {
+        return cargo::registry::info(session, text).await;
     }
     let (bare, version) = match text.split_once("==") {
         Some((bare, version)) => (bare, Some(version.trim())),
@@ -592,6 +633,7 @@ pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError>
         requires_python: metadata
             .and_then(|metadata| metadata.requires_python.as_ref().map(ToString::to_string)),
         engines_node: None,
+        rust_version: None,
         requires: metadata.map_or_else(Vec::new, |metadata| {
             metadata.requires_dist.iter().map(ToString::to_string).collect()
         }),

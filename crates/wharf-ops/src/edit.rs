@@ -11,10 +11,12 @@ use wharf_project::edit::{self, Addition, Manifest};
 use wharf_project::{Group, Lock, Project};
 
 pub use crate::init::InitRequest;
+pub use wharf_ecosystem::cargo::DependencyKind;
 pub use wharf_ecosystem::npm::EdgeKind;
 
+use crate::cargo;
 use crate::error::OpsError;
-use crate::lock::{self, Mode, Updating};
+use crate::lock::{self, Mode, Updated, Updating};
 use crate::names;
 use crate::npm;
 use crate::report::EditReport;
@@ -73,6 +75,10 @@ pub struct AddRequest {
     pub place: Place,
     /// How much npm packages are needed, unless they are for development.
     pub kind: EdgeKind,
+    /// What crates are needed for, unless they are for development.
+    pub crate_kind: DependencyKind,
+    /// Features of crates that are switched on.
+    pub features: Vec<String>,
     /// What is written for those without a version.
     pub bounds: Bounds,
     /// Whether the environment follows.
@@ -108,13 +114,18 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
     let additions = additions(request)?;
     let asked = npm::edit::asked(session, &project, &npm_texts(request)).await?;
     let home = npm::edit::home(session, &project);
+    let crates = crates(session, &project, request)?;
     let mut files = Files::default();
     files.add(&project, &additions)?;
+    for asked in &crates {
+        files.change(asked.manifest(), |text| asked.add(text))?;
+    }
     if !asked.is_empty() {
         files.change(&home.manifest, |text| npm::edit::add(&home, text, &asked))?;
     }
     let then = async |files: &mut Files| {
-        let (project, lock, mut report) = relock(session, &request.solving).await?;
+        let (project, updated) = relock(session, &request.solving).await?;
+        let (lock, mut report) = (updated.lock, updated.report);
         let bounded = match request.bounds {
             Bounds::AsWritten => additions.clone(),
             Bounds::Lower | Bounds::Exact => with_bounds(&additions, &lock),
@@ -133,6 +144,15 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
                 let npm = project.npm.as_ref();
                 let (text, written) = npm::edit::bound(&home, text, &asked, &lock, exactness, npm)?;
                 words.extend(written);
+                Ok(text)
+            })?;
+        }
+        for asked in crates.iter().filter(|_| request.bounds != Bounds::AsWritten) {
+            let exact = request.bounds == Bounds::Exact;
+            let workspace = updated.crates.as_ref().map(|crates| &crates.lock);
+            files.change(asked.manifest(), |text| {
+                let (text, written) = asked.bound(text, &lock, workspace, exact)?;
+                words.push(written);
                 Ok(text)
             })?;
         }
@@ -163,13 +183,31 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
 fn check_places(request: &AddRequest) -> Result<(), OpsError> {
     let refused = |text: &String| {
         let npm = text.trim().starts_with("npm:");
+        let crates = text.trim().starts_with(CARGO);
         let (reason, hint) = match &request.place {
+            Place::Group(_) | Place::Extra(_) if crates => (
+                "cargo has no groups and extras",
+                "leave `--group` and `--extra` away, or use `--dev`, `--build` or `--optional`",
+            ),
+            _ if crates && request.kind == EdgeKind::Peer => (
+                "only npm has peer dependencies",
+                "leave `--peer` away, or use `--dev`, `--build` or `--optional`",
+            ),
+            _ if crates => return None,
+            _ if request.crate_kind == DependencyKind::Build => (
+                "only cargo has dependencies of build scripts",
+                "leave `--build` away",
+            ),
+            _ if !request.features.is_empty() => (
+                "only crates have features",
+                "write extras of Python packages in brackets, as in `pypi:uvicorn[standard]`",
+            ),
             Place::Group(_) | Place::Extra(_) if npm => (
                 "npm has no groups and extras",
                 "leave `--group` and `--extra` away, or use `--dev`, `--optional` or `--peer`",
             ),
             _ if !npm && matches!(request.kind, EdgeKind::Optional | EdgeKind::Peer) => (
-                "only npm has optional and peer dependencies",
+                "only npm and cargo have optional dependencies, and only npm has peer dependencies",
                 "leave `--optional` and `--peer` away, or use `--dev`, `--group` or `--extra`",
             ),
             _ => return None,
@@ -184,6 +222,30 @@ fn check_places(request: &AddRequest) -> Result<(), OpsError> {
         Some(error) => Err(error),
         None => Ok(()),
     }
+}
+
+/// What precedes crates on the command line.
+const CARGO: &str = "cargo:";
+
+/// The crates of the command line.
+fn crates(session: &Session, project: &Project, request: &AddRequest) -> Result<Vec<cargo::edit::Asked>, OpsError> {
+    let main = match request.place {
+        Place::Dev => DependencyKind::Dev,
+        Place::Main | Place::Group(_) | Place::Extra(_) => request.crate_kind,
+    };
+    let of = |kind| move |text| (text, kind);
+    let texts = request.requirements.iter().map(of(main));
+    let texts = texts.chain(request.dev.iter().map(of(DependencyKind::Dev)));
+    let crates = texts.filter_map(|(text, kind)| Some((text.trim().strip_prefix(CARGO)?, kind)));
+    let asked = crates.map(|(text, kind)| {
+        let manner = cargo::edit::Manner {
+            kind,
+            optional: request.kind == EdgeKind::Optional,
+            features: request.features.clone(),
+        };
+        cargo::edit::asked(session, project, text, manner)
+    });
+    asked.collect()
 }
 
 /// The npm requirements of the command line, without their `npm:`.
@@ -210,10 +272,11 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         .iter()
         .map(|name| meant(&project, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let (npm, python): (Vec<PackageName>, Vec<PackageName>) = wanted
-        .iter()
-        .cloned()
-        .partition(|name| name.ecosystem() == Ecosystem::Npm);
+    let of = |ecosystem| {
+        let names = wanted.iter().filter(move |name| name.ecosystem() == ecosystem);
+        names.cloned().collect::<Vec<PackageName>>()
+    };
+    let [npm, crates, python] = [Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Pypi].map(of);
     let mut files = Files::default();
     let mut removed = Vec::new();
     if !python.is_empty() {
@@ -236,8 +299,22 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
                 .filter_map(|alias| PackageName::new(Ecosystem::Npm, alias).ok()),
         );
     }
+    if !crates.is_empty() {
+        let only = (request.place == Some(Place::Dev)).then_some(DependencyKind::Dev);
+        for home in cargo::edit::homes(session, &project) {
+            files.change(cargo::edit::path(&home), |text| {
+                let (text, found) = cargo::edit::remove(&home, text, &crates, only)?;
+                removed.extend(found);
+                Ok(text)
+            })?;
+        }
+    }
     if let Some(missing) = wanted.iter().find(|name| !removed.contains(name)) {
         let manifest = match missing.ecosystem() {
+            Ecosystem::Cargo => {
+                let home = cargo::edit::homes(session, &project).into_iter().next();
+                home.map_or_else(|| project.manifest_path.clone(), |home| cargo::edit::path(&home).to_owned())
+            }
             Ecosystem::Npm => npm::edit::home(session, &project).manifest,
             _ => project.manifest_path.clone(),
         };
@@ -245,7 +322,7 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
     }
     files.write()?;
     let lock = match relock(session, &request.solving).await {
-        Ok((_, _, report)) => report,
+        Ok((_, updated)) => updated.report,
         Err(error) => return Err(files.restore(error)),
     };
     let manifest = files.first().unwrap_or(project.manifest_path);
@@ -268,6 +345,7 @@ fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
             let mut requirements = importers.flat_map(|importer| &importer.requirements);
             requirements.any(|asked| asked.alias == name.as_str())
         }
+        Ecosystem::Cargo => crates_of(project).any(|known| known == name),
         _ => project.roots.iter().any(|root| root.name() == *name),
     };
     let known = candidates.iter().find(|name| asked(name));
@@ -277,16 +355,20 @@ fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
         .expect("a word means at least one package"))
 }
 
+/// The crates that a project asks for, as tools and for its members.
+fn crates_of(project: &Project) -> impl Iterator<Item = &PackageName> {
+    let tools = project.cargo_tools.iter().flat_map(|tools| &tools.tools);
+    let members = project.cargo.iter().flat_map(|cargo| &cargo.members);
+    let dependencies = members.flat_map(|member| &member.summary.dependencies);
+    let dependencies = dependencies.map(|dependency| &dependency.package);
+    tools.map(|tool| &tool.name).chain(dependencies)
+}
+
 /// Why a package cannot be removed: something else brings it in, or its name is misspelt.
 fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Result<OpsError, OpsError> {
     let lock = lock::read(project)?;
-    let is_locked = lock.is_some_and(|lock| {
-        let python = lock.packages.iter().map(|package| &package.name);
-        let npm = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-        python
-            .chain(npm.map(|package| &package.name))
-            .any(|locked| locked == name)
-    });
+    let known = lock::names_of(project, lock.as_ref())?;
+    let is_locked = known.is_some_and(|known| known.contains(name));
     let mut roots: Vec<PackageName> = project
         .roots
         .iter()
@@ -295,6 +377,7 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
     let importers = project.npm.iter().flat_map(|npm| &npm.importers);
     let aliases = importers.flat_map(|importer| &importer.requirements);
     roots.extend(aliases.filter_map(|asked| PackageName::new(Ecosystem::Npm, &asked.alias).ok()));
+    roots.extend(crates_of(project).cloned());
     roots.retain(|root| root.ecosystem() == name.ecosystem());
     Ok(OpsError::NotRequired {
         name: name.clone(),
@@ -307,7 +390,7 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
 async fn relock(
     session: &Session,
     solving: &Solving,
-) -> Result<(Project, Lock, crate::report::LockReport), OpsError> {
+) -> Result<(Project, Updated), OpsError> {
     let project = session.project_to_solve(&Vec::new(), solving)?;
     let old = lock::read(&project)?;
     let updating = Updating {
@@ -317,7 +400,7 @@ async fn relock(
         early: None,
     };
     let updated = lock::update(session, &project, old, updating).await?;
-    Ok((project, updated.lock, updated.report))
+    Ok((project, updated))
 }
 
 /// Syncs after an edit, where that is wanted: as the last sync was asked, unless the command says otherwise.
@@ -350,7 +433,7 @@ pub(crate) async fn follow(
 /// The requirements of the command line as additions to a manifest.
 fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
     let group = request.place.group();
-    let python = |text: &&String| !text.trim().starts_with("npm:");
+    let python = |text: &&String| !["npm:", CARGO].iter().any(|prefix| text.trim().starts_with(prefix));
     let main = request
         .requirements
         .iter()

@@ -316,7 +316,7 @@ fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>) -> Upgrade {
 }
 
 /// Every name that is locked; `None` where nothing is locked yet.
-fn names_of(project: &Project, old: Option<&Lock>) -> Result<Option<Vec<PackageName>>, OpsError> {
+pub(crate) fn names_of(project: &Project, old: Option<&Lock>) -> Result<Option<Vec<PackageName>>, OpsError> {
     let crates = match &project.cargo {
         Some(cargo) => cargo::workspace::read(cargo)?,
         None => None,
@@ -379,10 +379,14 @@ fn say_with_what(session: &Session, project: &Project, interpreter: &Interpreter
 /// # Errors
 /// Where the file cannot be written.
 pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport) -> Result<(), OpsError> {
+    if cargo::workspace::is_alone(project) {
+        return Ok(());
+    }
     if project.uses_python() {
         lock.inputs = LockInputs::of(project);
     }
     npm::edit::restate(project, &mut lock);
+    cargo::edit::restate(project, &mut lock);
     lock.normalize();
     write::file(&project.lock_path(), &lock.print())?;
     report.written = true;
@@ -673,10 +677,9 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
             note(&package.name, &package.version);
         }
         let tools = lock.and_then(|lock| lock.cargo.as_ref());
+        // What a tool is built from is its own business.
         for tool in tools.iter().flat_map(|cargo| &cargo.tools) {
-            for package in tool.all() {
-                note(&package.name, &package.version.to_string());
-            }
+            note(&tool.root.name, &tool.root.version.to_string());
         }
         by_name
             .into_iter()

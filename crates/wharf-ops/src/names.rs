@@ -16,22 +16,21 @@ pub fn package(text: &str) -> Result<PackageName, InvalidName> {
     }
 }
 
-/// What a word may mean: `npm:name` one package, a bare name one of PyPI or one of npm.
+/// What a word may mean: `npm:name` one package, a bare name one of PyPI, of npm or of cargo.
 ///
 /// # Errors
-/// Where it is a name of neither.
+/// Where it is a name of none.
 pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
     let first = package(text);
     let bare = text
         .split_once(':')
         .is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
-    let second = bare
-        .then(|| PackageName::new(Ecosystem::Npm, text).ok())
-        .flatten();
-    match (first, second) {
-        (Ok(first), second) => Ok(std::iter::once(first).chain(second).collect()),
-        (Err(_), Some(second)) => Ok(vec![second]),
-        (Err(error), None) => Err(error),
+    let others = [Ecosystem::Npm, Ecosystem::Cargo].into_iter().filter(|_| bare);
+    let others: Vec<PackageName> = others.filter_map(|other| PackageName::new(other, text).ok()).collect();
+    match first {
+        Ok(first) => Ok(std::iter::once(first).chain(others).collect()),
+        Err(_) if !others.is_empty() => Ok(others),
+        Err(error) => Err(error),
     }
 }
 

@@ -249,6 +249,8 @@ pub struct InfoReport {
     pub requires_python: Option<String>,
     /// What Node it needs.
     pub engines_node: Option<String>,
+    /// What Rust it needs.
+    pub rust_version: Option<String>,
     /// What it needs.
     pub requires: Vec<String>,
     /// Its extras.

@@ -10,14 +10,18 @@
 //! | [`sync`] | crates in the store, the directory source, cargo's configuration |
 //! | [`build`] | tools, built or taken from the store |
 //! | [`repository`] | packages of git repositories |
-//! | [`describe`], [`edit`] | looking at locks and registries; requirements added and removed |
+//! | [`describe`], [`registry`] | looking at locks, and at registries |
+//! | [`edit`] | requirements added and removed |
 //! | [`error`] | what can go wrong |
 //!
 //! Invariant: a lock depends on what registries say, never on the order in which they said it.
 
 pub(crate) mod build;
+pub(crate) mod describe;
+pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod known;
+pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod solve;
 pub(crate) mod sync;

@@ -131,6 +131,7 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         summary: shown.description,
         license: shown.licence,
         requires_python: None,
+        rust_version: None,
         engines_node: row.and_then(|row| row.engines_node.clone()),
         requires: pairs(&shown.dependencies),
         extras: Vec::new(),

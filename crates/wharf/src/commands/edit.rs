@@ -1,6 +1,6 @@
 //! `wharf init`, `wharf add`, `wharf remove`.
 
-use wharf_ops::edit::{self, AddRequest, Bounds, EdgeKind, InitRequest, Place, RemoveRequest};
+use wharf_ops::edit::{self, AddRequest, Bounds, DependencyKind, EdgeKind, InitRequest, Place, RemoveRequest};
 use wharf_ops::init;
 use wharf_ops::report::{EditReport, InitReport};
 use wharf_ops::session::Session;
@@ -55,6 +55,11 @@ pub(super) async fn add(arguments: &Add, session: &Session, printer: Printer) ->
             (_, true) => EdgeKind::Peer,
             (false, false) => EdgeKind::Prod,
         },
+        crate_kind: match arguments.build {
+            true => DependencyKind::Build,
+            false => DependencyKind::Normal,
+        },
+        features: arguments.features.clone(),
         bounds: match (arguments.raw, arguments.exact) {
             (true, _) => Bounds::AsWritten,
             (_, true) => Bounds::Exact,
