@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use wharf_core::Target;
-use wharf_ecosystem::npm::{EdgeKind, Graph, Package, PackageIndex, To, platform};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, NodeFit, Package, PackageIndex, To, platform};
 
 use crate::error::TreeError;
 use crate::issue::Chain;
@@ -45,13 +45,18 @@ pub struct Selected {
     pub skipped: Vec<(PackageIndex, String)>,
 }
 
-/// Selects from `graph` what `selection` asks for on `target`. An optional package for other machines is left out together
-/// with what only it needs; so is one that requires such a package.
+/// Selects from `graph` what `selection` asks for on `target`. An optional package for other machines, or for other versions of
+/// `node`, is left out together with what only it needs; so is one that requires such a package.
 ///
 /// # Errors
 /// [`TreeError::Platform`] where something that is required is for other machines.
-pub fn select(graph: &Graph, selection: &Selection, target: &Target) -> Result<Selected, TreeError> {
-    let unfit = unfit(graph, target);
+pub fn select(
+    graph: &Graph,
+    selection: &Selection,
+    target: &Target,
+    node: Option<&NodeFit>,
+) -> Result<Selected, TreeError> {
+    let unfit = unfit(graph, target, node);
     let mut walk = Walk {
         graph,
         selection,
@@ -85,19 +90,52 @@ pub fn select(graph: &Graph, selection: &Selection, target: &Target) -> Result<S
     Ok(selected)
 }
 
-/// What of a package does not fit the machine, in words.
-fn platform_words(package: &Package, target: &Target) -> String {
-    platform::why_not(&package.os, &package.cpu, &package.libc, target)
-        .unwrap_or_else(|| "other machines".to_owned())
+/// For each package whether nothing but optional needs leads to it.
+pub fn only_optional(graph: &Graph) -> Vec<bool> {
+    let mut optional = vec![true; graph.packages.len()];
+    let mut open: Vec<PackageIndex> = Vec::new();
+    let mut need = |edges: &[Edge], open: &mut Vec<PackageIndex>| {
+        for edge in edges {
+            if let Some(To::Package(index)) = edge.to
+                && !matches!(edge.kind, EdgeKind::Optional | EdgeKind::OptionalPeer)
+                && std::mem::replace(&mut optional[index], false)
+            {
+                open.push(index);
+            }
+        }
+    };
+    for importer in &graph.importers {
+        need(&importer.dependencies, &mut open);
+    }
+    while let Some(index) = open.pop() {
+        need(&graph.packages[index].dependencies, &mut open);
+    }
+    optional
 }
 
-/// For each package the one that does not fit the machine: itself, or one that it requires.
-fn unfit(graph: &Graph, target: &Target) -> Vec<Option<PackageIndex>> {
+/// What a package asks for that the machine or its Node is not, in words.
+fn asked_words(package: &Package, target: &Target) -> String {
+    let platform = platform::why_not(&package.os, &package.cpu, &package.libc, target);
+    platform.unwrap_or_else(|| match &package.engines_node {
+        Some(engines) => format!("Node {engines}"),
+        None => "other machines".to_owned(),
+    })
+}
+
+/// For each package the one that does not fit the machine: itself, or one that it requires. What only optional needs lead to
+/// has to fit the Node as well.
+fn unfit(graph: &Graph, target: &Target, node: Option<&NodeFit>) -> Vec<Option<PackageIndex>> {
     let mut unfit: Vec<Option<PackageIndex>> = vec![None; graph.packages.len()];
     let mut dependents: Vec<Vec<PackageIndex>> = vec![Vec::new(); graph.packages.len()];
     let mut queue = Vec::new();
+    let optional = only_optional(graph);
+    let runs = |package: &Package| match (node, &package.engines_node) {
+        (Some(node), Some(engines)) => node.runs(engines),
+        _ => true,
+    };
     for (index, package) in graph.packages.iter().enumerate() {
-        if !platform::fits(&package.os, &package.cpu, &package.libc, target) {
+        let fits = platform::fits(&package.os, &package.cpu, &package.libc, target);
+        if !fits || (optional[index] && !runs(package)) {
             unfit[index] = Some(index);
             queue.push(index);
         }
@@ -205,7 +243,7 @@ impl Walk<'_> {
     }
 
     fn why_skipped(&self, package: PackageIndex, culprit: PackageIndex) -> String {
-        let words = platform_words(&self.graph.packages[culprit], self.target);
+        let words = asked_words(&self.graph.packages[culprit], self.target);
         if package == culprit {
             format!("it asks for {words}")
         } else {
@@ -239,7 +277,7 @@ impl Walk<'_> {
         steps.reverse();
         TreeError::Platform {
             package: self.graph.packages[culprit].label(),
-            wanted: platform_words(&self.graph.packages[culprit], self.target),
+            wanted: asked_words(&self.graph.packages[culprit], self.target),
             target: self.target.to_string(),
             chain: Box::new(Chain { importer, steps }),
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wharf_core::Event;
 use wharf_ecosystem::npm::platform::{cpu_word, libc_word, os_word};
-use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Package, PackageIndex, To};
+use wharf_ecosystem::npm::{Graph, Package, PackageIndex};
 use wharf_install::lifecycle::{self, Approved};
 use wharf_project::NpmProject;
 use wharf_store::{ContentKey, HomeId, Store};
@@ -125,7 +125,7 @@ pub(crate) async fn run(
         lifecycle::run(&approved, &store, &governor, &sinks, &cancel).map_err(Box::new)
     })
     .await?;
-    let optional = only_optional(&graph);
+    let optional = wharf_tree::select::only_optional(&graph);
     for (package, error) in built.failed {
         if !optional[package] {
             return Err(OpsError::Script(Box::new(error)));
@@ -133,27 +133,4 @@ pub(crate) async fn run(
         session.emit(Event::warning("npm/optional-script", error.to_string()));
     }
     Ok(built.contents)
-}
-
-/// For each package whether nothing but optional needs leads to it.
-pub(crate) fn only_optional(graph: &Graph) -> Vec<bool> {
-    let mut optional = vec![true; graph.packages.len()];
-    let mut open: Vec<PackageIndex> = Vec::new();
-    let mut need = |edges: &[Edge], open: &mut Vec<PackageIndex>| {
-        for edge in edges {
-            if let Some(To::Package(index)) = edge.to
-                && !matches!(edge.kind, EdgeKind::Optional | EdgeKind::OptionalPeer)
-                && std::mem::replace(&mut optional[index], false)
-            {
-                open.push(index);
-            }
-        }
-    };
-    for importer in &graph.importers {
-        need(&importer.dependencies, &mut open);
-    }
-    while let Some(index) = open.pop() {
-        need(&graph.packages[index].dependencies, &mut open);
-    }
-    optional
 }

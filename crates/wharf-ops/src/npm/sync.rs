@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::stream::{FuturesUnordered, StreamExt};
 use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
-use wharf_ecosystem::npm::{EdgeKind, Graph, Package, PackageIndex};
+use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{Detail, NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, NodePlan, Request, VirtualStore};
 use wharf_install::{InstalledNode, NodeWanted};
@@ -43,17 +43,23 @@ impl Part {
     }
 }
 
-/// Which packages of a graph this machine installs.
+/// Which packages of a graph this machine installs, for `node` where that is known.
 ///
 /// # Errors
 /// Where a package that is needed is not for this machine.
-pub(crate) fn selected(graph: &Graph, selecting: &Selecting) -> Result<Selected, OpsError> {
+pub(crate) fn selected(
+    graph: &Graph,
+    selecting: &Selecting,
+    node: Option<Version>,
+) -> Result<Selected, OpsError> {
     let selection = Selection {
         dev: !selecting.no_dev,
         optional: !selecting.no_optional,
         ..Selection::default()
     };
-    select(graph, &selection, &wharf_sys::host::target()?).map_err(|error| OpsError::Tree(Box::new(error)))
+    let node = node.map(NodeFit::new);
+    select(graph, &selection, &wharf_sys::host::target()?, node.as_ref())
+        .map_err(|error| OpsError::Tree(Box::new(error)))
 }
 
 /// Brings everything into the store and lays it out.
@@ -75,7 +81,7 @@ pub(crate) async fn prepare(
     let mut selecting = request.selecting.clone();
     selecting.no_dev |= npm.options.omit_dev;
     selecting.no_optional |= npm.options.omit_optional;
-    let selected = selected(&locked.graph, &selecting)?;
+    let selected = selected(&locked.graph, &selecting, Some(chosen.version.clone()))?;
     engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use insta::assert_snapshot;
 use wharf_core::Target;
-use wharf_ecosystem::npm::{Edge, Graph, To};
+use wharf_ecosystem::npm::{Edge, Graph, NodeFit, To, Version};
 
 use super::notation::world;
 use crate::*;
@@ -139,10 +139,15 @@ fn circles_of_conflicts_end_in_a_link() {
 }
 
 fn selected(text: &str, selection: &Selection) -> String {
+    selected_for(text, selection, None)
+}
+
+fn selected_for(text: &str, selection: &Selection, node: Option<&str>) -> String {
     let (index, problem) = world(text);
     let graph = resolve(&problem, &index).unwrap().graph;
     let target: Target = "linux-x86_64".parse().unwrap();
-    match select(&graph, selection, &target) {
+    let node = node.map(|node| NodeFit::new(Version::parse(node).unwrap()));
+    match select(&graph, selection, &target, node.as_ref()) {
         Ok(selected) => {
             let taken = graph
                 .packages
@@ -174,6 +179,20 @@ fn optional_packages_for_other_machines_are_left_out_with_what_only_they_need() 
     without mac@1.0.0: it asks for os: darwin
     without wrap@1.0.0: it requires mac@1.0.0, which asks for os: darwin
     ");
+}
+
+#[test]
+fn optional_packages_for_another_node_are_left_out_and_required_ones_are_not() {
+    let text = "a 1.0.0 node=>=22 : opt b *, opt c *, opt d *\nb 1.0.0 node=>=22 : x *\nc 1.0.0 : b *\nd 1.0.0 : e *\n\
+                e 1.0.0 node=>=22\nx 1.0.0\n. : a *, e *";
+    assert_snapshot!(selected_for(text, &Selection::default(), Some("20.1.0")), @r"
+    a@1.0.0 d@1.0.0 e@1.0.0
+    without b@1.0.0: it asks for Node >=22
+    without c@1.0.0: it requires b@1.0.0, which asks for Node >=22
+    ");
+    let all = "a@1.0.0 b@1.0.0 c@1.0.0 d@1.0.0 e@1.0.0 x@1.0.0";
+    assert_eq!(selected_for(text, &Selection::default(), Some("22.0.0")), all);
+    assert_eq!(selected_for(text, &Selection::default(), None), all);
 }
 
 #[test]
