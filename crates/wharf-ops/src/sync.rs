@@ -207,7 +207,7 @@ pub(crate) async fn sync_project(
         + crates.missing;
     let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
     let python_report = python.as_ref().map(|part| part.choice.report());
-    let node_report = node.as_ref().and_then(npm::sync::Part::report);
+    let node_report = node.as_ref().map(npm::sync::Part::report);
     let mut inputs = inputs(project, &lock, interpreter.as_ref());
     if let Some(part) = &node {
         inputs = inputs

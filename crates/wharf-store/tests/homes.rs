@@ -119,7 +119,7 @@ fn listing(folder: &Path) -> Vec<(String, u32, String)> {
 
 /// Unpacks through memory and through the stream, which must agree.
 fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
-    let explain = |error: wharf_store::ArchiveError| error.to_string().replace("(stream)", "(memory)");
+    let explain = |error: wharf_store::ArchiveError| error.to_string();
     let memory = store.unpack_tgz_bytes(bytes, &Limits::default()).map_err(explain);
     let stream = store.unpack_tgz(bytes, &Limits::default()).map_err(explain);
     match (memory, stream) {

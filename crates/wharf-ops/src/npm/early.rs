@@ -46,30 +46,33 @@ impl Early {
         version: &Version,
         manifest: &PackageManifest,
     ) {
-        let key = (name.clone(), version.as_str().to_owned());
         let Some(dist) = &manifest.dist else { return };
-        let Some(strongest) = dist.integrity.first() else {
+        if platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.target) {
+            let wanted = Wanted {
+                name: name.clone(),
+                version: version.as_str().to_owned(),
+                url: WebUrl::parse(&dist.tarball).ok(),
+                integrity: dist.integrity.clone(),
+                source: Source::Registry {
+                    index: index.registries().registry_for(name).without_credentials(),
+                },
+            };
+            self.start_archive(index, wanted);
+        }
+    }
+
+    /// Starts fetching a registry's archive, unless the store has it or nothing says what it must be.
+    pub(crate) fn start_archive(&mut self, index: &NpmIndex, wanted: Wanted) {
+        let key = (wanted.name.clone(), wanted.version.clone());
+        let Some(content) = wanted.integrity.first().map(ContentKey::of_digest) else {
             return;
         };
-        let label = format!("{name}@{}", version.as_str());
-        if self.tasks.contains_key(&key)
-            || !platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.target)
-            || self
-                .store
-                .find_content(&label, ContentKey::of_digest(strongest))
-                .is_some()
+        if !wanted.source.is_indexed()
+            || self.tasks.contains_key(&key)
+            || self.store.find_content(&wanted.label(), content).is_some()
         {
             return;
         }
-        let wanted = Wanted {
-            name: name.clone(),
-            version: version.as_str().to_owned(),
-            url: WebUrl::parse(&dist.tarball).ok(),
-            integrity: dist.integrity.clone(),
-            source: Source::Registry {
-                index: index.registries().registry_for(name).without_credentials(),
-            },
-        };
         let (index, turns) = (index.clone(), Arc::clone(&self.turns));
         let task = tokio::spawn(async move {
             // A closed semaphore would mean that nobody waits any more.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
-use wharf_index::npm::{Detail, NpmIndex, Wanted};
+use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, NodePlan, Request, VirtualStore};
 use wharf_install::{InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
@@ -17,6 +18,7 @@ use wharf_sys::run_blocking;
 use wharf_tree::select::{Selected, Selection, select};
 
 use super::early::Started;
+use super::lock::locked_node;
 use super::node::{self, Chosen};
 use super::{Early, approvals, engines, folders};
 use crate::error::OpsError;
@@ -24,6 +26,9 @@ use crate::report::NodeReport;
 use crate::request::Selecting;
 use crate::session::Session;
 use crate::sync::SyncRequest;
+
+/// Which Node there is, is known after so long, unless one is met for the first time.
+const AT_ONCE: Duration = Duration::from_millis(3);
 
 /// The npm part of what an environment shall be.
 pub(crate) struct Part {
@@ -38,8 +43,8 @@ pub(crate) struct Part {
 
 impl Part {
     /// The Node, for people and programs.
-    pub(crate) fn report(&self) -> Option<NodeReport> {
-        Some(self.node.report())
+    pub(crate) fn report(&self) -> NodeReport {
+        self.node.report()
     }
 }
 
@@ -76,11 +81,30 @@ pub(crate) async fn prepare(
     let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) else {
         return Ok(None);
     };
-    let index = session.npm_index(project, npm, Detail::Abbreviated)?;
-    let chosen = node::for_environment(session, npm, &index, locked).await?;
+    let index = session.npm_archives(project, npm)?;
     let mut selecting = request.selecting.clone();
     selecting.no_dev |= npm.options.omit_dev;
     selecting.no_optional |= npm.options.omit_optional;
+    let mut early = early;
+    let mut finding = std::pin::pin!(node::for_environment(session, npm, &index, locked));
+    let chosen = match tokio::time::timeout(AT_ONCE, &mut finding).await {
+        Ok(chosen) => chosen?,
+        Err(_) => {
+            // A Node that is met for the first time is run. Meanwhile comes what the lock's Node would have.
+            let mut ahead = match early.take() {
+                Some(early) => early,
+                None => Early::new(Arc::clone(session.store()?), wharf_sys::host::target()?),
+            };
+            if let Ok(likely) = selected(&locked.graph, &selecting, locked_node(locked)) {
+                let packages = locked.graph.packages.iter().zip(likely.packages);
+                for (package, _) in packages.filter(|(_, is_selected)| *is_selected) {
+                    ahead.start_archive(&index, Wanted::of(package)?);
+                }
+            }
+            early = Some(ahead);
+            finding.await?
+        }
+    };
     let selected = selected(&locked.graph, &selecting, Some(chosen.version.clone()))?;
     engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
@@ -92,7 +116,7 @@ pub(crate) async fn prepare(
         project,
         npm,
         graph: &locked.graph,
-        index,
+        index: index.clone(),
         store: Arc::clone(session.store()?),
         selecting: &selecting,
         selected: selected.packages,
@@ -102,7 +126,6 @@ pub(crate) async fn prepare(
     };
     let contents = fetching.contents().await?;
     let wanted = fetching.lay_out(contents, &chosen).await?;
-    fetching.index.flush().await;
     Ok(Some(Part {
         wanted,
         missing: fetching.fetched,
@@ -199,20 +222,23 @@ impl Fetching<'_> {
             }
         }
         self.fetched += archives.len();
-        self.report_weak(archives.iter().map(|one| one.package));
-        let fetches = archives.into_iter().map(|one| {
-            let package = &self.graph.packages[one.package];
+        let wanted = archives
+            .iter()
+            .map(|one| Wanted::of(&self.graph.packages[one.package]));
+        let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+        self.report_weak(&wanted);
+        let fetches = archives.into_iter().zip(wanted).map(|(one, wanted)| {
             let early = self.early.as_mut();
             let placing = Placing {
                 store: Arc::clone(&self.store),
                 links: layout::links(request, homes, one.package),
                 home: one.home,
-                label: package.label(),
+                label: self.graph.packages[one.package].label(),
             };
-            let started = early.and_then(|early| early.take(&package.name, &package.version));
-            Ok(placing.archive(self.index.clone(), Wanted::of(package)?, started))
+            let started = early.and_then(|early| early.take(&wanted.name, &wanted.version));
+            placing.archive(self.index.clone(), wanted, started)
         });
-        let fetches = fetches.collect::<Result<FuturesUnordered<_>, OpsError>>()?;
+        let fetches = fetches.collect();
         finish(self.session, Phase::Fetch, fetches).await?;
         let copies = copies.into_iter().map(|(from, one)| {
             let placing = Placing {
@@ -270,23 +296,16 @@ impl Fetching<'_> {
     }
 
     /// Says once which archives nothing but a weak digest vouches for, or none.
-    fn report_weak(&self, packages: impl Iterator<Item = PackageIndex>) {
+    fn report_weak(&self, wanted: &[Wanted]) {
         let (mut weak, mut bare) = (BTreeSet::new(), BTreeSet::new());
-        for package in packages.map(|index| &self.graph.packages[index]) {
-            let is_archive = matches!(package.source, Source::Registry { .. } | Source::Url { .. });
-            if is_archive
-                && !package
-                    .integrity
-                    .iter()
-                    .any(|digest| digest.algorithm().is_strong())
-            {
-                let list = if package.integrity.is_empty() {
-                    &mut bare
-                } else {
-                    &mut weak
-                };
-                list.insert(format!("{}@{}", package.name, package.version));
-            }
+        let is_archive = |one: &&Wanted| matches!(one.source, Source::Registry { .. } | Source::Url { .. });
+        for one in wanted.iter().filter(is_archive).filter(|one| one.is_weak()) {
+            let list = if one.integrity.is_empty() {
+                &mut bare
+            } else {
+                &mut weak
+            };
+            list.insert(one.label());
         }
         for (code, list, words) in [
             (

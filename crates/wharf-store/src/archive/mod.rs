@@ -10,7 +10,7 @@ pub(crate) mod tgz;
 pub mod zip;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wharf_core::{Explain, Fault, UnsafePath};
 
@@ -225,7 +225,7 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The archive is at fault.
-    #[error("the archive {} is refused{}: {reason}", archive.display(), at(entry.as_ref()))]
+    #[error("the archive{} is refused{}: {reason}", named(archive), at(entry.as_ref()))]
     Refused {
         /// Which archive.
         archive: PathBuf,
@@ -235,7 +235,7 @@ pub enum ArchiveError {
         reason: Refusal,
     },
     /// The archive cannot be read.
-    #[error("cannot read the archive {}", archive.display())]
+    #[error("cannot read the archive{}", named(archive))]
     Unreadable {
         /// Which archive.
         archive: PathBuf,
@@ -244,7 +244,7 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// The store or the target folder cannot take it.
-    #[error("cannot unpack {}", archive.display())]
+    #[error("cannot unpack the archive{}", named(archive))]
     Store {
         /// Which archive.
         archive: PathBuf,
@@ -252,6 +252,18 @@ pub enum ArchiveError {
         #[source]
         source: StoreError,
     },
+}
+
+/// An archive that is no file has no name: whoever had it in hand knows what it is.
+pub(crate) fn nameless() -> &'static Path {
+    Path::new("")
+}
+
+fn named(archive: &Path) -> String {
+    match archive == nameless() {
+        true => String::new(),
+        false => format!(" {}", archive.display()),
+    }
 }
 
 fn at(entry: Option<&String>) -> String {
@@ -350,7 +362,7 @@ impl Trouble {
         }
     }
 
-    pub(crate) fn of(self, archive: &std::path::Path) -> ArchiveError {
+    pub(crate) fn of(self, archive: &Path) -> ArchiveError {
         let archive = archive.to_path_buf();
         match self {
             Trouble::Refused { entry, reason } => ArchiveError::Refused {

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
@@ -14,7 +13,7 @@ use tar::EntryType;
 use wharf_core::SafePath;
 
 use super::names::Names;
-use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, sniff};
+use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, nameless, sniff};
 
 /// Takes what a tar holds, in the tar's order.
 pub(crate) trait Sink {
@@ -50,7 +49,7 @@ pub fn inspect(
     let mut listing = Listing::default();
     read(bytes, bytes.len() as u64, compression, limits, &mut listing)
         .map(|()| listing.0)
-        .map_err(|trouble| trouble.of(Path::new("(memory)")))
+        .map_err(|trouble| trouble.of(nameless()))
 }
 
 /// Reads all of a tar into `sink`. `packed` is the archive's size in bytes.

@@ -12,12 +12,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use wharf_core::SafePath;
 
 use super::names::Names;
-use super::{ArchiveError, Limits, Refusal, Trouble, links, sniff};
+use super::{ArchiveError, Limits, Refusal, Trouble, links, nameless, sniff};
 
 pub(crate) mod body;
 
@@ -111,7 +110,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Vec<(SafePath, u64)>, Ar
             .map(|entry| (entry.path, entry.size))
             .collect())
     };
-    check().map_err(|trouble| trouble.of(Path::new("(memory)")))
+    check().map_err(|trouble| trouble.of(nameless()))
 }
 
 /// Reads the directory.

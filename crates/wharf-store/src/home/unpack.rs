@@ -23,7 +23,7 @@ use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
-use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, sniff};
+use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff};
 use crate::error::StoreError;
 use crate::id::ObjectId;
 use crate::store::Store;
@@ -75,7 +75,7 @@ impl Store {
             Some(size) => self.unpack_inflated(form, packed, size, limits),
             None => self.unpack_stream(form, packed, limits),
         };
-        unpack().map_err(|trouble| trouble.of(Path::new("(memory)")))
+        unpack().map_err(|trouble| trouble.of(nameless()))
     }
 
     /// The same while it arrives.
@@ -86,7 +86,7 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
         self.unpack_stream(form, archive, limits)
-            .map_err(|trouble| trouble.of(Path::new("(stream)")))
+            .map_err(|trouble| trouble.of(nameless()))
     }
 
     /// Takes a plain folder: the files that `filter` takes, by their paths below it. A folder that it does not take is not
