@@ -22,6 +22,7 @@
 //! Invariant: reading never panics, whatever the bytes are; a file that is not whole is as good as none. The times in
 //! front stand outside the checksum, so that a confirmed document is renewed by writing 16 bytes in place.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -48,6 +49,11 @@ const UNKNOWN: i64 = i64::MIN;
 const FLAG_TIMES: u32 = 1;
 const FLAG_MUST_REVALIDATE: u32 = 2;
 const ROW_DEPRECATED: u32 = 1;
+
+thread_local! {
+    /// What was read of a file: thousands of tables go through one place.
+    static FRONT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What is kept of a packument besides the document itself.
 #[derive(Clone, Debug)]
@@ -167,19 +173,24 @@ impl Table {
 
     /// Reads the table of a file; `None` where it is not there, not whole, or of another package.
     pub(super) fn read(path: &Path, name: &PackageName) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
-        let mut bytes = vec![0; FIRST_READ];
-        let length = read_up_to(&mut file, &mut bytes)?;
-        bytes.truncate(length);
-        let whole = FIXED.checked_add(u32_at(&bytes, 48)? as usize)?;
-        let body = u64_at(&bytes, 32)?;
-        if file.metadata().ok()?.len() != body.checked_add(whole as u64)? {
-            return None;
-        }
-        if let Some(missing) = whole.checked_sub(bytes.len()) {
-            (&mut file).take(missing as u64).read_to_end(&mut bytes).ok()?;
-        }
-        Self::decode(bytes.get(..whole)?, name)
+        FRONT.with_borrow_mut(|front| {
+            let mut file = File::open(path).ok()?;
+            if front.len() < FIRST_READ {
+                front.resize(FIRST_READ, 0);
+            }
+            let length = read_up_to(&mut file, &mut front[..FIRST_READ])?;
+            let head = &front[..length];
+            let whole = FIXED.checked_add(u32_at(head, 48)? as usize)?;
+            let body = u64_at(head, 32)?;
+            if file.metadata().ok()?.len() != body.checked_add(whole as u64)? {
+                return None;
+            }
+            if let Some(missing) = whole.checked_sub(length) {
+                front.truncate(length);
+                (&mut file).take(missing as u64).read_to_end(front).ok()?;
+            }
+            Self::decode(front.get(..whole)?, name)
+        })
     }
 
     /// Reads the bytes before the blocks.
