@@ -114,7 +114,10 @@ pub(crate) fn unpack(ends: &[u32], packed: &[u8], span: Span) -> Option<Vec<u8>>
         let block = packed.get(start.checked_sub(place.start)?..end.checked_sub(place.start)?)?;
         let before = number * BLOCK;
         let wanted = range.start.saturating_sub(before)..(range.end - before).min(BLOCK);
-        with_plain(block, |plain| Some(found.extend_from_slice(plain.get(wanted)?)))?;
+        with_plain(block, |plain| {
+            found.extend_from_slice(plain.get(wanted)?);
+            Some(())
+        })?;
         start = end;
     }
     Some(found)

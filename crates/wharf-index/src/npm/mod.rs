@@ -209,7 +209,7 @@ impl NpmIndex {
     ) -> Result<Arc<PackageManifest>, IndexError> {
         let known = self.shared.packuments.get(name);
         known
-            .unwrap_or_else(|| Err(NpmError::no_version(name, version.as_str()).into()))?
+            .unwrap_or_else(|| Err(NpmError::no_version(name, version.as_str())))?
             .manifest(version, &self.shared.recall)
     }
 

@@ -90,7 +90,13 @@ pub(crate) fn home(session: &Session, project: &Project) -> Home {
             kind: ManifestKind::Wharf,
             importer: ".".to_owned(),
         },
-        (None, ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::PackageJson | ManifestKind::Cargo) => Home {
+        (
+            None,
+            ManifestKind::Pyproject
+            | ManifestKind::Requirements
+            | ManifestKind::PackageJson
+            | ManifestKind::Cargo,
+        ) => Home {
             manifest: project.root.join("package.json"),
             kind: ManifestKind::PackageJson,
             importer: ".".to_owned(),
