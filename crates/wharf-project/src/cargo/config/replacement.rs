@@ -19,6 +19,8 @@ pub const SOURCE: &str = "wharf";
 /// The folder of that source, relative to the folder that holds `.cargo`.
 pub const DIRECTORY: &str = ".wharf/cargo";
 
+/// What marks a source that Wharf defines under a name of the user's.
+const MARK: &str = "# Written by Wharf: the registry, as a source.";
 const COMMENT: &str = "# Written by Wharf: plain Cargo finds the locked crates in this folder.\n";
 
 /// The file of configuration of a folder that Cargo reads: where both names are there, the older one.
@@ -47,7 +49,13 @@ pub fn add(
     }
     file.check_own()?;
     let mut kept = Vec::new();
-    for source in sources {
+    // Those that the user replaces come first: the source that takes their place gets its name by that.
+    let (replaced, plain): (Vec<&SourceId>, Vec<&SourceId>) = sources.iter().partition(|source| {
+        let name = file.name_of(config, source);
+        file.text(&name, "replace-with")
+            .is_some_and(|next| next != SOURCE)
+    });
+    for source in replaced.into_iter().chain(plain) {
         let name = file.end_of_chain(config, source)?;
         kept.push(name.clone());
         file.lead(&name, config, source);
@@ -169,7 +177,22 @@ impl<'a> File<'a> {
         let known = config.sources.iter().find(
             |(_, configured)| matches!(&configured.place, SourcePlace::Remote(remote) if remote == source),
         );
-        known.map_or_else(|| source.at_commit(None).to_string(), |(name, _)| name.clone())
+        let known = known.map(|(name, _)| name.clone());
+        known
+            .or_else(|| self.defined_as(source))
+            .unwrap_or_else(|| source.at_commit(None).to_string())
+    }
+
+    /// The name under which this file defines a registry.
+    fn defined_as(&self, source: &SourceId) -> Option<String> {
+        let sources = self.document.get("source")?.as_table_like()?;
+        let mut named = sources.iter().filter(|(_, item)| {
+            let url = item
+                .as_table_like()
+                .and_then(|table| table.get("registry")?.as_str());
+            url.is_some_and(|url| SourceId::registry(url).as_ref() == Ok(source))
+        });
+        named.next().map(|(name, _)| name.to_owned())
     }
 
     /// Adds `replace-with`, and what else a source needs that nobody defined.
@@ -181,7 +204,12 @@ impl<'a> File<'a> {
             return;
         };
         if !sources.contains_key(name) {
-            sources.insert(name, Item::Table(last()));
+            let mut table = last();
+            // Under a URL only Wharf defines a source; under the name of a registry, people might.
+            if !defined && SourceId::parse(name).is_err() {
+                table.decor_mut().set_prefix(format!("\n{MARK}\n"));
+            }
+            sources.insert(name, Item::Table(table));
         }
         let Some(table) = sources.get_mut(name).and_then(Item::as_table_like_mut) else {
             return;
@@ -220,11 +248,16 @@ impl<'a> File<'a> {
             }
             table.remove("replace-with");
             let is_named_by_us = SourceId::parse(name).is_ok();
-            if table.is_empty() || is_named_by_us {
+            if table.is_empty() || is_named_by_us || is_marked(sources.get(name)) {
                 sources.remove(name);
             }
         }
     }
+}
+
+fn is_marked(item: Option<&Item>) -> bool {
+    let prefix = item.and_then(|item| item.as_table()?.decor().prefix()?.as_str());
+    prefix.is_some_and(|prefix| prefix.contains(MARK))
 }
 
 /// The keys that say what a source is.

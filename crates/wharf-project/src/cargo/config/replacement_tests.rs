@@ -101,13 +101,15 @@ fn a_mirror_is_replaced_in_its_turn() {
     );
     // A registry may be named where a source is.
     let registry = "[registries.corp]\nindex = \"sparse+https://example.org/index/\"\n\n[source.crates-io]\nreplace-with = \"corp\"\n";
-    let once = added(registry, &[SourceId::crates_io()]).unwrap();
-    assert!(
-        once.contains(
-            "[source.corp]\nregistry = \"sparse+https://example.org/index/\"\nreplace-with = \"wharf\"\n"
-        ),
-        "{once}"
-    );
+    for sources in [[SourceId::crates_io(), corp()], [corp(), SourceId::crates_io()]] {
+        let once = check(registry, &sources);
+        let source =
+            "[source.corp]\nregistry = \"sparse+https://example.org/index/\"\nreplace-with = \"wharf\"\n";
+        assert!(
+            once.contains(source) && once.matches("registry = ").count() == 1,
+            "{once}"
+        );
+    }
 }
 
 #[test]

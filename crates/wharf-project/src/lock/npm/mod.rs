@@ -36,7 +36,7 @@ use wharf_ecosystem::npm::{EdgeKind, Graph};
 
 pub(super) use parse::{parse, split};
 pub(super) use print::print;
-pub use view::{GraphView, Node, Reached, Use};
+pub use view::{GraphView, Node, Use};
 
 /// What a project has of npm, locked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

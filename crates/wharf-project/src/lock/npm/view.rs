@@ -58,19 +58,14 @@ impl<'g> GraphView<'g> {
         view
     }
 
-    /// The graph itself.
-    pub fn graph(&self) -> &'g Graph {
-        self.graph
-    }
-
     /// Every point: importers, then packages.
-    pub fn nodes(&self) -> impl Iterator<Item = Node> + use<'g> {
+    fn nodes(&self) -> impl Iterator<Item = Node> + use<'g> {
         let importers = (0..self.graph.importers.len()).map(Node::Importer);
         importers.chain((0..self.graph.packages.len()).map(Node::Package))
     }
 
     /// What a point needs.
-    pub fn edges(&self, node: Node) -> &'g [Edge] {
+    fn edges(&self, node: Node) -> &'g [Edge] {
         match node {
             Node::Importer(index) => &self.graph.importers[index].dependencies,
             Node::Package(index) => &self.graph.packages[index].dependencies,
@@ -83,60 +78,6 @@ impl<'g> GraphView<'g> {
             Node::Importer(index) => &self.of_importers[index],
             Node::Package(index) => &self.of_packages[index],
         }
-    }
-
-    /// The point that an edge leads to; `None` for links and for what nothing answers.
-    pub fn target(&self, edge: &Edge) -> Option<Node> {
-        match edge.to {
-            Some(To::Package(index)) => Some(Node::Package(index)),
-            Some(To::Importer(index)) => Some(Node::Importer(index)),
-            Some(To::Link(_)) | None => None,
-        }
-    }
-
-    /// The entries of a package name.
-    pub fn named(&self, name: &str) -> &[PackageIndex] {
-        self.by_name.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    /// The entries that a user means by `name`, by `name@version`, or by the name that an importer gives it.
-    pub fn find(&self, text: &str) -> Vec<PackageIndex> {
-        let cut = text.get(1..).and_then(|rest| rest.find('@')).map(|at| at + 1);
-        let (name, version) = match cut {
-            Some(cut) => (&text[..cut], Some(&text[cut + 1..])),
-            None => (text, None),
-        };
-        let fits = |index: &PackageIndex| {
-            version.is_none_or(|version| self.graph.packages[*index].version == version)
-        };
-        let mut found: Vec<PackageIndex> = self.named(name).iter().copied().filter(fits).collect();
-        if found.is_empty() {
-            let edges = self
-                .graph
-                .importers
-                .iter()
-                .flat_map(|importer| &importer.dependencies);
-            let aliased = edges
-                .filter(|edge| edge.alias == name)
-                .filter_map(|edge| match edge.to {
-                    Some(To::Package(index)) => Some(index),
-                    Some(To::Importer(_) | To::Link(_)) | None => None,
-                });
-            found = aliased.filter(fits).collect();
-            found.sort_unstable();
-            found.dedup();
-        }
-        found
-    }
-
-    /// The importers that no other importer needs, and the root in any case: where a tree begins.
-    pub fn roots(&self) -> Vec<usize> {
-        let is_root = |index: &usize| {
-            let used = &self.of_importers[*index];
-            let by_others = used.iter().any(|one| one.by != Node::Importer(*index));
-            !by_others || self.graph.importers[*index].path == "."
-        };
-        (0..self.graph.importers.len()).filter(is_root).collect()
     }
 
     /// How a point is called: `react 19.0.0`, with its peers where the lock has several entries of that version; an importer
@@ -155,7 +96,8 @@ impl<'g> GraphView<'g> {
             Node::Package(index) => {
                 let package = &self.graph.packages[index];
                 let same = |other: &&PackageIndex| self.graph.packages[**other].version == package.version;
-                let several = self.named(package.name.as_str()).iter().filter(same).count() > 1;
+                let named = &self.by_name[package.name.as_str()];
+                let several = named.iter().filter(same).count() > 1;
                 let mut label = format!("{} {}", package.name, package.version);
                 if several && !package.peers.is_empty() {
                     let peers: Vec<String> = package
@@ -168,23 +110,6 @@ impl<'g> GraphView<'g> {
                 label
             }
         }
-    }
-
-    /// Which points are reached from some along edges that are wanted.
-    pub fn reached(&self, from: &[Node], wanted: impl Fn(Node, &Edge) -> bool) -> Reached {
-        let mut reached = Reached {
-            importers: vec![false; self.graph.importers.len()],
-            packages: vec![false; self.graph.packages.len()],
-        };
-        let mut waiting: Vec<Node> = from.to_vec();
-        while let Some(node) = waiting.pop() {
-            if std::mem::replace(reached.mark(node), true) {
-                continue;
-            }
-            let next = self.edges(node).iter().filter(|edge| wanted(node, edge));
-            waiting.extend(next.filter_map(|edge| self.target(edge)));
-        }
-        reached
     }
 
     /// The shortest chain of needs from an importer to a point, first need first; `None` where nothing leads there, empty for
@@ -215,22 +140,4 @@ fn chain<'g>(next: &FxHashMap<Node, Option<(Use<'g>, Node)>>, from: Node) -> Vec
         node = *after;
     }
     chain
-}
-
-/// The points that a walk reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
-    /// By position in [`Graph::importers`].
-    pub importers: Vec<bool>,
-    /// By position in [`Graph::packages`].
-    pub packages: Vec<bool>,
-}
-
-impl Reached {
-    fn mark(&mut self, node: Node) -> &mut bool {
-        match node {
-            Node::Importer(index) => &mut self.importers[index],
-            Node::Package(index) => &mut self.packages[index],
-        }
-    }
 }
