@@ -59,7 +59,10 @@ impl RegistryConfig {
             .expect("64 digits are a SHA-256");
         let url = config.url("a", "0.0.0", &digest)?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(InvalidConfig(format!("`dl` is neither http nor https: {}", config.dl)));
+            return Err(InvalidConfig(format!(
+                "`dl` is neither http nor https: {}",
+                config.dl
+            )));
         }
         Ok(config)
     }
@@ -144,7 +147,12 @@ mod tests {
             "1.0.0",
             "https://example.org/3/a/abc",
         );
-        check("https://example.org/{prefix}/{crate}", "ab", "1.0.0", "https://example.org/2/ab");
+        check(
+            "https://example.org/{prefix}/{crate}",
+            "ab",
+            "1.0.0",
+            "https://example.org/2/ab",
+        );
         check(
             "https://example.org/{sha256-checksum}?v={version}",
             "a",
@@ -155,7 +163,8 @@ mod tests {
 
     #[test]
     fn what_is_no_configuration() {
-        let full = br#"{"dl":"https://example.org/c","api":"https://example.org","auth-required":true,"x":1}"#;
+        let full =
+            br#"{"dl":"https://example.org/c","api":"https://example.org","auth-required":true,"x":1}"#;
         let config = RegistryConfig::parse(full).unwrap();
         assert!(config.auth_required);
         assert_eq!(config.api.as_deref(), Some("https://example.org"));
