@@ -82,7 +82,7 @@ fn locked(package: &Resolved, outcome: &Outcome) -> LockedCrate {
 
 fn entry(summary: &Summary) -> LockedCrate {
     LockedCrate {
-        checksum: summary.checksum.clone(),
+        checksum: summary.checksum,
         ..LockedCrate::new(
             summary.name.clone(),
             summary.version.clone(),

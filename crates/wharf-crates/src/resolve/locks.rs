@@ -137,7 +137,7 @@ impl Locks {
     fn is_patch(&self, of: &SourceId, id: &LockedId) -> bool {
         self.patched
             .iter()
-            .any(|(patched, patch)| patched == of && patch == id)
+            .any(|(patched, patch)| patched.same_place(of) && patch == id)
     }
 }
 

@@ -153,13 +153,13 @@ fn patches(world: &mut World<'_>) -> Result<(), Stop> {
                 return Err(Stop::failed(bad(reason)));
             }
         };
-        if wanted.source == patch.of {
+        if wanted.source.same_place(&patch.of) {
             return Err(Stop::failed(bad(
                 "it points to the source that it patches".to_owned()
             )));
         }
         let twice = found.iter().any(|(of, other)| {
-            *of == patch.of
+            of.same_place(&patch.of)
                 && world.crates[world.packages[*other].of].name == wanted.package
                 && world.version(*other) == world.version(package)
         });

@@ -388,7 +388,10 @@ impl<'a> World<'a> {
     /// What patches put in the place of versions of a crate.
     fn patches_of(&self, of: CrateIndex) -> impl Iterator<Item = PackageIndex> + '_ {
         let Crate { source, name, .. } = &self.crates[of];
-        let of_source = self.patches.iter().filter(move |(patched, _)| patched == source);
+        let of_source = self
+            .patches
+            .iter()
+            .filter(move |(patched, _)| patched.same_place(source));
         of_source
             .map(|(_, package)| *package)
             .filter(move |package| self.crates[self.packages[*package].of].name == *name)

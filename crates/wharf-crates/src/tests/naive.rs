@@ -10,12 +10,17 @@ use super::notation::Index;
 use crate::resolve::{On, Request, by_request, of_root};
 use crate::*;
 
+/// A crate's name, and the numbers that its versions in one slot have in common.
+type Slot = (String, (u64, u64, u64));
+/// A dependency and the features that are asked of it.
+type Asked = (Dependency, BTreeSet<Arc<str>>);
+
 #[derive(Clone, Default)]
 struct State {
-    taken: BTreeMap<(String, (u64, u64, u64)), Arc<Summary>>,
+    taken: BTreeMap<Slot, Arc<Summary>>,
     links: BTreeMap<String, String>,
     on: BTreeMap<String, BTreeSet<Arc<str>>>,
-    frames: Vec<(Vec<(Dependency, BTreeSet<Arc<str>>)>, usize)>,
+    frames: Vec<(Vec<Asked>, usize)>,
 }
 
 /// How many steps a search may take before the case is given up.
@@ -39,7 +44,7 @@ pub(super) fn search(index: &Index, problem: &Problem) -> Option<Option<BTreeSet
     Some(found.map(|state| state.taken.values().map(|summary| summary.label()).collect()))
 }
 
-fn slot(summary: &Summary) -> (String, (u64, u64, u64)) {
+fn slot(summary: &Summary) -> Slot {
     let Version {
         major, minor, patch, ..
     } = summary.version;

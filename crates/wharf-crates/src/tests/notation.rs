@@ -43,7 +43,7 @@ pub(super) fn world(text: &str) -> (Index, Problem) {
                 dependency: need(line.strip_prefix("patch ").unwrap()),
             }),
             "root" => {
-                let (summary, _) = summary(words, rest, |name| SourceId::path(name));
+                let (summary, _) = summary(words, rest, SourceId::path);
                 problem.roots.push(Root::member(Arc::new(summary)));
             }
             "tool" => {

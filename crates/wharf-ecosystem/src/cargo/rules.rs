@@ -80,3 +80,36 @@ fn identifiers(text: &str, key: &mut Vec<u8>) {
     }
     key.push(0);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version() -> impl Strategy<Value = semver::Version> {
+        let number = || prop::sample::select(vec![0_u64, 1, 2, 9, 10, 99, 100, u64::MAX]);
+        let pre = prop::sample::select(vec![
+            "", "0", "1", "10", "9", "a", "a.1", "a.1.b", "a.b", "rc", "rc.10", "rc.9", "-",
+        ]);
+        let build = prop::sample::select(vec!["", "0", "00", "1", "01", "001", "10", "a", "a.1", "a.01"]);
+        (number(), number(), number(), pre, build).prop_map(|(major, minor, patch, pre, build)| {
+            semver::Version {
+                major,
+                minor,
+                patch,
+                pre: semver::Prerelease::new(pre).unwrap(),
+                build: semver::BuildMetadata::new(build).unwrap(),
+            }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn keys_are_in_the_order_of_versions(a in version(), b in version()) {
+            prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b), "{} {}", a, b);
+        }
+    }
+}

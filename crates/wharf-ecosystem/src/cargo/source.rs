@@ -153,6 +153,14 @@ impl SourceId {
         }
     }
 
+    /// Whether both are one registry, folder or repository, whatever is asked of the repository: what `[patch]` goes by.
+    pub fn same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (SourceId::Git(a), SourceId::Git(b)) => a.canonical == b.canonical,
+            _ => self == other,
+        }
+    }
+
     /// Whether versions are found through an index.
     pub fn is_registry(&self) -> bool {
         match self {
@@ -310,3 +318,7 @@ fn canonical(url: &Url) -> Option<Url> {
     }
     Some(url)
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -87,11 +87,6 @@ pub(super) fn parse(text: &str) -> Result<CargoLock, InvalidLock> {
     {
         version = LockVersion::V2;
     }
-    // A file of one package without an empty line at its end was written after version 1.
-    let one = packages.len() == 1 && text.ends_with('\n') && !text.ends_with("\n\n");
-    if version == LockVersion::V1 && one {
-        version = LockVersion::V2;
-    }
     for (package, (dependencies, replace)) in packages.iter_mut().zip(edges) {
         package.dependencies = dependencies;
         package.replace = replace;
@@ -105,6 +100,11 @@ pub(super) fn parse(text: &str) -> Result<CargoLock, InvalidLock> {
         }
         // Checksums in both places come from a merge: none of them is to be believed.
         (_, Some(_)) => packages.iter_mut().for_each(|package| package.checksum = None),
+    }
+    // A file of one package without an empty line at its end was written after version 1.
+    let one = packages.len() == 1 && text.ends_with('\n') && !text.ends_with("\n\n");
+    if version == LockVersion::V1 && one {
+        version = LockVersion::V2;
     }
     Ok(CargoLock {
         version,

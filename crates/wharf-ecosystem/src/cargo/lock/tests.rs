@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::super::crate_name;
 use super::*;
 
 fn parse(text: &str) -> CargoLock {
@@ -221,5 +224,69 @@ fn the_version_of_a_new_lock() {
     ] {
         let lowest = lowest.map(|text| text.parse().unwrap());
         assert_eq!(LockVersion::for_rust_version(lowest), expected, "{lowest:?}");
+    }
+}
+
+/// Packages of few names, versions and sources, so that every form of a dependency comes up.
+fn packages() -> impl Strategy<Value = Vec<LockedCrate>> {
+    let name = prop::sample::select(vec!["a", "b", "b-c", "b_c"]);
+    let version = prop::sample::select(vec!["0.9.0", "0.10.0", "1.0.0-rc.1", "1.0.0+x"]);
+    let source = prop::sample::select(vec![
+        None,
+        Some(INDEX),
+        Some("sparse+https://example.org/index/"),
+        Some("git+https://example.org/a?branch=x%2Fy#0a"),
+        Some("git+https://example.org/a#0b"),
+    ]);
+    let package = (name, version, source, any::<bool>());
+    let edges = prop::collection::vec(
+        (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        0..12,
+    );
+    (prop::collection::vec(package, 1..10), edges).prop_map(|(packages, edges)| {
+        let mut all: Vec<LockedCrate> = packages
+            .into_iter()
+            .map(|(name, version, source, sum)| LockedCrate {
+                checksum: sum.then(|| Digest::from_hex(wharf_core::Algorithm::Sha256, SUM).unwrap()),
+                ..LockedCrate::new(
+                    crate_name(name).unwrap(),
+                    version.parse().unwrap(),
+                    source.map(|source| SourceId::parse(source).unwrap()),
+                )
+            })
+            .collect();
+        all.sort_by(LockedCrate::order);
+        all.dedup_by_key(|package| package.id());
+        for (from, to) in edges {
+            let id = to.get(&all).id();
+            let at = from.index(all.len());
+            if !all[at].dependencies.contains(&id) {
+                all[at].dependencies.push(id);
+            }
+        }
+        all
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_is_read_again(packages in packages(), version in 1..=4_u8) {
+        let version = match version {
+            // A file of one package is never taken for one of version 1.
+            1 if packages.len() > 1 => LockVersion::V1,
+            // A file of version 2 is known by its checksums alone.
+            2 if packages.iter().any(|package| package.checksum.is_some()) => LockVersion::V2,
+            1..=3 => LockVersion::V3,
+            _ => LockVersion::V4,
+        };
+        let lock = CargoLock { version, packages, ..CargoLock::default() };
+        let text = lock.print();
+        let again = parse(&text);
+        prop_assert_eq!(again.print(), text);
+        for (a, b) in lock.packages.iter().zip(&again.packages) {
+            let ids = |package: &LockedCrate| package.dependencies.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+            prop_assert_eq!(a.id(), b.id());
+            prop_assert_eq!(ids(a), ids(b));
+        }
     }
 }
