@@ -10,15 +10,19 @@ use serde_json::Value;
 use crate::shell::{self, Failure, about};
 
 /// One project.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Project {
     #[serde(skip)]
     pub(super) name: String,
     /// Its `package.json`.
-    root: Value,
+    pub(super) root: Value,
     /// Those of its members, by folder.
     #[serde(default)]
     pub(super) members: BTreeMap<String, Value>,
+    /// What is otherwise than with npm, in the checker's words, and why that is right.
+    #[serde(default)]
+    pub(super) expected: BTreeMap<String, String>,
 }
 
 /// Every project whose name contains a text.
