@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use wharf_core::{PackageName, PackageUrl};
 use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, To};
 use wharf_project::NpmProject;
+use wharf_project::lock::npm::{GraphView, Node};
 
 use crate::describe::{Direction, TreeRequest};
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
@@ -15,8 +16,8 @@ pub(crate) struct View<'g> {
     graph: &'g Graph,
     selected: Vec<bool>,
     no_dev: bool,
-    /// Who needs each package: positions in the graph.
-    dependents: Vec<Vec<usize>>,
+    /// Who needs each package.
+    uses: GraphView<'g>,
 }
 
 /// What a tree hangs below: an importer or a package.
@@ -25,21 +26,11 @@ type Children<'g> = Vec<&'g Edge>;
 impl<'g> View<'g> {
     /// A view of what is selected.
     pub(crate) fn new(graph: &'g Graph, selected: Vec<bool>, selecting: &Selecting) -> Self {
-        let mut dependents = vec![Vec::new(); graph.packages.len()];
-        for (index, package) in graph.packages.iter().enumerate() {
-            for edge in &package.dependencies {
-                if let Some(To::Package(to)) = edge.to
-                    && selected[index]
-                {
-                    dependents[to].push(index);
-                }
-            }
-        }
         Self {
             graph,
             selected,
             no_dev: selecting.no_dev,
-            dependents,
+            uses: GraphView::new(graph),
         }
     }
 
@@ -127,19 +118,29 @@ impl<'g> View<'g> {
     fn inverted(&self, index: usize, depth: Option<usize>, seen: &mut BTreeSet<usize>) -> TreeNode {
         let package = &self.graph.packages[index];
         let first = seen.insert(index);
+        let uses = self.uses.uses(Node::Package(index));
+        let dependents = uses.iter().filter_map(|one| match one.by {
+            Node::Package(by) if self.selected[by] => Some(by),
+            _ => None,
+        });
+        let dependents: Vec<usize> = dependents.collect();
         let mut children = Vec::new();
         if first && depth != Some(0) {
-            let dependents = self.dependents[index].iter();
-            children.extend(dependents.map(|at| self.inverted(*at, less(depth), seen)));
-            let importers = self.graph.importers.iter();
-            let direct = importers.filter(|importer| {
-                let mut edges = importer.dependencies.iter();
-                edges.any(|edge| edge.to == Some(To::Package(index)) && self.wanted(edge))
-            });
-            children.extend(direct.map(|importer| member(importer, Vec::new())));
+            let below = dependents.iter();
+            children.extend(below.map(|at| self.inverted(*at, less(depth), seen)));
+            let mut importers: Vec<usize> = Vec::new();
+            for one in uses.iter().filter(|one| self.wanted(one.edge)) {
+                if let Node::Importer(by) = one.by
+                    && importers.last() != Some(&by)
+                {
+                    importers.push(by);
+                }
+            }
+            let importers = importers.into_iter().map(|by| &self.graph.importers[by]);
+            children.extend(importers.map(|importer| member(importer, Vec::new())));
         }
         TreeNode {
-            repeated: !first && !self.dependents[index].is_empty(),
+            repeated: !first && !dependents.is_empty(),
             children,
             ..node(package.name.as_str(), &package.version)
         }
