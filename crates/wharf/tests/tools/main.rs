@@ -3,6 +3,7 @@
 //! Node is played by a script that knows its version and says what it was asked to run.
 
 mod crash;
+mod crates;
 mod install;
 mod names;
 mod once;
