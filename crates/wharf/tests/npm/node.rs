@@ -193,3 +193,22 @@ fn the_nearest_word_about_node_counts() {
         "v98.0.0\n"
     );
 }
+
+#[test]
+fn optional_packages_made_for_another_node_come_with_that_node() {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0").optional_dep("fast", "*").publish(&registry);
+    release("fast", "1.0.0")
+        .engines("node", ">=24")
+        .publish(&registry);
+    let mut fixture = project(
+        &registry,
+        &json!({ "dependencies": { "a": "*" }, "optionalDependencies": { "fast": "*" } }),
+    );
+    let finished = fixture.run(&["sync", "-v"]).success();
+    tells(&finished, &["fast@1.0.0 is left out", "Node >=24"]);
+    assert!(fixture.has("node_modules/a") && !fixture.has("node_modules/fast"));
+    fixture.fake_node("24.1.0");
+    fixture.run(&["sync"]).success();
+    assert!(fixture.has("node_modules/fast"));
+}
