@@ -63,7 +63,8 @@ impl Project {
         }
         let path = root.join("pnpm-workspace.yaml");
         let mut text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-        text.push_str("packages:\n");
+        // As with npm, a member that is asked for by its version is meant.
+        text.push_str("linkWorkspacePackages: true\npackages:\n");
         for folder in self.members.keys() {
             text.push_str(&format!("  - {folder:?}\n"));
         }
