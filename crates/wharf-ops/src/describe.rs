@@ -82,7 +82,11 @@ impl Locked {
             })?,
         };
         let crates = Crates::read(&project)?;
-        Ok(Self { project, lock, crates })
+        Ok(Self {
+            project,
+            lock,
+            crates,
+        })
     }
 
     fn items(&self, choice: &Choice<'_>, selecting: &Selecting) -> Result<Vec<InstallItem<'_>>, OpsError> {
@@ -114,7 +118,9 @@ impl Locked {
     fn names(&self) -> impl Iterator<Item = &PackageName> {
         let npm = self.lock.npm.iter().flat_map(|npm| &npm.graph.packages);
         let python = self.lock.packages.iter().map(|package| &package.name);
-        python.chain(npm.map(|package| &package.name)).chain(self.crates.names(&self.lock))
+        python
+            .chain(npm.map(|package| &package.name))
+            .chain(self.crates.names(&self.lock))
     }
 
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
@@ -250,7 +256,9 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
         roots.extend(view.tree(request, from.as_ref()));
     }
     if wanted(Ecosystem::Cargo)
-        && let Some(view) = locked.crates.view(&locked.project, &locked.lock, &request.selecting)
+        && let Some(view) = locked
+            .crates
+            .view(&locked.project, &locked.lock, &request.selecting)
     {
         roots.extend(view.tree(request, from.as_ref()));
     }
@@ -326,7 +334,9 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
 }
 
 fn why_cargo(locked: &Locked, name: &PackageName) -> WhyReport {
-    let view = locked.crates.view(&locked.project, &locked.lock, &Selecting::default());
+    let view = locked
+        .crates
+        .view(&locked.project, &locked.lock, &Selecting::default());
     let mut paths = view.as_ref().map_or_else(Vec::new, |view| view.why(name));
     paths.sort_by_key(|path| path.steps.len());
     WhyReport {
@@ -431,7 +441,9 @@ pub fn list(session: &Session, request: &ListRequest) -> Result<ListReport, OpsE
         packages.extend(view.list());
     }
     if wanted(Ecosystem::Cargo)
-        && let Some(view) = locked.crates.view(&locked.project, &locked.lock, &request.selecting)
+        && let Some(view) = locked
+            .crates
+            .view(&locked.project, &locked.lock, &request.selecting)
     {
         packages.extend(view.list());
     }

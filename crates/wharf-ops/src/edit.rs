@@ -228,7 +228,11 @@ fn check_places(request: &AddRequest) -> Result<(), OpsError> {
 const CARGO: &str = "cargo:";
 
 /// The crates of the command line.
-fn crates(session: &Session, project: &Project, request: &AddRequest) -> Result<Vec<cargo::edit::Asked>, OpsError> {
+fn crates(
+    session: &Session,
+    project: &Project,
+    request: &AddRequest,
+) -> Result<Vec<cargo::edit::Asked>, OpsError> {
     let main = match request.place {
         Place::Dev => DependencyKind::Dev,
         Place::Main | Place::Group(_) | Place::Extra(_) => request.crate_kind,
@@ -313,7 +317,10 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         let manifest = match missing.ecosystem() {
             Ecosystem::Cargo => {
                 let home = cargo::edit::homes(session, &project).into_iter().next();
-                home.map_or_else(|| project.manifest_path.clone(), |home| cargo::edit::path(&home).to_owned())
+                home.map_or_else(
+                    || project.manifest_path.clone(),
+                    |home| cargo::edit::path(&home).to_owned(),
+                )
             }
             Ecosystem::Npm => npm::edit::home(session, &project).manifest,
             _ => project.manifest_path.clone(),
@@ -387,10 +394,7 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
     })
 }
 
-async fn relock(
-    session: &Session,
-    solving: &Solving,
-) -> Result<(Project, Updated), OpsError> {
+async fn relock(session: &Session, solving: &Solving) -> Result<(Project, Updated), OpsError> {
     let project = session.project_to_solve(&Vec::new(), solving)?;
     let old = lock::read(&project)?;
     let updating = Updating {
@@ -433,7 +437,11 @@ pub(crate) async fn follow(
 /// The requirements of the command line as additions to a manifest.
 fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
     let group = request.place.group();
-    let python = |text: &&String| !["npm:", CARGO].iter().any(|prefix| text.trim().starts_with(prefix));
+    let python = |text: &&String| {
+        !["npm:", CARGO]
+            .iter()
+            .any(|prefix| text.trim().starts_with(prefix))
+    };
     let main = request
         .requirements
         .iter()

@@ -12,8 +12,8 @@ use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use wharf_sys::Work;
 
-use crate::error::OpsError;
 use crate::cargo;
+use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::names;
 use crate::npm::{self, Early};
@@ -324,11 +324,22 @@ pub(crate) fn names_of(project: &Project, old: Option<&Lock>) -> Result<Option<V
     if old.is_none() && crates.is_none() {
         return Ok(None);
     }
-    let python = old.iter().flat_map(|lock| &lock.packages).map(|package| &package.name);
-    let node = old.iter().flat_map(|lock| &lock.npm).flat_map(|npm| &npm.graph.packages);
-    let tools = old.iter().flat_map(|lock| &lock.cargo).flat_map(|cargo| &cargo.tools);
+    let python = old
+        .iter()
+        .flat_map(|lock| &lock.packages)
+        .map(|package| &package.name);
+    let node = old
+        .iter()
+        .flat_map(|lock| &lock.npm)
+        .flat_map(|npm| &npm.graph.packages);
+    let tools = old
+        .iter()
+        .flat_map(|lock| &lock.cargo)
+        .flat_map(|cargo| &cargo.tools);
     let crates = crates.iter().flat_map(|lock| &lock.packages);
-    let crates = crates.chain(tools.flat_map(wharf_project::LockedTool::all)).map(|package| &package.name);
+    let crates = crates
+        .chain(tools.flat_map(wharf_project::LockedTool::all))
+        .map(|package| &package.name);
     let names = python.chain(node.map(|package| &package.name)).chain(crates);
     Ok(Some(names.cloned().collect()))
 }

@@ -13,10 +13,11 @@ use wharf_index::npm::{Detail, NpmIndex};
 use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Strategy};
 use wharf_install::python::{self, Considered, Interpreter};
 use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
-use wharf_project::cargo::config::SourcePlace;
+use wharf_project::cargo::config::{ConfiguredSource, SourcePlace};
 use wharf_project::npm::{CredentialKind, RegistryCredential};
 use wharf_project::{
-    CargoConfig, CrateEndpoint, FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options, Project,
+    CargoConfig, CrateEndpoint, FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options,
+    Project,
 };
 use wharf_store::Store;
 use wharf_sys::Governor;
@@ -333,7 +334,12 @@ impl Session {
     ///
     /// # Errors
     /// Where the store cannot be opened.
-    pub fn npm_index(&self, project: &Project, npm: &NpmProject, detail: Detail) -> Result<NpmIndex, OpsError> {
+    pub fn npm_index(
+        &self,
+        project: &Project,
+        npm: &NpmProject,
+        detail: Detail,
+    ) -> Result<NpmIndex, OpsError> {
         self.npm_index_where(project, npm, detail, |index| index.detail() == detail)
     }
 
@@ -381,7 +387,12 @@ impl Session {
         Ok(index)
     }
 
-    fn new_npm_index(&self, project: &Project, npm: &NpmProject, detail: Detail) -> Result<NpmIndex, OpsError> {
+    fn new_npm_index(
+        &self,
+        project: &Project,
+        npm: &NpmProject,
+        detail: Detail,
+    ) -> Result<NpmIndex, OpsError> {
         let mut settings = self.network(&npm.network);
         for credential in &npm.credentials {
             let prefix = credential.prefix.clone();
@@ -427,11 +438,17 @@ impl Session {
     pub fn crates_index(&self, config: &CargoConfig) -> Result<CratesIndex, OpsError> {
         let mut registries = Vec::new();
         let named = config.registries.iter().map(|registry| &registry.source);
-        let replaced = config.sources.values().filter_map(|configured| match &configured.place {
-            SourcePlace::Remote(source) => Some(source),
-            SourcePlace::LocalRegistry(_) | SourcePlace::Directory(_) => None,
-        });
-        let sources: BTreeSet<&SourceId> = named.chain(replaced).filter(|source| source.is_registry()).collect();
+        let replaced = config
+            .sources
+            .values()
+            .filter_map(|configured| match &configured.place {
+                SourcePlace::Remote(source) => Some(source),
+                SourcePlace::LocalRegistry(_) | SourcePlace::Directory(_) => None,
+            });
+        let sources: BTreeSet<&SourceId> = named
+            .chain(replaced)
+            .filter(|source| source.is_registry())
+            .collect();
         for source in sources {
             let place = match config.endpoint(source)? {
                 CrateEndpoint::Sparse { index, token, name } => (index, token, name),
@@ -439,6 +456,7 @@ impl Session {
                     return Err(CargoError::Place {
                         source_id: source.to_string(),
                         place: path.display().to_string(),
+                        origin: replaced_at(config, source),
                     }
                     .into());
                 }
@@ -481,6 +499,20 @@ impl Session {
             Arc::clone(&self.sinks),
         ))
     }
+}
+
+/// Where the configuration replaces a source of crates.
+fn replaced_at(config: &CargoConfig, source: &SourceId) -> String {
+    let is_it = |configured: &&ConfiguredSource| matches!(&configured.place, SourcePlace::Remote(remote) if remote == source);
+    let origin = config
+        .sources
+        .values()
+        .find(is_it)
+        .and_then(|configured| configured.replace_with.as_ref());
+    origin.map_or_else(
+        || "cargo's configuration".to_owned(),
+        |(_, origin)| origin.to_string(),
+    )
 }
 
 /// Where the project's packages are looked for, as the index wants to know it.

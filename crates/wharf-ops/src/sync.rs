@@ -110,7 +110,7 @@ pub struct Remembered {
     pub selecting: Selecting,
     /// How it was made.
     pub installing: Installing,
-    /// The folders of the workspace's members: a `package.json` in one of them is no project of its own.
+    /// The folders of the workspaces' members: a `package.json` or `Cargo.toml` in one of them is no project of its own.
     #[serde(default)]
     pub members: Vec<PathBuf>,
 }
@@ -134,6 +134,7 @@ const REMEMBERED: &str = "asked.json";
 /// Losing this costs a flag, so a failure to write it is not worth an error.
 fn remember(environment: &Environment, request: &SyncRequest, project: &Project) {
     let importers = project.npm.iter().flat_map(|npm| &npm.importers);
+    let crates = project.cargo.iter().flat_map(|cargo| &cargo.members);
     let asked = Remembered {
         selecting: request.selecting.clone(),
         // Replacing a stranger's environment was meant for that one time.
@@ -141,7 +142,10 @@ fn remember(environment: &Environment, request: &SyncRequest, project: &Project)
             replace_foreign: false,
             ..request.installing
         },
-        members: importers.map(|importer| importer.folder.clone()).collect(),
+        members: importers
+            .map(|importer| importer.folder.clone())
+            .chain(crates.map(|member| member.folder.clone()))
+            .collect(),
     };
     let text = serde_json::to_vec(&asked).unwrap_or_default();
     if let Err(error) = std::fs::write(environment.state_directory().join(REMEMBERED), text) {
@@ -149,8 +153,8 @@ fn remember(environment: &Environment, request: &SyncRequest, project: &Project)
     }
 }
 
-/// The nearest folder above that has an environment's records, unless a manifest lies nearer. The `package.json` of a member of
-/// the workspace is not nearer: it belongs to the folder with the records.
+/// The nearest folder above that has an environment's records, unless a manifest lies nearer. The `package.json` or `Cargo.toml`
+/// of a member of a workspace is not nearer: it belongs to the folder with the records.
 pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
     let mut passed: Vec<&Path> = Vec::new();
     for folder in directory.ancestors() {
@@ -168,7 +172,10 @@ pub(crate) fn project_root(directory: &Path) -> Option<&Path> {
         if manifests.iter().any(|name| folder.join(name).exists()) {
             return None;
         }
-        if folder.join("package.json").exists() {
+        if ["package.json", "Cargo.toml"]
+            .iter()
+            .any(|name| folder.join(name).exists())
+        {
             passed.push(folder);
         }
     }
@@ -200,7 +207,14 @@ pub(crate) async fn sync_project(
     } = locked(session, request, project).await?;
     let python = python_part(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
-    let crates = cargo::sync::prepare(session, project, &environment, &lock, crates.as_ref(), request.effect);
+    let crates = cargo::sync::prepare(
+        session,
+        project,
+        &environment,
+        &lock,
+        crates.as_ref(),
+        request.effect,
+    );
     let (python, node, crates) = futures::future::try_join3(python, node, crates).await?;
     let missing = python.as_ref().map_or(0, |part| part.missing)
         + node.as_ref().map_or(0, |part| part.missing)

@@ -152,6 +152,8 @@ fn command(request: &Request, running: &Running<'_>, ground: &Ground) -> Command
     let toolchain = running.toolchain;
     let mut command = Command::new(&toolchain.cargo);
     command
+        .arg("--config")
+        .arg(ground.settings())
         .arg("install")
         .arg(&request.name)
         .arg("--version")

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! <ground>/crates/<name>-<version>/   the directory source: links to homes, stubs, the tool itself with its lock
-//! <ground>/home/config.toml           cargo's configuration: every registry is that source, and nothing is fetched
+//! <ground>/config.toml                cargo's configuration: every registry is that source, and nothing is fetched
 //! <ground>/target, <ground>/out       what cargo makes
+//! <temporary folder>/                 its home, empty
 //! ```
-//! Invariant: cargo finds no other configuration: its home is here, and it starts in the root folder, above which there is
-//! none.
+//! Invariant: cargo finds no other configuration. `cargo install` looks for some in its home and in every folder above, so
+//! that the home lies among the system's temporary files, not in the store, which is in the user's home mostly.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -79,6 +80,7 @@ pub struct Replaced {
 /// Where everything of a build lies.
 pub(super) struct Ground {
     root: PathBuf,
+    home: tempfile::TempDir,
 }
 
 impl Request {
@@ -115,13 +117,16 @@ impl Request {
 impl Ground {
     /// Lays everything out in an empty folder.
     pub(super) fn lay_out(root: &Path, request: &Request) -> Result<Self, RustError> {
+        let home = tempfile::Builder::new().prefix("wharf-cargo-").tempdir();
+        let home = home.map_err(RustError::io("make a folder in", std::env::temp_dir()))?;
         let ground = Self {
             root: root.to_owned(),
+            home,
         };
-        for folder in [ground.crates(), ground.home(), ground.target()] {
+        for folder in [ground.crates(), ground.target()] {
             fs::create_dir_all(&folder).map_err(RustError::io("create", folder))?;
         }
-        write(&ground.home().join("config.toml"), &ground.configuration(request))?;
+        write(&ground.settings(), &ground.configuration(request))?;
         for one in &request.crates {
             let folder = ground.crates().join(format!("{}-{}", one.name, one.version));
             match &one.content {
@@ -192,8 +197,12 @@ impl Ground {
         self.root.join("crates")
     }
 
-    pub(super) fn home(&self) -> PathBuf {
-        self.root.join("home")
+    pub(super) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(super) fn settings(&self) -> PathBuf {
+        self.root.join("config.toml")
     }
 
     pub(super) fn target(&self) -> PathBuf {

@@ -4,8 +4,10 @@
 //! Source: the cargo book, "The Manifest Format". Invariant: what a stub says decides the same resolution as the crate
 //! itself would; nothing of it is ever compiled.
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
-use wharf_ecosystem::cargo::{Dependency, DependencyKind, Req, SourceId, Summary};
+use std::collections::BTreeSet;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
+use wharf_ecosystem::cargo::{Dependency, DependencyKind, FeatureValue, Req, SourceId, Summary};
 
 const DEVELOPMENT: [&str; 2] = ["dev-dependencies", "dev_dependencies"];
 
@@ -29,7 +31,37 @@ pub(super) fn without_development(text: &str) -> Result<String, String> {
             }
         }
     }
+    let known = dependencies(&manifest);
+    let features = manifest.get_mut("features").and_then(Item::as_table_like_mut);
+    for (_, values) in features.into_iter().flat_map(|features| features.iter_mut()) {
+        if let Some(values) = values.as_array_mut() {
+            values.retain(|value| {
+                let dependency = value
+                    .as_str()
+                    .and_then(|text| text.split_once('/'))
+                    .map(|(dependency, _)| dependency);
+                dependency.is_none_or(|dependency| known.contains(dependency.trim_end_matches('?')))
+            });
+        }
+    }
     Ok(manifest.to_string())
+}
+
+/// The names of everything that a manifest needs, wherever it says so.
+fn dependencies(manifest: &DocumentMut) -> BTreeSet<String> {
+    let kinds = ["dependencies", "build-dependencies", "build_dependencies"];
+    let of = |table: &dyn TableLike| -> Vec<String> {
+        let tables = kinds.iter().filter_map(|kind| table.get(kind)?.as_table_like());
+        tables
+            .flat_map(|table| table.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
+            .collect()
+    };
+    let mut found = of(manifest.as_table());
+    let targets = manifest.get("target").and_then(Item::as_table_like);
+    for (_, target) in targets.into_iter().flat_map(|targets| targets.iter()) {
+        found.extend(target.as_table_like().map(of).unwrap_or_default());
+    }
+    found.into_iter().collect()
 }
 
 /// A manifest that says of a crate what its index line says.
@@ -44,12 +76,15 @@ pub fn stub(summary: &Summary) -> String {
         package["links"] = value(&**links);
         package["build"] = value("build.rs");
     }
-    for dependency in &summary.dependencies {
+    // Development dependencies count only for the workspace's own packages.
+    let needed = summary
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind != DependencyKind::Dev);
+    for dependency in needed.clone() {
         let table = match dependency.kind {
-            DependencyKind::Normal => "dependencies",
             DependencyKind::Build => "build-dependencies",
-            // Only those of the workspace's own packages count.
-            DependencyKind::Dev => continue,
+            DependencyKind::Normal | DependencyKind::Dev => "dependencies",
         };
         let tables = match &dependency.target {
             Some(target) => {
@@ -61,9 +96,21 @@ pub fn stub(summary: &Summary) -> String {
         let entries = tables.entry(table).or_insert(Item::Table(Table::new()));
         entries[&*dependency.alias] = Item::Value(Value::InlineTable(requirement(dependency)));
     }
+    // A feature may switch on one of a development dependency's.
+    let known: BTreeSet<&str> = needed.map(|dependency| &*dependency.alias).collect();
+    let stays = |value: &&FeatureValue| match value {
+        FeatureValue::Feature(_) => true,
+        FeatureValue::Dep(dep) | FeatureValue::DepFeature { dep, .. } => known.contains(&**dep),
+    };
     let mut table = Table::new();
     for (name, values) in &summary.features {
-        table[name] = value(values.iter().map(ToString::to_string).collect::<Array>());
+        table[name] = value(
+            values
+                .iter()
+                .filter(stays)
+                .map(ToString::to_string)
+                .collect::<Array>(),
+        );
     }
     if !table.is_empty() {
         manifest["features"] = Item::Table(table);
@@ -142,6 +189,9 @@ mod tests {
             assert_eq!(left.contains(word), stays, "{word}: {left}");
         }
         assert!(without_development("[").is_err());
+        let text = "[dependencies]\na = \"1\"\n[dev-dependencies]\nb = \"1\"\n[features]\nx = [\"y\", \"a/z\", \"b/z\", \"b?/z\"]\ny = []\n";
+        let left = without_development(text).unwrap();
+        assert!(left.contains("x = [\"y\", \"a/z\"]"), "{left}");
     }
 
     #[test]
@@ -162,7 +212,17 @@ mod tests {
         windows.target = Some("cfg(windows)".parse().unwrap());
         windows.kind = DependencyKind::Build;
         summary.dependencies = vec![renamed, windows];
-        summary.features = features::feature_map([("default", vec![])], &summary.dependencies).unwrap();
+        let mut bench = Dependency::new(
+            crate_name("bench").unwrap(),
+            Req::parse("1").unwrap(),
+            SourceId::crates_io(),
+        );
+        bench.kind = DependencyKind::Dev;
+        summary.dependencies.push(bench);
+        let values = ["b", "bench/fast"].map(FeatureValue::parse).to_vec();
+        summary.features =
+            features::feature_map([("default", vec![]), ("measured", values)], &summary.dependencies)
+                .unwrap();
         assert_eq!(
             stub(&summary),
             r#"[package]
@@ -181,6 +241,7 @@ w = { version = "^0.5" }
 [features]
 b = ["dep:b"]
 default = []
+measured = ["b"]
 "#
         );
     }

@@ -7,18 +7,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use wharf_core::{Event, PackageName};
-use wharf_ecosystem::cargo::{DependencyKind, LockedCrate, LockedId, Platform, Summary};
+use wharf_crates::{Previous, Problem};
+use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, Summary};
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::generation::CommandsPart;
 use wharf_install::layout::{Content, Item};
-use wharf_install::rust::{self, Built, Crate, CrateContent, Replaced, Request, RustError, Surroundings, Toolchain};
+use wharf_install::rust::{
+    self, Built, Crate, CrateContent, Replaced, Request, RustError, Surroundings, Toolchain,
+};
 use wharf_install::{CommandsWanted, InstalledTool};
 use wharf_project::lock::LockedTool;
-use wharf_project::{CargoTools, Lock, Project};
+use wharf_project::{CargoConfig, CargoTools, Lock, Project};
 use wharf_store::{Kind, Store, TreeId};
 use wharf_sys::{Permit, Work, run_blocking};
 
 use super::error::CargoError;
+use super::known::Known;
+use super::solve::solve;
 use super::sync::fetch;
 use crate::error::OpsError;
 use crate::request::Effect;
@@ -40,6 +45,7 @@ pub(crate) async fn tools(
     let store = Arc::clone(session.store()?);
     let mut workshop = Workshop {
         session,
+        config: &tools.config,
         index: index.clone(),
         store: Arc::clone(&store),
         toolchain: None,
@@ -102,7 +108,11 @@ fn unbuilt(tool: &LockedTool, wanted: &mut CommandsWanted) -> Built {
 fn items(built: &Built, store: &Store) -> Result<Vec<Item>, OpsError> {
     let tree = store.tree(&built.tree)?;
     let items = tree.entries.into_iter().filter_map(|entry| match entry.kind {
-        Kind::File { object, size, executable } => Some(Item {
+        Kind::File {
+            object,
+            size,
+            executable,
+        } => Some(Item {
             path: entry.path.as_str().to_owned(),
             content: Content::Object {
                 id: object,
@@ -141,6 +151,7 @@ fn request(tool: &LockedTool, store: &Store) -> Result<Request, OpsError> {
 /// Where tools are had.
 struct Workshop<'a> {
     session: &'a Session,
+    config: &'a CargoConfig,
     index: CratesIndex,
     store: Arc<Store>,
     toolchain: Option<Arc<Toolchain>>,
@@ -156,16 +167,24 @@ impl Workshop<'_> {
             return Ok(built);
         }
         let graph = Graph::read(&self.index, tool).await;
-        let root = tool.root.id();
-        let needed = graph.needed(&root, &toolchain.machine()?);
+        let needed = self.needed(tool, &graph, &toolchain).await?;
         check_compiler(&request, &graph, &needed, &toolchain)?;
-        let homes = needed.iter().filter_map(|at| Wanted::of_locked(graph.packages[*at]));
+        let homes = needed
+            .iter()
+            .filter_map(|at| Wanted::of_locked(graph.packages[*at]));
         self.fetched += fetch(self.session, &self.index, homes.collect()).await?;
-        for (at, package) in graph.packages.iter().enumerate() {
-            if package.id() == root {
-                continue;
-            }
-            let content = match (needed.contains(&at), &graph.summaries[at], Wanted::of_locked(package)) {
+        let root = tool.root.id();
+        for (at, package) in graph
+            .packages
+            .iter()
+            .enumerate()
+            .filter(|(_, package)| package.id() != root)
+        {
+            let content = match (
+                needed.contains(&at),
+                &graph.summaries[at],
+                Wanted::of_locked(package),
+            ) {
                 (false, Some(summary), _) => CrateContent::Stub(Arc::clone(summary)),
                 (_, _, Some(wanted)) => CrateContent::Home(self.store.crate_folder(&wanted.id())),
                 (_, _, None) => {
@@ -184,6 +203,62 @@ impl Workshop<'_> {
         }
         request.registries = registries(tool);
         self.build(request, toolchain).await
+    }
+
+    /// The packages that this machine compiles: what the features that are asked for lead to, here. Where the index cannot
+    /// say that, all of them.
+    async fn needed(
+        &self,
+        tool: &LockedTool,
+        graph: &Graph<'_>,
+        toolchain: &Toolchain,
+    ) -> Result<BTreeSet<usize>, OpsError> {
+        let everything = || (0..graph.packages.len()).collect();
+        let Some(summary) = graph.summaries.first().cloned().flatten() else {
+            return Ok(everything());
+        };
+        let problem = Problem {
+            previous: Some(Previous::kept(Arc::new(tool.cargo_lock()))),
+            ..Problem::new(vec![super::tools::root(&tool.request, summary)])
+        };
+        let mut known = Known::new(self.index.clone(), self.config, None);
+        let Ok(outcome) = solve(self.session, &problem, &mut known).await else {
+            return Ok(everything());
+        };
+        let machine = toolchain.machine()?;
+        let places: BTreeMap<LockedId, usize> = graph
+            .packages
+            .iter()
+            .enumerate()
+            .map(|(at, package)| (package.id(), at))
+            .collect();
+        let (mut seen, mut needed) = (BTreeSet::new(), BTreeSet::new());
+        let mut queue: VecDeque<usize> = outcome.roots().collect();
+        while let Some(at) = queue.pop_front() {
+            if !seen.insert(at) {
+                continue;
+            }
+            let package = &outcome.packages[at];
+            let summary = &package.summary;
+            let id = LockedCrate::new(
+                summary.name.clone(),
+                summary.version.clone(),
+                Some(summary.source.clone()),
+            )
+            .id();
+            match places.get(&id) {
+                Some(place) => drop(needed.insert(*place)),
+                // The index has changed since: what the lock says is all that counts.
+                None => return Ok(everything()),
+            }
+            queue.extend(
+                package
+                    .needs()
+                    .filter(|(need, _)| counts(need, &machine))
+                    .map(|(_, to)| to),
+            );
+        }
+        Ok(needed)
     }
 
     /// The compiler, looked for once.
@@ -209,7 +284,11 @@ impl Workshop<'_> {
     async fn build(&self, request: Request, toolchain: Arc<Toolchain>) -> Result<Built, OpsError> {
         let permits = self.permits().await;
         let session = self.session;
-        let (store, sinks, cancel) = (Arc::clone(&self.store), Arc::clone(session.sinks()), session.cancel().flag());
+        let (store, sinks, cancel) = (
+            Arc::clone(&self.store),
+            Arc::clone(session.sinks()),
+            session.cancel().flag(),
+        );
         let logs = session.settings().cache.join("logs");
         let work = move || {
             let running = rust::build::Running {
@@ -255,43 +334,20 @@ impl<'a> Graph<'a> {
     async fn read(index: &CratesIndex, tool: &'a LockedTool) -> Self {
         let packages: Vec<&LockedCrate> = tool.all().collect();
         let look = packages.iter().map(async |package| {
-            let versions = index.versions(package.source.as_ref()?, &package.name).await.ok()?;
+            let versions = index
+                .versions(package.source.as_ref()?, &package.name)
+                .await
+                .ok()?;
             versions.summary(versions.find(&package.version)?).ok()
         });
         let summaries = futures::future::join_all(look).await;
         Self { packages, summaries }
     }
-
-    /// The packages that this machine compiles. One of which the index says nothing is taken for one, with all its needs.
-    fn needed(&self, root: &LockedId, machine: &rust::Machine) -> BTreeSet<usize> {
-        let places: BTreeMap<LockedId, usize> =
-            self.packages.iter().enumerate().map(|(at, package)| (package.id(), at)).collect();
-        let mut needed = BTreeSet::new();
-        let mut queue: VecDeque<usize> = places.get(root).copied().into_iter().collect();
-        while let Some(at) = queue.pop_front() {
-            if !needed.insert(at) {
-                continue;
-            }
-            for edge in &self.packages[at].dependencies {
-                let Some(&to) = places.get(edge) else { continue };
-                if self.summaries[at].as_ref().is_none_or(|summary| applies(summary, edge, machine)) {
-                    queue.push_back(to);
-                }
-            }
-        }
-        needed
-    }
 }
 
-/// Whether any need of a crate that the edge answers counts on this machine.
-fn applies(summary: &Summary, edge: &LockedId, machine: &rust::Machine) -> bool {
-    let needs = summary.dependencies.iter().filter(|dependency| {
-        dependency.kind != DependencyKind::Dev && dependency.package == edge.name && dependency.accepts(&edge.version)
-    });
-    needs.into_iter().any(|dependency| {
-        let target: Option<&Platform> = dependency.target.as_ref();
-        target.is_none_or(|target| machine.is(target))
-    })
+/// Whether a need of a crate counts on this machine.
+fn counts(need: &Dependency, machine: &rust::Machine) -> bool {
+    need.kind != DependencyKind::Dev && need.target.as_ref().is_none_or(|target| machine.is(target))
 }
 
 /// Refuses before anything is fetched or compiled.
@@ -304,7 +360,9 @@ fn check_compiler(
     let needed = needed.iter().filter_map(|at| graph.summaries[*at].as_ref());
     let asking = needed.filter_map(|summary| Some((summary.rust_version?, summary)));
     let beyond = asking.filter(|(asked, _)| !asked.fits(toolchain.version));
-    let Some((asked, worst)) = beyond.max_by_key(|(asked, summary)| (*asked, summary.name.as_str() == request.name)) else {
+    let Some((asked, worst)) =
+        beyond.max_by_key(|(asked, summary)| (*asked, summary.name.as_str() == request.name))
+    else {
         return Ok(());
     };
     Err(RustError::TooOld {

@@ -58,17 +58,29 @@ impl Crates {
     pub(crate) fn names<'a>(&'a self, lock: &'a Lock) -> impl Iterator<Item = &'a PackageName> {
         let workspace = self.workspace.iter().flat_map(|lock| &lock.packages);
         let tools = lock.cargo.iter().flat_map(|cargo| &cargo.tools);
-        workspace.chain(tools.flat_map(LockedTool::all)).map(|package| &package.name)
+        workspace
+            .chain(tools.flat_map(LockedTool::all))
+            .map(|package| &package.name)
     }
 
     /// For looking at it; `None` where the project has no crates.
-    pub(crate) fn view<'l>(&'l self, project: &'l Project, lock: &'l Lock, selecting: &Selecting) -> Option<View<'l>> {
+    pub(crate) fn view<'l>(
+        &'l self,
+        project: &'l Project,
+        lock: &'l Lock,
+        selecting: &Selecting,
+    ) -> Option<View<'l>> {
         let mut graphs = Vec::new();
         if let (Some(cargo), Some(locked)) = (&project.cargo, &self.workspace) {
             graphs.push(Graph::of_workspace(cargo, locked, selecting));
         }
         let tools = lock.cargo.iter().flat_map(|cargo| &cargo.tools);
-        graphs.extend(tools.map(|tool| Graph::new(tool.all().collect(), Roots::Tool(tool, project.cargo_tools.as_ref()))));
+        graphs.extend(tools.map(|tool| {
+            Graph::new(
+                tool.all().collect(),
+                Roots::Tool(tool, project.cargo_tools.as_ref()),
+            )
+        }));
         (!graphs.is_empty()).then_some(View { graphs })
     }
 }
@@ -99,13 +111,15 @@ impl View<'_> {
                 let Some(source) = &package.source else { continue };
                 let version = package.version.to_string();
                 let purl = PackageUrl::of(&package.name, Some(&version)).to_string();
-                let entry = entries.entry((purl.clone(), source.to_string())).or_insert_with(|| ListEntry {
-                    package: names::short(&package.name),
-                    version,
-                    purl,
-                    source: source.to_string(),
-                    direct: false,
-                });
+                let entry = entries
+                    .entry((purl.clone(), source.to_string()))
+                    .or_insert_with(|| ListEntry {
+                        package: names::short(&package.name),
+                        version,
+                        purl,
+                        source: source.to_string(),
+                        direct: false,
+                    });
                 entry.direct |= direct.contains(&at);
             }
         }
@@ -117,7 +131,10 @@ impl View<'_> {
     /// The versions of a crate, lowest first.
     pub(crate) fn versions(&self, name: &PackageName) -> Vec<String> {
         let packages = self.graphs.iter().flat_map(|graph| &graph.packages);
-        let versions: BTreeSet<_> = packages.filter(|package| package.name == *name).map(|package| &package.version).collect();
+        let versions: BTreeSet<_> = packages
+            .filter(|package| package.name == *name)
+            .map(|package| &package.version)
+            .collect();
         versions.into_iter().map(ToString::to_string).collect()
     }
 
@@ -138,7 +155,11 @@ impl View<'_> {
             };
             for at in (0..graph.packages.len()).filter(own) {
                 let package = graph.packages[at];
-                if package.source.as_ref().is_some_and(wharf_ecosystem::cargo::SourceId::is_registry) {
+                if package
+                    .source
+                    .as_ref()
+                    .is_some_and(wharf_ecosystem::cargo::SourceId::is_registry)
+                {
                     found.entry(package.id()).or_insert((package, false)).1 |= direct.contains(&at);
                 }
             }
@@ -149,11 +170,16 @@ impl View<'_> {
 
 impl<'l> Graph<'l> {
     fn new(packages: Vec<&'l LockedCrate>, roots: Roots<'l>) -> Self {
-        let places: BTreeMap<LockedId, usize> =
-            packages.iter().enumerate().map(|(at, package)| (package.id(), at)).collect();
+        let places: BTreeMap<LockedId, usize> = packages
+            .iter()
+            .enumerate()
+            .map(|(at, package)| (package.id(), at))
+            .collect();
         let needs = packages.iter().map(|package| {
             let edges = package.dependencies.iter();
-            edges.filter_map(|edge| places.get(edge).copied()).collect::<Vec<_>>()
+            edges
+                .filter_map(|edge| places.get(edge).copied())
+                .collect::<Vec<_>>()
         });
         let needs: Vec<Vec<usize>> = needs.collect();
         let mut dependents = vec![Vec::new(); packages.len()];
@@ -177,7 +203,9 @@ impl<'l> Graph<'l> {
             return graph;
         }
         for member in &cargo.members {
-            let Some(at) = graph.member(&member.summary.name) else { continue };
+            let Some(at) = graph.member(&member.summary.name) else {
+                continue;
+            };
             let packages = &graph.packages;
             let stays = |to: &usize| {
                 let package = packages[*to];
@@ -201,7 +229,10 @@ impl<'l> Graph<'l> {
         let old: Vec<usize> = kept.into_iter().collect();
         let place = |at: &usize| old.binary_search(at).ok();
         let mut smaller = Self::new(packages, Roots::Members(cargo));
-        smaller.needs = old.iter().map(|at| dropped[*at].iter().filter_map(place).collect()).collect();
+        smaller.needs = old
+            .iter()
+            .map(|at| dropped[*at].iter().filter_map(place).collect())
+            .collect();
         smaller.dependents = vec![Vec::new(); smaller.packages.len()];
         for (at, needed) in smaller.needs.iter().enumerate() {
             for to in needed {
@@ -212,7 +243,9 @@ impl<'l> Graph<'l> {
     }
 
     fn member(&self, name: &CrateName) -> Option<usize> {
-        self.packages.iter().position(|package| package.name == *name && package.source.is_none())
+        self.packages
+            .iter()
+            .position(|package| package.name == *name && package.source.is_none())
     }
 
     /// The members, or the tool.
@@ -220,28 +253,46 @@ impl<'l> Graph<'l> {
         match &self.roots {
             Roots::Members(cargo) => {
                 let members = cargo.members.iter();
-                members.filter_map(|member| self.member(&member.summary.name)).collect()
+                members
+                    .filter_map(|member| self.member(&member.summary.name))
+                    .collect()
             }
             Roots::Tool(tool, _) => {
                 let root = tool.root.id();
-                self.packages.iter().position(|package| package.id() == root).into_iter().collect()
+                self.packages
+                    .iter()
+                    .position(|package| package.id() == root)
+                    .into_iter()
+                    .collect()
             }
         }
     }
 
     fn named(&self, name: &PackageName) -> Vec<usize> {
-        (0..self.packages.len()).filter(|at| self.packages[*at].name == *name).collect()
+        (0..self.packages.len())
+            .filter(|at| self.packages[*at].name == *name)
+            .collect()
     }
 
     /// What manifests name: the tool itself, or what members need.
     fn direct(&self) -> BTreeSet<usize> {
         match self.roots {
-            Roots::Members(_) => self.starts().into_iter().flat_map(|at| self.needs[at].clone()).collect(),
+            Roots::Members(_) => self
+                .starts()
+                .into_iter()
+                .flat_map(|at| self.needs[at].clone())
+                .collect(),
             Roots::Tool(..) => self.starts().into_iter().collect(),
         }
     }
 
-    fn tree(&self, at: usize, depth: Option<usize>, direction: Direction, seen: &mut BTreeSet<usize>) -> TreeNode {
+    fn tree(
+        &self,
+        at: usize,
+        depth: Option<usize>,
+        direction: Direction,
+        seen: &mut BTreeSet<usize>,
+    ) -> TreeNode {
         let package = self.packages[at];
         let next = match direction {
             Direction::Dependencies => &self.needs[at],
@@ -251,7 +302,9 @@ impl<'l> Graph<'l> {
         let children = match first && depth != Some(0) {
             true => {
                 let deeper = depth.map(|depth| depth.saturating_sub(1));
-                next.iter().map(|to| self.tree(*to, deeper, direction, seen)).collect()
+                next.iter()
+                    .map(|to| self.tree(*to, deeper, direction, seen))
+                    .collect()
             }
             false => Vec::new(),
         };
@@ -269,7 +322,8 @@ impl<'l> Graph<'l> {
             Roots::Tool(tool, asked) => {
                 let start = self.starts().into_iter().next();
                 let steps = start.and_then(|start| self.shortest(start, name));
-                let asked = asked.and_then(|asked| asked.tools.iter().find(|one| one.name == tool.request.name));
+                let asked =
+                    asked.and_then(|asked| asked.tools.iter().find(|one| one.name == tool.request.name));
                 let path = steps.map(|steps| WhyPath {
                     requirement: tool.request.to_string(),
                     origin: asked.map_or_else(String::new, |asked| asked.origin.to_string()),
@@ -285,10 +339,14 @@ impl<'l> Graph<'l> {
     fn why_members(&self, cargo: &CargoProject, name: &PackageName) -> Vec<WhyPath> {
         let mut paths = Vec::new();
         for member in &cargo.members {
-            let Some(at) = self.member(&member.summary.name) else { continue };
+            let Some(at) = self.member(&member.summary.name) else {
+                continue;
+            };
             for to in &self.needs[at] {
                 let package = self.packages[*to];
-                let Some(steps) = self.shortest(*to, name) else { continue };
+                let Some(steps) = self.shortest(*to, name) else {
+                    continue;
+                };
                 let asked = member.summary.dependencies.iter().find(|dependency| {
                     dependency.package == package.name && dependency.accepts(&package.version)
                 });

@@ -36,7 +36,12 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 /// It is malformed, or the project has no place for it.
-pub(crate) fn asked(session: &Session, project: &Project, text: &str, manner: Manner) -> Result<Asked, OpsError> {
+pub(crate) fn asked(
+    session: &Session,
+    project: &Project,
+    text: &str,
+    manner: Manner,
+) -> Result<Asked, OpsError> {
     let short = cargo::parse_short(text)?;
     let meant = match manner.kind {
         DependencyKind::Normal if !manner.optional => Meant::Unsaid,
@@ -67,7 +72,9 @@ fn names<'p>(project: &'p Project, home: &CrateHome) -> Box<dyn Iterator<Item = 
         }
         CrateHome::Package { member, .. } => {
             let package = project.cargo.as_ref().and_then(|cargo| cargo.package_at(member));
-            let dependencies = package.into_iter().flat_map(|package| &package.summary.dependencies);
+            let dependencies = package
+                .into_iter()
+                .flat_map(|package| &package.summary.dependencies);
             Box::new(dependencies.map(|dependency| &dependency.package))
         }
     }
@@ -149,7 +156,10 @@ impl Asked {
 /// Every file that can name crates, seen from the session's folder: tools, and the package there.
 pub(crate) fn homes(session: &Session, project: &Project) -> Vec<CrateHome> {
     let places = [Meant::Unsaid, Meant::Tool, Meant::Dependency];
-    let mut homes: Vec<CrateHome> = places.into_iter().filter_map(|meant| home(session, project, meant).ok()).collect();
+    let mut homes: Vec<CrateHome> = places
+        .into_iter()
+        .filter_map(|meant| home(session, project, meant).ok())
+        .collect();
     homes.dedup();
     homes
 }
@@ -169,8 +179,11 @@ pub(crate) fn remove(
         CrateHome::Package { path, .. } => {
             let aliases: Vec<String> = names.iter().map(ToString::to_string).collect();
             let table = only.map(|kind| CrateTable { kind, target: None });
-            let (text, removed) = cargo::remove(file(ManifestKind::Cargo, path, text), &aliases, table.as_ref())?;
-            let gone = removed.iter().filter_map(|one| wharf_ecosystem::cargo::crate_name(&one.alias).ok());
+            let (text, removed) =
+                cargo::remove(file(ManifestKind::Cargo, path, text), &aliases, table.as_ref())?;
+            let gone = removed
+                .iter()
+                .filter_map(|one| wharf_ecosystem::cargo::crate_name(&one.alias).ok());
             Ok((text, gone.collect()))
         }
     }
@@ -193,7 +206,11 @@ pub(crate) fn restate(project: &Project, lock: &mut Lock) {
         return;
     };
     for tool in &tools.tools {
-        if let Some(known) = locked.tools.iter_mut().find(|known| known.request.name == tool.name) {
+        if let Some(known) = locked
+            .tools
+            .iter_mut()
+            .find(|known| known.request.name == tool.name)
+        {
             known.request = wharf_project::lock::ToolRequest::of(tool);
         }
     }

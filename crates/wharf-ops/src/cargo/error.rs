@@ -45,7 +45,9 @@ pub enum CargoError {
         source_id: String,
     },
     /// A crate of a tool's graph comes from a repository.
-    #[error("{tool} needs {package}, which comes from a repository, and tools are built from registries alone")]
+    #[error(
+        "{tool} needs {package}, which comes from a repository, and tools are built from registries alone"
+    )]
     ToolNeedsRepository {
         /// The tool.
         tool: String,
@@ -73,12 +75,16 @@ pub enum CargoError {
         reason: String,
     },
     /// The crates of a registry lie in a place that Wharf does not read.
-    #[error("the crates of `{source_id}` are to come from {place}, and Wharf reads registries over HTTP alone")]
+    #[error(
+        "the crates of `{source_id}` are to come from {place} ({origin}), and Wharf reads registries over HTTP alone"
+    )]
     Place {
         /// The registry.
         source_id: String,
         /// Where the configuration leads to.
         place: String,
+        /// Where that is written.
+        origin: String,
     },
 }
 
@@ -89,7 +95,9 @@ impl Explain for CargoError {
             CargoError::Checksum(error) => error.code(),
             CargoError::Twice { .. } => "cargo/same-crate",
             CargoError::SameCommand { .. } => "cargo/same-command",
-            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => "cargo/tool-repository",
+            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => {
+                "cargo/tool-repository"
+            }
             CargoError::NoVersion { .. } => "cargo/no-version",
             CargoError::IndexLine { .. } => "cargo/index-line",
             CargoError::Place { .. } => "cargo/source",
@@ -129,7 +137,10 @@ impl Explain for CargoError {
                 vec![format!("`wharf info {name} --versions` lists what there is")]
             }
             CargoError::Place { .. } => {
-                vec!["take `replace-with` out of that [source] for Wharf, or leave the crates to cargo".to_owned()]
+                vec![
+                    "take `replace-with` out of that [source] for Wharf, or leave the crates to cargo"
+                        .to_owned(),
+                ]
             }
             CargoError::Twice { .. } | CargoError::IndexLine { .. } => Vec::new(),
         }

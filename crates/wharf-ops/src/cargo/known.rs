@@ -35,7 +35,9 @@ impl<'a> Known<'a> {
         config: &'a CargoConfig,
         folders: impl IntoIterator<Item = (SourceId, Packages)>,
     ) -> Self {
-        let folders = folders.into_iter().map(|(source, packages)| (source, Ok(packages)));
+        let folders = folders
+            .into_iter()
+            .map(|(source, packages)| (source, Ok(packages)));
         Self {
             index,
             config,
@@ -64,12 +66,18 @@ impl<'a> Known<'a> {
 
     /// Forgets what could not be had: the next attempt comes to it again.
     pub(crate) fn clear_failures(&self) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn failed<T>(&self, error: IndexError) -> Lookup<T> {
         let words = words(&error);
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(error);
         Lookup::Failed(words)
     }
 }
@@ -109,7 +117,13 @@ impl Universe for Known<'_> {
 fn none(registry: &SourceId, name: &CrateName) -> Arc<CrateVersions> {
     let lines = Arc::new(Vec::<u8>::new());
     let (registry, name) = (registry.clone(), name.clone());
-    Arc::new(CrateVersions::from_rows(name, registry, Vec::new(), lines, Vec::new()))
+    Arc::new(CrateVersions::from_rows(
+        name,
+        registry,
+        Vec::new(),
+        lines,
+        Vec::new(),
+    ))
 }
 
 /// Whether a registry said that it has no such crate.

@@ -24,13 +24,20 @@ fn configuration(project: &Project) -> Option<&CargoConfig> {
 }
 
 /// Looks up every locked crate of a registry.
-pub(crate) async fn outdated(session: &Session, project: &Project, lock: &Lock) -> Result<OutdatedReport, OpsError> {
+pub(crate) async fn outdated(
+    session: &Session,
+    project: &Project,
+    lock: &Lock,
+) -> Result<OutdatedReport, OpsError> {
     let mut report = OutdatedReport {
         checked: 0,
         outdated: Vec::new(),
     };
     let crates = Crates::read(project)?;
-    let (Some(config), Some(view)) = (configuration(project), crates.view(project, lock, &Selecting::default())) else {
+    let (Some(config), Some(view)) = (
+        configuration(project),
+        crates.view(project, lock, &Selecting::default()),
+    ) else {
         return Ok(report);
     };
     let index = session.crates_index(config)?;
@@ -54,7 +61,12 @@ pub(crate) async fn outdated(session: &Session, project: &Project, lock: &Lock) 
         }))
     });
     let mut lookups = lookups.buffered(LOOKUPS);
-    while let Some(entry) = session.cancel().or(lookups.next()).await.ok_or(OpsError::Interrupted)? {
+    while let Some(entry) = session
+        .cancel()
+        .or(lookups.next())
+        .await
+        .ok_or(OpsError::Interrupted)?
+    {
         report.outdated.extend(entry?);
     }
     drop(lookups);
@@ -91,10 +103,19 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         Some(text) => Some(text.parse().map_err(|_| missing(text))?),
         None => None,
     };
-    let about = session.cancel().or(index.about(&source, &name, asked.as_ref())).await;
+    let about = session
+        .cancel()
+        .or(index.about(&source, &name, asked.as_ref()))
+        .await;
     let about = about.ok_or(OpsError::Interrupted)??;
-    let shown = about.shown.ok_or_else(|| missing(version.unwrap_or("that can be read")))?;
-    let row = about.versions.rows().iter().find(|row| row.version.to_string() == shown.version);
+    let shown = about
+        .shown
+        .ok_or_else(|| missing(version.unwrap_or("that can be read")))?;
+    let row = about
+        .versions
+        .rows()
+        .iter()
+        .find(|row| row.version.to_string() == shown.version);
     let urls = [
         ("Homepage", shown.homepage),
         ("Repository", shown.repository),
@@ -109,10 +130,19 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         requires_python: None,
         engines_node: None,
         rust_version: shown.rust_version,
-        requires: shown.dependencies.iter().map(|(name, range)| format!("{name} {range}")).collect(),
+        requires: shown
+            .dependencies
+            .iter()
+            .map(|(name, range)| format!("{name} {range}"))
+            .collect(),
         extras: shown.features.into_iter().map(|(name, _)| name).collect(),
-        urls: urls.into_iter().filter_map(|(label, url)| Some((label.to_owned(), url?))).collect(),
-        uploaded: row.and_then(|row| row.published).map(|instant| instant.to_string()),
+        urls: urls
+            .into_iter()
+            .filter_map(|(label, url)| Some((label.to_owned(), url?)))
+            .collect(),
+        uploaded: row
+            .and_then(|row| row.published)
+            .map(|instant| instant.to_string()),
         index: place(&index, &source.to_string()),
         versions: versions(&about.versions),
         version: shown.version,
@@ -122,8 +152,14 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
 }
 
 fn place(index: &CratesIndex, source: &str) -> String {
-    let known = index.registries().iter().find(|registry| registry.source.to_string() == source);
-    known.map_or_else(|| source.to_owned(), |registry| registry.index.without_credentials().to_string())
+    let known = index
+        .registries()
+        .iter()
+        .find(|registry| registry.source.to_string() == source);
+    known.map_or_else(
+        || source.to_owned(),
+        |registry| registry.index.without_credentials().to_string(),
+    )
 }
 
 fn versions(versions: &CrateVersions) -> Vec<VersionEntry> {
@@ -139,7 +175,9 @@ fn versions(versions: &CrateVersions) -> Vec<VersionEntry> {
 /// The highest locked version.
 fn locked(project: &Project, name: &wharf_core::PackageName) -> Result<Option<String>, OpsError> {
     let lock = crate::lock::read(project)?.unwrap_or_default();
-    let Ok(crates) = Crates::read(project) else { return Ok(None) };
+    let Ok(crates) = Crates::read(project) else {
+        return Ok(None);
+    };
     let view = crates.view(project, &lock, &Selecting::default());
     Ok(view.and_then(|view| view.versions(name).pop()))
 }

@@ -28,5 +28,7 @@ pub(crate) async fn packages(
         found.map_err(|error| repository.failed(error.to_string()))
     };
     let found = run_blocking(read).await?;
-    Ok(Arc::new(found.into_iter().map(|member| Arc::new(member.summary)).collect()))
+    Ok(Arc::new(
+        found.into_iter().map(|member| Arc::new(member.summary)).collect(),
+    ))
 }

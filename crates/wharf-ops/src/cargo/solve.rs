@@ -23,7 +23,11 @@ type Answer = (SourceId, CrateName, Result<Arc<CrateVersions>, IndexError>);
 ///
 /// # Errors
 /// Nothing answers it, or what it depends on cannot be had.
-pub(crate) async fn solve(session: &Session, problem: &Problem, known: &mut Known<'_>) -> Result<Outcome, OpsError> {
+pub(crate) async fn solve(
+    session: &Session,
+    problem: &Problem,
+    known: &mut Known<'_>,
+) -> Result<Outcome, OpsError> {
     session.emit(Event::PhaseStarted {
         phase: Phase::Resolve,
         total: None,
@@ -65,7 +69,10 @@ fn tell_skipped(session: &Session, known: &Known<'_>, outcome: &Outcome) {
         }
         if let Some(Ok(versions)) = known.index().known(&summary.source, &summary.name) {
             for skipped in versions.skipped() {
-                let message = format!("the index of {} has a line that is left out: {skipped}", summary.name);
+                let message = format!(
+                    "the index of {} has a line that is left out: {skipped}",
+                    summary.name
+                );
                 session.emit(Event::warning("cargo/index-line", message));
             }
         }
@@ -105,7 +112,12 @@ impl<'a> Fetching<'a> {
     }
 
     /// Brings what the resolver asks for, and what the guess makes of it.
-    async fn supply(&mut self, problem: &Problem, needs: Needs, known: &mut Known<'_>) -> Result<(), OpsError> {
+    async fn supply(
+        &mut self,
+        problem: &Problem,
+        needs: Needs,
+        known: &mut Known<'_>,
+    ) -> Result<(), OpsError> {
         self.start(needs, known).await;
         while !self.running.is_empty() {
             self.receive().await?;
@@ -123,7 +135,9 @@ impl<'a> Fetching<'a> {
     }
 
     fn ask(&mut self, known: &Known<'_>, source: SourceId, name: CrateName) {
-        if !self.asked.insert((source.clone(), name.clone())) || known.index().cached(&source, &name).is_some() {
+        if !self.asked.insert((source.clone(), name.clone()))
+            || known.index().cached(&source, &name).is_some()
+        {
             return;
         }
         let index = known.index().clone();

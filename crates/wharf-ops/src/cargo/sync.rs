@@ -56,7 +56,8 @@ pub(crate) async fn prepare(
     configuration(project, environment, workspace, &mut part)?;
     if let Some(tools) = &project.cargo_tools {
         let standing = environment.current()?.and_then(|generation| generation.commands);
-        let (commands, missing) = build::tools(session, project, tools, lock, standing.as_ref(), effect).await?;
+        let (commands, missing) =
+            build::tools(session, project, tools, lock, standing.as_ref(), effect).await?;
         part.missing += missing;
         part.commands = commands;
     }
@@ -95,7 +96,8 @@ async fn crates(
     }
     if !left.is_empty() {
         let list = left.join(", ");
-        let message = format!("cargo fetches what comes from repositories itself, with `cargo fetch`: {list}");
+        let message =
+            format!("cargo fetches what comes from repositories itself, with `cargo fetch`: {list}");
         session.emit(Event::warning("cargo/repository", message));
     }
     part.missing += fetch(session, &index, wanted).await?;
@@ -117,7 +119,11 @@ async fn crates(
 ///
 /// # Errors
 /// What cannot be had or is not what was locked.
-pub(crate) async fn fetch(session: &Session, index: &CratesIndex, wanted: Vec<Wanted>) -> Result<usize, OpsError> {
+pub(crate) async fn fetch(
+    session: &Session,
+    index: &CratesIndex,
+    wanted: Vec<Wanted>,
+) -> Result<usize, OpsError> {
     let store = session.store()?;
     let mut seen = BTreeSet::new();
     let missing = wanted.into_iter().filter(|one| {
@@ -137,7 +143,12 @@ pub(crate) async fn fetch(session: &Session, index: &CratesIndex, wanted: Vec<Wa
     let (phase, total) = (Phase::Fetch, Some(count as u64));
     session.emit(Event::PhaseStarted { phase, total });
     let mut done = 0;
-    while let Some(label) = session.cancel().or(running.next()).await.ok_or(OpsError::Interrupted)? {
+    while let Some(label) = session
+        .cancel()
+        .or(running.next())
+        .await
+        .ok_or(OpsError::Interrupted)?
+    {
         done += 1;
         session.emit(Event::PhaseProgress {
             phase,
@@ -168,7 +179,11 @@ fn configuration(
             Some(led(&path, before.as_deref(), &cargo.config, lock)?)
         }
         // What is not there, or never was ours, is not looked into.
-        _ if before.is_none() || environment.current()?.is_none_or(|standing| standing.crates.is_none()) => {
+        _ if before.is_none()
+            || environment
+                .current()?
+                .is_none_or(|standing| standing.crates.is_none()) =>
+        {
             before.clone()
         }
         _ => replacement::remove(&path, before.as_deref().unwrap_or_default())?,
@@ -185,11 +200,21 @@ fn configuration(
 }
 
 /// The configuration with every source of the lock led to the directory.
-fn led(path: &Path, before: Option<&str>, config: &CargoConfig, lock: &CargoLock) -> Result<String, OpsError> {
+fn led(
+    path: &Path,
+    before: Option<&str>,
+    config: &CargoConfig,
+    lock: &CargoLock,
+) -> Result<String, OpsError> {
     let sources = lock.packages.iter().filter_map(|package| package.source.as_ref());
     let sources: BTreeSet<&SourceId> = sources.filter(|source| source.is_registry()).collect();
     let sources: Vec<SourceId> = sources.into_iter().cloned().collect();
-    Ok(replacement::add(path, before.unwrap_or_default(), config, &sources)?)
+    Ok(replacement::add(
+        path,
+        before.unwrap_or_default(),
+        config,
+        &sources,
+    )?)
 }
 
 fn relative(root: &Path, path: &Path) -> String {

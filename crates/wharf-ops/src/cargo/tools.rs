@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use futures::stream::{StreamExt, TryStreamExt};
 use wharf_core::{Ecosystem, Event};
-use wharf_crates::{
-    DevDependencies, Outcome, Previous, Problem, Root, RootFeatures, RustVersions, lock_of,
-};
+use wharf_crates::{DevDependencies, Outcome, Previous, Problem, Root, RootFeatures, RustVersions, lock_of};
 use wharf_ecosystem::cargo::{
     CargoLock, CrateVersions, FeatureValue, LockedCrate, RustVersion, SourceId, Summary, VersionRow,
 };
@@ -22,7 +20,7 @@ use wharf_sys::run_blocking;
 use super::error::CargoError;
 use super::known::Known;
 use super::solve::solve;
-use super::workspace::cooldown;
+use super::workspace::{cooldown, refresh};
 use crate::error::OpsError;
 use crate::request::Upgrade;
 use crate::session::Session;
@@ -62,14 +60,19 @@ pub(crate) async fn update(
         session,
         project,
         tools,
-        index: session.crates_index(&tools.config)?,
+        index: session
+            .crates_index(&tools.config)?
+            .with_refresh(refresh(upgrade)),
         compiler: compiler(project).await,
     };
     let each = tools.tools.iter().map(|tool| {
         let before = locked.and_then(|locked| locked.tool(&tool.name));
         solver.tool(tool, before, upgrade)
     });
-    let done: Vec<LockedTool> = futures::stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+    let done: Vec<LockedTool> = futures::stream::iter(each)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
     solver.index.flush().await;
     Ok(Part::Solved(ToolsLock { tools: done }))
 }
@@ -113,7 +116,11 @@ impl Solver<'_> {
             }
             .into());
         }
-        let versions = self.session.cancel().or(self.index.versions(&source, &tool.name)).await;
+        let versions = self
+            .session
+            .cancel()
+            .or(self.index.versions(&source, &tool.name))
+            .await;
         let versions = versions.ok_or(OpsError::Interrupted)??;
         let kept = before.filter(|_| !upgrade.includes(&tool.name));
         let summary = self.choose(tool, &versions, kept)?;
@@ -126,7 +133,9 @@ impl Solver<'_> {
             Some(_) => GraphOrigin::Packaged,
             None => GraphOrigin::Resolved,
         };
-        let previous = packaged.or_else(|| kept.map(LockedTool::cargo_lock));
+        // Our own choice is kept where it was ours before.
+        let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
+        let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
         let (outcome, lock) = self.graph(tool, summary, previous).await?;
         self.tell_yanked(tool, &outcome);
         Ok(locked_tool(request, graph, &outcome, lock))
@@ -142,7 +151,8 @@ impl Solver<'_> {
     ) -> Result<Arc<Summary>, OpsError> {
         let limits = cooldown(self.project);
         let rows = versions.rows().iter().enumerate();
-        let in_range: Vec<(usize, &VersionRow)> = rows.filter(|(_, row)| tool.req.matches(&row.version)).collect();
+        let in_range: Vec<(usize, &VersionRow)> =
+            rows.filter(|(_, row)| tool.req.matches(&row.version)).collect();
         let open = |row: &VersionRow| !row.yanked && limits.allows(&tool.name, row.published);
         let builds = |row: &VersionRow| match (self.compiler, row.rust_version) {
             (Some(compiler), Some(asked)) => asked.fits(compiler),
@@ -170,7 +180,10 @@ impl Solver<'_> {
             reason: match (in_range.len(), yanked) {
                 (0, _) => newest(versions),
                 (all, yanked) if all == yanked => "every version in that range is yanked".to_owned(),
-                _ => format!("every version in that range is too young for {}", cutoff_words(self.project)),
+                _ => format!(
+                    "every version in that range is too young for {}",
+                    cutoff_words(self.project)
+                ),
             },
         }
         .into())
@@ -184,12 +197,17 @@ impl Solver<'_> {
         super::sync::fetch(self.session, &self.index, vec![wanted.clone()]).await?;
         let store = self.session.store()?;
         let path = store.crate_folder(&wanted.id()).join("Cargo.lock");
-        let text = store.crate_file(&wanted.id(), "Cargo.lock").map_err(OpsError::io("read", &path))?;
+        let text = store
+            .crate_file(&wanted.id(), "Cargo.lock")
+            .map_err(OpsError::io("read", &path))?;
         let Some(text) = text else { return Ok(None) };
         match CargoLock::parse(&String::from_utf8_lossy(&text)) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) => {
-                let message = format!("the Cargo.lock that {} brings is left alone: {error}", summary.label());
+                let message = format!(
+                    "the Cargo.lock that {} brings is left alone: {error}",
+                    summary.label()
+                );
                 self.session.emit(Event::warning("cargo/packaged-lock", message));
                 Ok(None)
             }
@@ -202,32 +220,42 @@ impl Solver<'_> {
         summary: Arc<Summary>,
         previous: Option<CargoLock>,
     ) -> Result<(Outcome, CargoLock), OpsError> {
-        let root = Root {
-            features: match tool.all_features {
-                true => RootFeatures::All,
-                false => RootFeatures::Some {
-                    features: tool.features.iter().map(|feature| FeatureValue::parse(feature)).collect(),
-                    default: tool.default_features,
-                },
-            },
-            dev: DevDependencies::Leave,
-            summary,
+        let mut known = Known::new(self.index.clone(), &self.tools.config, None);
+        // What is asked for has to be there by itself. cargo reads a lock of all features, whichever are built.
+        let asked = root(&ToolRequest::of(tool), Arc::clone(&summary));
+        let all = Root {
+            features: RootFeatures::All,
+            ..asked.clone()
         };
         let problem = Problem {
             previous: previous.clone().map(|lock| Previous::kept(Arc::new(lock))),
-            rust_versions: self.compiler.map_or(RustVersions::Ignore, |one| RustVersions::Prefer(vec![one])),
+            rust_versions: self
+                .compiler
+                .map_or(RustVersions::Ignore, |one| RustVersions::Prefer(vec![one])),
             cooldown: cooldown(self.project),
-            ..Problem::new(vec![root])
+            ..Problem::new(vec![asked])
         };
-        let mut known = Known::new(self.index.clone(), &self.tools.config, None);
-        let outcome = solve(self.session, &problem, &mut known).await?;
+        let first = solve(self.session, &problem, &mut known).await?;
+        let outcome = match all.summary.features.is_empty() {
+            true => first,
+            false => {
+                let whole = Problem {
+                    roots: vec![all],
+                    ..problem
+                };
+                solve(self.session, &whole, &mut known).await?
+            }
+        };
         let lock = lock_of(&outcome, previous.as_ref(), None).map_err(CargoError::Checksum)?;
         Ok((outcome, lock))
     }
 
     fn tell_skipped(&self, versions: &CrateVersions) {
         for skipped in versions.skipped() {
-            let message = format!("the index of {} has a line that is left out: {skipped}", versions.name());
+            let message = format!(
+                "the index of {} has a line that is left out: {skipped}",
+                versions.name()
+            );
             self.session.emit(Event::warning("cargo/index-line", message));
         }
     }
@@ -235,15 +263,42 @@ impl Solver<'_> {
     /// An author's lock may name what was withdrawn since: it is used, as cargo does, and told.
     fn tell_yanked(&self, tool: &CargoTool, outcome: &Outcome) {
         for package in outcome.packages.iter().filter(|package| package.summary.yanked) {
-            let message = format!("{} was yanked, and the lock of {} names it", package.summary.label(), tool.name);
+            let message = format!(
+                "{} was yanked, and the lock of {} names it",
+                package.summary.label(),
+                tool.name
+            );
             self.session.emit(Event::warning("cargo/yanked", message));
         }
     }
 }
 
+/// The tool as the root of its own graph, with the features that are asked for.
+pub(crate) fn root(request: &ToolRequest, summary: Arc<Summary>) -> Root {
+    Root {
+        features: match request.all_features {
+            true => RootFeatures::All,
+            false => RootFeatures::Some {
+                features: request
+                    .features
+                    .iter()
+                    .map(|feature| FeatureValue::parse(feature))
+                    .collect(),
+                default: request.default_features,
+            },
+        },
+        dev: DevDependencies::Leave,
+        summary,
+    }
+}
+
 /// What there is, where nothing of it was asked for.
 fn newest(versions: &CrateVersions) -> String {
-    let open = versions.rows().iter().rev().find(|row| !row.yanked && row.version.pre.is_empty());
+    let open = versions
+        .rows()
+        .iter()
+        .rev()
+        .find(|row| !row.yanked && row.version.pre.is_empty());
     match open.or(versions.rows().last()) {
         Some(row) => format!("the newest version is {}", row.version),
         None => "it has no version that can be used".to_owned(),
@@ -260,7 +315,10 @@ fn locked_tool(request: ToolRequest, graph: GraphOrigin, outcome: &Outcome, lock
     let is_root = |package: &LockedCrate| {
         package.name == root.name
             && package.version == root.version
-            && package.source.as_ref().is_some_and(|source: &SourceId| *source == root.source)
+            && package
+                .source
+                .as_ref()
+                .is_some_and(|source: &SourceId| *source == root.source)
     };
     let (mut roots, crates): (Vec<_>, Vec<_>) = lock.packages.into_iter().partition(is_root);
     LockedTool {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use wharf_core::{Ecosystem, PackageName};
 use wharf_crates::{Cooldown, Outcome, Patch, Previous, Problem, Root, RustVersions, lock_of};
 use wharf_ecosystem::cargo::{CargoLock, LockedCrate, RustVersion, SourceId};
+use wharf_index::Refresh;
 use wharf_install::rust::Surroundings;
 use wharf_project::{CargoProject, Project};
 
@@ -65,7 +66,9 @@ pub(crate) fn read(cargo: &CargoProject) -> Result<Option<CargoLock>, OpsError> 
 /// # Errors
 /// There is none although there is a workspace, or it cannot be read.
 pub(crate) fn standing(project: &Project) -> Result<Option<CargoLock>, OpsError> {
-    let Some(cargo) = &project.cargo else { return Ok(None) };
+    let Some(cargo) = &project.cargo else {
+        return Ok(None);
+    };
     let lock = read(cargo)?;
     let missing = || OpsError::NoLock {
         path: cargo.lock_path(),
@@ -83,7 +86,11 @@ pub(crate) async fn update(
     upgrade: &Upgrade,
     mode: Mode,
 ) -> Result<Option<Locked>, OpsError> {
-    let missing = project.cargo.as_ref().map(CargoProject::lock_path).filter(|path| !path.is_file());
+    let missing = project
+        .cargo
+        .as_ref()
+        .map(CargoProject::lock_path)
+        .filter(|path| !path.is_file());
     if let (Mode::Check, Some(path)) = (mode, missing) {
         return Err(OpsError::NoLock { path });
     }
@@ -102,11 +109,15 @@ pub(crate) async fn solve_for(
     project: &Project,
     upgrade: &Upgrade,
 ) -> Result<Option<Locked>, OpsError> {
-    let Some(cargo) = &project.cargo else { return Ok(None) };
+    let Some(cargo) = &project.cargo else {
+        return Ok(None);
+    };
     let path = cargo.lock_path();
     let before = read(cargo)?;
     let problem = problem(session, project, cargo, before.as_ref(), upgrade)?;
-    let index = session.crates_index(&cargo.config)?;
+    let index = session
+        .crates_index(&cargo.config)?
+        .with_refresh(refresh(upgrade));
     let mut known = Known::new(index, &cargo.config, folders(cargo));
     let outcome = solve(session, &problem, &mut known).await?;
     known.index().flush().await;
@@ -150,6 +161,15 @@ impl Locked {
     }
 }
 
+/// Whose versions are asked for although the cache has them: those of whatever shall move.
+pub(crate) fn refresh(upgrade: &Upgrade) -> Refresh {
+    match upgrade {
+        Upgrade::None => Refresh::Nothing,
+        Upgrade::All => Refresh::Everything,
+        Upgrade::Packages(names) => Refresh::Packages(names.iter().cloned().collect()),
+    }
+}
+
 /// What a stale lock lacks, in words.
 fn reasons(locked: &Locked) -> String {
     const SHOWN: usize = 5;
@@ -177,10 +197,15 @@ fn warn(session: &Session, problem: &Problem, outcome: &Outcome) {
     let RustVersions::Prefer(versions) = &problem.rust_versions else {
         return;
     };
-    let Some(lowest) = versions.iter().min() else { return };
+    let Some(lowest) = versions.iter().min() else {
+        return;
+    };
     for package in outcome.beyond(*lowest) {
         let summary = &package.summary;
-        let asked = summary.rust_version.as_ref().map_or_else(String::new, ToString::to_string);
+        let asked = summary
+            .rust_version
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string);
         let message = format!(
             "{} {} needs Rust {asked}, and the workspace says {lowest}: no other version fits",
             summary.name, summary.version
@@ -197,7 +222,10 @@ fn problem(
     before: Option<&CargoLock>,
     upgrade: &Upgrade,
 ) -> Result<Problem, OpsError> {
-    let members = cargo.members.iter().map(|member| Root::member(Arc::new(member.summary.clone())));
+    let members = cargo
+        .members
+        .iter()
+        .map(|member| Root::member(Arc::new(member.summary.clone())));
     let patches = cargo.patches.iter().map(|patch| Patch {
         of: patch.of.clone(),
         dependency: patch.dependency.clone(),
@@ -237,7 +265,11 @@ pub(crate) fn cooldown(project: &Project) -> Cooldown {
 
 /// The compilers that the members support; where none says, the one of this machine.
 fn compilers(session: &Session, cargo: &CargoProject) -> Result<Vec<RustVersion>, OpsError> {
-    let stated: Vec<RustVersion> = cargo.members.iter().filter_map(|member| member.summary.rust_version).collect();
+    let stated: Vec<RustVersion> = cargo
+        .members
+        .iter()
+        .filter_map(|member| member.summary.rust_version)
+        .collect();
     if !stated.is_empty() {
         return Ok(stated);
     }
@@ -257,9 +289,16 @@ fn compilers(session: &Session, cargo: &CargoProject) -> Result<Vec<RustVersion>
 
 /// The packages of the workspace's folders.
 fn folders(cargo: &CargoProject) -> BTreeMap<SourceId, Packages> {
-    let packages = cargo.packages().filter(|package| package.summary.source.is_path());
+    let packages = cargo
+        .packages()
+        .filter(|package| package.summary.source.is_path());
     packages
-        .map(|package| (package.summary.source.clone(), Arc::new(vec![Arc::new(package.summary.clone())])))
+        .map(|package| {
+            (
+                package.summary.source.clone(),
+                Arc::new(vec![Arc::new(package.summary.clone())]),
+            )
+        })
         .collect()
 }
 
@@ -268,14 +307,21 @@ pub(crate) fn changes(old: Option<&CargoLock>, new: &CargoLock) -> Vec<Change> {
     let versions = |lock: Option<&CargoLock>| {
         let mut by_name: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
         for package in lock.iter().flat_map(|lock| &lock.packages).filter(is_foreign) {
-            by_name.entry(package.name.clone()).or_default().push(package.version.to_string());
+            by_name
+                .entry(package.name.clone())
+                .or_default()
+                .push(package.version.to_string());
         }
-        let listed = by_name.into_iter().map(|(name, versions)| (name, versions.join(", ")));
+        let listed = by_name
+            .into_iter()
+            .map(|(name, versions)| (name, versions.join(", ")));
         listed.collect::<BTreeMap<_, _>>()
     };
     let (before, after) = (versions(old), versions(Some(new)));
     let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let moved = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let moved = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name));
     moved
         .map(|name| Change {
             package: names::short(name),
@@ -294,4 +340,3 @@ pub(crate) fn is_foreign(package: &&LockedCrate) -> bool {
 pub(crate) fn is_alone(project: &Project) -> bool {
     project.cargo.is_some() && project.cargo_tools.is_none() && !project.uses_npm() && !project.uses_python()
 }
-

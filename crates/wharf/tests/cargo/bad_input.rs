@@ -2,7 +2,7 @@
 
 use wharf_testkit::{CargoRegistry, Fixture};
 
-use crate::{cargo, locked, manifest, project, release, says, tells};
+use crate::{cargo, forget_answers, locked, manifest, project, release, says, tells};
 
 /// A project with one good crate that is installed already.
 fn standing(registry: &CargoRegistry) -> Fixture {
@@ -34,16 +34,27 @@ fn a_wrong_checksum() {
     let registry = CargoRegistry::start();
     let fixture = standing(&registry);
     release("forged", "1.0.0").wrong_checksum().publish(&registry);
-    refused(&registry, &fixture, "forged = \"1\"\n", 5, &["forged", "1.0.0", "checksum"]);
+    refused(
+        &registry,
+        &fixture,
+        "forged = \"1\"\n",
+        5,
+        &["forged", "1.0.0", "checksum"],
+    );
 }
 
 #[test]
 fn a_path_that_climbs_out() {
     let registry = CargoRegistry::start();
     let fixture = standing(&registry);
-    release("climber", "1.0.0").entry(b"climber-1.0.0/../../escaped", b"x").publish(&registry);
+    release("climber", "1.0.0")
+        .entry("climber-1.0.0/../../escaped", b"x")
+        .publish(&registry);
     refused(&registry, &fixture, "climber = \"1\"\n", 5, &["climber"]);
-    let found = std::process::Command::new("find").arg(fixture.home()).args(["-name", "escaped"]).output();
+    let found = std::process::Command::new("find")
+        .arg(fixture.home())
+        .args(["-name", "escaped"])
+        .output();
     assert!(found.expect("find is there").stdout.is_empty());
 }
 
@@ -58,7 +69,7 @@ fn nothing_but_yanked_versions() {
     manifest(&fixture, "good = \"1\"\ngoing = \"1\"\n");
     fixture.run(&["sync"]).success();
     registry.yank("going", "1.0.0", true);
-    std::fs::remove_dir_all(fixture.home().join("cache")).expect("it is there");
+    forget_answers(&fixture);
     fixture.run(&["lock"]).success();
     assert!(locked(&fixture).contains(&"going 1.0.0".to_owned()));
 }
@@ -68,7 +79,13 @@ fn a_crate_that_nobody_has() {
     let registry = CargoRegistry::start();
     let fixture = standing(&registry);
     refused(&registry, &fixture, "nowhere = \"1\"\n", 3, &["nowhere", "app"]);
-    refused(&registry, &fixture, "base = { package = \"good\", version = \"9\" }\n", 3, &["good", "1.0.0"]);
+    refused(
+        &registry,
+        &fixture,
+        "base = { package = \"good\", version = \"9\" }\n",
+        3,
+        &["good", "1.0.0"],
+    );
 }
 
 #[test]
@@ -76,7 +93,10 @@ fn a_line_of_the_index_that_does_not_parse() {
     let registry = CargoRegistry::start();
     let fixture = standing(&registry);
     release("partly", "1.0.0").publish(&registry);
-    registry.add_line("partly", "{\"name\": \"partly\", \"vers\": \"1.5.0\", \"deps\": [");
+    registry.add_line(
+        "partly",
+        "{\"name\": \"partly\", \"vers\": \"1.5.0\", \"deps\": [",
+    );
     manifest(&fixture, "good = \"1\"\npartly = \"1\"\n");
     let finished = fixture.run(&["sync"]).success();
     tells(&finished, &["partly", "1.0.0"]);
@@ -96,17 +116,34 @@ fn a_compiler_that_is_too_old() {
     let registry = CargoRegistry::start();
     let fixture = standing(&registry);
     release("modern", "1.0.0").rust_version("1.60").publish(&registry);
-    release("modern", "1.1.0").rust_version("1.9999").publish(&registry);
-    release("futuristic", "1.0.0").rust_version("1.9999").publish(&registry);
-    let package = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.85\"\n";
-    fixture.write("Cargo.toml", &format!("{package}\n[dependencies]\nmodern = \"1\"\n"));
+    release("modern", "1.1.0")
+        .rust_version("1.9999")
+        .publish(&registry);
+    release("futuristic", "1.0.0")
+        .rust_version("1.9999")
+        .publish(&registry);
+    let package =
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\nrust-version = \"1.85\"\n";
+    fixture.write(
+        "Cargo.toml",
+        &format!("{package}\n[dependencies]\nmodern = \"1\"\n"),
+    );
     fixture.run(&["lock"]).success();
     assert!(locked(&fixture).contains(&"modern 1.0.0".to_owned()));
     // Where nothing else is there it is taken, as cargo does, and told.
-    fixture.write("Cargo.toml", &format!("{package}\n[dependencies]\nfuturistic = \"1\"\n"));
-    tells(&fixture.run(&["lock"]).success(), &["futuristic 1.0.0 needs Rust 1.9999", "1.85"]);
+    fixture.write(
+        "Cargo.toml",
+        &format!("{package}\n[dependencies]\nfuturistic = \"1\"\n"),
+    );
+    tells(
+        &fixture.run(&["lock"]).success(),
+        &["futuristic 1.0.0 needs Rust 1.9999", "1.85"],
+    );
     // A tool is refused before anything of it is compiled.
-    release("gadget", "1.0.0").bin("gadget").rust_version("1.9999").publish(&registry);
+    release("gadget", "1.0.0")
+        .bin("gadget")
+        .rust_version("1.9999")
+        .publish(&registry);
     let other = project(&registry);
     other.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
     says(&other.run(&["sync"]), 3, &["gadget 1.0.0 needs Rust 1.9999"]);
@@ -121,8 +158,10 @@ fn a_registry_that_changes_what_it_published() {
     manifest(&fixture, "good = \"1\"\nshifting = \"1\"\n");
     fixture.run(&["lock"]).success();
     registry.remove("shifting");
-    release("shifting", "1.0.0").file("src/more.rs", "").publish(&registry);
-    std::fs::remove_dir_all(fixture.home().join("cache")).expect("it is there");
+    release("shifting", "1.0.0")
+        .file("src/more.rs", "")
+        .publish(&registry);
+    forget_answers(&fixture);
     says(&fixture.run(&["lock"]), 5, &["shifting", "checksum"]);
 }
 

@@ -26,7 +26,11 @@ fn a_requirement_of_a_package() {
     assert!(text.contains("[dev-dependencies]\nhelper = \"0.2\""), "{text}");
     assert_eq!(locked(&fixture), ["app 0.1.0", "base 1.0.3", "helper 0.2.1"]);
     says(&fixture.run(&["add", "cargo:nowhere"]), 3, &["nowhere"]);
-    assert_eq!(fixture.read("Cargo.toml"), text, "what cannot be had is not written");
+    assert_eq!(
+        fixture.read("Cargo.toml"),
+        text,
+        "what cannot be had is not written"
+    );
     fixture.run(&["remove", "cargo:base"]).success();
     assert_eq!(locked(&fixture), ["app 0.1.0", "helper 0.2.1"]);
     let finished = fixture.run(&["remove", "cargo:base"]);
@@ -37,12 +41,18 @@ fn a_requirement_of_a_package() {
 fn a_tool_of_a_project() {
     let registry = published();
     let fixture = project(&registry);
-    fixture.write("wharf.toml", "# mine\n");
+    fixture.write("wharf.toml", "# mine\n[project]\nname = \"own\"\n");
     let finished = fixture.run(&["add", "cargo:gadget"]).success();
     tells(&finished, &["gadget"]);
     let text = fixture.read("wharf.toml");
-    assert!(text.starts_with("# mine\n") && text.contains("[cargo]\ngadget = \"1.4.2\""), "{text}");
-    assert_eq!(fixture.run(&["run", "--", "gadget"]).success().stdout, "gadget 1.4.2\n");
+    assert!(
+        text.starts_with("# mine\n") && text.contains("[cargo]\ngadget = \"1.4.2\""),
+        "{text}"
+    );
+    assert_eq!(
+        fixture.run(&["run", "--", "gadget"]).success().stdout,
+        "gadget 1.4.2\n"
+    );
     fixture.run(&["remove", "cargo:gadget"]).success();
     assert!(!fixture.read("wharf.toml").contains("gadget") && !fixture.has(".wharf/bin"));
 }

@@ -32,7 +32,8 @@ fn use_registry(fixture: &Fixture, registry: &CargoRegistry) {
     for name in ["cargo", "rustc"] {
         let link = programs.join(name);
         if !link.exists() {
-            std::os::unix::fs::symlink(toolchain().join(name), link).expect("the scratch folder can be written");
+            std::os::unix::fs::symlink(toolchain().join(name), link)
+                .expect("the scratch folder can be written");
         }
     }
 }
@@ -49,9 +50,16 @@ fn toolchain() -> PathBuf {
 /// Plain cargo in the project, with a home of its own that knows no registry: it has what Wharf laid out, or nothing.
 fn cargo(fixture: &Fixture, arguments: &[&str]) -> Finished {
     let mut command = fixture.isolated(fixture.programs().join("cargo"));
-    command.args(arguments).env("CARGO_HOME", fixture.home().join("plain-cargo"));
+    command
+        .args(arguments)
+        .env("CARGO_HOME", fixture.home().join("plain-cargo"));
     command.env("CARGO_TARGET_DIR", fixture.home().join("target"));
     fixture.finish(command)
+}
+
+/// Forgets what registries said.
+fn forget_answers(fixture: &Fixture) {
+    std::fs::remove_dir_all(fixture.home().join("cache")).expect("something was asked");
 }
 
 /// A crate without dependencies.
@@ -62,7 +70,10 @@ fn release(name: &str, version: &str) -> Crate {
 /// The manifest of a package with a library, and these dependencies.
 fn manifest(fixture: &Fixture, dependencies: &str) {
     let package = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
-    fixture.write("Cargo.toml", &format!("{package}\n[dependencies]\n{dependencies}"));
+    fixture.write(
+        "Cargo.toml",
+        &format!("{package}\n[dependencies]\n{dependencies}"),
+    );
     fixture.write("src/lib.rs", "");
 }
 
@@ -72,7 +83,10 @@ fn locked(fixture: &Fixture) -> Vec<String> {
     let word = |line: &str, key: &str| Some(line.strip_prefix(key)?.trim_matches('"').to_owned());
     let names = text.lines().filter_map(|line| word(line, "name = "));
     let versions = text.lines().skip(4).filter_map(|line| word(line, "version = "));
-    names.zip(versions).map(|(name, version)| format!("{name} {version}")).collect()
+    names
+        .zip(versions)
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect()
 }
 
 /// A failure: its code, nothing on standard output, and words of its message.
@@ -94,7 +108,9 @@ fn tells(finished: &Finished, words: &[&str]) {
 /// The `result` of a command that prints JSON.
 #[track_caller]
 fn json(fixture: &Fixture, arguments: &[&str]) -> serde_json::Value {
-    let finished = fixture.run(&[arguments, &["--format", "json"]].concat()).success();
+    let finished = fixture
+        .run(&[arguments, &["--format", "json"]].concat())
+        .success();
     let mut document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
     document["result"].take()
 }

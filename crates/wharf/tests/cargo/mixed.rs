@@ -31,9 +31,12 @@ fn case() -> Case {
 
 #[test]
 fn three_ecosystems_are_one_generation() {
-    let Case { fixture, .. } = case();
+    let Case { fixture, _registries } = case();
     let finished = fixture.run(&["sync"]).success();
-    tells(&finished, &["+ cargo:gadget 1.0.0", "+ npm:front 1.0.0", "+ pypi:service 1.0"]);
+    tells(
+        &finished,
+        &["+ cargo:gadget 1.0.0", "+ npm:front 1.0.0", "+ pypi:service 1.0"],
+    );
     let generation = |fixture: &Fixture| {
         let finished = fixture.run(&["sync", "--format", "json"]).success();
         let report: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
@@ -41,7 +44,10 @@ fn three_ecosystems_are_one_generation() {
     };
     assert_eq!(generation(&fixture), Some(1));
     tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
-    assert_eq!(fixture.run(&["run", "--", "gadget"]).success().stdout, "gadget 1.0.0\n");
+    assert_eq!(
+        fixture.run(&["run", "--", "gadget"]).success().stdout,
+        "gadget 1.0.0\n"
+    );
     fixture.python("import service").success();
     fixture.run(&["remove", "cargo:gadget"]).success();
     assert_eq!(generation(&fixture), Some(2));
@@ -53,13 +59,28 @@ fn three_ecosystems_are_one_generation() {
 fn a_failure_of_the_tool_leaves_the_others_as_they_were() {
     let Case { fixture, _registries } = case();
     fixture.run(&["sync"]).success();
-    let before = (fixture.digest("node_modules"), fixture.digest(".venv"), fixture.digest(".wharf/bin"));
+    let before = (
+        fixture.digest("node_modules"),
+        fixture.digest(".venv"),
+        fixture.digest(".wharf/bin"),
+    );
     Package::new("service", "2.0").publish(&_registries.0);
-    release("gadget", "2.0.0").bin("gadget").file("src/bin/gadget.rs", "fn main() { nothing() }").publish(&_registries.2);
-    let manifest = fixture.read("wharf.toml").replace("gadget = \"1\"", "gadget = \"2\"").replace("service = \"*\"", "service = \">=2\"");
+    release("gadget", "2.0.0")
+        .bin("gadget")
+        .file("src/bin/gadget.rs", "fn main() { nothing() }")
+        .publish(&_registries.2);
+    crate::forget_answers(&fixture);
+    let manifest = fixture
+        .read("wharf.toml")
+        .replace("gadget = \"1\"", "gadget = \"2\"")
+        .replace("service = \"*\"", "service = \">=2\"");
     fixture.write("wharf.toml", &manifest);
     assert_eq!(fixture.run(&["sync"]).code(), Some(4));
-    let after = (fixture.digest("node_modules"), fixture.digest(".venv"), fixture.digest(".wharf/bin"));
+    let after = (
+        fixture.digest("node_modules"),
+        fixture.digest(".venv"),
+        fixture.digest(".wharf/bin"),
+    );
     assert_eq!(before, after);
 }
 
@@ -68,7 +89,10 @@ fn a_workspace_of_crates_stands_beside_npm_packages() {
     let Case { fixture, _registries } = case();
     release("base", "1.0.0").publish(&_registries.2);
     std::fs::remove_file(fixture.project().join("wharf.toml")).expect("it is there");
-    fixture.write("package.json", &json!({"name": "web", "dependencies": {"front": "^1.0.0"}}).to_string());
+    fixture.write(
+        "package.json",
+        &json!({"name": "web", "dependencies": {"front": "^1.0.0"}}).to_string(),
+    );
     crate::manifest(&fixture, "base = \"1\"\n");
     let finished = fixture.run(&["sync"]).success();
     tells(&finished, &["+ cargo:base 1.0.0", "+ npm:front 1.0.0"]);

@@ -2,15 +2,21 @@
 
 use wharf_testkit::{CargoRegistry, CrateDep, Fixture};
 
-use crate::{json, project, release, says, tells};
+use crate::{forget_answers, json, project, release, says, tells};
 
 /// `gadget` says its name, with `loud` more; on Windows it would need a crate that nobody has to download here.
 fn published() -> CargoRegistry {
     let registry = CargoRegistry::start();
-    release("words", "1.0.0").file("src/lib.rs", "pub const HELLO: &str = \"hello\";").publish(&registry);
-    release("words", "1.1.0").file("src/lib.rs", "pub const HELLO: &str = \"hello again\";").publish(&registry);
+    release("words", "1.0.0")
+        .file("src/lib.rs", "pub const HELLO: &str = \"hello\";")
+        .publish(&registry);
+    release("words", "1.1.0")
+        .file("src/lib.rs", "pub const HELLO: &str = \"hello again\";")
+        .publish(&registry);
     release("far-away", "1.0.0").publish(&registry);
-    release("shout", "1.0.0").file("src/lib.rs", "pub const END: &str = \"!\";").publish(&registry);
+    release("shout", "1.0.0")
+        .file("src/lib.rs", "pub const END: &str = \"!\";")
+        .publish(&registry);
     let main = "fn main() {\n    print!(\"{}\", words::HELLO);\n    #[cfg(feature = \"loud\")]\n    print!(\"{}\", shout::END);\n    println!();\n}\n";
     release("gadget", "1.0.0")
         .bin("gadget")
@@ -36,12 +42,19 @@ fn a_tool_is_built_and_comes_first_on_path() {
     let finished = fixture.run(&["sync"]).success();
     tells(&finished, &["+ cargo:gadget 1.0.0", "Building gadget 1.0.0"]);
     assert_eq!(run(&fixture, &["gadget"]), "hello again\n");
-    assert_eq!(registry.hits(&registry.download_path("far-away", "1.0.0")), 0, "no machine here compiles it");
+    assert_eq!(
+        registry.hits(&registry.download_path("far-away", "1.0.0")),
+        0,
+        "no machine here compiles it"
+    );
     registry.clear_log();
     tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
     assert_eq!(registry.requests(), 0);
     let lock = fixture.read("wharf.lock");
-    assert!(lock.contains("gadget") && lock.contains("words") && !lock.contains("never-published"), "{lock}");
+    assert!(
+        lock.contains("gadget") && lock.contains("words") && !lock.contains("never-published"),
+        "{lock}"
+    );
 }
 
 #[test]
@@ -52,14 +65,18 @@ fn a_second_project_has_it_at_once() {
     fixture.run(&["sync"]).success();
     fixture.write("other/wharf.toml", "[cargo]\ngadget = \"*\"\n");
     let mut command = fixture.command();
-    command.current_dir(fixture.project().join("other")).args(["sync", "--offline"]);
+    command
+        .current_dir(fixture.project().join("other"))
+        .args(["sync", "--offline"]);
     let finished = fixture.finish(command).success();
     assert!(!finished.stderr.contains("Building"), "{finished}");
     let mut command = fixture.command();
-    command.current_dir(fixture.project().join("other")).args(["run", "--", "gadget"]);
+    command
+        .current_dir(fixture.project().join("other"))
+        .args(["run", "--", "gadget"]);
     assert_eq!(fixture.finish(command).success().stdout, "hello again\n");
     // Without the cached answers of the registry too: the lock has all that is needed.
-    std::fs::remove_dir_all(fixture.home().join("cache")).expect("it is there");
+    forget_answers(&fixture);
     std::fs::remove_dir_all(fixture.project().join(".wharf")).expect("it is there");
     fixture.run(&["sync", "--frozen", "--offline"]).success();
     assert_eq!(run(&fixture, &["gadget"]), "hello again\n");
@@ -69,14 +86,26 @@ fn a_second_project_has_it_at_once() {
 fn features_make_another_tool_of_it() {
     let registry = published();
     let fixture = project(&registry);
-    fixture.write("wharf.toml", "[cargo]\ngadget = { version = \"1\", features = [\"loud\"] }\n");
+    fixture.write(
+        "wharf.toml",
+        "[cargo]\ngadget = { version = \"1\", features = [\"loud\"] }\n",
+    );
     fixture.run(&["sync"]).success();
     assert_eq!(run(&fixture, &["gadget"]), "hello again!\n");
     fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
     assert_eq!(run(&fixture, &["gadget"]), "hello again\n");
-    fixture.write("wharf.toml", "[cargo]\ngadget = { version = \"1\", features = [\"silent\"] }\n");
-    says(&fixture.run(&["sync"]), 3, &["gadget", "silent"]);
-    assert_eq!(fixture.run(&["run", "--no-sync", "--", "gadget"]).success().stdout, "hello again\n");
+    fixture.write(
+        "wharf.toml",
+        "[cargo]\ngadget = { version = \"1\", features = [\"silent\"] }\n",
+    );
+    says(&fixture.run(&["sync"]), 2, &["gadget", "silent", "loud"]);
+    assert_eq!(
+        fixture
+            .run(&["run", "--no-sync", "--", "gadget"])
+            .success()
+            .stdout,
+        "hello again\n"
+    );
 }
 
 #[test]
@@ -89,7 +118,10 @@ fn the_lock_that_a_crate_brings_is_obeyed() {
     );
     release("brings", "1.0.0")
         .bin("brings")
-        .file("src/bin/brings.rs", "fn main() { println!(\"{}\", words::HELLO); }")
+        .file(
+            "src/bin/brings.rs",
+            "fn main() { println!(\"{}\", words::HELLO); }",
+        )
         .dep("words", "1")
         .lockfile(&lock)
         .publish(&registry);
@@ -97,7 +129,10 @@ fn the_lock_that_a_crate_brings_is_obeyed() {
     fixture.write("wharf.toml", "[cargo]\nbrings = \"1\"\n");
     fixture.run(&["sync"]).success();
     assert_eq!(run(&fixture, &["brings"]), "hello\n");
-    fixture.write("wharf.toml", "[cargo]\nbrings = { version = \"1\", locked = false }\n");
+    fixture.write(
+        "wharf.toml",
+        "[cargo]\nbrings = { version = \"1\", locked = false }\n",
+    );
     fixture.run(&["sync"]).success();
     assert_eq!(run(&fixture, &["brings"]), "hello again\n");
 }
@@ -108,12 +143,29 @@ fn a_failure_shows_the_compiler_and_changes_nothing() {
     let fixture = project(&registry);
     fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
     fixture.run(&["sync"]).success();
-    release("broken", "1.0.0").bin("broken").file("src/bin/broken.rs", "fn main() { nothing() }").publish(&registry);
+    release("broken", "1.0.0")
+        .bin("broken")
+        .file("src/bin/broken.rs", "fn main() { nothing() }")
+        .publish(&registry);
     release("library", "1.0.0").publish(&registry);
     fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\nbroken = \"1\"\n");
     let finished = fixture.run(&["sync"]);
-    says(&finished, 4, &["broken 1.0.0 could not be built", "cannot find function `nothing`", "logs/broken-1.0.0.log"]);
-    assert_eq!(fixture.run(&["run", "--no-sync", "--", "gadget"]).success().stdout, "hello again\n");
+    says(
+        &finished,
+        4,
+        &[
+            "broken 1.0.0 could not be built",
+            "cannot find function `nothing`",
+            "logs/broken-1.0.0.log",
+        ],
+    );
+    assert_eq!(
+        fixture
+            .run(&["run", "--no-sync", "--", "gadget"])
+            .success()
+            .stdout,
+        "hello again\n"
+    );
     fixture.write("wharf.toml", "[cargo]\nlibrary = \"1\"\n");
     says(&fixture.run(&["sync"]), 2, &["library 1.0.0 has no commands"]);
 }
@@ -129,8 +181,17 @@ fn without_a_compiler_that_is_said() {
     fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
     let finished = fixture.run(&["sync"]);
     // A machine with a compiler among the system's own programs has one in any case.
-    if !std::path::Path::new("/usr/bin/rustc").exists() && !std::path::Path::new("/usr/local/bin/rustc").exists() {
-        says(&finished, 4, &["gadget 1.0.0 has to be built, and no Rust compiler was found", "rustup"]);
+    if !std::path::Path::new("/usr/bin/rustc").exists()
+        && !std::path::Path::new("/usr/local/bin/rustc").exists()
+    {
+        says(
+            &finished,
+            4,
+            &[
+                "gadget 1.0.0 has to be built, and no Rust compiler was found",
+                "rustup",
+            ],
+        );
     }
 }
 
@@ -141,10 +202,21 @@ fn tools_are_listed_with_what_they_need() {
     fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
     fixture.run(&["sync"]).success();
     let listed = json(&fixture, &["list", "--ecosystem", "cargo"]);
-    let names: Vec<&str> = listed["packages"].as_array().expect("a list").iter().filter_map(|one| one["package"].as_str()).collect();
-    assert!(names.contains(&"cargo:gadget") && names.contains(&"cargo:words"), "{names:?}");
+    let names: Vec<&str> = listed["packages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["package"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"cargo:gadget") && names.contains(&"cargo:words"),
+        "{names:?}"
+    );
     let tree = fixture.run(&["tree"]).success().stdout;
-    assert!(tree.contains("cargo:gadget 1.0.0") && tree.contains("cargo:words 1.1.0"), "{tree}");
+    assert!(
+        tree.contains("cargo:gadget 1.0.0") && tree.contains("cargo:words 1.1.0"),
+        "{tree}"
+    );
     let why = fixture.run(&["why", "cargo:words"]).success().stdout;
     assert!(why.contains("gadget") && why.contains("wharf.toml"), "{why}");
 }
