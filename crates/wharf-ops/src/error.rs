@@ -198,7 +198,10 @@ pub enum OpsError {
         name: PackageName,
     },
     /// A package whose scripts cannot be allowed for just the files that are locked.
-    #[error("{}@{version} is locked without a hash, so an approval could not be held to its files", names::typed(name))]
+    #[error(
+        "{}@{version} is locked without a hash, so an approval could not be held to its files",
+        names::typed(name)
+    )]
     Unpinnable {
         /// The package.
         name: PackageName,

@@ -33,11 +33,12 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
     let native = native(session, folder);
     let created = match wharf_project::init::init(folder, python.as_deref()) {
         Init::Adopt(ManifestKind::Wharf) => false,
-        Init::Adopt(ManifestKind::Pyproject | ManifestKind::Requirements | ManifestKind::PackageJson | ManifestKind::Cargo)
-            if !request.always_write =>
-        {
-            false
-        }
+        Init::Adopt(
+            ManifestKind::Pyproject
+            | ManifestKind::Requirements
+            | ManifestKind::PackageJson
+            | ManifestKind::Cargo,
+        ) if !request.always_write => false,
         Init::Adopt(_) => write(&path, &manifest_text(&name(folder, request), python.as_deref()))?,
         Init::Write(text) => {
             let text = match &request.name {

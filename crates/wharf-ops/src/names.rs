@@ -26,7 +26,9 @@ pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
         .split_once(':')
         .is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
     let others = [Ecosystem::Npm, Ecosystem::Cargo].into_iter().filter(|_| bare);
-    let others: Vec<PackageName> = others.filter_map(|other| PackageName::new(other, text).ok()).collect();
+    let others: Vec<PackageName> = others
+        .filter_map(|other| PackageName::new(other, text).ok())
+        .collect();
     match first {
         Ok(first) => Ok(std::iter::once(first).chain(others).collect()),
         Err(_) if !others.is_empty() => Ok(others),

@@ -1,6 +1,8 @@
 //! `wharf init`, `wharf add`, `wharf remove`.
 
-use wharf_ops::edit::{self, AddRequest, Bounds, DependencyKind, EdgeKind, InitRequest, Place, RemoveRequest};
+use wharf_ops::edit::{
+    self, AddRequest, Bounds, DependencyKind, EdgeKind, InitRequest, Place, RemoveRequest,
+};
 use wharf_ops::init;
 use wharf_ops::report::{EditReport, InitReport};
 use wharf_ops::session::Session;

@@ -23,8 +23,8 @@ use wharf_ops::request;
 use wharf_ops::session::{Session, Settings};
 
 use crate::args::{
-    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving,
-    Tool, ToolCommand, Upgrading,
+    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving, Tool,
+    ToolCommand, Upgrading,
 };
 use crate::output::Printer;
 

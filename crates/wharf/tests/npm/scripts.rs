@@ -248,7 +248,12 @@ fn what_has_no_hash_is_not_approved() {
     );
     fixture.run(&["lock"]).success();
     let before = fixture.read("package.json");
-    let words = ["own@1.0.0 is locked without a hash", "hint:", "\"npm:own\"", "`[policy] scripts`"];
+    let words = [
+        "own@1.0.0 is locked without a hash",
+        "hint:",
+        "\"npm:own\"",
+        "`[policy] scripts`",
+    ];
     says(&fixture.run(&["approve", "npm:own"]), 2, &words);
     assert_eq!(fixture.read("package.json"), before);
     state(
