@@ -17,12 +17,12 @@ use crate::error::InstallError;
 use crate::foreign;
 use crate::fresh::{self, Fingerprint, Freshness};
 use crate::generation::Generation;
-use crate::ground::{Ground, RootName};
+use crate::ground::{Ground, RootKind, RootName};
 use crate::layout::Collision;
 use crate::plan::Plan;
 use crate::redo::{self, Site};
 use crate::state::State;
-use crate::{Wanted, commit, drift, trash};
+use crate::{Foreign, Wanted, commit, drift, trash};
 
 /// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
 #[derive(Clone, Debug)]
@@ -211,6 +211,23 @@ impl Environment {
     pub fn permit(&self, plan: &Plan, wanted: &Wanted) -> Result<(), InstallError> {
         for root in plan.roots.make.iter().chain(&plan.roots.remove) {
             foreign::movable(&self.ground.path(root), root.kind, wanted.foreign)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses the project's own folders of these kinds where they are not Wharf's to replace: what can be known before a plan
+    /// is, and before anything is fetched for it.
+    ///
+    /// # Errors
+    /// As [`Environment::permit`].
+    pub fn permit_kinds(&self, kinds: &[RootKind], foreign: Foreign) -> Result<(), InstallError> {
+        for kind in kinds {
+            let name = match kind {
+                RootKind::Python => self.ground.python_name(),
+                RootKind::Node => RootName::node("."),
+                RootKind::Crates | RootKind::Commands => continue, // they lie in Wharf's own folder
+            };
+            foreign::movable(&self.ground.path(&name), *kind, foreign)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use wharf_ecosystem::cargo::CargoLock;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
     Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted,
-    SystemSite, Wanted,
+    RootKind, SystemSite, Wanted,
 };
 use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
@@ -199,6 +199,10 @@ pub(crate) async fn sync_project(
 ) -> Result<SyncReport, OpsError> {
     let started = Instant::now();
     let environment = Environment::open(&project.root)?;
+    let mut kinds = Vec::new();
+    kinds.extend(project.uses_python().then_some(RootKind::Python));
+    kinds.extend(project.uses_npm().then_some(RootKind::Node));
+    environment.permit_kinds(&kinds, foreign(request.installing))?;
     let Ready {
         lock,
         crates,
@@ -477,13 +481,16 @@ fn wanted(
         Link::Hardlink => LinkMode::Hardlink,
         Link::Copy => LinkMode::Copy,
     };
-    wanted.foreign = if installing.replace_foreign {
-        Foreign::Replace
-    } else {
-        Foreign::Refuse
-    };
+    wanted.foreign = foreign(installing);
     wanted.durability = Durability::Power;
     wanted
+}
+
+fn foreign(installing: Installing) -> Foreign {
+    match installing.replace_foreign {
+        true => Foreign::Replace,
+        false => Foreign::Refuse,
+    }
 }
 
 /// What shells show: the project's name, else its folder's.

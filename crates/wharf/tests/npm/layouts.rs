@@ -177,7 +177,7 @@ fn public_patterns_are_linked_at_the_top() {
 
 #[test]
 fn somebody_elses_node_modules_is_refused() {
-    let (_registry, fixture) = case(&json!({}));
+    let (registry, fixture) = case(&json!({}));
     fixture.write("node_modules/mine/index.js", "mine");
     let before = fixture.digest("node_modules");
     let finished = fixture.run(&["sync"]);
@@ -187,6 +187,7 @@ fn somebody_elses_node_modules_is_refused() {
         &["[PROJECT]/node_modules was not made by wharf", "--replace"],
     );
     assert_eq!(fixture.digest("node_modules"), before);
+    assert_eq!(registry.log().len(), 0, "it is refused before anything is asked");
     // A plan that would be refused is none.
     says(
         &fixture.run(&["sync", "--dry-run"]),
