@@ -136,6 +136,33 @@ pub(crate) fn npm_registry_url() -> Result<String, Failure> {
     }
 }
 
+/// The registry of crates that this machine's users get crates.io's from.
+#[derive(Debug)]
+pub(crate) struct CratesRegistry {
+    /// Its index.
+    pub(crate) index: String,
+    /// What it is told.
+    pub(crate) token: Option<String>,
+}
+
+/// The registry of crates that stands for crates.io, as Cargo is configured.
+pub(crate) fn crates_registry() -> Result<CratesRegistry, Failure> {
+    let options = wharf_project::Options {
+        environment: std::env::vars().collect(),
+        ..wharf_project::Options::default()
+    };
+    let config = wharf_project::CargoConfig::machine(root(), &options)?;
+    match config.endpoint(&wharf_ecosystem::cargo::SourceId::crates_io())? {
+        wharf_project::CrateEndpoint::Sparse { index, token, .. } => Ok(CratesRegistry {
+            index: index.expose().to_owned(),
+            token: token.map(|token| token.expose().to_owned()),
+        }),
+        other => Err(Failure(format!(
+            "crates come from what is no index over HTTP: {other:?}"
+        ))),
+    }
+}
+
 fn default_index() -> Result<String, Failure> {
     let path = root().join("crates/wharf-project/data/defaults.toml");
     let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;

@@ -11,7 +11,7 @@ use super::measure::{Sample, measure};
 use super::mirror::Mirror;
 use super::peers::Peers;
 use super::report::SetResult;
-use super::rounds::{Case, Way, Work, measure_all};
+use super::rounds::{Case, Kind, Way, Work, measure_all};
 use super::sets::Set;
 use super::{Options, remove};
 use crate::shell::{self, Failure, about};
@@ -311,6 +311,7 @@ impl<'run> Bench<'run> {
 
 impl Work for Bench<'_> {
     type Tool = Tool;
+    type Case = Case;
 
     const CASES: &'static [Case] = Case::USUAL;
     const LARGE: bool = false;

@@ -17,7 +17,7 @@ use super::npm::tools::{Place, Step, Tool};
 use super::npm::{self, NpmMirror};
 use super::peers::Peers;
 use super::report::{Report, SetResult};
-use super::rounds::{Case, Way, Work, measure_all};
+use super::rounds::{Case, Kind, Way, Work, measure_all};
 use super::{Options, directory, peers, remove, sets};
 use crate::shell::{Failure, about};
 
@@ -151,6 +151,7 @@ impl Bench<'_> {
 
 impl Work for Bench<'_> {
     type Tool = Doer;
+    type Case = Case;
 
     const CASES: &'static [Case] = Case::USUAL;
     const LARGE: bool = true;

@@ -5,17 +5,21 @@
 //! depends on anything outside of this machine. Invariant: a run in which the mirror had to ask the live index is
 //! thrown away and repeated.
 
+mod cargo;
 mod cases;
+mod isolate;
 mod measure;
 mod mirror;
 mod mixed;
 pub(crate) mod npm;
 pub(crate) mod peers;
 mod record;
+mod reply;
 mod report;
 mod rounds;
 mod sets;
 mod tape;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -26,13 +30,19 @@ use cases::Bench;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Measure npm projects against bun, pnpm, npm and aube.
-    #[arg(long, conflicts_with = "mixed")]
+    #[arg(long, group = "kind")]
     npm: bool,
     /// Measure a project with a Python and an npm side: one `wharf sync` against `uv sync` and `bun install` in turn.
-    #[arg(long)]
+    #[arg(long, group = "kind")]
     mixed: bool,
-    /// Which sets: small (20 wheels, or 80 npm packages), medium (150, 500), large (400, 1,500); of npm alone server (500);
-    /// without it all.
+    /// Measure Rust projects and a command that is built against cargo.
+    #[arg(long, group = "kind")]
+    cargo: bool,
+    /// Measure one-offs against uvx, npx and bunx, and the commands of installed tools against the files behind them.
+    #[arg(long, group = "kind")]
+    tools: bool,
+    /// Which sets: small (20 wheels, 80 npm packages, 25 crates), medium (150, 500, 150), large (400, 1,500, 500); of npm also
+    /// server (500), of crates also tool; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
@@ -41,7 +51,7 @@ pub(crate) struct Options {
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 7)]
     repeat: usize,
-    /// How often pip and npm are measured, which take far longer.
+    /// How often pip, npm and builds are measured, which take far longer.
     #[arg(long, alias = "repeat-pip", default_value_t = 1)]
     repeat_slow: usize,
     /// Delay of every answer of the mirror, in milliseconds: a network's round trip.
@@ -88,6 +98,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.serve && options.npm {
         return npm::serve(&directory().join("npm-recorded"), options);
     }
+    if options.serve && options.cargo {
+        return cargo::serve(&directory().join("cargo-recorded"), options);
+    }
     if options.serve {
         return mirror::serve(
             &directory().join("recorded"),
@@ -101,6 +114,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     if options.mixed {
         return mixed::run(options);
+    }
+    if options.cargo {
+        return cargo::run(options);
+    }
+    if options.tools {
+        return tools::run(options);
     }
     let peers = peers::install(&directory().join("peers"))?;
     let wharf = options.wharf()?;

@@ -86,8 +86,9 @@ impl Report {
 /// the best peer, and of the best that puts the files where this way puts them.
 fn print_case(compared: &Compared) {
     let wharfs = || compared.ways.iter().filter(|measured| measured.way.wharf);
+    let several = compared.ways.len() > wharfs().count() + 1;
     let first = wharfs().next().map(|measured| measured.median);
-    let mut name = compared.case.name();
+    let mut name = compared.case;
     for measured in &compared.ways {
         let class = measured.way.class.map(Class::name).unwrap_or_default();
         print_row(
@@ -101,7 +102,7 @@ fn print_case(compared: &Compared) {
         }
         name = "";
     }
-    for measured in wharfs() {
+    for measured in wharfs().filter(|_| several) {
         let own = measured.way.name;
         if let Some(best) = best(compared, |_| true) {
             print_row("", &format!("best, for {own}"), best);

@@ -1,4 +1,4 @@
-//! What all benchmarks share: the kinds of work, and the rounds in which several ways to do the same work take turns.
+//! What all benchmarks share: the kinds of work of projects, and the rounds in which several ways to do the same work take turns.
 //!
 //! Invariants: *cold* means an empty home, *warm* a full one; the operating system's page cache is warm in both. A measurement
 //! during which a live registry was asked does not count. All ways start a round from the same state, and another one goes
@@ -10,9 +10,24 @@ use super::measure::{Sample, median};
 use super::{Options, settle};
 use crate::shell::Failure;
 
-/// One kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A kind of work.
+pub(super) trait Kind: Copy + 'static {
+    /// What it is called.
+    fn name(self) -> &'static str;
+
+    /// Whether it begins with an empty home.
+    fn cold(self) -> bool;
+
+    /// What is done before the first round of one that does not begin with an empty home, in this order.
+    fn before(self) -> Vec<Self>;
+
+    /// How many rounds there are for each that was asked for. Work that is over in milliseconds needs more of them for a steady
+    /// median, and nothing large is removed before it.
+    fn rounds(self) -> usize;
+}
+
+/// What is done with projects of Python packages and of npm packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
     ResolveCold,
     ResolveWarm,
@@ -33,7 +48,13 @@ impl Case {
         Self::Nothing,
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn resolves(self) -> bool {
+        matches!(self, Self::ResolveCold | Self::ResolveWarm)
+    }
+}
+
+impl Kind for Case {
+    fn name(self) -> &'static str {
         match self {
             Self::ResolveCold => "resolve cold",
             Self::ResolveWarm => "resolve warm",
@@ -44,12 +65,16 @@ impl Case {
         }
     }
 
-    pub(super) fn resolves(self) -> bool {
-        matches!(self, Self::ResolveCold | Self::ResolveWarm)
+    fn cold(self) -> bool {
+        matches!(self, Self::ResolveCold | Self::InstallCold | Self::Second)
     }
 
-    pub(super) fn cold(self) -> bool {
-        matches!(self, Self::ResolveCold | Self::InstallCold | Self::Second)
+    fn before(self) -> Vec<Self> {
+        vec![Self::InstallWarm, self]
+    }
+
+    fn rounds(self) -> usize {
+        if self == Self::Nothing { 5 } else { 1 }
     }
 }
 
@@ -88,23 +113,25 @@ pub(super) struct Way {
 pub(super) trait Work {
     /// A way to do the work.
     type Tool: Copy;
+    /// What is done.
+    type Case: Kind;
 
     /// The kinds of work.
-    const CASES: &'static [Case];
+    const CASES: &'static [Self::Case];
     /// Whether trees are removed that are so large that the file system needs a rest.
     const LARGE: bool;
 
     /// Who does a kind of work.
-    fn tools(&self, case: Case) -> Vec<Self::Tool>;
+    fn tools(&self, case: Self::Case) -> Vec<Self::Tool>;
 
     /// What a report says of it.
-    fn way(&self, tool: Self::Tool, case: Case) -> Way;
+    fn way(&self, tool: Self::Tool, case: Self::Case) -> Way;
 
     /// Removes what must not be there before the work.
-    fn clear_for(&self, case: Case, tool: Self::Tool) -> Result<(), Failure>;
+    fn clear_for(&self, case: Self::Case, tool: Self::Tool) -> Result<(), Failure>;
 
     /// The work itself.
-    fn once(&self, case: Case, tool: Self::Tool) -> Result<Sample, Failure>;
+    fn once(&self, case: Self::Case, tool: Self::Tool) -> Result<Sample, Failure>;
 
     /// How often live registries were asked so far.
     fn asked(&self) -> Result<u64, Failure>;
@@ -122,13 +149,15 @@ pub(super) struct Measured {
 /// The ways on one kind of work.
 #[derive(Debug, Serialize)]
 pub(super) struct Compared {
-    pub(super) case: Case,
+    pub(super) case: &'static str,
     pub(super) ways: Vec<Measured>,
 }
 
 /// Measures every kind of work that was asked for, the ways taking turns.
 pub(super) fn measure_all<W: Work>(work: &W, options: &Options) -> Result<Vec<Compared>, Failure> {
-    let wanted = W::CASES.iter().filter(|case| case.name().contains(&options.only));
+    let wanted = W::CASES
+        .iter()
+        .filter(|case| case.name().contains(&options.only) && !work.tools(**case).is_empty());
     wanted
         .map(|case| {
             println!("    {}", case.name());
@@ -137,17 +166,13 @@ pub(super) fn measure_all<W: Work>(work: &W, options: &Options) -> Result<Vec<Co
         .collect()
 }
 
-fn compare<W: Work>(work: &W, case: Case, options: &Options) -> Result<Compared, Failure> {
+fn compare<W: Work>(work: &W, case: W::Case, options: &Options) -> Result<Compared, Failure> {
     let mut tools = work.tools(case);
     tools.retain(|tool| !work.way(*tool, case).slow || options.repeat_slow > 0);
-    // A run of no work is over in milliseconds: more of them for a steady median.
-    let rounds = match case {
-        Case::Nothing => options.repeat * 5,
-        _ => options.repeat,
-    };
+    let rounds = options.repeat * case.rounds();
     if !case.cold() {
         for tool in &tools {
-            for case in [Case::InstallWarm, case] {
+            for case in case.before() {
                 work.clear_for(case, *tool)?;
                 work.once(case, *tool)?;
             }
@@ -159,7 +184,7 @@ fn compare<W: Work>(work: &W, case: Case, options: &Options) -> Result<Compared,
         for tool in tools.iter().filter(|tool| !rests(**tool)) {
             work.clear_for(case, *tool)?;
         }
-        settle(W::LARGE && case != Case::Nothing, options);
+        settle(W::LARGE && case.rounds() == 1, options);
         for turn in 0..tools.len() {
             let number = (turn + round) % tools.len();
             if !rests(tools[number]) {
@@ -175,13 +200,13 @@ fn compare<W: Work>(work: &W, case: Case, options: &Options) -> Result<Compared,
         })
     });
     Ok(Compared {
-        case,
+        case: case.name(),
         ways: measured.collect(),
     })
 }
 
 /// One measurement during which no live registry was asked.
-fn recorded<W: Work>(work: &W, case: Case, tool: W::Tool, options: &Options) -> Result<Sample, Failure> {
+fn recorded<W: Work>(work: &W, case: W::Case, tool: W::Tool, options: &Options) -> Result<Sample, Failure> {
     for _ in 0..5 {
         let before = work.asked()?;
         let sample = work.once(case, tool)?;
@@ -189,7 +214,7 @@ fn recorded<W: Work>(work: &W, case: Case, tool: W::Tool, options: &Options) -> 
             return Ok(sample);
         }
         work.clear_for(case, tool)?;
-        settle(W::LARGE && case != Case::Nothing, options);
+        settle(W::LARGE && case.rounds() == 1, options);
     }
     Err(Failure(format!(
         "{} ({}): asks for something new every time",

@@ -9,7 +9,7 @@ use wharf_testkit::Modules;
 
 use super::super::measure::{Sample, measure};
 use super::super::report::SetResult;
-use super::super::rounds::{Case, Class, Way, Work, measure_all};
+use super::super::rounds::{Case, Class, Kind, Way, Work, measure_all};
 use super::super::{Options, remove};
 use super::mirror::NpmMirror;
 use super::peers::NpmPeers;
@@ -139,6 +139,7 @@ impl<'run> Bench<'run> {
 
 impl Work for Bench<'_> {
     type Tool = Tool;
+    type Case = Case;
 
     const CASES: &'static [Case] = &[
         Case::ResolveCold,

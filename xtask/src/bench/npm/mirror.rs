@@ -12,17 +12,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, VARY,
-};
-use axum::http::{HeaderMap, HeaderName, Method, Response};
-use bytes::Bytes;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Method, Response};
 use serde_json::Value;
 use wharf_testkit::NPM_ABBREVIATED;
 
 use super::super::Options;
-use super::super::mirror::{COUNTER, Mirror, ended, parse_range};
+use super::super::mirror::{COUNTER, Mirror, ended};
+use super::super::reply::{self, Form, refused, says};
 use super::super::tape::{Answer, Head, Tape, content_type};
 use super::documents;
 use crate::shell::{self, Failure, about};
@@ -146,7 +143,7 @@ async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response
         .await
         .unwrap_or_else(|error| Err(Failure(error.to_string())));
     match answer {
-        Ok(answer) => respond(&answer, &asked, request.method(), request.headers()),
+        Ok(answer) => reply::respond(&answer, form(&asked), request.method(), request.headers()),
         Err(Failure(message)) => {
             eprintln!("mirror: {message}");
             refused(502, message)
@@ -203,90 +200,23 @@ impl Served {
         } else {
             ("application/json", document.to_string())
         };
-        Ok(Answer {
-            status: 200,
-            content_type: content_type.to_owned(),
-            tag: format!("\"{}\"", &wharf_testkit::hex_digest(text.as_bytes())[..32]),
-            body: compressed(text.as_bytes())?,
-        })
+        reply::document(content_type, text.as_bytes())
     }
 }
 
-fn compressed(document: &[u8]) -> Result<Bytes, Failure> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-    gzip.write_all(document)?;
-    Ok(gzip.finish()?.into())
-}
-
-fn respond(answer: &Answer, asked: &Asked, method: &Method, headers: &HeaderMap) -> Response<Body> {
-    let document = matches!(asked, Asked::Document { .. });
-    // The public registry says five minutes; a run takes longer, and *warm* has to mean the same from its first round on.
-    let caching = if document {
-        "public, max-age=3600"
-    } else {
-        "public, immutable, max-age=31557600"
-    };
-    let mut response = Response::builder()
-        .header(ETAG, &answer.tag)
-        .header(CACHE_CONTROL, caching)
-        .header(VARY, "accept-encoding, accept");
-    let known = headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|tag| tag.as_bytes() == answer.tag.as_bytes());
-    if answer.status == 200 && known {
-        return response
-            .status(304)
-            .body(Body::empty())
-            .expect("recorded headers are valid");
+/// How an answer goes out.
+fn form(asked: &Asked) -> Form {
+    match asked {
+        // The public registry says five minutes; a run takes longer, and *warm* has to mean the same from its first round on.
+        Asked::Document { .. } => Form {
+            caching: "public, max-age=3600",
+            document: true,
+        },
+        Asked::File(_) => Form {
+            caching: "public, immutable, max-age=31557600",
+            document: false,
+        },
     }
-    let mut body = answer.body.clone();
-    let mut status = answer.status;
-    if document && status == 200 {
-        if says(headers, &ACCEPT_ENCODING, "gzip") {
-            response = response.header(CONTENT_ENCODING, "gzip");
-        } else {
-            body = decompressed(&body);
-        }
-    } else if status == 200 {
-        response = response.header(ACCEPT_RANGES, "bytes");
-        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-        if let Some((start, end)) = range.and_then(|range| parse_range(range, body.len())) {
-            response = response.header(CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, body.len()));
-            body = body.slice(start..end);
-            status = 206;
-        }
-    }
-    let response = response
-        .status(status)
-        .header(CONTENT_TYPE, &answer.content_type)
-        .header(CONTENT_LENGTH, body.len());
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::from(body)
-    };
-    response.body(body).expect("recorded headers are valid")
-}
-
-fn decompressed(body: &Bytes) -> Bytes {
-    let mut text = Vec::new();
-    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut text);
-    read.expect("what this process compressed is whole");
-    text.into()
-}
-
-fn refused(status: u16, message: String) -> Response<Body> {
-    Response::builder()
-        .status(status)
-        .body(Body::from(message))
-        .expect("a status and a text make an answer")
-}
-
-fn says(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
-    headers
-        .get(header)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.contains(word))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::{Options, directory};
 use crate::shell::Failure;
 use cases::Bench;
 
+pub(super) use documents::DAY;
 pub(crate) use mirror::NpmMirror;
 pub(super) use mirror::serve;
 
