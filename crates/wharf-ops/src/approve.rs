@@ -32,9 +32,7 @@ pub struct ApproveRequest {
 /// Where there is no lock, or a package is not in it, has no scripts, or nothing that tells its files from others.
 pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<ApproveReport, OpsError> {
     let project = session.project(&Vec::new())?;
-    let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
-        path: project.lock_path(),
-    })?;
+    let lock = lock::standing(&project)?;
     let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) else {
         return Err(OpsError::NothingOfNpm {
             path: project.lock_path(),

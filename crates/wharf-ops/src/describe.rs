@@ -75,12 +75,7 @@ struct Locked {
 impl Locked {
     fn read(session: &Session) -> Result<Self, OpsError> {
         let project = session.project(&Vec::new())?;
-        let lock = match cargo::workspace::is_alone(&project) {
-            true => Lock::default(),
-            false => lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
-                path: project.lock_path(),
-            })?,
-        };
+        let lock = lock::standing(&project)?;
         let crates = Crates::read(&project)?;
         Ok(Self {
             project,

@@ -7,6 +7,8 @@ use wharf_project::{Lock, Project};
 
 pub use wharf_project::export::Hashes;
 
+use crate::cargo;
+use crate::cargo::error::CargoError;
 use crate::error::OpsError;
 use crate::lock;
 use crate::npm;
@@ -48,9 +50,13 @@ pub struct ExportRequest {
 /// Where there is no lock, it has no target for this machine, or the file cannot be written.
 pub fn export(session: &Session, request: &ExportRequest) -> Result<ExportReport, OpsError> {
     let project = session.project(&Vec::new())?;
-    let lock = lock::read(&project)?.ok_or_else(|| OpsError::NoLock {
-        path: project.lock_path(),
-    })?;
+    if cargo::workspace::is_alone(&project) {
+        return Err(CargoError::NothingToExport {
+            manifest: project.manifest_path,
+        }
+        .into());
+    }
+    let lock = lock::standing(&project)?;
     let usual = match lock.npm.is_some() && !project.uses_python() {
         true => Shape::PackageLock,
         false => Shape::RequirementsTxt,

@@ -84,6 +84,19 @@ pub(crate) fn read(project: &Project) -> Result<Option<Lock>, OpsError> {
     }
 }
 
+/// The lockfile of a project that has to have one. A workspace of crates alone has another, and an empty one of these.
+///
+/// # Errors
+/// Where there is none, or it is malformed.
+pub(crate) fn standing(project: &Project) -> Result<Lock, OpsError> {
+    if cargo::workspace::is_alone(project) {
+        return Ok(Lock::default());
+    }
+    read(project)?.ok_or_else(|| OpsError::NoLock {
+        path: project.lock_path(),
+    })
+}
+
 async fn check(session: &Session, project: &Project, old: Option<Lock>) -> Result<LockReport, OpsError> {
     let started = Instant::now();
     let lock = answering(project, old)?;

@@ -10,8 +10,8 @@ use wharf_core::Source;
 use wharf_ecosystem::cargo::CargoLock;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
-    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted,
-    RootKind, SystemSite, Wanted,
+    Compile, Durability, Environment, Fingerprint, Foreign, Freshness as Known, Plan, PythonWanted, RootKind,
+    SystemSite, Wanted,
 };
 use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
@@ -320,14 +320,10 @@ struct Ready {
 
 /// The locks that are to be installed, brought up to date where that is allowed.
 async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> Result<Ready, OpsError> {
-    let path = project.lock_path();
     let old = lock::read(project)?;
     match request.freshness {
         Freshness::Frozen => Ok(Ready {
-            lock: match cargo::workspace::is_alone(project) {
-                true => Lock::default(),
-                false => old.ok_or(OpsError::NoLock { path })?,
-            },
+            lock: lock::standing(project)?,
             crates: cargo::workspace::standing(project)?,
             report: None,
             early: None,

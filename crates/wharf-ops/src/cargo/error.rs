@@ -74,6 +74,12 @@ pub enum CargoError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A project of crates alone has nothing that other formats could hold.
+    #[error("{} asks for crates alone, and no other format holds them", manifest.display())]
+    NothingToExport {
+        /// The manifest.
+        manifest: PathBuf,
+    },
     /// The crates of a registry lie in a place that Wharf does not read.
     #[error(
         "the crates of `{source_id}` are to come from {place} ({origin}), and Wharf reads registries over HTTP alone"
@@ -100,6 +106,7 @@ impl Explain for CargoError {
             }
             CargoError::NoVersion { .. } => "cargo/no-version",
             CargoError::IndexLine { .. } => "cargo/index-line",
+            CargoError::NothingToExport { .. } => "export/nothing",
             CargoError::Place { .. } => "cargo/source",
         }
     }
@@ -114,6 +121,7 @@ impl Explain for CargoError {
             | CargoError::SameCommand { .. }
             | CargoError::ToolOfRepository { .. }
             | CargoError::ToolNeedsRepository { .. }
+            | CargoError::NothingToExport { .. }
             | CargoError::Place { .. } => Fault::User,
         }
     }
@@ -141,6 +149,9 @@ impl Explain for CargoError {
                     "take `replace-with` out of that [source] for Wharf, or leave the crates to cargo"
                         .to_owned(),
                 ]
+            }
+            CargoError::NothingToExport { .. } => {
+                vec!["`Cargo.lock` is the lock that other tools read".to_owned()]
             }
             CargoError::Twice { .. } | CargoError::IndexLine { .. } => Vec::new(),
         }

@@ -192,9 +192,14 @@ fn say_info(printer: &Printer, report: &InfoReport, every_version: bool) {
     line("locked", report.locked.as_deref().unwrap_or_default());
     line("python", report.requires_python.as_deref().unwrap_or_default());
     line("node", report.engines_node.as_deref().unwrap_or_default());
+    line("rust", report.rust_version.as_deref().unwrap_or_default());
     line("uploaded", report.uploaded.as_deref().unwrap_or_default());
     line("index", &report.index);
-    line("extras", &report.extras.join(", "));
+    let crates = report.package.starts_with("cargo:");
+    line(
+        if crates { "features" } else { "extras" },
+        &report.extras.join(", "),
+    );
     for requirement in &report.requires {
         line("requires", requirement);
     }
@@ -207,7 +212,9 @@ fn say_info(printer: &Printer, report: &InfoReport, every_version: bool) {
             .yanked
             .as_ref()
             .map(|reason| {
-                if report.package.starts_with("npm:") {
+                if reason.is_empty() {
+                    " (yanked)".to_owned()
+                } else if report.package.starts_with("npm:") {
                     format!(" ({reason})")
                 } else {
                     format!(" (yanked: {reason})")

@@ -220,3 +220,72 @@ fn tools_are_listed_with_what_they_need() {
     let why = fixture.run(&["why", "cargo:words"]).success().stdout;
     assert!(why.contains("gadget") && why.contains("wharf.toml"), "{why}");
 }
+
+#[test]
+fn an_interrupt_stops_the_compiler_and_changes_nothing() {
+    let registry = published();
+    let fixture = project(&registry);
+    let marker = fixture.home().join("sleeping");
+    let script = format!(
+        "fn main() {{ std::fs::write({marker:?}, std::process::id().to_string()).unwrap(); std::thread::sleep(std::time::Duration::from_secs(60)); }}"
+    );
+    release("sleeper", "1.0.0")
+        .bin("sleeper")
+        .build_script(&script)
+        .publish(&registry);
+    fixture.write("wharf.toml", "[cargo]\nsleeper = \"1\"\n");
+    let mut command = fixture.command();
+    command.arg("sync").stderr(std::process::Stdio::null());
+    let mut child = command.spawn().expect("it was built");
+    let started = std::time::Instant::now();
+    let waited = || started.elapsed() < std::time::Duration::from_secs(50);
+    while !marker.exists() && waited() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let script = std::fs::read_to_string(&marker).expect("the build script runs");
+    let interrupted = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.expect("kill is there").success());
+    let status = child.wait().expect("it is ours");
+    assert_eq!(status.code(), Some(130));
+    // What is gone has no folder among the processes, or is a zombie that its new parent has not waited for.
+    let state = std::fs::read_to_string(format!("/proc/{script}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    assert!(!fixture.has(".wharf/bin"));
+    assert!(waited(), "nobody waits for the script");
+}
+
+#[test]
+fn a_dry_run_builds_nothing() {
+    let registry = published();
+    let fixture = project(&registry);
+    fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\n");
+    let finished = fixture.run(&["sync", "--dry-run"]).success();
+    tells(&finished, &["+ cargo:gadget 1.0.0"]);
+    assert!(
+        !finished.stderr.contains("Building") && !fixture.has(".wharf/bin") && !fixture.has("wharf.lock")
+    );
+}
+
+#[test]
+fn two_tools_with_one_command_are_refused_and_bins_chooses() {
+    let registry = published();
+    release("twin", "1.0.0")
+        .bin("gadget")
+        .bin("twin")
+        .publish(&registry);
+    let fixture = project(&registry);
+    fixture.write("wharf.toml", "[cargo]\ngadget = \"1\"\ntwin = \"1\"\n");
+    says(
+        &fixture.run(&["sync"]),
+        2,
+        &["`gadget`", "cargo:gadget", "cargo:twin", "bins"],
+    );
+    fixture.write(
+        "wharf.toml",
+        "[cargo]\ngadget = \"1\"\ntwin = { version = \"1\", bins = [\"twin\"] }\n",
+    );
+    fixture.run(&["sync"]).success();
+    assert_eq!(run(&fixture, &["twin"]), "twin 1.0.0\n");
+}
