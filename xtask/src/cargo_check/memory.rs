@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use wharf_crates::{Lookup, Patch, Problem, Root, RustVersions, Stop, Universe, lock_of, resolve};
+use wharf_crates::{Lookup, Patch, Previous, Problem, Root, RustVersions, Stop, Universe, lock_of, resolve};
 use wharf_ecosystem::cargo::index::path_in_index;
-use wharf_ecosystem::cargo::{CrateName, CrateVersions, RustVersion, SourceId, Summary};
+use wharf_ecosystem::cargo::{CargoLock, CrateName, CrateVersions, RustVersion, SourceId, Summary};
 use wharf_project::Options;
 use wharf_project::cargo::CargoProject;
 
@@ -23,26 +23,21 @@ pub(super) struct Resolved {
     pub(super) dead_ends: usize,
 }
 
-/// Resolves the project in a folder.
-pub(super) fn run(folder: &Path, cargo_home: &Path, compiler: RustVersion) -> Result<Resolved, Failure> {
-    let options = Options {
-        system_root: folder.to_owned(),
-        ..Options::default()
-    };
-    let project =
-        wharf_project::Project::read(folder, &options).map_err(|error| Failure(error.to_string()))?;
-    let project = project
-        .and_then(|project| project.cargo)
-        .ok_or_else(|| Failure(format!("{}: no Cargo.toml", folder.display())))?;
-    let problem = problem(&project, compiler);
+/// Resolves the project in a folder, with what was published until `cutoff`.
+pub(super) fn run(
+    folder: &Path,
+    cargo_home: &Path,
+    compiler: RustVersion,
+    cutoff: Option<&str>,
+) -> Result<Resolved, Failure> {
+    let project = read(folder)?;
+    let mut problem = problem(&project, compiler);
+    problem.cooldown.cutoff = cutoff.map(str::parse).transpose()?;
     let cache = Cache::new(&project, cargo_home)?;
     // Once to read what is needed, once to see what the search alone takes.
     let _ = resolve(&problem, &cache);
     let start = Instant::now();
-    let outcome = resolve(&problem, &cache).map_err(|stop| match stop {
-        Stop::Failed(error) => Failure(error.to_string()),
-        Stop::Needs(needs) => Failure(format!("cargo has not fetched {needs:?}")),
-    })?;
+    let outcome = resolve(&problem, &cache).map_err(stopped)?;
     let time = start.elapsed();
     let lock = lock_of(&outcome, None, project.rust_version)?;
     Ok(Resolved {
@@ -51,6 +46,44 @@ pub(super) fn run(folder: &Path, cargo_home: &Path, compiler: RustVersion) -> Re
         decisions: outcome.effort.decisions,
         dead_ends: outcome.effort.dead_ends,
     })
+}
+
+/// Moves one package of a lock.
+pub(super) fn upgrade(
+    folder: &Path,
+    cargo_home: &Path,
+    compiler: RustVersion,
+    lock: &str,
+    name: &str,
+    version: &str,
+) -> Result<String, Failure> {
+    let project = read(folder)?;
+    let lock = Arc::new(CargoLock::parse(lock)?);
+    let mut previous = Previous::freeing(Arc::clone(&lock), [name]);
+    previous.freed.retain(|id| id.version.to_string() == version);
+    let mut problem = problem(&project, compiler);
+    problem.previous = Some(previous);
+    let outcome = resolve(&problem, &Cache::new(&project, cargo_home)?).map_err(stopped)?;
+    Ok(lock_of(&outcome, Some(&lock), project.rust_version)?.print())
+}
+
+fn read(folder: &Path) -> Result<CargoProject, Failure> {
+    let options = Options {
+        system_root: folder.to_owned(),
+        ..Options::default()
+    };
+    let project =
+        wharf_project::Project::read(folder, &options).map_err(|error| Failure(error.to_string()))?;
+    project
+        .and_then(|project| project.cargo)
+        .ok_or_else(|| Failure(format!("{}: no Cargo.toml", folder.display())))
+}
+
+fn stopped(stop: Stop) -> Failure {
+    match stop {
+        Stop::Failed(error) => Failure(error.to_string()),
+        Stop::Needs(needs) => Failure(format!("cargo has not fetched {needs:?}")),
+    }
 }
 
 fn problem(project: &CargoProject, compiler: RustVersion) -> Problem {

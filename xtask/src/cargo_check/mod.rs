@@ -2,6 +2,8 @@
 //!
 //! Both tools start without a lock. What Wharf writes is compared with what `cargo generate-lockfile` writes, package by package and
 //! byte by byte; then cargo has to take Wharf's lock as it is: `cargo metadata --locked --offline`, after `cargo fetch --locked`.
+//! Where cargo would not stay with its own first lock (`cargo update --workspace` changes it), the one that it stays with counts.
+//! Then both make the lock of an earlier day, and move packages of it, one at a time.
 //! Cargo keeps its answers and archives in a home of the check's own.
 
 mod manifests;
@@ -49,6 +51,8 @@ struct Outcome {
     wharf_seconds: f64,
     /// What the search took, where the resolver ran alone.
     search: Option<Search>,
+    /// How many packages of an old lock were moved.
+    upgrades: usize,
     /// What a tool that failed said.
     failed: Option<String>,
 }
@@ -124,6 +128,25 @@ fn compiler() -> Result<RustVersion, Failure> {
     bare.parse().map_err(about("rustc --version"))
 }
 
+impl Outcome {
+    /// Notes the packages that one lock has and the other has not.
+    fn compare(&mut self, about: &str, ours: &str, theirs: &str) -> Result<(), Failure> {
+        let (ours, theirs) = (packages(ours)?, packages(theirs)?);
+        let mut only = |side: &str, these: &BTreeSet<String>, others: &BTreeSet<String>| {
+            let only = these.difference(others);
+            self.differences
+                .extend(only.map(|package| format!("{about}only {side}: {package}")));
+        };
+        only("cargo", &theirs, &ours);
+        only("Wharf", &ours, &theirs);
+        if ours == theirs && !about.is_empty() {
+            self.differences
+                .push(format!("{about}the same packages, but other bytes"));
+        }
+        Ok(())
+    }
+}
+
 struct Check {
     home: PathBuf,
     wharf: Option<PathBuf>,
@@ -144,6 +167,7 @@ impl Check {
             cargo_seconds: 0.0,
             wharf_seconds: 0.0,
             search: None,
+            upgrades: 0,
             failed: None,
         };
         if let Err(Failure(said)) = self.both(&folder, &mut outcome) {
@@ -157,29 +181,83 @@ impl Check {
         let start = Instant::now();
         shell::output(self.cargo(folder).arg("generate-lockfile"))?;
         outcome.cargo_seconds = start.elapsed().as_secs_f64();
+        shell::output(self.cargo(folder).args(["update", "--workspace"]))?;
         let theirs = std::fs::read_to_string(&path).map_err(about(path.display()))?;
         std::fs::remove_file(&path).map_err(about(path.display()))?;
         let start = Instant::now();
         let ours = self.ours(folder, outcome)?;
         outcome.wharf_seconds = start.elapsed().as_secs_f64();
         outcome.same_bytes = ours == theirs;
-        let (ours, theirs) = (packages(&ours)?, packages(&theirs)?);
-        outcome.packages = theirs.len();
-        let only = |side: &str, these: &BTreeSet<String>, others: &BTreeSet<String>| {
-            these
-                .difference(others)
-                .map(|package| format!("only {side}: {package}"))
-                .collect::<Vec<_>>()
-        };
-        outcome.differences = only("cargo", &theirs, &ours);
-        outcome.differences.extend(only("Wharf", &ours, &theirs));
+        outcome.packages = packages(&theirs)?.len();
+        outcome.compare("", &ours, &theirs)?;
         if self.fetch {
             shell::output(self.cargo(folder).args(["fetch", "--locked"]))?;
             let mut metadata = self.cargo(folder);
             metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
             outcome.refused = shell::output(&mut metadata).err().map(|Failure(said)| said);
         }
+        match self.wharf {
+            Some(_) => Ok(()),
+            None => self.upgrades(folder, outcome),
+        }
+    }
+
+    /// A lock as it was some months ago, and packages of it that are moved, one at a time.
+    fn upgrades(&self, folder: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
+        const PACKAGES: usize = 6;
+        const DAYS: [&str; 4] = ["2026-06-01", "2026-09-01", "2026-10-15", "2026-11-10"];
+        let path = folder.join("Cargo.lock");
+        let new = packages(&std::fs::read_to_string(&path).map_err(about(path.display()))?)?;
+        // What a manifest asks for may be younger than the first days.
+        let Some((cutoff, old)) = DAYS.iter().find_map(|day| self.of_old(folder, day)) else {
+            return Ok(());
+        };
+        let ours = memory::run(folder, &self.home, self.compiler, Some(&cutoff))?;
+        if ours.lock != old {
+            outcome.compare(&format!("until {cutoff}: "), &ours.lock, &old)?;
+        }
+        let read: Lock = toml::from_str(&old)?;
+        let moving = read
+            .package
+            .into_iter()
+            .filter(|package| package.source.is_some() && !new.contains(&line(package)));
+        for package in moving.take(PACKAGES) {
+            std::fs::write(&path, &old).map_err(about(path.display()))?;
+            let spec = format!("{}@{}", package.name, package.version);
+            shell::output(self.cargo(folder).args(["update", "-p", &spec]))?;
+            shell::output(self.cargo(folder).args(["update", "--workspace"]))?;
+            let theirs = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+            let ours = memory::upgrade(
+                folder,
+                &self.home,
+                self.compiler,
+                &old,
+                &package.name,
+                &package.version,
+            )?;
+            outcome.upgrades += 1;
+            if ours != theirs {
+                outcome.compare(&format!("{spec} moved: "), &ours, &theirs)?;
+            }
+        }
         Ok(())
+    }
+
+    /// The lock that cargo would have made on a day, and the end of that day; `None` where there was none.
+    fn of_old(&self, folder: &Path, day: &str) -> Option<(String, String)> {
+        let cutoff = format!("{day}T00:00:00Z");
+        let path = folder.join("Cargo.lock");
+        let _ = std::fs::remove_file(&path);
+        let mut command = self.cargo(folder);
+        command.args([
+            "generate-lockfile",
+            "-Zunstable-options",
+            "--publish-time",
+            &cutoff,
+        ]);
+        shell::output(command.env("RUSTC_BOOTSTRAP", "1")).ok()?;
+        shell::output(self.cargo(folder).args(["update", "--workspace"])).ok()?;
+        Some((cutoff, std::fs::read_to_string(&path).ok()?))
     }
 
     /// The lock that Wharf makes, written into the folder.
@@ -195,7 +273,7 @@ impl Check {
                 shell::output(&mut command)?;
             }
             None => {
-                let resolved = memory::run(folder, &self.home, self.compiler)?;
+                let resolved = memory::run(folder, &self.home, self.compiler, None)?;
                 outcome.search = Some(Search {
                     milliseconds: resolved.time.as_secs_f64() * 1000.0,
                     decisions: resolved.decisions,
@@ -216,11 +294,14 @@ impl Check {
 
 fn packages(lock: &str) -> Result<BTreeSet<String>, Failure> {
     let lock: Lock = toml::from_str(lock)?;
-    let line = |package: Package| match package.source {
+    Ok(lock.package.iter().map(line).collect())
+}
+
+fn line(package: &Package) -> String {
+    match &package.source {
         Some(source) => format!("{} {} ({source})", package.name, package.version),
         None => format!("{} {}", package.name, package.version),
-    };
-    Ok(lock.package.into_iter().map(line).collect())
+    }
 }
 
 fn good(outcome: &Outcome) -> bool {
@@ -245,8 +326,8 @@ fn print(outcome: &Outcome) {
         format!(", search {milliseconds:.1} ms ({decisions} decisions, {dead_ends} dead ends)")
     });
     println!(
-        "{:<26}{verdict:<9}{:>5} packages, cargo {:>5.1} s, wharf {:>5.1} s{search}",
-        outcome.project, outcome.packages, outcome.cargo_seconds, outcome.wharf_seconds
+        "{:<26}{verdict:<9}{:>5} packages, cargo {:>5.1} s, wharf {:>5.1} s{search}, {} upgrades",
+        outcome.project, outcome.packages, outcome.cargo_seconds, outcome.wharf_seconds, outcome.upgrades
     );
     for difference in &outcome.differences {
         println!("    {difference}");
