@@ -46,7 +46,12 @@ fn malformed_files_are_shown_with_line_and_column() {
             "[options]\nresolution = \"newest\"\n",
             &["wharf.toml:2:14", "`highest`"],
         ),
-        ("wharf.toml", "[cargo]\n", &["wharf.toml:1:2", "cargo"]),
+        ("wharf.toml", "[gems]\n", &["wharf.toml:1:2", "gems"]),
+        (
+            "wharf.toml",
+            "[cargo]\nrg = 1\n",
+            &["wharf.toml:2:6", "version string"],
+        ),
         (
             "wharf.lock",
             &lock.replace("version = 1\n", "version = \"x\"\n"),

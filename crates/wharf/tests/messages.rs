@@ -40,8 +40,8 @@ fn slips_on_the_command_line() {
             &["`pypi:NAME @ https://example.org/x`"],
         ),
         (
-            &["add", "cargo:serde"],
-            &["no cargo packages", "`pypi:` and `npm:`"],
+            &["add", "deb:nginx"],
+            &["no deb packages", "`pypi:`, `npm:` and `cargo:`"],
         ),
         (
             &["add", "--editable", "./lib"],
@@ -134,7 +134,14 @@ fn results_have_the_documented_shapes() {
         (
             &["lock"][..],
             &[
-                "path", "packages", "targets", "changes", "written", "solved", "seconds",
+                "path",
+                "cargo_lock",
+                "packages",
+                "targets",
+                "changes",
+                "written",
+                "solved",
+                "seconds",
             ][..],
         ),
         (
@@ -169,6 +176,7 @@ fn results_have_the_documented_shapes() {
                 "license",
                 "requires_python",
                 "engines_node",
+                "rust_version",
                 "requires",
                 "extras",
                 "urls",

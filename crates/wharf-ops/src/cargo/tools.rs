@@ -9,12 +9,13 @@ use futures::stream::{StreamExt, TryStreamExt};
 use wharf_core::{Ecosystem, Event};
 use wharf_crates::{DevDependencies, Outcome, Previous, Problem, Root, RootFeatures, RustVersions, lock_of};
 use wharf_ecosystem::cargo::{
-    CargoLock, CrateVersions, FeatureValue, LockedCrate, RustVersion, SourceId, Summary, VersionRow,
+    CargoLock, CrateVersions, FeatureValue, LockedCrate, Manifest, RustVersion, SourceId, Summary, VersionRow,
 };
 use wharf_index::cargo::{CratesIndex, Wanted};
-use wharf_install::rust::Surroundings;
+use wharf_install::rust::{RustError, Surroundings};
 use wharf_project::lock::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
 use wharf_project::{CargoTool, CargoTools, Lock, Project};
+use wharf_store::{CrateId, Store};
 use wharf_sys::run_blocking;
 
 use super::error::CargoError;
@@ -121,12 +122,18 @@ impl Solver<'_> {
             .cancel()
             .or(self.index.versions(&source, &tool.name))
             .await;
-        let versions = versions.ok_or(OpsError::Interrupted)??;
+        let versions = versions
+            .ok_or(OpsError::Interrupted)?
+            .map_err(|cause| OpsError::Unavailable {
+                what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
+                cause,
+            })?;
         let kept = before.filter(|_| !upgrade.includes(&tool.name));
         let summary = self.choose(tool, &versions, kept)?;
         self.tell_skipped(&versions);
+        let files = self.fetch(&summary).await?;
         let packaged = match tool.locked {
-            true => self.packaged(&summary).await?,
+            true => self.packaged(&files)?,
             false => None,
         };
         let graph = match packaged {
@@ -189,25 +196,37 @@ impl Solver<'_> {
         .into())
     }
 
+    /// The tool's own files, in the store.
+    async fn fetch(&self, summary: &Summary) -> Result<CrateId, OpsError> {
+        let wanted = Wanted::of(summary).ok_or_else(|| CargoError::IndexLine {
+            name: summary.name.clone(),
+            version: summary.version.to_string(),
+            reason: "it has no checksum".to_owned(),
+        })?;
+        let id = wanted.id();
+        super::sync::fetch(self.session, &self.index, vec![wanted]).await?;
+        match has_commands(self.session.store()?, &id) {
+            true => Ok(id),
+            false => Err(RustError::NoCommands {
+                package: format!("{} {}", summary.name, summary.version),
+                features: Vec::new(),
+            }
+            .into()),
+        }
+    }
+
     /// The lock that the crate brings.
-    async fn packaged(&self, summary: &Summary) -> Result<Option<CargoLock>, OpsError> {
-        let Some(wanted) = Wanted::of(summary) else {
-            return Ok(None);
-        };
-        super::sync::fetch(self.session, &self.index, vec![wanted.clone()]).await?;
+    fn packaged(&self, id: &CrateId) -> Result<Option<CargoLock>, OpsError> {
         let store = self.session.store()?;
-        let path = store.crate_folder(&wanted.id()).join("Cargo.lock");
+        let path = store.crate_folder(id).join("Cargo.lock");
         let text = store
-            .crate_file(&wanted.id(), "Cargo.lock")
+            .crate_file(id, "Cargo.lock")
             .map_err(OpsError::io("read", &path))?;
         let Some(text) = text else { return Ok(None) };
         match CargoLock::parse(&String::from_utf8_lossy(&text)) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) => {
-                let message = format!(
-                    "the Cargo.lock that {} brings is left alone: {error}",
-                    summary.label()
-                );
+                let message = format!("the Cargo.lock that {} brings is left alone: {error}", id.label());
                 self.session.emit(Event::warning("cargo/packaged-lock", message));
                 Ok(None)
             }
@@ -290,6 +309,18 @@ pub(crate) fn root(request: &ToolRequest, summary: Arc<Summary>) -> Root {
         dev: DevDependencies::Leave,
         summary,
     }
+}
+
+/// Whether a crate has anything to run. Of a manifest that cannot be read cargo has to tell.
+fn has_commands(store: &Store, id: &CrateId) -> bool {
+    let text = store.crate_file(id, "Cargo.toml").ok().flatten();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let Some(manifest) = text.and_then(|text| Manifest::parse(&text).ok()) else {
+        return true;
+    };
+    let folder = store.crate_folder(id);
+    let found = || folder.join("src/main.rs").is_file() || folder.join("src/bin").is_dir();
+    !manifest.bins.is_empty() || (manifest.package.is_none_or(|package| package.autobins) && found())
 }
 
 /// What there is, where nothing of it was asked for.

@@ -53,6 +53,21 @@ fn a_tool_of_a_project() {
         fixture.run(&["run", "--", "gadget"]).success().stdout,
         "gadget 1.4.2\n"
     );
+    says(
+        &fixture.run(&["add", "cargo:base"]),
+        2,
+        &["base 1.0.3 has no commands"],
+    );
+    says(
+        &fixture.run(&["add", "cargo:nowhere"]),
+        3,
+        &["nowhere", "the registry"],
+    );
+    assert_eq!(
+        fixture.read("wharf.toml"),
+        text,
+        "what cannot be had is not written"
+    );
     fixture.run(&["remove", "cargo:gadget"]).success();
     assert!(!fixture.read("wharf.toml").contains("gadget") && !fixture.has(".wharf/bin"));
 }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod edits;
+mod kills;
 mod mixed;
 mod tools;
 mod workspaces;

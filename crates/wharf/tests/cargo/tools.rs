@@ -289,3 +289,29 @@ fn two_tools_with_one_command_are_refused_and_bins_chooses() {
     fixture.run(&["sync"]).success();
     assert_eq!(run(&fixture, &["twin"]), "twin 1.0.0\n");
 }
+
+#[test]
+fn a_tool_of_a_registry_of_ones_own() {
+    let (public, own) = (published(), CargoRegistry::start());
+    release("inner", "1.0.0").publish(&own);
+    release("corp-gadget", "1.0.0")
+        .bin("corp-gadget")
+        .file(
+            "src/bin/corp-gadget.rs",
+            "fn main() { println!(\"{} {}\", inner::WHO, words::HELLO); }",
+        )
+        .with(CrateDep::new("inner", "1").registry(&own.index_url()))
+        .with(CrateDep::new("words", "1").registry("https://github.com/rust-lang/crates.io-index"))
+        .publish(&own);
+    let fixture = project(&public);
+    let config = fixture.home().join(".cargo/config.toml");
+    let text =
+        std::fs::read_to_string(&config).expect("it was written") + "\n" + &own.config_toml_named("corp");
+    std::fs::write(&config, text).expect("the home can be written");
+    fixture.write(
+        "wharf.toml",
+        "[cargo]\ncorp-gadget = { version = \"1\", registry = \"corp\" }\n",
+    );
+    fixture.run(&["sync"]).success();
+    assert!(run(&fixture, &["corp-gadget"]).contains("hello again"));
+}
