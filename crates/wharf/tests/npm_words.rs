@@ -66,11 +66,11 @@ fn places_that_only_the_other_ecosystem_has_are_refused() {
         ),
         (
             &["add", "pypi:six", "--optional"],
-            "only npm has optional and peer dependencies",
+            "only npm and cargo have optional dependencies",
         ),
         (
             &["add", "pypi:six", "npm:b", "--peer"],
-            "only npm has optional and peer dependencies",
+            "only npm and cargo have optional dependencies",
         ),
     ] {
         let finished = fixture.run(arguments).failure(2);
