@@ -22,6 +22,8 @@ pub(crate) struct Known<'a> {
     index: CratesIndex,
     config: &'a CargoConfig,
     packages: FxHashMap<SourceId, Result<Packages, IndexError>>,
+    /// Repositories that stay at the commit that is locked.
+    pinned: Vec<SourceId>,
     /// Crates that the cache does not have: looked for once.
     absent: Mutex<FxHashSet<(SourceId, CrateName)>>,
     /// What could not be had, in the order in which the resolver came to it.
@@ -42,6 +44,7 @@ impl<'a> Known<'a> {
             index,
             config,
             packages: folders.collect(),
+            pinned: Vec::new(),
             absent: Mutex::default(),
             failures: Mutex::default(),
         }
@@ -52,9 +55,21 @@ impl<'a> Known<'a> {
         &self.index
     }
 
+    /// The same with repositories that stay at the commits of these sources.
+    pub(crate) fn pinning(mut self, pinned: Vec<SourceId>) -> Self {
+        self.pinned = pinned;
+        self
+    }
+
     /// Reads a repository.
     pub(crate) async fn visit(&mut self, source: SourceId) {
-        let packages = repository::packages(&self.index, self.config, &source).await;
+        // Sources are equal whatever their commits.
+        let pinned = self.pinned.iter().find(|pinned| **pinned == source);
+        let at = match source.commit() {
+            None => pinned.unwrap_or(&source),
+            Some(_) => &source,
+        };
+        let packages = repository::packages(&self.index, self.config, at).await;
         self.packages.insert(source, packages);
     }
 

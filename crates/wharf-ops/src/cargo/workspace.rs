@@ -118,7 +118,7 @@ pub(crate) async fn solve_for(
     let index = session
         .crates_index(&cargo.config)?
         .with_refresh(refresh(upgrade));
-    let mut known = Known::new(index, &cargo.config, folders(cargo));
+    let mut known = Known::new(index, &cargo.config, folders(cargo)).pinning(pinned(&problem));
     let outcome = solve(session, &problem, &mut known).await?;
     known.index().flush().await;
     let lock = lock_of(&outcome, before.as_ref(), cargo.rust_version).map_err(CargoError::Checksum)?;
@@ -253,6 +253,23 @@ fn previous(lock: &CargoLock, upgrade: &Upgrade) -> Option<Previous> {
             Some(Previous::freeing(lock, crates.map(PackageName::as_str)))
         }
     }
+}
+
+/// The locked repositories, which stay at their commits until one of their packages is to move.
+fn pinned(problem: &Problem) -> Vec<SourceId> {
+    let Some(previous) = &problem.previous else {
+        return Vec::new();
+    };
+    let (mut pinned, mut free) = (Vec::new(), Vec::new());
+    for package in &previous.lock.packages {
+        let source = package.source.iter().filter(|source| source.commit().is_some());
+        match previous.freed.contains(&package.id()) {
+            true => free.extend(source),
+            false => pinned.extend(source),
+        }
+    }
+    pinned.retain(|source| !free.contains(source));
+    pinned.into_iter().cloned().collect()
 }
 
 /// The instant after which versions do not exist.

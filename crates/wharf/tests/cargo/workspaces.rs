@@ -299,3 +299,59 @@ fn a_registry_of_ones_own_is_found_by_its_name() {
     std::fs::write(home.join("config.toml"), text).expect("the home can be written");
     cargo(&fixture, &["build", "--locked", "--offline"]).success();
 }
+
+/// A repository with a package of this version.
+fn repository(fixture: &Fixture, version: &str) {
+    let folder = fixture.home().join("repository");
+    std::fs::create_dir_all(folder.join("src")).expect("the home can be written");
+    let text = format!(
+        "[package]\nname = \"gitty\"\nversion = \"{version}\"\nedition = \"2021\"\n\n[dependencies]\nbase = \"1\"\n"
+    );
+    std::fs::write(folder.join("Cargo.toml"), text).expect("the home can be written");
+    std::fs::write(folder.join("src/lib.rs"), "").expect("the home can be written");
+    for arguments in [
+        &["init", "-q", "."][..],
+        &["add", "."],
+        &[
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@example.org",
+            "commit",
+            "-q",
+            "-m",
+            version,
+        ],
+    ] {
+        let mut command = fixture.isolated("git");
+        command.current_dir(&folder).args(arguments);
+        fixture.finish(command).success();
+    }
+}
+
+#[test]
+fn a_repository_stays_at_its_commit_until_it_is_asked_to_move() {
+    let registry = published();
+    let fixture = project(&registry);
+    repository(&fixture, "0.3.0");
+    let url = format!("file://{}", fixture.home().join("repository").display());
+    manifest(&fixture, &format!("gitty = {{ git = \"{url}\" }}\n"));
+    fixture.run(&["lock"]).success();
+    let first = fixture.read("Cargo.lock");
+    repository(&fixture, "0.4.0");
+    fixture.run(&["lock"]).success();
+    assert_eq!(fixture.read("Cargo.lock"), first);
+    let mut command = fixture.isolated(fixture.programs().join("cargo"));
+    command.args(["metadata", "--locked", "--format-version", "1"]);
+    fixture.finish(command).success();
+    tells(
+        &fixture.run(&["sync"]).success(),
+        &["`cargo fetch`", "gitty@0.3.0"],
+    );
+    fixture
+        .run(&["lock", "--upgrade-package", "cargo:gitty"])
+        .success();
+    assert!(locked(&fixture).contains(&"gitty 0.4.0".to_owned()));
+    manifest(&fixture, "gitty = { git = \"file:///nowhere/at-all\" }\n");
+    says(&fixture.run(&["lock"]), 4, &["gitty", "file:///nowhere/at-all"]);
+}
