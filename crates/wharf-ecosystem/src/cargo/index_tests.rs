@@ -1,3 +1,5 @@
+//! Lines of an index: what they say, what is refused, and what a bad one costs.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Sources: what lockfiles write, what is one place, and their order.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Locks in all versions: what is read, what is printed, and that it is the same.
+
 use proptest::prelude::*;
 
 use super::super::crate_name;
