@@ -1,3 +1,5 @@
+//! The forms in which a shelf is written down. Invariant: all of them say the same.
+
 use shelf::Shelf;
 
 #[test]
