@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`discover`] | [`Toolchain`]: the compiler and cargo of this machine, as they describe themselves |
 //! | [`ground`] | the folder in which a build runs: crates, lock, configuration, nothing of the user's |
-//! | [`build`] | the build itself: started, watched, stopped, its commands taken |
+//! | [`mod@build`] | the build itself: started, watched, stopped, its commands taken |
 //! | [`manifest`] | the manifests that a build reads in place of those that were published |
 //!
 //! Invariants: a build reads the store and the compiler, and writes into its own folder. It never uses the network. What it
