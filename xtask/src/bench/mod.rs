@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// Measure one-offs against uvx, npx and bunx, and the commands of installed tools against the files behind them.
     #[arg(long, group = "kind")]
     tools: bool,
-    /// Which sets: small (20 wheels, 80 npm packages, 25 crates), medium (150, 500, 150), large (400, 1,500, 500); of npm also
+    /// Which sets: small (20 wheels, 80 npm packages, 30 crates), medium (150, 500, 190), large (400, 1,500, 490); of npm also
     /// server (500), of crates also tool; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,

@@ -86,7 +86,7 @@ impl Report {
 /// the best peer, and of the best that puts the files where this way puts them.
 fn print_case(compared: &Compared) {
     let wharfs = || compared.ways.iter().filter(|measured| measured.way.wharf);
-    let several = compared.ways.len() > wharfs().count() + 1;
+    let several = compared.ways.len() > 2;
     let first = wharfs().next().map(|measured| measured.median);
     let mut name = compared.case;
     for measured in &compared.ways {

@@ -25,6 +25,8 @@ pub(super) enum Case {
     Again,
     /// It stands where it is wanted.
     Installed,
+    /// Whatever is needed so that it stands there; never measured.
+    Built,
 }
 
 impl Kind for Case {
@@ -33,6 +35,7 @@ impl Kind for Case {
             Self::First => "tool first",
             Self::Again => "tool again",
             Self::Installed => "tool installed",
+            Self::Built => "tool built",
         }
     }
 
@@ -41,7 +44,7 @@ impl Kind for Case {
     }
 
     fn before(self) -> Vec<Self> {
-        vec![Self::First]
+        vec![Self::Built]
     }
 
     fn rounds(self) -> usize {
@@ -76,9 +79,8 @@ impl Doer {
 
     fn folder(self) -> &'static str {
         match self {
-            Self::Cargo => "cargo",
+            Self::Cargo | Self::CargoInstalled => "cargo",
             Self::CargoKept => "cargo-kept",
-            Self::CargoInstalled => "cargo-installed",
             Self::Wharf => "wharf",
         }
     }
@@ -120,28 +122,25 @@ impl<'run> Bench<'run> {
         Ok(bench)
     }
 
-    /// Does it once in both ways, so that all answers are recorded, and checks that both make a command that runs.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
-        let mut doers = vec![Doer::Cargo];
-        doers.extend(self.wharf.map(|_| Doer::Wharf));
-        for doer in doers {
-            self.once(Case::First, doer)?;
-            let folder = match doer {
-                Doer::Wharf => self.first().join(".wharf/bin"),
-                _ => self.home(doer).join("installed/bin"),
-            };
-            let mut command = Command::new(folder.join(&self.tool.command));
-            shell::output(command.arg("--version"))?;
-        }
-        Ok(())
-    }
-
-    /// Measures every case.
+    /// Measures every case, and checks that the commands run that both have made. Nothing is built for the recordings' sake: the
+    /// first build is repeated where it asked for something new.
     pub(super) fn measure(&self, options: &Options) -> Result<SetResult, Failure> {
+        let cases = measure_all(self, options)?;
+        let made = [
+            self.first().join(".wharf/bin"),
+            self.second().join(".wharf/bin"),
+            self.home(Doer::Cargo).join("installed/bin"),
+            self.home(Doer::CargoKept).join("installed/bin"),
+        ];
+        for command in made.map(|folder| folder.join(&self.tool.command)) {
+            if command.exists() {
+                shell::output(Command::new(command).arg("--version"))?;
+            }
+        }
         Ok(SetResult {
             set: TOOL.to_owned(),
             facts: vec![format!("{} {}", self.tool.name, self.tool.version)],
-            cases: measure_all(self, options)?,
+            cases,
         })
     }
 
@@ -150,7 +149,7 @@ impl<'run> Bench<'run> {
         let path = std::slice::from_ref(&self.toolchain.folder);
         if doer == Doer::Wharf {
             let folder = match case {
-                Case::First | Case::Installed => self.first(),
+                Case::First | Case::Installed | Case::Built => self.first(),
                 Case::Again => self.second(),
             };
             let mut command = isolated(self.wharf.unwrap_or(Path::new("wharf")), &folder, &home, path);
@@ -172,7 +171,7 @@ impl<'run> Bench<'run> {
         if doer == Doer::CargoKept {
             command.env("CARGO_TARGET_DIR", home.join("target"));
         }
-        if case != Case::First {
+        if matches!(case, Case::Again | Case::Installed) {
             command.arg("--offline");
         }
         if case == Case::Again && doer != Doer::CargoInstalled {
@@ -205,7 +204,7 @@ impl Work for Bench<'_> {
         let takes_part = |doer: &Doer| match (doer, case) {
             (Doer::Wharf, _) => self.wharf.is_some(),
             (Doer::Cargo, Case::First) | (_, Case::Again) | (Doer::CargoInstalled, Case::Installed) => true,
-            (_, Case::First | Case::Installed) => false,
+            (_, Case::First | Case::Installed | Case::Built) => false,
         };
         Doer::ALL.into_iter().filter(takes_part).collect()
     }

@@ -62,10 +62,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         }
     }
     if tool {
-        println!("==> {}: preparing", sets::TOOL);
+        println!("==> {}", sets::TOOL);
         let folder = folder.join(sets::TOOL);
         let bench = builds::Bench::new(&folder, &toolchain, wharf.as_deref(), &mirror)?;
-        bench.prepare()?;
         results.push(bench.measure(options)?);
         if !options.keep {
             remove(&folder)?;
