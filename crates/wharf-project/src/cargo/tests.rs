@@ -1,3 +1,5 @@
+//! Workspaces on disk. Source: the Cargo book, "Workspaces".
+
 use std::fs;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Manifests, read and inherited. Invariant: what cargo refuses is refused at its place.
+
 use proptest::prelude::*;
 
 use super::*;

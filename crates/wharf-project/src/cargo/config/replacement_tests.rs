@@ -1,3 +1,5 @@
+//! The source replacement, added and taken out. Invariant: what the user wrote stays byte for byte.
+
 use super::*;
 use crate::project::Options;
 

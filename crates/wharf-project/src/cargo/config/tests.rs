@@ -1,3 +1,5 @@
+//! Cargo's configuration from all its places. Source: the Cargo book, "Configuration".
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

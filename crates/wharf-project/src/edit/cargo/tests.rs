@@ -1,3 +1,5 @@
+//! Edits of crates. Invariant: what is not asked for stays byte for byte.
+
 use std::path::Path;
 
 use proptest::prelude::*;

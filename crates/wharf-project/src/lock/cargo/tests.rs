@@ -1,3 +1,5 @@
+//! Locked tools, read, printed and compared. Invariant: `parse(print(lock))` is the normalised lock.
+
 use proptest::prelude::*;
 
 use super::*;
