@@ -71,7 +71,8 @@ fn changed_inputs_pass() {
         // Targets that write a file take longer.
         let rounds = match name {
             "manifest" | "pyproject" | "requirements_file" => 40,
-            "cargo_config" | "cargo_toml" | "crate_archive" | "npm_archive" | "npmrc" | "package_json" | "pnpm_workspace" => 40,
+            "cargo_config" | "cargo_toml" | "crate_archive" | "npm_archive" | "npmrc" | "package_json"
+            | "pnpm_workspace" => 40,
             _ => 200,
         };
         for (path, bytes) in inputs(name) {

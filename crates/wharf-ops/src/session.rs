@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wharf_core::{Event, Sink, Sinks, Target};
 use wharf_ecosystem::cargo::SourceId;
-use wharf_index::cargo::CratesIndex;
+use wharf_index::cargo::{CratesIndex, Registry};
 use wharf_index::npm::{Detail, NpmIndex};
-use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Strategy};
+use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Refresh, Strategy};
 use wharf_install::python::{self, Considered, Interpreter};
 use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
 use wharf_project::cargo::config::{ConfiguredSource, SourcePlace};
@@ -77,6 +77,8 @@ pub struct Session {
     governor: Arc<Governor>,
     store: OnceLock<Arc<Store>>,
     npm: Mutex<Option<KnownNpm>>,
+    /// The registries of crates that were asked for last.
+    crates: Mutex<Option<CratesIndex>>,
 }
 
 /// An index of npm's registries, and the settings that it was made from.
@@ -112,6 +114,7 @@ impl Session {
             governor: Arc::new(Governor::for_machine()),
             store: OnceLock::new(),
             npm: Mutex::default(),
+            crates: Mutex::default(),
         }
     }
 
@@ -128,6 +131,7 @@ impl Session {
             governor: Arc::clone(&self.governor),
             store: self.store.clone(),
             npm: Mutex::default(),
+            crates: Mutex::default(),
         }
     }
 
@@ -357,6 +361,14 @@ impl Session {
         if let Some(index) = npm {
             index.flush().await;
         }
+        let crates = self.known_crates().clone();
+        if let Some(index) = crates {
+            index.flush().await;
+        }
+    }
+
+    fn known_crates(&self) -> MutexGuard<'_, Option<CratesIndex>> {
+        self.crates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known_npm(&self) -> MutexGuard<'_, Option<KnownNpm>> {
@@ -431,55 +443,36 @@ impl Session {
         })
     }
 
-    /// The registries of crates that cargo's configuration names.
+    /// The registries of crates that cargo's configuration names, with what was learned of them already. `refresh` counts
+    /// where they were not asked for before.
     ///
     /// # Errors
     /// Where the store cannot be opened, or a registry's place is none that can be read.
-    pub fn crates_index(&self, config: &CargoConfig) -> Result<CratesIndex, OpsError> {
-        let mut registries = Vec::new();
-        let named = config.registries.iter().map(|registry| &registry.source);
-        let replaced = config
-            .sources
-            .values()
-            .filter_map(|configured| match &configured.place {
-                SourcePlace::Remote(source) => Some(source),
-                SourcePlace::LocalRegistry(_) | SourcePlace::Directory(_) => None,
-            });
-        let sources: BTreeSet<&SourceId> = named
-            .chain(replaced)
-            .filter(|source| source.is_registry())
-            .collect();
-        for source in sources {
-            let place = match config.endpoint(source)? {
-                CrateEndpoint::Sparse { index, token, name } => (index, token, name),
-                CrateEndpoint::LocalRegistry(path) | CrateEndpoint::Directory(path) => {
-                    return Err(CargoError::Place {
-                        source_id: source.to_string(),
-                        place: path.display().to_string(),
-                        origin: replaced_at(config, source),
-                    }
-                    .into());
-                }
-                // Named where something comes from there.
-                CrateEndpoint::GitIndex { .. } | CrateEndpoint::Git(_) | CrateEndpoint::Path => continue,
-            };
-            let (index, token, name) = place;
-            let source = source.clone();
-            registries.push(wharf_index::cargo::Registry {
-                name: name.unwrap_or_else(|| source.to_string()),
-                token: token.map(|token| token.expose().to_owned()),
-                source,
-                index,
-            });
+    pub fn crates_index(&self, config: &CargoConfig, refresh: Refresh) -> Result<CratesIndex, OpsError> {
+        let registries = registries_of_crates(config)?;
+        let same = |known: &CratesIndex| {
+            let place = |one: &Registry| (one.source.clone(), one.index.expose().to_owned());
+            known
+                .registries()
+                .iter()
+                .map(place)
+                .eq(registries.iter().map(place))
+        };
+        let mut known = self.known_crates();
+        if let Some(index) = known.as_ref().filter(|known| same(known)) {
+            return Ok(index.clone());
         }
-        Ok(CratesIndex::new(
+        let index = CratesIndex::new(
             self.client_of(self.network(&config.network)),
             Arc::clone(self.store()?),
             Arc::clone(&self.governor),
             registries,
             &self.settings.cache,
             Arc::clone(&self.sinks),
-        ))
+        )
+        .with_refresh(refresh);
+        *known = Some(index.clone());
+        Ok(index)
     }
 
     /// The project's package index. Source distributions are built for `interpreter`.
@@ -499,6 +492,47 @@ impl Session {
             Arc::clone(&self.sinks),
         ))
     }
+}
+
+/// The registries that cargo's configuration names, where they are read over HTTP.
+fn registries_of_crates(config: &CargoConfig) -> Result<Vec<Registry>, OpsError> {
+    let mut registries = Vec::new();
+    let named = config.registries.iter().map(|registry| &registry.source);
+    let replaced = config
+        .sources
+        .values()
+        .filter_map(|configured| match &configured.place {
+            SourcePlace::Remote(source) => Some(source),
+            SourcePlace::LocalRegistry(_) | SourcePlace::Directory(_) => None,
+        });
+    let sources: BTreeSet<&SourceId> = named
+        .chain(replaced)
+        .filter(|source| source.is_registry())
+        .collect();
+    for source in sources {
+        let place = match config.endpoint(source)? {
+            CrateEndpoint::Sparse { index, token, name } => (index, token, name),
+            CrateEndpoint::LocalRegistry(path) | CrateEndpoint::Directory(path) => {
+                return Err(CargoError::Place {
+                    source_id: source.to_string(),
+                    place: path.display().to_string(),
+                    origin: replaced_at(config, source),
+                }
+                .into());
+            }
+            // Named where something comes from there.
+            CrateEndpoint::GitIndex { .. } | CrateEndpoint::Git(_) | CrateEndpoint::Path => continue,
+        };
+        let (index, token, name) = place;
+        let source = source.clone();
+        registries.push(Registry {
+            name: name.unwrap_or_else(|| source.to_string()),
+            token: token.map(|token| token.expose().to_owned()),
+            source,
+            index,
+        });
+    }
+    Ok(registries)
 }
 
 /// Where the configuration replaces a source of crates.

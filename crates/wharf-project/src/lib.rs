@@ -53,8 +53,8 @@ pub use index::{
 };
 pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use lock::{
-    DevGroups, GraphOrigin, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot,
-    LockedTarget, LockedTool, Selection, Stale, ToolRequest, ToolsLock,
+    DevGroups, GraphOrigin, InstallItem, Lock, LockError, LockInputs, LockedEdge, LockedFile, LockedPackage,
+    LockedRoot, LockedTarget, LockedTool, Selection, Stale, ToolRequest, ToolsLock,
 };
 pub use manifest::settings::parse_instant;
 pub use npm::{

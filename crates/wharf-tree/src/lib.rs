@@ -24,8 +24,6 @@ mod tests;
 pub use error::{Stop, TreeError};
 pub use hoist::{Members, Placed, Placement, hoist};
 pub use issue::{Chain, Issue};
-pub use problem::{
-    Dedupe, Lookup, MissingPeers, Needs, PeerConflicts, Problem, Requirement, Root, Universe,
-};
+pub use problem::{Dedupe, Lookup, MissingPeers, Needs, PeerConflicts, Problem, Requirement, Root, Universe};
 pub use resolve::{Outcome, resolve};
 pub use select::{Selected, Selection, select};

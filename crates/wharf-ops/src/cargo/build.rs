@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wharf_core::{Event, PackageName};
 use wharf_crates::{Previous, Problem};
 use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, Summary};
+use wharf_index::Refresh;
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::generation::CommandsPart;
 use wharf_install::layout::{Content, Item};
@@ -41,7 +42,7 @@ pub(crate) async fn tools(
     standing: Option<&CommandsPart>,
     effect: Effect,
 ) -> Result<(Option<CommandsWanted>, usize), OpsError> {
-    let index = session.crates_index(&tools.config)?;
+    let index = session.crates_index(&tools.config, Refresh::Nothing)?;
     let store = Arc::clone(session.store()?);
     let mut workshop = Workshop {
         session,
@@ -81,7 +82,6 @@ pub(crate) async fn tools(
             tree: built.tree,
         });
     }
-    index.flush().await;
     Ok(((!wanted.tools.is_empty()).then_some(wanted), workshop.fetched))
 }
 

@@ -3,6 +3,7 @@
 use futures::stream::{self, StreamExt};
 use wharf_core::PackageUrl;
 use wharf_ecosystem::cargo::{CrateVersions, Version, VersionRow, crate_name};
+use wharf_index::Refresh;
 use wharf_index::cargo::CratesIndex;
 use wharf_project::{CargoConfig, Lock, Options, Project};
 
@@ -40,7 +41,7 @@ pub(crate) async fn outdated(
     ) else {
         return Ok(report);
     };
-    let index = session.crates_index(config)?;
+    let index = session.crates_index(config, Refresh::Nothing)?;
     let limits = cooldown(project);
     let wanted = view.indexed();
     report.checked = wanted.len();
@@ -69,8 +70,6 @@ pub(crate) async fn outdated(
     {
         report.outdated.extend(entry?);
     }
-    drop(lookups);
-    index.flush().await;
     Ok(report)
 }
 
@@ -93,7 +92,7 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
             CargoConfig::machine(&project.root, &options)?
         }
     };
-    let index = session.crates_index(&machine)?;
+    let index = session.crates_index(&machine, Refresh::Nothing)?;
     let source = machine.default_source();
     let missing = |version: &str| OpsError::NoSuchVersion {
         name: name.clone(),
@@ -147,7 +146,6 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         versions: versions(&about.versions),
         version: shown.version,
     };
-    index.flush().await;
     Ok(report)
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use futures::stream::{FuturesUnordered, StreamExt};
 use wharf_core::{Event, Phase};
 use wharf_ecosystem::cargo::{CargoLock, SourceId};
+use wharf_index::Refresh;
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::layout::{Content, Item};
 use wharf_install::{CommandsWanted, CratesWanted, Environment, FileChange, InstalledCrate};
@@ -71,7 +72,7 @@ async fn crates(
     locked: &CargoLock,
     part: &mut Part,
 ) -> Result<(), OpsError> {
-    let index = session.crates_index(&cargo.config)?;
+    let index = session.crates_index(&cargo.config, Refresh::Nothing)?;
     let mut homes: BTreeMap<String, (CrateId, &SourceId)> = BTreeMap::new();
     let (mut wanted, mut packages, mut left) = (Vec::new(), Vec::new(), Vec::new());
     for package in locked.packages.iter().filter(workspace::is_foreign) {

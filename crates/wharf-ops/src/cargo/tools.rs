@@ -61,9 +61,7 @@ pub(crate) async fn update(
         session,
         project,
         tools,
-        index: session
-            .crates_index(&tools.config)?
-            .with_refresh(refresh(upgrade)),
+        index: session.crates_index(&tools.config, refresh(upgrade))?,
         compiler: compiler(project).await,
     };
     let each = tools.tools.iter().map(|tool| {
@@ -74,7 +72,6 @@ pub(crate) async fn update(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    solver.index.flush().await;
     Ok(Part::Solved(ToolsLock { tools: done }))
 }
 

@@ -115,12 +115,9 @@ pub(crate) async fn solve_for(
     let path = cargo.lock_path();
     let before = read(cargo)?;
     let problem = problem(session, project, cargo, before.as_ref(), upgrade)?;
-    let index = session
-        .crates_index(&cargo.config)?
-        .with_refresh(refresh(upgrade));
+    let index = session.crates_index(&cargo.config, refresh(upgrade))?;
     let mut known = Known::new(index, &cargo.config, folders(cargo)).pinning(pinned(&problem));
     let outcome = solve(session, &problem, &mut known).await?;
-    known.index().flush().await;
     let lock = lock_of(&outcome, before.as_ref(), cargo.rust_version).map_err(CargoError::Checksum)?;
     warn(session, &problem, &outcome);
     let standing = std::fs::read_to_string(&path).ok();

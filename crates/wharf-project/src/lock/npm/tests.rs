@@ -402,7 +402,8 @@ fn views_turn_the_graph_round() {
     let label = |node| view.label(node);
     let named = |name: &str, version: &str| -> Vec<usize> {
         let packages = lock.graph.packages.iter().enumerate();
-        let found = packages.filter(|(_, package)| package.name.as_str() == name && package.version == version);
+        let found =
+            packages.filter(|(_, package)| package.name.as_str() == name && package.version == version);
         found.map(|(index, _)| index).collect()
     };
     let stores = named("use-store", "1.2.0");
