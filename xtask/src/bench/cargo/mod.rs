@@ -4,6 +4,9 @@
 //! registry once, keeps every answer in `target/bench/cargo-recorded`, and answers from there ever after; both tools are led to it
 //! by the same `config.toml` of a `CARGO_HOME`. Invariants: a run in which the mirror had to ask the live registry is thrown away
 //! and repeated; every way has a home and a project of its own; nothing is installed outside of these.
+//!
+//! The mirror speaks plain HTTP/1.1. That is the same for both as long as its answers come at once; were they delayed, cargo, which opens
+//! two connections to a host because it counts on HTTP/2, would be measured on something that no registry does to it.
 
 mod builds;
 mod cases;
@@ -45,6 +48,12 @@ impl Toolchain {
 
 /// Runs the benchmarks of crates.
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
+    if options.latency > 0 {
+        return Err(Failure(
+            "--latency: cargo reads many files at once over HTTP/2 alone, which the mirror does not speak"
+                .to_owned(),
+        ));
+    }
     let toolchain = Toolchain::find()?;
     let wharf = options.wharf()?;
     let mirror = CratesMirror::start(options)?;
