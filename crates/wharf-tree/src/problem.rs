@@ -22,7 +22,7 @@ pub struct Problem {
     pub extensions: PackageExtensions,
     /// Which peers the project does not want to hear about.
     pub peer_rules: PeerRules,
-    /// Where packages come from; fixes the [`Source`] of each.
+    /// Where packages come from; fixes the [`wharf_core::Source`] of each.
     pub registries: Registries,
     /// Versions to keep where they fit: those of the old lock or of another tool's.
     pub preferences: BTreeMap<PackageName, Vec<Version>>,
