@@ -6,9 +6,11 @@
 
 #![expect(clippy::print_stderr, reason = "what a set cost is told to whoever runs it")]
 
+mod cargo;
 mod edits;
 mod local;
 mod npm;
 mod project;
 mod sets;
 mod steering;
+mod tools;

@@ -92,6 +92,9 @@ impl Project {
         if let Some(version) = self.python {
             command.args(["--python", version]);
         }
+        let own = Path::new(PLACE).join(self.name);
+        command.env("WHARF_TOOL_DIR", own.join("tools"));
+        command.env("WHARF_TOOL_BIN_DIR", own.join("bin"));
         // Archives that lie about on this machine would stand in for the index's.
         command.env_remove("PIP_FIND_LINKS").args(arguments);
         command.output().expect("the binary starts")
@@ -132,6 +135,28 @@ impl Project {
             self.name
         );
         said
+    }
+
+    /// Runs the command of a tool and gives what it prints.
+    pub(crate) fn tool(&self, command: &str, arguments: &[&str]) -> String {
+        let mut started = Command::new(Path::new(PLACE).join(self.name).join("bin").join(command));
+        finish(started.args(arguments))
+    }
+
+    /// What lies in the folders of tools and of their commands.
+    pub(crate) fn tools(&self) -> Vec<PathBuf> {
+        let own = Path::new(PLACE).join(self.name);
+        let mut found = Vec::new();
+        let mut folders = vec![own.join("tools"), own.join("bin")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(entry.path());
+                }
+                found.push(entry.path());
+            }
+        }
+        found
     }
 
     /// Runs a program of the environment and gives what it prints.
