@@ -1,8 +1,9 @@
 //! Commands that only look: `tree`, `why`, `list` at the lock; `outdated`, `info` at the index too.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::pin;
 
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use wharf_core::{Ecosystem, PackageName, PackageUrl, Source};
 use wharf_ecosystem::pypi::Version;
 use wharf_index::Suits;
@@ -531,20 +532,32 @@ async fn outdated_python(session: &Session, locked: &Locked) -> Result<OutdatedR
             direct: item.requested,
         }))
     });
-    let mut lookups = lookups.buffered(LOOKUPS);
-    let mut outdated = Vec::new();
+    Ok(OutdatedReport {
+        checked: indexed.len(),
+        outdated: gather(session, LOOKUPS, lookups).await?,
+    })
+}
+
+/// What lookups find, in their order; so many of them run at once.
+pub(crate) async fn gather<L>(
+    session: &Session,
+    at_once: usize,
+    lookups: impl Stream<Item = L>,
+) -> Result<Vec<OutdatedEntry>, OpsError>
+where
+    L: Future<Output = Result<Option<OutdatedEntry>, OpsError>>,
+{
+    let mut lookups = pin!(lookups.buffered(at_once));
+    let mut found = Vec::new();
     while let Some(entry) = session
         .cancel()
         .or(lookups.next())
         .await
         .ok_or(OpsError::Interrupted)?
     {
-        outdated.extend(entry?);
+        found.extend(entry?);
     }
-    Ok(OutdatedReport {
-        checked: indexed.len(),
-        outdated,
-    })
+    Ok(found)
 }
 
 /// Whether a word without an ecosystem means a package of npm: the project has nothing of Python, or only its npm part is

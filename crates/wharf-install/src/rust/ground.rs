@@ -1,7 +1,7 @@
 //! The folder in which a build runs, made anew for each.
 //!
 //! ```text
-//! <ground>/crates/<name>-<version>/   the directory source: links to homes, stubs, the tool itself with its lock
+//! <ground>/crates/<name>-<version>/   the directory source: links to homes, manifests of crates that are only listed, the tool with its lock
 //! <ground>/config.toml                cargo's configuration: every registry is that source, and nothing is fetched
 //! <ground>/target, <ground>/out       what cargo makes
 //! <temporary folder>/                 its home, empty
@@ -67,7 +67,7 @@ pub enum CrateContent {
     /// All of it: it may be compiled.
     Home(PathBuf),
     /// What the index says: it is part of the resolution and not of this machine's build.
-    Stub(Arc<Summary>),
+    Listed(Arc<Summary>),
 }
 
 /// A registry that is read from the directory source.
@@ -131,7 +131,7 @@ impl Ground {
             let folder = ground.crates().join(format!("{}-{}", one.name, one.version));
             match &one.content {
                 CrateContent::Home(home) => symlink(home, &folder).map_err(RustError::io("link", folder))?,
-                CrateContent::Stub(summary) => write_stub(&folder, summary)?,
+                CrateContent::Listed(summary) => write_listed(&folder, summary)?,
             }
         }
         ground.tool(request)?;
@@ -220,11 +220,11 @@ fn checksum(digest: &Digest) -> String {
     format!("{{\"files\":{{}},\"package\":\"{}\"}}", digest.hex())
 }
 
-fn write_stub(folder: &Path, summary: &Summary) -> Result<(), RustError> {
+fn write_listed(folder: &Path, summary: &Summary) -> Result<(), RustError> {
     let source = folder.join("src");
     fs::create_dir_all(&source).map_err(RustError::io("create", &source))?;
     write(&source.join("lib.rs"), "")?;
-    write(&folder.join("Cargo.toml"), &manifest::stub(summary))?;
+    write(&folder.join("Cargo.toml"), &manifest::listed(summary))?;
     if summary.links.is_some() {
         write(&folder.join("build.rs"), "fn main() {}\n")?;
     }

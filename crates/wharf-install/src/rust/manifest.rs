@@ -1,7 +1,7 @@
 //! The manifests that a build reads in place of those that were published: the tool's own without its development
 //! dependencies, and one for each crate of the graph that another machine would compile and this one only has to know of.
 //!
-//! Source: the cargo book, "The Manifest Format". Invariant: what a stub says decides the same resolution as the crate
+//! Source: the cargo book, "The Manifest Format". Invariant: what such a manifest says decides the same resolution as the crate
 //! itself would; nothing of it is ever compiled.
 
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ fn dependencies(manifest: &DocumentMut) -> BTreeSet<String> {
 
 /// A manifest that says of a crate what its index line says.
 #[must_use]
-pub fn stub(summary: &Summary) -> String {
+pub(super) fn listed(summary: &Summary) -> String {
     let mut manifest = DocumentMut::new();
     let package = manifest.entry("package").or_insert(Item::Table(Table::new()));
     package["name"] = value(summary.name.as_str());
@@ -155,7 +155,7 @@ fn implicit<'a>(table: &'a mut Table, name: &str) -> &'a mut Table {
         Item::Table(table)
     });
     item.as_table_mut()
-        .expect("stubs only hold the tables that are made here")
+        .expect("it only holds the tables that are made here")
 }
 
 /// The index of a registry as manifests write it; `None` for crates.io, which needs no word.
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stub_says_what_the_index_says() {
+    fn a_listed_crate_says_what_the_index_says() {
         let source = SourceId::crates_io();
         let mut summary = Summary::new(crate_name("a").unwrap(), Version::new(1, 2, 3), source.clone());
         summary.links = Some("z".into());
@@ -224,7 +224,7 @@ mod tests {
             features::feature_map([("default", vec![]), ("measured", values)], &summary.dependencies)
                 .unwrap();
         assert_eq!(
-            stub(&summary),
+            listed(&summary),
             r#"[package]
 name = "a"
 version = "1.2.3"

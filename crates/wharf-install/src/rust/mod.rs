@@ -26,7 +26,6 @@ use wharf_store::{ArchiveError, StoreError};
 pub use build::{Built, build};
 pub use discover::{Machine, Surroundings, Toolchain};
 pub use ground::{Crate, CrateContent, Replaced, Request};
-pub use manifest::stub;
 
 /// Why a tool could not be built.
 #[derive(Debug, thiserror::Error)]

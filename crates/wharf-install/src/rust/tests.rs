@@ -160,7 +160,7 @@ fn request(fixture: &Fixture, main: &str) -> Request {
             Crate {
                 name: "elsewhere".to_owned(),
                 version: Version::new(0, 1, 7),
-                content: CrateContent::Stub(Arc::new(elsewhere)),
+                content: CrateContent::Listed(Arc::new(elsewhere)),
             },
         ],
         registries: Vec::new(),

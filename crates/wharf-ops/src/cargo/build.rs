@@ -185,7 +185,7 @@ impl Workshop<'_> {
                 &graph.summaries[at],
                 Wanted::of_locked(package),
             ) {
-                (false, Some(summary), _) => CrateContent::Stub(Arc::clone(summary)),
+                (false, Some(summary), _) => CrateContent::Listed(Arc::clone(summary)),
                 (_, _, Some(wanted)) => CrateContent::Home(self.store.crate_folder(&wanted.id())),
                 (_, _, None) => {
                     return Err(CargoError::ToolNeedsRepository {

@@ -9,6 +9,7 @@ use wharf_project::{CargoConfig, Lock, Options, Project};
 
 use super::describe::Crates;
 use super::workspace::cooldown;
+use crate::describe::gather;
 use crate::error::OpsError;
 use crate::names;
 use crate::report::{InfoReport, OutdatedEntry, OutdatedReport, VersionEntry};
@@ -61,15 +62,7 @@ pub(crate) async fn outdated(
             direct,
         }))
     });
-    let mut lookups = lookups.buffered(LOOKUPS);
-    while let Some(entry) = session
-        .cancel()
-        .or(lookups.next())
-        .await
-        .ok_or(OpsError::Interrupted)?
-    {
-        report.outdated.extend(entry?);
-    }
+    report.outdated = gather(session, LOOKUPS, lookups).await?;
     Ok(report)
 }
 

@@ -10,6 +10,7 @@ use wharf_index::npm::Detail;
 use wharf_project::{Lock, NpmProject, Options, Project};
 
 use super::lock::cutoff;
+use crate::describe::gather;
 use crate::error::OpsError;
 use crate::names;
 use crate::report::{InfoReport, OutdatedEntry, OutdatedReport, VersionEntry};
@@ -66,15 +67,7 @@ pub(crate) async fn outdated(
             direct,
         }))
     });
-    let mut lookups = lookups.buffered(LOOKUPS);
-    while let Some(entry) = session
-        .cancel()
-        .or(lookups.next())
-        .await
-        .ok_or(OpsError::Interrupted)?
-    {
-        report.outdated.extend(entry?);
-    }
+    report.outdated = gather(session, LOOKUPS, lookups).await?;
     Ok(report)
 }
 

@@ -208,7 +208,7 @@ pub fn bin_directory(session: &Session) -> Result<PathBuf, OpsError> {
 /// One change of one tool.
 struct Wanted<'a> {
     tool: Tool,
-    /// What is asked for now; `None` for what was asked before.
+    /// The new request; `None` keeps the one on record.
     asked: Option<(Asked, &'a [Asked])>,
     upgrade: Upgrade,
     taking: Taking,

@@ -157,12 +157,7 @@ impl Lock {
             (Some(_), None) => vec!["the project has nothing of npm any more".to_owned()],
         };
         if self.npm.is_some() {
-            let then = (self.inputs.cooldown, self.inputs.exclude_newer);
-            ages(
-                &mut reasons,
-                then,
-                (project.policy.cooldown, project.policy.exclude_newer),
-            );
+            self.ages(&mut reasons, project);
         }
         (!reasons.is_empty()).then_some(Stale { reasons })
     }
@@ -176,14 +171,19 @@ impl Lock {
             (Some(_), None) => vec!["the project has no tools of [cargo] any more".to_owned()],
         };
         if self.cargo.is_some() {
-            let then = (self.inputs.cooldown, self.inputs.exclude_newer);
-            ages(
-                &mut reasons,
-                then,
-                (project.policy.cooldown, project.policy.exclude_newer),
-            );
+            self.ages(&mut reasons, project);
         }
         (!reasons.is_empty()).then_some(Stale { reasons })
+    }
+
+    /// How the limits on age changed since the lock was made.
+    fn ages(&self, reasons: &mut Vec<String>, project: &Project) {
+        let then = (self.inputs.cooldown, self.inputs.exclude_newer);
+        ages(
+            reasons,
+            then,
+            (project.policy.cooldown, project.policy.exclude_newer),
+        );
     }
 
     /// The same for inputs that are at hand already.
