@@ -31,7 +31,8 @@ pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, host_node, host_python};
 pub use npm::{
     ABBREVIATED as NPM_ABBREVIATED, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage,
-    NpmRegistry, NpmRelease, NpmScenario, abbreviated as npm_abbreviated, latest as npm_latest,
+    NpmRegistry, NpmRelease, NpmScenario, abbreviated as npm_abbreviated, latest as npm_latest, node_package,
+    node_runtime,
 };
 pub use package::Package;
 pub use registry::{Format, Options, Registry};

