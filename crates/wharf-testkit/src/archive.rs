@@ -1,4 +1,4 @@
-//! Real archives in memory: wheels (zip, with a right `RECORD`) and source distributions (gzipped tar).
+//! Real archives in memory: wheels (zip, with a right `RECORD`) and gzipped tars.
 //!
 //! Invariant: the same input gives the same bytes, so digests in tests are stable.
 //! Source: the binary distribution format (PEP 427) and the source distribution format (PEP 625) of packaging.python.org.
@@ -10,6 +10,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use zip::write::SimpleFileOptions;
+
+use crate::server::base64;
 
 /// Packs `files` (path → content) into a wheel and appends `<dist_info>/RECORD` with a digest for each of them.
 ///
@@ -56,20 +58,83 @@ pub fn wheel_archive(files: &BTreeMap<String, Vec<u8>>, dist_info: &str) -> Vec<
 /// When an archive cannot be written to memory, which is a bug in the testkit.
 #[must_use]
 pub fn sdist_archive(files: &BTreeMap<String, Vec<u8>>, top: &str) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+    let mut archive = Tarball::new(0);
     for (path, content) in files {
+        archive.file(&format!("{top}/{path}"), content, 0o644);
+    }
+    archive.finish()
+}
+
+/// One file of an archive.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub(crate) content: Vec<u8>,
+    pub(crate) mode: u32,
+}
+
+/// A gzipped tar under construction. Invariant: entries have exactly the paths that were given, hostile ones too.
+pub(crate) struct Tarball {
+    archive: tar::Builder<GzEncoder<Vec<u8>>>,
+    /// The moment that every entry carries, in seconds since 1970.
+    packed: u64,
+}
+
+impl Tarball {
+    pub(crate) fn new(packed: u64) -> Self {
+        let gzip = GzEncoder::new(Vec::new(), Compression::default());
+        Self {
+            archive: tar::Builder::new(gzip),
+            packed,
+        }
+    }
+
+    /// A file. Long paths get GNU's extension.
+    pub(crate) fn file(&mut self, path: &str, content: &[u8], mode: u32) {
+        if path.len() > 100 {
+            let mut long = self.header("././@LongLink", path.len() as u64 + 1, 0o644);
+            long.set_entry_type(tar::EntryType::GNULongName);
+            self.append(long, &[path.as_bytes(), b"\0"].concat());
+        }
+        let header = self.header(path, content.len() as u64, mode);
+        self.append(header, content);
+    }
+
+    /// A symbolic link.
+    pub(crate) fn symlink(&mut self, path: &str, target: &str) {
+        let mut header = self.header(path, 0, 0o777);
+        header.set_entry_type(tar::EntryType::Symlink);
+        header
+            .set_link_name(target)
+            .expect("a test's link target fits the header");
+        self.append(header, b"");
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        let gzip = self
+            .archive
+            .into_inner()
+            .expect("an archive in memory can be finished");
+        gzip.finish().expect("a stream in memory can be finished")
+    }
+
+    fn header(&self, path: &str, size: u64, mode: u32) -> tar::Header {
         let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        archive
-            .append_data(&mut header, format!("{top}/{path}"), content.as_slice())
+        // Not by the header's own way, which would clean the path up.
+        let name = &mut header.as_gnu_mut().expect("it was made as GNU's").name;
+        let length = path.len().min(name.len());
+        name[..length].copy_from_slice(&path.as_bytes()[..length]);
+        header.set_size(size);
+        header.set_mode(mode);
+        header.set_mtime(self.packed);
+        header
+    }
+
+    fn append(&mut self, mut header: tar::Header, content: &[u8]) {
+        header.set_cksum();
+        self.archive
+            .append(&header, content)
             .expect("memory takes every byte");
     }
-    let gzip = archive
-        .into_inner()
-        .expect("an archive in memory can be finished");
-    gzip.finish().expect("a stream in memory can be finished")
 }
 
 /// A page as servers compress it.
@@ -87,21 +152,10 @@ pub fn hex_digest(content: &[u8]) -> String {
 }
 
 /// The SHA-256 of `content` in URL-safe base 64 without padding, as `RECORD` prints it.
-#[must_use]
-pub fn wheel_record_digest(content: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+fn wheel_record_digest(content: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, content);
-    let mut text = String::with_capacity(43);
-    for chunk in digest.as_ref().chunks(3) {
-        let mut group = [0u8; 3];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for position in 0..=chunk.len() {
-            let index = (bits >> (18 - 6 * position)) & 63;
-            text.push(char::from(ALPHABET[index as usize]));
-        }
-    }
-    text
+    let text = base64(digest.as_ref()).replace('+', "-").replace('/', "_");
+    text.trim_end_matches('=').to_owned()
 }
 
 /// A project name as indexes spell it in paths (PEP 503): lower case, runs of `-`, `_` and `.` as one `-`.

@@ -350,6 +350,28 @@ impl Digest {
     }
 }
 
+/// Every file below a folder, in order; links are not followed, and a folder that is not there has none.
+///
+/// # Panics
+/// When an entry goes away while the folder is read.
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let entry = entry.expect("an open directory can be listed");
+            let list = match entry.file_type().expect("an entry has a kind").is_dir() {
+                true => &mut folders,
+                false => &mut files,
+            };
+            list.push(entry.path());
+        }
+    }
+    files.sort();
+    files
+}
+
 fn walk(root: &Path, directory: &Path, entries: &mut BTreeMap<String, String>) {
     let Ok(listing) = std::fs::read_dir(directory) else {
         return;

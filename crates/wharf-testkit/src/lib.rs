@@ -24,11 +24,11 @@ mod registry;
 mod scenario;
 mod server;
 
-pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive, wheel_record_digest};
+pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive};
 pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
 pub use fault::{Fault, Times};
-pub use fixture::{Digest, Finished, Fixture, host_node, host_python};
+pub use fixture::{Digest, Finished, Fixture, files_below, host_node, host_python};
 pub use npm::{
     ABBREVIATED as NPM_ABBREVIATED, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage,
     NpmRegistry, NpmRelease, NpmScenario, abbreviated as npm_abbreviated, latest as npm_latest, node_package,

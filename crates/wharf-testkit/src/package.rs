@@ -25,7 +25,6 @@ pub struct Package {
     pub(crate) uploaded: Option<String>,
     files: BTreeMap<String, Vec<u8>>,
     console_scripts: Vec<(String, String)>,
-    gui_scripts: Vec<(String, String)>,
     wheels: Vec<String>,
     sdist: Sdist,
     build_requires: Vec<String>,
@@ -65,7 +64,6 @@ impl Package {
             uploaded: None,
             files: BTreeMap::from([(format!("{module}/__init__.py"), source.into_bytes())]),
             console_scripts: Vec::new(),
-            gui_scripts: Vec::new(),
             wheels: Vec::new(),
             sdist: Sdist::None,
             build_requires: Vec::new(),
@@ -164,13 +162,6 @@ impl Package {
     #[must_use]
     pub fn entry_point(mut self, script: &str, target: &str) -> Self {
         self.console_scripts.push((script.to_owned(), target.to_owned()));
-        self
-    }
-
-    /// Adds a GUI script.
-    #[must_use]
-    pub fn gui_entry_point(mut self, script: &str, target: &str) -> Self {
-        self.gui_scripts.push((script.to_owned(), target.to_owned()));
         self
     }
 
@@ -328,19 +319,14 @@ impl Package {
     }
 
     fn entry_points_text(&self) -> String {
-        let mut text = String::new();
-        for (section, scripts) in [
-            ("console_scripts", &self.console_scripts),
-            ("gui_scripts", &self.gui_scripts),
-        ] {
-            if !scripts.is_empty() {
-                text.push_str(&format!("[{section}]\n"));
-                for (script, target) in scripts {
-                    text.push_str(&format!("{script} = {target}\n"));
-                }
-            }
+        if self.console_scripts.is_empty() {
+            return String::new();
         }
-        text
+        let lines = self
+            .console_scripts
+            .iter()
+            .map(|(script, target)| format!("{script} = {target}\n"));
+        format!("[console_scripts]\n{}", lines.collect::<String>())
     }
 
     fn metadata_text(&self, metadata_version: &str) -> String {

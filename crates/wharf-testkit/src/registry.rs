@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
 use bytes::Bytes;
 
 use crate::page;
@@ -161,11 +161,6 @@ impl Registry {
         });
     }
 
-    /// Takes a project off the registry.
-    pub fn remove_project(&self, project: &str) {
-        self.index.lock().remove(&crate::normalize(project));
-    }
-
     pub(crate) fn serve(&self, file: Served) {
         let mut shelf = self.index.lock();
         let files = shelf.entry(file.project.clone()).or_default();
@@ -209,6 +204,7 @@ impl Site for Index {
     fn speaks(&self) -> Speaks {
         Speaks {
             etag: self.options.etag,
+            gzip: false,
             ranges: self.options.ranges,
         }
     }
@@ -230,11 +226,7 @@ impl Index {
         } else {
             (page::HTML, page::html_page(project, files, options))
         };
-        let answer = conditional(text.into(), content_type, self.speaks(), headers);
-        match &options.cache_control {
-            Some(value) => answer.header(CACHE_CONTROL, value.clone()),
-            None => answer,
-        }
+        conditional(text.into(), content_type, self.speaks(), headers).cached(options.cache_control.as_ref())
     }
 
     fn archive(&self, shelf: &Shelf, project: &str, filename: &str, headers: &HeaderMap) -> Answer {

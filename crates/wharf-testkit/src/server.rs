@@ -11,15 +11,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::{
-    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    RETRY_AFTER, USER_AGENT, VARY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
 use futures::stream;
 use tokio::sync::oneshot;
 
-use crate::archive::hex_digest;
+use crate::archive::{gzip, hex_digest};
 use crate::fault::{self, Fault, Pending, Times};
 
 /// One request that arrived.
@@ -89,6 +90,7 @@ pub(crate) trait Site: std::fmt::Debug + Send + Sync + 'static {
     fn speaks(&self) -> Speaks {
         Speaks {
             etag: true,
+            gzip: false,
             ranges: true,
         }
     }
@@ -180,6 +182,12 @@ impl Server {
         traffic.log.iter().filter(|entry| entry.path == path).count()
     }
 
+    /// How many requests there were.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.traffic().log.len()
+    }
+
     /// Forgets the requests so far.
     pub fn clear_log(&self) {
         self.traffic().log.clear();
@@ -234,6 +242,24 @@ impl Answer {
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The same with how long it may be kept, where that is said at all.
+    pub(crate) fn cached(self, value: Option<&String>) -> Self {
+        match value {
+            Some(value) => self.header(CACHE_CONTROL, value.clone()),
+            None => self,
+        }
+    }
+}
+
+/// Why those may not see anything who do not show exactly `expected` in `Authorization`: 401 with the challenge to those who show
+/// nothing, else 403.
+pub(crate) fn refusal(expected: &str, challenge: &str, headers: &HeaderMap) -> Option<Answer> {
+    match headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+        Some(shown) if shown == expected => None,
+        Some(_) => Some(Answer::text(403, "not for you")),
+        None => Some(Answer::text(401, "credentials, please").header(WWW_AUTHENTICATE, challenge)),
     }
 }
 
@@ -327,11 +353,13 @@ fn logged(method: &Method, path: &str, status: u16, headers: &HeaderMap) -> Logg
 pub(crate) struct Speaks {
     /// Entity tags, and `304` where the client has the content already.
     pub(crate) etag: bool,
+    /// Compression for whoever accepts it.
+    pub(crate) gzip: bool,
     /// Parts of a body.
     pub(crate) ranges: bool,
 }
 
-/// Applies `If-None-Match`, then `Range`, to a whole answer.
+/// Applies `Accept-Encoding`, `If-None-Match`, then `Range`, to a whole answer.
 pub(crate) fn conditional(content: Bytes, content_type: &str, speaks: Speaks, headers: &HeaderMap) -> Answer {
     let mut answer = Answer {
         status: 200,
@@ -339,6 +367,13 @@ pub(crate) fn conditional(content: Bytes, content_type: &str, speaks: Speaks, he
         body: content,
     }
     .header(CONTENT_TYPE, content_type);
+    if speaks.gzip {
+        answer = answer.header(VARY, "accept-encoding");
+        if names(headers, &ACCEPT_ENCODING, "gzip") {
+            answer.body = gzip(&answer.body);
+            answer = answer.header(CONTENT_ENCODING, "gzip");
+        }
+    }
     let tag = format!("\"{}\"", &hex_digest(&answer.body)[..16]);
     if speaks.etag {
         answer = answer.header(ETAG, tag.clone());

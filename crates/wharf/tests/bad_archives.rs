@@ -2,12 +2,12 @@
 //! with exit code 5, and neither the store nor the project keeps anything of it.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use serde_json::Value;
-use wharf_testkit::{Fault, Finished, Fixture, Package, Registry, Times};
+use wharf_testkit::{Fault, Finished, Fixture, Package, Registry, Times, files_below};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_wharf");
 const WHEEL: &str = "evil-1.0-py3-none-any.whl";
@@ -133,20 +133,6 @@ fn locked(content: Vec<u8>) -> (Registry, Fixture) {
     (registry, fixture)
 }
 
-/// Files below a folder of the home.
-fn files(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            found.extend(files(&path));
-        } else {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
-
 #[track_caller]
 fn refused(fixture: &Fixture, finished: &Finished, words: &[&str]) {
     assert_eq!(finished.code(), Some(5), "{finished}");
@@ -156,7 +142,7 @@ fn refused(fixture: &Fixture, finished: &Finished, words: &[&str]) {
     }
     assert!(!fixture.has(".venv"), "half an environment");
     let store = fixture.home().join("data/wharf/store");
-    assert_eq!(files(&store), Vec::<String>::new(), "the store keeps something");
+    assert_eq!(files_below(&store), Vec::<PathBuf>::new(), "the store keeps something");
 }
 
 #[test]
@@ -330,6 +316,6 @@ fn hostile_source_distributions_are_refused_before_any_of_their_code_runs() {
         }
         assert!(!fixture.has("wharf.lock"));
         let store = fixture.home().join("data/wharf/store");
-        assert_eq!(files(&store), Vec::<String>::new(), "the store keeps something");
+        assert_eq!(files_below(&store), Vec::<PathBuf>::new(), "the store keeps something");
     }
 }

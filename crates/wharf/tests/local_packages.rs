@@ -1,6 +1,6 @@
 //! Local packages: what is copied into the environment follows its source tree.
 
-use wharf_testkit::{Fixture, Package};
+use wharf_testkit::{Fixture, Package, files_below};
 
 /// The version, the requirements and the manifest stay what they were; only a module changes, or comes.
 #[test]
@@ -16,7 +16,8 @@ fn a_changed_module_of_a_copied_package_is_installed() {
     fixture.python("import near; assert near.NUMBER == 1").success();
     assert!(fixture.run(&["sync"]).success().stderr.contains("Nothing to do"));
 
-    let module = walk(&fixture.project().join("near"), "__init__.py");
+    let files = files_below(&fixture.project().join("near"));
+    let module = files.iter().find(|file| file.ends_with("__init__.py")).expect("it has a module");
     std::fs::write(&module, "NUMBER = 2\n").expect("the project can be written");
     fixture.run(&["sync", "--locked"]).success();
     fixture.python("import near; assert near.NUMBER == 2").success();
@@ -25,20 +26,4 @@ fn a_changed_module_of_a_copied_package_is_installed() {
     fixture.run(&["sync", "--locked"]).success();
     fixture.python("import near.more").success();
     assert!(fixture.run(&["sync"]).success().stderr.contains("Nothing to do"));
-}
-
-/// The only file of this name below a folder.
-fn walk(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a source tree can be read") {
-            let path = entry.expect("a source tree can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().is_some_and(|found| found == name) {
-                return path;
-            }
-        }
-    }
-    panic!("no {name} below {}", folder.display())
 }

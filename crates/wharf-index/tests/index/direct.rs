@@ -160,7 +160,7 @@ async fn git_is_locked_to_a_commit() {
     }
     // With the commit locked, the repository is not needed any more, nor the network.
     std::fs::rename(&at, world.folder.path().join("gone")).unwrap();
-    world.offline = true;
+    world.offline();
     let direct = Direct::parse(&format!("{base}@{first}#subdirectory=python"), false).unwrap();
     assert_eq!(
         world

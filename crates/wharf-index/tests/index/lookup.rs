@@ -2,7 +2,7 @@
 
 use wharf_core::Explain;
 use wharf_index::{IndexLocation, Place, Refresh, Strategy};
-use wharf_testkit::{Fault, Options, Package, Registry, Times};
+use wharf_testkit::{Fault, Options, Package, Registry, Times, files_below};
 
 use crate::support::{World, name, newest, url};
 
@@ -103,7 +103,7 @@ async fn offline_uses_what_is_there() {
     Package::new("a", "1.0").publish(&registry);
     let mut world = World::new(&[&registry]);
     world.index().releases(&name("a")).await.unwrap();
-    world.offline = true;
+    world.offline();
     assert_eq!(
         versions(&world.index().releases(&name("a")).await.unwrap()),
         ["1.0"]
@@ -335,7 +335,7 @@ async fn a_damaged_cache_is_no_cache() {
     let world = World::new(&[&registry]);
     world.index().releases(&name("a")).await.unwrap();
     let mut damaged = 0;
-    for entry in walk(&world.cache().join("pypi-v1")) {
+    for entry in files_below(&world.cache().join("pypi-v1")) {
         let mut bytes = std::fs::read(&entry).unwrap();
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
@@ -347,19 +347,6 @@ async fn a_damaged_cache_is_no_cache() {
         versions(&world.index().releases(&name("a")).await.unwrap()),
         ["1.0"]
     );
-}
-
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(walk(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! An index in a scratch folder over one or more loopback registries.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,68 +39,119 @@ impl Recorder {
     }
 }
 
-/// The folders of one user and what is configured.
-pub(crate) struct World {
+/// The folders of one user, how its client behaves, and what was told: what every kind of index stands on.
+pub(crate) struct Machine {
     pub(crate) folder: TempDir,
-    pub(crate) locations: Locations,
-    pub(crate) offline: bool,
-    pub(crate) builder: Option<Arc<dyn Builder>>,
+    pub(crate) settings: Settings,
     pub(crate) events: Arc<Recorder>,
 }
 
-impl World {
-    pub(crate) fn new(registries: &[&Registry]) -> Self {
+/// What an index is made of, as a fresh process has it: nothing in memory, the cache as it is.
+pub(crate) struct Parts {
+    pub(crate) client: Client,
+    pub(crate) store: Arc<Store>,
+    pub(crate) governor: Arc<Governor>,
+    pub(crate) cache: PathBuf,
+    pub(crate) sinks: Sinks,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("project");
-        std::fs::create_dir_all(&root).unwrap();
-        let indexes = registries
-            .iter()
-            .map(|registry| IndexLocation::new(url(&registry.index_url())));
+        std::fs::create_dir_all(folder.path().join("project")).unwrap();
         Self {
-            locations: Locations {
-                root,
-                indexes: indexes.collect(),
-                ..Locations::default()
-            },
             folder,
-            offline: false,
-            builder: Some(Arc::new(HostBuilder::default())),
+            settings: Settings {
+                proxy: ProxySettings::Direct,
+                backoff: Duration::from_millis(1),
+                max_backoff: Duration::from_millis(20),
+                timeout: Duration::from_secs(5),
+                ..Settings::default()
+            },
             events: Arc::default(),
         }
     }
 
-    /// A fresh process's view: nothing in memory, the cache as it is.
-    pub(crate) fn index(&self) -> PypiIndex {
-        let settings = Settings {
-            offline: self.offline,
-            proxy: ProxySettings::Direct,
-            backoff: Duration::from_millis(1),
-            max_backoff: Duration::from_millis(20),
-            timeout: Duration::from_secs(5),
-            ..Settings::default()
-        };
+    pub(crate) fn offline(&mut self) {
+        self.settings.offline = true;
+    }
+
+    pub(crate) fn parts(&self) -> Parts {
         let governor = Arc::new(Governor::for_machine());
         let sinks: Sinks = self.events.clone();
-        let client = Client::new(settings, Arc::clone(&governor), self.cache(), Arc::clone(&sinks));
-        let store = Arc::new(Store::open(&self.folder.path().join("store")).unwrap());
-        PypiIndex::new(
-            client,
-            store,
+        let settings = self.settings.clone();
+        Parts {
+            client: Client::new(settings, Arc::clone(&governor), self.cache(), Arc::clone(&sinks)),
+            store: Arc::new(Store::open(&self.folder.path().join("store")).unwrap()),
             governor,
-            self.locations.clone(),
-            self.cache(),
-            self.builder.clone(),
+            cache: self.cache(),
             sinks,
-        )
+        }
+    }
+
+    pub(crate) fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
     }
 
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.path().join("cache")
     }
+}
+
+/// A machine and what is configured for Python.
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    pub(crate) locations: Locations,
+    pub(crate) builder: Option<Arc<dyn Builder>>,
+}
+
+impl World {
+    pub(crate) fn new(registries: &[&Registry]) -> Self {
+        let machine = Machine::new();
+        let indexes = registries
+            .iter()
+            .map(|registry| IndexLocation::new(url(&registry.index_url())));
+        Self {
+            locations: Locations {
+                root: machine.project(),
+                indexes: indexes.collect(),
+                ..Locations::default()
+            },
+            machine,
+            builder: Some(Arc::new(HostBuilder::default())),
+        }
+    }
+
+    pub(crate) fn index(&self) -> PypiIndex {
+        let parts = self.parts();
+        PypiIndex::new(
+            parts.client,
+            parts.store,
+            parts.governor,
+            self.locations.clone(),
+            parts.cache,
+            self.builder.clone(),
+            parts.sinks,
+        )
+    }
 
     pub(crate) fn without_builds(mut self) -> Self {
         self.builder = Some(Arc::new(NoBuilds("the tests forbid it".to_owned())));
         self
+    }
+}
+
+impl Deref for World {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 

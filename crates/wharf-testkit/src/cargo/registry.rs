@@ -4,20 +4,17 @@
 //! (paths, sparse protocol, `config.json`) and "Registry Authentication".
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use axum::http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, IF_MODIFIED_SINCE, LAST_MODIFIED, VARY,
-    WWW_AUTHENTICATE,
-};
+use axum::http::header::{IF_MODIFIED_SINCE, LAST_MODIFIED};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::archive::{gzip, hex_digest};
-use crate::fault::{Fault, Times};
-use crate::server::{Answer, Logged, Server, Site, Speaks, conditional};
+use crate::archive::hex_digest;
+use crate::server::{Answer, Server, Site, Speaks, conditional, locked, names, refusal};
 
 /// When everything changed, for whoever asks by time.
 const MODIFIED: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
@@ -74,7 +71,6 @@ struct Shelf {
     lines: BTreeMap<String, Vec<(Option<String>, String)>>,
     /// The archives by the path of their download.
     archives: BTreeMap<String, Bytes>,
-    raw: BTreeMap<String, Bytes>,
     token: Option<String>,
 }
 
@@ -85,7 +81,7 @@ struct Crates {
     base_url: String,
 }
 
-/// A running registry.
+/// A running registry: a [`Server`] of an index and archives.
 #[derive(Debug)]
 pub struct CargoRegistry {
     server: Server,
@@ -117,12 +113,6 @@ impl CargoRegistry {
         });
         let crates = kept.expect("a server makes its site when it starts");
         Self { server, crates }
-    }
-
-    /// The base URL, without a path and without a slash at its end.
-    #[must_use]
-    pub fn base_url(&self) -> String {
-        self.server.base_url()
     }
 
     /// The index as cargo's configuration names it: `sparse+http://127.0.0.1:…/index/`.
@@ -199,40 +189,6 @@ impl CargoRegistry {
         self.lock().lines.remove(&name.to_lowercase());
     }
 
-    /// Answers `path` with exactly this.
-    pub fn serve_raw(&self, path: &str, content: impl Into<Bytes>) {
-        self.lock().raw.insert(path.to_owned(), content.into());
-    }
-
-    /// Makes the next requests of `path` meet `fault`.
-    pub fn fault(&self, path: &str, fault: Fault, times: Times) {
-        self.server.fault(path, fault, times);
-    }
-
-    /// Every request so far, in the order of the answers.
-    #[must_use]
-    pub fn log(&self) -> Vec<Logged> {
-        self.server.traffic().log.clone()
-    }
-
-    /// How often `path` was asked for.
-    #[must_use]
-    pub fn hits(&self, path: &str) -> usize {
-        let traffic = self.server.traffic();
-        traffic.log.iter().filter(|entry| entry.path == path).count()
-    }
-
-    /// How many requests there were.
-    #[must_use]
-    pub fn requests(&self) -> usize {
-        self.server.traffic().log.len()
-    }
-
-    /// Forgets the requests so far.
-    pub fn clear_log(&self) {
-        self.server.traffic().log.clear();
-    }
-
     pub(super) fn put(&self, published: Published) {
         let checksum = hex_digest(&published.archive);
         let path = self
@@ -253,35 +209,46 @@ impl CargoRegistry {
     }
 }
 
+impl Deref for CargoRegistry {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
 impl Site for Crates {
     fn answer(&self, path: &str, headers: &HeaderMap) -> Answer {
         let shelf = self.lock();
-        if let Some(refusal) = refusal(&shelf, headers) {
-            return refusal;
-        }
-        if let Some(content) = shelf.raw.get(path) {
-            return self.index_file(content, headers);
-        }
         if path == "/index/config.json" {
-            return self.index_file(self.config().to_string().as_bytes(), headers);
+            return self.index_file(self.config().to_string(), headers);
         }
         if let Some(archive) = shelf.archives.get(path) {
-            let speaks = Speaks {
-                etag: self.options.etag,
-                ranges: self.options.ranges,
-            };
-            return conditional(archive.clone(), "application/gzip", speaks, headers);
+            return conditional(archive.clone(), "application/gzip", self.speaks(), headers);
         }
         let found = path.rsplit('/').next().and_then(|name| {
             let lines = shelf.lines.get(name)?;
             (path == format!("/index/{}", below(name))).then_some(lines)
         });
         match found {
-            Some(lines) => {
-                let lines: String = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
-                self.index_file(lines.as_bytes(), headers)
-            }
+            Some(lines) => self.index_file(
+                lines.iter().map(|(_, line)| format!("{line}\n")).collect(),
+                headers,
+            ),
             None => Answer::text(404, "no such crate"),
+        }
+    }
+
+    fn refusal(&self, _path: &str, headers: &HeaderMap) -> Option<Answer> {
+        let token = self.lock().token.clone()?;
+        refusal(&token, "Cargo login_url=\"https://example.org/me\"", headers)
+    }
+
+    fn speaks(&self) -> Speaks {
+        Speaks {
+            etag: self.options.etag,
+            gzip: false,
+            ranges: self.options.ranges,
         }
     }
 
@@ -292,9 +259,7 @@ impl Site for Crates {
 
 impl Crates {
     fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf
-            .lock()
-            .expect("no handler panics while it holds the shelf")
+        locked(&self.shelf)
     }
 
     fn config(&self) -> Value {
@@ -321,37 +286,20 @@ impl Crates {
             .replace("{sha256-checksum}", checksum)
     }
 
-    fn index_file(&self, content: &[u8], headers: &HeaderMap) -> Answer {
-        let names = |header, word: &str| {
-            let value: Option<&axum::http::HeaderValue> = headers.get(header);
-            value
-                .and_then(|value| value.to_str().ok())
-                .is_some_and(|value| value.contains(word))
-        };
-        let packed = self.options.gzip && names(ACCEPT_ENCODING, "gzip");
-        let body = if packed {
-            gzip(content)
-        } else {
-            Bytes::copy_from_slice(content)
-        };
+    fn index_file(&self, content: String, headers: &HeaderMap) -> Answer {
         let speaks = Speaks {
-            etag: self.options.etag,
+            gzip: self.options.gzip,
             ranges: false,
+            ..self.speaks()
         };
-        let mut answer = conditional(body, "text/plain", speaks, headers).header(VARY, "accept-encoding");
-        if packed {
-            answer = answer.header(CONTENT_ENCODING, "gzip");
-        }
+        let mut answer = conditional(content.into(), "text/plain", speaks, headers);
         if self.options.last_modified {
             answer = answer.header(LAST_MODIFIED, MODIFIED);
-            if names(IF_MODIFIED_SINCE, MODIFIED) {
+            if names(headers, &IF_MODIFIED_SINCE, MODIFIED) {
                 answer = Answer::text(304, "");
             }
         }
-        match &self.options.cache_control {
-            Some(value) => answer.header(CACHE_CONTROL, value.clone()),
-            None => answer,
-        }
+        answer.cached(self.options.cache_control.as_ref())
     }
 }
 
@@ -371,19 +319,6 @@ fn prefix(name: &str) -> String {
         1 | 2 => name.len().to_string(),
         3 => format!("3/{}", &name[..1]),
         _ => format!("{}/{}", &name[..2], &name[2..4]),
-    }
-}
-
-/// Why the client may not see anything.
-fn refusal(shelf: &Shelf, headers: &HeaderMap) -> Option<Answer> {
-    let token = shelf.token.as_ref()?;
-    match headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
-        Some(shown) if shown == token => None,
-        Some(_) => Some(Answer::text(403, "not for you")),
-        None => Some(
-            Answer::text(401, "a token, please")
-                .header(WWW_AUTHENTICATE, "Cargo login_url=\"https://example.org/me\""),
-        ),
     }
 }
 

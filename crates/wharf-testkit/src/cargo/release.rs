@@ -5,147 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
+use super::dep::{CrateDep, list, quoted};
 use super::registry::{CargoRegistry, Published};
-use crate::archive::hex_digest;
+use crate::archive::{File, Tarball, hex_digest};
 
 /// The moment that cargo writes into every entry of an archive: 2006-07-24T01:21:28Z.
 const PACKED: u64 = 1_153_704_088;
-
-/// A need of a crate: `CrateDep::new("serde", "1").optional().features(&["derive"])`.
-#[derive(Debug, Clone)]
-pub struct CrateDep {
-    name: String,
-    package: Option<String>,
-    req: String,
-    kind: &'static str,
-    features: Vec<String>,
-    optional: bool,
-    default_features: bool,
-    target: Option<String>,
-    registry: Option<String>,
-}
-
-impl CrateDep {
-    /// A plain need: normal, mandatory, with default features, on every target.
-    #[must_use]
-    pub fn new(name: &str, req: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            package: None,
-            req: req.to_owned(),
-            kind: "normal",
-            features: Vec::new(),
-            optional: false,
-            default_features: true,
-            target: None,
-            registry: None,
-        }
-    }
-
-    /// Only to develop the crate.
-    #[must_use]
-    pub fn dev(mut self) -> Self {
-        self.kind = "dev";
-        self
-    }
-
-    /// Only for its build script.
-    #[must_use]
-    pub fn build(mut self) -> Self {
-        self.kind = "build";
-        self
-    }
-
-    /// Only where a feature asks for it.
-    #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.optional = true;
-        self
-    }
-
-    /// Without its default features.
-    #[must_use]
-    pub fn no_default_features(mut self) -> Self {
-        self.default_features = false;
-        self
-    }
-
-    /// With these features.
-    #[must_use]
-    pub fn features(mut self, features: &[&str]) -> Self {
-        self.features = features.iter().map(|feature| (*feature).to_owned()).collect();
-        self
-    }
-
-    /// Only on some targets: `cfg(unix)`, or a triple.
-    #[must_use]
-    pub fn target(mut self, target: &str) -> Self {
-        self.target = Some(target.to_owned());
-        self
-    }
-
-    /// Under the name it was made with in the code, this package: `CrateDep::new("old", "0.1").package("log")`.
-    #[must_use]
-    pub fn package(mut self, package: &str) -> Self {
-        self.package = Some(package.to_owned());
-        self
-    }
-
-    /// From another registry, by the URL of its index.
-    #[must_use]
-    pub fn registry(mut self, index: &str) -> Self {
-        self.registry = Some(index.to_owned());
-        self
-    }
-
-    fn index_entry(&self) -> Value {
-        json!({
-            "name": self.name,
-            "req": self.req,
-            "features": self.features,
-            "optional": self.optional,
-            "default_features": self.default_features,
-            "target": self.target,
-            "kind": self.kind,
-            "registry": self.registry,
-            "package": self.package,
-        })
-    }
-
-    /// A table of `Cargo.toml`.
-    fn manifest_table(&self) -> String {
-        let table = match self.kind {
-            "dev" => "dev-dependencies",
-            "build" => "build-dependencies",
-            _ => "dependencies",
-        };
-        let mut text = match &self.target {
-            Some(target) => format!("\n[target.{}.{table}.{}]\n", quoted(target), self.name),
-            None => format!("\n[{table}.{}]\n", self.name),
-        };
-        text.push_str(&format!("version = {}\n", quoted(&self.req)));
-        if let Some(package) = &self.package {
-            text.push_str(&format!("package = {}\n", quoted(package)));
-        }
-        if let Some(registry) = &self.registry {
-            text.push_str(&format!("registry-index = {}\n", quoted(registry)));
-        }
-        if !self.features.is_empty() {
-            text.push_str(&format!("features = {}\n", list(&self.features)));
-        }
-        if self.optional {
-            text.push_str("optional = true\n");
-        }
-        if !self.default_features {
-            text.push_str("default-features = false\n");
-        }
-        text
-    }
-}
 
 /// A version under construction: `Crate::new("a", "1.0.0").dep("b", "^1").publish(&registry)`.
 #[derive(Debug, Clone)]
@@ -173,13 +40,6 @@ pub struct Crate {
     cut: Option<usize>,
     wrong_checksum: bool,
     told: Map<String, Value>,
-    line: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-struct File {
-    content: Vec<u8>,
-    mode: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -214,7 +74,6 @@ impl Crate {
             cut: None,
             wrong_checksum: false,
             told: Map::new(),
-            line: None,
         };
         release.file(
             "src/lib.rs",
@@ -432,13 +291,6 @@ impl Crate {
         self
     }
 
-    /// This text as its line of the index.
-    #[must_use]
-    pub fn index_line(mut self, line: &str) -> Self {
-        self.line = Some(line.to_owned());
-        self
-    }
-
     /// The SHA-256 of the archive, in hexadecimal.
     #[must_use]
     pub fn checksum(&self) -> String {
@@ -448,10 +300,7 @@ impl Crate {
     /// Its line of the index.
     #[must_use]
     pub fn line(&self) -> String {
-        match &self.line {
-            Some(line) => line.clone(),
-            None => self.line_over(&self.build()),
-        }
+        self.line_over(&self.build())
     }
 
     fn line_over(&self, archive: &[u8]) -> String {
@@ -535,95 +384,33 @@ impl Crate {
     }
 
     fn pack(&self) -> Vec<u8> {
-        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-        let manifest = self.cargo_toml();
+        let mut archive = Tarball::new(PACKED);
+        let inside = |path: &str| format!("{}/{path}", self.top);
         if !self.files.contains_key("Cargo.toml") {
-            append(
-                &mut archive,
-                &self.inside("Cargo.toml"),
-                manifest.as_bytes(),
-                0o644,
-            );
+            archive.file(&inside("Cargo.toml"), self.cargo_toml().as_bytes(), 0o644);
         }
         for (path, file) in &self.files {
-            append(&mut archive, &self.inside(path), &file.content, file.mode);
+            archive.file(&inside(path), &file.content, file.mode);
         }
         for hostile in &self.hostile {
             match hostile {
-                Hostile::File { path, content } => append(&mut archive, path, content, 0o644),
-                Hostile::Symlink { path, target } => {
-                    let mut header = header(path, 0, 0o777);
-                    header.set_entry_type(tar::EntryType::Symlink);
-                    header
-                        .set_link_name(target)
-                        .expect("a test's link target fits the header");
-                    header.set_cksum();
-                    archive
-                        .append(&header, std::io::empty())
-                        .expect("memory takes every byte");
-                }
+                Hostile::File { path, content } => archive.file(path, content, 0o644),
+                Hostile::Symlink { path, target } => archive.symlink(path, target),
             }
         }
-        let gzip = archive
-            .into_inner()
-            .expect("an archive in memory can be finished");
-        gzip.finish().expect("a stream in memory can be finished")
-    }
-
-    fn inside(&self, path: &str) -> String {
-        format!("{}/{path}", self.top)
+        archive.finish()
     }
 
     /// Puts it on a registry, in place of the same version if that is there.
     pub fn publish(&self, registry: &CargoRegistry) {
         let archive = self.build();
-        let line = match &self.line {
-            Some(line) => line.clone(),
-            None => self.line_over(&archive),
-        };
         registry.put(Published {
             name: self.name.clone(),
             version: self.version.clone(),
-            line,
+            line: self.line_over(&archive),
             archive: archive.into(),
         });
     }
-}
-
-/// An entry under exactly this path: nothing is cleaned up. Long paths get GNU's extension.
-fn append<W: std::io::Write>(archive: &mut tar::Builder<W>, path: &str, content: &[u8], mode: u32) {
-    if path.len() > 100 {
-        let mut long = header("././@LongLink", path.len() as u64 + 1, 0o644);
-        long.set_entry_type(tar::EntryType::GNULongName);
-        long.set_cksum();
-        let name = [path.as_bytes(), b"\0"].concat();
-        archive
-            .append(&long, name.as_slice())
-            .expect("memory takes every byte");
-    }
-    let mut header = header(path, content.len() as u64, mode);
-    header.set_cksum();
-    archive.append(&header, content).expect("memory takes every byte");
-}
-
-fn header(path: &str, size: u64, mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    let name = &mut header.as_gnu_mut().expect("it was made as GNU's").name;
-    let length = path.len().min(name.len());
-    name[..length].copy_from_slice(&path.as_bytes()[..length]);
-    header.set_size(size);
-    header.set_mode(mode);
-    header.set_mtime(PACKED);
-    header
-}
-
-/// A TOML string; JSON's escapes are among TOML's.
-fn quoted(text: &str) -> String {
-    json!(text).to_string()
-}
-
-fn list(values: &[String]) -> String {
-    json!(values).to_string()
 }
 
 #[cfg(test)]

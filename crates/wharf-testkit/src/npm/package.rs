@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
 use super::registry::{NpmRegistry, Release};
+use crate::archive::{File, Tarball};
 
 /// The moment that npm writes into every entry of an archive: 1985-10-26T08:15:00Z.
 const PACKED: u64 = 499_162_500;
@@ -31,12 +30,6 @@ pub struct NpmPackage {
     published: Option<String>,
     tags: Vec<String>,
     dist: Dist,
-}
-
-#[derive(Debug, Clone)]
-struct File {
-    content: Vec<u8>,
-    mode: u32,
 }
 
 /// What the registry says of the archive.
@@ -281,16 +274,14 @@ impl NpmPackage {
         if let Some(archive) = &self.archive {
             return archive.clone();
         }
-        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+        let mut archive = Tarball::new(PACKED);
+        let inside = |path: &str| format!("{}/{path}", self.top);
         let manifest = format!("{:#}\n", Value::Object(self.manifest.clone()));
-        self.append(&mut archive, "package.json", manifest.as_bytes(), 0o644);
+        archive.file(&inside("package.json"), manifest.as_bytes(), 0o644);
         for (path, file) in &self.files {
-            self.append(&mut archive, path, &file.content, file.mode);
+            archive.file(&inside(path), &file.content, file.mode);
         }
-        let gzip = archive
-            .into_inner()
-            .expect("an archive in memory can be finished");
-        gzip.finish().expect("a stream in memory can be finished")
+        archive.finish()
     }
 
     /// Puts it on a registry, in place of the same version if that is there.
@@ -356,22 +347,6 @@ impl NpmPackage {
         let named = ["preinstall", "install", "postinstall"];
         scripts.is_some_and(|scripts| named.iter().any(|event| scripts.contains_key(*event)))
             || self.files.contains_key("binding.gyp")
-    }
-
-    fn append<W: std::io::Write>(
-        &self,
-        archive: &mut tar::Builder<W>,
-        path: &str,
-        content: &[u8],
-        mode: u32,
-    ) {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(mode);
-        header.set_mtime(PACKED);
-        archive
-            .append_data(&mut header, format!("{}/{path}", self.top), content)
-            .expect("memory takes every byte");
     }
 
     fn entry(mut self, table: &str, key: &str, value: Value) -> Self {

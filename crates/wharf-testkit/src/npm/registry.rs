@@ -8,15 +8,13 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::http::HeaderMap;
-use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, VARY, WWW_AUTHENTICATE,
-};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::package::archive_name;
 use super::packument::{self, ABBREVIATED};
-use crate::server::{Access, Answer, Server, Site, Speaks, base64, conditional, locked, names};
+use crate::server::{Access, Answer, Server, Site, Speaks, base64, conditional, locked, names, refusal};
 
 /// How a registry behaves. The default is the public one: abbreviated documents, gzip, entity tags, five minutes of caching.
 #[derive(Debug, Clone)]
@@ -212,12 +210,20 @@ impl Site for Packages {
     }
 
     fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<Answer> {
-        refusal(&self.lock(), package_of(path), headers)
+        let name = package_of(path);
+        let shelf = self.lock();
+        let guards = shelf
+            .guarded
+            .iter()
+            .filter(|(beginning, _)| name.starts_with(beginning.as_str()));
+        let (_, access) = guards.max_by_key(|(beginning, _)| beginning.len())?;
+        refusal(&access.header(), "Bearer realm=\"testkit\"", headers)
     }
 
     fn speaks(&self) -> Speaks {
         Speaks {
             etag: self.options.etag,
+            gzip: false,
             ranges: self.options.ranges,
         }
     }
@@ -240,24 +246,13 @@ impl Packages {
             ("application/json", full.to_string())
         };
         let speaks = Speaks {
+            gzip: self.options.gzip,
             ranges: false,
             ..self.speaks()
         };
-        let gzip = self.options.gzip && names(headers, &ACCEPT_ENCODING, "gzip");
-        let body = if gzip {
-            crate::archive::gzip(text.as_bytes())
-        } else {
-            text.into()
-        };
-        let mut answer =
-            conditional(body, content_type, speaks, headers).header(VARY, "accept-encoding, accept");
-        if gzip {
-            answer = answer.header(CONTENT_ENCODING, "gzip");
-        }
-        match &self.options.cache_control {
-            Some(value) => answer.header(CACHE_CONTROL, value.clone()),
-            None => answer,
-        }
+        conditional(text.into(), content_type, speaks, headers)
+            .header(VARY, "accept-encoding, accept")
+            .cached(self.options.cache_control.as_ref())
     }
 
     fn archive(&self, name: &str, package: &Shelved, file: &str, headers: &HeaderMap) -> Answer {
@@ -296,22 +291,6 @@ fn package_of(path: &str) -> &str {
     let slashes = if path.starts_with('@') { 1 } else { 0 };
     let end = path.match_indices('/').nth(slashes).map(|(position, _)| position);
     &path[..end.unwrap_or(path.len())]
-}
-
-/// Why the client may not see this package.
-fn refusal(shelf: &Shelf, name: &str, headers: &HeaderMap) -> Option<Answer> {
-    let guards = shelf
-        .guarded
-        .iter()
-        .filter(|(beginning, _)| name.starts_with(beginning.as_str()));
-    let (_, access) = guards.max_by_key(|(beginning, _)| beginning.len())?;
-    match headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) {
-        Some(shown) if shown == access.header() => None,
-        Some(_) => Some(Answer::text(403, "not for you")),
-        None => Some(
-            Answer::text(401, "credentials, please").header(WWW_AUTHENTICATE, "Bearer realm=\"testkit\""),
-        ),
-    }
 }
 
 #[cfg(test)]

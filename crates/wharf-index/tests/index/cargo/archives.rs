@@ -169,7 +169,8 @@ async fn what_is_not_there_is_told_by_name() {
         "{error}"
     );
     index.flush().await;
-    let index = world.offline().index();
+    world.offline();
+    let index = world.index();
     let error = index.fetch(&wanted).await.unwrap_err().to_string();
     assert!(error.contains("network is off"), "{error}");
 }
@@ -242,7 +243,7 @@ async fn a_configuration_that_is_none() {
     ] {
         let registry = CargoRegistry::start();
         Crate::new("a", "1.0.0").publish(&registry);
-        registry.serve_raw(&registry.config_path(), config);
+        registry.serve_raw(&registry.config_path(), "text/plain", config);
         let world = World::new(&registry);
         let index = world.index();
         let wanted = wanted(&index, "a").await;

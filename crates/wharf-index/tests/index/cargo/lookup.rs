@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharf_index::Refresh;
 use wharf_index::cargo::CargoError;
-use wharf_testkit::{CargoOptions, CargoRegistry, Crate, Fault, Times};
+use wharf_testkit::{CargoOptions, CargoRegistry, Crate, Fault, Times, files_below};
 
 use super::*;
 
@@ -40,7 +40,7 @@ async fn versions_come_in_order_and_a_bad_line_costs_itself() {
     }
     assert_eq!(registry.hits(&registry.index_path("a")), 1);
     assert_eq!(registry.requests(), 1, "no config.json is needed for looking up");
-    assert_eq!(world.cached().len(), 1);
+    assert_eq!(files_below(&world.cache().join("cargo-v1")).len(), 1);
 }
 
 #[tokio::test]
@@ -169,7 +169,8 @@ async fn offline_the_cache_is_all_there_is() {
     index.versions(&io(), &name("a")).await.unwrap();
     index.flush().await;
     registry.clear_log();
-    let index = world.offline().index();
+    world.offline();
+    let index = world.index();
     assert_eq!(texts(&index.cached(&io(), &name("a")).unwrap()), ["1.0.0"]);
     assert_eq!(
         texts(&index.versions(&io(), &name("a")).await.unwrap()),
@@ -209,8 +210,12 @@ async fn a_registry_that_is_out_of_order_is_stood_in_for_by_the_cache() {
 #[tokio::test]
 async fn answers_that_are_no_index_file() {
     let registry = CargoRegistry::start();
-    registry.serve_raw(&registry.index_path("login"), "<html>please log in</html>");
-    registry.serve_raw(&registry.index_path("empty"), "\n");
+    registry.serve_raw(
+        &registry.index_path("login"),
+        "text/html",
+        "<html>please log in</html>",
+    );
+    registry.serve_raw(&registry.index_path("empty"), "text/plain", "\n");
     Crate::new("corrupt", "1.0.0").publish(&registry);
     registry.fault(&registry.index_path("corrupt"), Fault::Corrupt, Times::Count(1));
     let world = World::new(&registry);
@@ -242,7 +247,7 @@ async fn a_damaged_cache_is_as_good_as_none() {
     let index = world.index();
     index.versions(&io(), &name("a")).await.unwrap();
     index.flush().await;
-    let file = world.cached().remove(0);
+    let file = files_below(&world.cache().join("cargo-v1")).remove(0);
     let mut bytes = std::fs::read(&file).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -5,47 +5,30 @@ mod logins;
 mod lookup;
 mod plain_cargo;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
-use tempfile::TempDir;
-use wharf_core::{Explain, Sinks, WebUrl};
+use wharf_core::Explain;
 use wharf_ecosystem::cargo::{CrateName, CrateVersions, SourceId, crate_name};
 use wharf_index::cargo::{CargoError, CratesIndex, Registry, Wanted};
 use wharf_index::{IndexError, Refresh};
-use wharf_net::{Client, ProxySettings, Settings};
-use wharf_store::Store;
-use wharf_sys::Governor;
 use wharf_testkit::CargoRegistry;
 
-use crate::support::Recorder;
+use crate::support::{Machine, url};
 
-/// The folders of one user and what is configured.
+/// A machine and what is configured for crates.
 struct World {
-    folder: TempDir,
+    machine: Machine,
     registries: Vec<Registry>,
     refresh: Refresh,
-    settings: Settings,
-    events: Arc<Recorder>,
 }
 
 impl World {
     /// A registry in the place of crates.io.
     fn new(registry: &CargoRegistry) -> Self {
-        let settings = Settings {
-            proxy: ProxySettings::Direct,
-            backoff: Duration::from_millis(1),
-            max_backoff: Duration::from_millis(20),
-            timeout: Duration::from_secs(5),
-            ..Settings::default()
-        };
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            machine: Machine::new(),
             registries: vec![configured(registry, None)],
             refresh: Refresh::Nothing,
-            settings,
-            events: Arc::default(),
         }
     }
 
@@ -54,44 +37,32 @@ impl World {
         self
     }
 
-    fn offline(&mut self) -> &mut Self {
-        self.settings.offline = true;
-        self
-    }
-
-    /// A fresh process's view: nothing in memory, the cache as it is.
     fn index(&self) -> CratesIndex {
-        let governor = Arc::new(Governor::for_machine());
-        let sinks: Sinks = self.events.clone();
-        let cache = self.folder.path().join("cache");
-        let client = Client::new(
-            self.settings.clone(),
-            Arc::clone(&governor),
-            cache.clone(),
-            Arc::clone(&sinks),
-        );
-        let store = Arc::new(Store::open(&self.folder.path().join("store")).unwrap());
+        let parts = self.parts();
         let registries = self.registries.clone();
-        CratesIndex::new(client, store, governor, registries, &cache, sinks)
-            .with_refresh(self.refresh.clone())
+        CratesIndex::new(
+            parts.client,
+            parts.store,
+            parts.governor,
+            registries,
+            &parts.cache,
+            parts.sinks,
+        )
+        .with_refresh(self.refresh.clone())
     }
+}
 
-    /// The files that index files are kept in.
-    fn cached(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.folder.path().join("cache/cargo-v1")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    files.push(path);
-                }
-            }
-        }
-        files.sort();
-        files
+impl Deref for World {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 }
 
@@ -99,7 +70,7 @@ fn configured(registry: &CargoRegistry, token: Option<&str>) -> Registry {
     Registry {
         source: SourceId::crates_io(),
         name: "crates-io".to_owned(),
-        index: WebUrl::parse(&format!("{}/index/", registry.base_url())).unwrap(),
+        index: url(&registry.url("/index/")),
         token: token.map(str::to_owned),
     }
 }

@@ -1,10 +1,11 @@
 //! Plain cargo over a directory source of links to homes: what it builds, and that it builds it again.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use wharf_ecosystem::cargo::CargoLock;
-use wharf_store::{Depth, DirectorySource, Repair};
+use wharf_store::{Depth, Repair};
 use wharf_testkit::{CargoRegistry, Crate, CrateDep};
 
 use super::*;
@@ -67,7 +68,7 @@ async fn plain_cargo_builds_offline_from_links_to_homes() {
     let registry = CargoRegistry::start();
     publish(&registry);
     let world = World::new(&registry);
-    let project = world.folder.path().join("project");
+    let project = world.project();
     let write = |path: &str, text: &str| {
         let path = project.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -89,10 +90,11 @@ async fn plain_cargo_builds_offline_from_links_to_homes() {
         }
     }
     assert_eq!(ids.len(), 7, "those of other targets too");
-    DirectorySource::new(index.store(), &ids)
-        .unwrap()
-        .place(&project.join(".wharf/cargo"))
-        .unwrap();
+    let source = project.join(".wharf/cargo");
+    std::fs::create_dir_all(&source).unwrap();
+    for id in &ids {
+        symlink(index.store().crate_folder(id), source.join(id.label())).unwrap();
+    }
     write(
         ".cargo/config.toml",
         "[source.crates-io]\nreplace-with = \"wharf\"\n[source.wharf]\ndirectory = \".wharf/cargo\"\n",

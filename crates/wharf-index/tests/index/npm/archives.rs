@@ -3,7 +3,7 @@
 use wharf_core::{Algorithm, Digest, Explain, Source};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_store::Hasher;
-use wharf_testkit::{Fault, NpmOptions, NpmPackage, NpmRegistry, Times};
+use wharf_testkit::{Fault, NpmOptions, NpmPackage, NpmRegistry, Times, files_below};
 
 use super::{World, name, url, version};
 
@@ -42,17 +42,11 @@ async fn promised(index: &NpmIndex, package: &str, number: &str) -> Vec<Digest> 
 
 /// The packages in the store's folder for what is not finished.
 fn staged(world: &World) -> usize {
-    let mut manifests = 0;
-    let mut folders = vec![world.folder.path().join("store/stage")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            match entry.path().is_dir() {
-                true => folders.push(entry.path()),
-                false => manifests += usize::from(entry.file_name() == "package.json"),
-            }
-        }
-    }
-    manifests
+    let stage = world.folder.path().join("store/stage");
+    files_below(&stage)
+        .iter()
+        .filter(|file| file.ends_with("package.json"))
+        .count()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use wharf_core::{Explain, Source};
 use wharf_index::NpmError;
 use wharf_index::npm::Wanted;
 use wharf_net::Login;
-use wharf_testkit::{Access, Fault, NpmPackage, NpmRegistry, Times};
+use wharf_testkit::{Access, Fault, NpmPackage, NpmRegistry, Times, files_below};
 
 use super::{World, name, npm, url, version};
 
@@ -37,7 +37,7 @@ async fn a_token_opens_its_registry() {
     let expected = Some(format!("Bearer {TOKEN}"));
     assert_eq!(authorizations(&registry), [expected]);
     index.flush().await;
-    for file in world.cached_files() {
+    for file in files_below(&world.cache()) {
         let bytes = std::fs::read(&file).unwrap();
         let found = bytes
             .windows(TOKEN.len())

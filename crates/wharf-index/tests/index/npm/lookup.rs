@@ -5,7 +5,7 @@ use std::time::Duration;
 use wharf_core::{Explain, Timestamp};
 use wharf_index::npm::{About, Detail};
 use wharf_index::{NpmError, Refresh};
-use wharf_testkit::{Fault, NpmOptions, NpmPackage, NpmRegistry, Times};
+use wharf_testkit::{Fault, NpmOptions, NpmPackage, NpmRegistry, Times, files_below};
 
 use super::{World, name, npm, texts, version};
 
@@ -346,21 +346,18 @@ async fn damaged_caches_are_made_again() {
     let index = world.index();
     index.versions(&name("a")).await.unwrap();
     index.flush().await;
-    let file = world
-        .cached_files()
-        .into_iter()
-        .find(|path| path.ends_with("a.bin"))
-        .unwrap();
-    let whole = std::fs::read(&file).unwrap();
+    let files = files_below(&world.cache());
+    let file = files.iter().find(|path| path.ends_with("a.bin")).unwrap();
+    let whole = std::fs::read(file).unwrap();
     for cut in [0, 7, 63, 64, 200, whole.len() - 1] {
-        std::fs::write(&file, &whole[..cut]).unwrap();
+        std::fs::write(file, &whole[..cut]).unwrap();
         assert!(world.index().cached(&name("a")).is_none(), "cut at {cut}");
     }
-    std::fs::write(&file, &whole).unwrap();
+    std::fs::write(file, &whole).unwrap();
     let again = world.index();
     assert!(again.cached(&name("a")).is_some());
     // The file goes after its table was read.
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
     let error = again.manifest(&name("a"), &version("1.0.0")).unwrap_err();
     assert_eq!(error.code(), "index/disk");
     let manifest = again.manifest_of(&name("a"), &version("1.0.0")).await.unwrap();
@@ -378,7 +375,7 @@ async fn what_a_solve_read_is_recalled_by_the_next_one() {
     index.solved();
     index.flush().await;
     let file = |folder: &str| {
-        let files = world.cached_files().into_iter();
+        let files = files_below(&world.cache()).into_iter();
         let mut files = files.filter(|path| path.components().any(|part| part.as_os_str() == folder));
         files.next().unwrap()
     };
@@ -408,8 +405,8 @@ async fn what_a_solve_read_is_recalled_by_the_next_one() {
 async fn a_cache_that_cannot_be_written_is_a_warning() {
     let registry = registry();
     let world = World::new(&registry);
-    std::fs::create_dir_all(world.folder.path().join("cache")).unwrap();
-    std::fs::write(world.folder.path().join("cache/npm-v1"), "in the way").unwrap();
+    std::fs::create_dir_all(world.cache()).unwrap();
+    std::fs::write(world.cache().join("npm-v1"), "in the way").unwrap();
     let index = world.index();
     index.versions(&name("a")).await.unwrap();
     index.versions(&name("@s/b")).await.unwrap();
@@ -432,7 +429,7 @@ async fn what_must_not_be_kept_is_not() {
     let index = world.index();
     index.versions(&name("a")).await.unwrap();
     index.flush().await;
-    assert_eq!(world.cached_files(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(files_below(&world.cache()), Vec::<std::path::PathBuf>::new());
     index.manifest(&name("a"), &version("1.0.0")).unwrap();
 }
 

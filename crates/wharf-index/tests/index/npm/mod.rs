@@ -5,48 +5,29 @@ mod direct;
 mod logins;
 mod lookup;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
-use tempfile::TempDir;
-use wharf_core::{Ecosystem, PackageName, Sinks, WebUrl};
+use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::{Registries, Version, Versions};
 use wharf_index::npm::{Detail, NpmIndex};
 use wharf_index::{IndexError, NpmError};
-use wharf_net::{Client, ProxySettings, Settings};
-use wharf_store::Store;
-use wharf_sys::Governor;
 use wharf_testkit::NpmRegistry;
 
-use crate::support::Recorder;
+use crate::support::{Machine, url};
 
-/// The folders of one user and what is configured.
+/// A machine and what is configured for npm.
 struct World {
-    folder: TempDir,
+    machine: Machine,
     registries: Registries,
     detail: Detail,
-    settings: Settings,
-    events: Arc<Recorder>,
 }
 
 impl World {
     fn new(registry: &NpmRegistry) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("project")).unwrap();
-        let settings = Settings {
-            proxy: ProxySettings::Direct,
-            backoff: Duration::from_millis(1),
-            max_backoff: Duration::from_millis(20),
-            timeout: Duration::from_secs(5),
-            ..Settings::default()
-        };
         Self {
-            folder,
+            machine: Machine::new(),
             registries: Registries::new(url(&registry.base_url())),
             detail: Detail::Abbreviated,
-            settings,
-            events: Arc::default(),
         }
     }
 
@@ -55,61 +36,33 @@ impl World {
         self
     }
 
-    fn offline(&mut self) -> &mut Self {
-        self.settings.offline = true;
-        self
-    }
-
-    /// A fresh process's view: nothing in memory, the cache as it is.
     fn index(&self) -> NpmIndex {
-        let governor = Arc::new(Governor::for_machine());
-        let sinks: Sinks = self.events.clone();
-        let cache = self.folder.path().join("cache");
-        let client = Client::new(
-            self.settings.clone(),
-            Arc::clone(&governor),
-            cache.clone(),
-            Arc::clone(&sinks),
-        );
-        let store = Arc::new(Store::open(&self.folder.path().join("store")).unwrap());
-        let registries = self.registries.clone();
+        let parts = self.parts();
         NpmIndex::new(
-            client,
-            store,
-            governor,
-            registries,
-            cache,
+            parts.client,
+            parts.store,
+            parts.governor,
+            self.registries.clone(),
+            parts.cache,
             self.project(),
             self.detail,
-            sinks,
+            parts.sinks,
         )
-    }
-
-    fn project(&self) -> PathBuf {
-        self.folder.path().join("project")
-    }
-
-    /// Every file below the cache.
-    fn cached_files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.folder.path().join("cache")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    files.push(path);
-                }
-            }
-        }
-        files.sort();
-        files
     }
 }
 
-fn url(text: &str) -> WebUrl {
-    WebUrl::parse(text).unwrap()
+impl Deref for World {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
 }
 
 fn name(text: &str) -> PackageName {

@@ -1,38 +1,11 @@
-//! The registry against a client that knows nothing of it: raw HTTP, and the reference installer.
+//! The index of Python: raw HTTP, and the reference installer.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wharf_testkit::{Fault, Fixture, Format, Options, Package, Registry, Times, host_python};
 
-/// One request over a connection of its own: status, head and body.
-fn get(registry: &Registry, path: &str, headers: &[&str]) -> (u16, String, Vec<u8>) {
-    let authority = registry.base_url().replace("http://", "");
-    let mut stream = TcpStream::connect(&authority).expect("the registry listens");
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
-    for header in headers {
-        request.push_str(&format!("{header}\r\n"));
-    }
-    stream
-        .write_all(format!("{request}\r\n").as_bytes())
-        .expect("the registry reads");
-    let mut reply = Vec::new();
-    // A truncated answer ends in a reset: what came before it counts.
-    let _ = stream.read_to_end(&mut reply);
-    let split = reply
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .expect("an answer has a head");
-    let head = String::from_utf8_lossy(&reply[..split]).to_lowercase();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|text| text.parse().ok())
-        .expect("an answer has a status");
-    (status, head, reply[split + 4..].to_vec())
-}
+use crate::get;
 
 const JSON: &str = "Accept: application/vnd.pypi.simple.v1+json";
 

@@ -1,7 +1,6 @@
-//! The npm registry against clients that know nothing of it: raw HTTP, and npm itself where there is one.
+//! The npm registry: raw HTTP, and npm itself where there is one.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::process::Command;
 
 use serde_json::Value;
@@ -9,34 +8,9 @@ use wharf_testkit::{
     Access, Fault, Fixture, Modules, NpmPackage, NpmRegistry, NpmScenario, Times, host_node,
 };
 
-const SHORT: &str = "Accept: application/vnd.npm.install-v1+json";
+use crate::get;
 
-/// One request over a connection of its own: status, head and body.
-fn get(registry: &NpmRegistry, path: &str, headers: &[&str]) -> (u16, String, Vec<u8>) {
-    let authority = registry.base_url().replace("http://", "");
-    let mut stream = TcpStream::connect(&authority).expect("the registry listens");
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
-    for header in headers {
-        request.push_str(&format!("{header}\r\n"));
-    }
-    stream
-        .write_all(format!("{request}\r\n").as_bytes())
-        .expect("the registry reads");
-    let mut reply = Vec::new();
-    // A truncated answer ends in a reset: what came before it counts.
-    let _ = stream.read_to_end(&mut reply);
-    let split = reply
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .expect("an answer has a head");
-    let head = String::from_utf8_lossy(&reply[..split]).to_lowercase();
-    let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
-    (
-        status.expect("an answer has a status"),
-        head,
-        reply[split + 4..].to_vec(),
-    )
-}
+const SHORT: &str = "Accept: application/vnd.npm.install-v1+json";
 
 fn document(registry: &NpmRegistry, path: &str, headers: &[&str]) -> Value {
     let (status, _, body) = get(registry, path, headers);
