@@ -2,6 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`binstall`] | prebuilt commands that a crate declares, and how they are checked |
 //! | [`dependency`] | [`Dependency`]: one need of a crate, and [`Req`]: which versions answer it |
 //! | [`features`] | [`FeatureValue`], and the features of a crate with the implicit ones |
 //! | [`index`] | the lines of a registry's index |
@@ -16,6 +17,7 @@
 //!
 //! Source: the cargo book, "Specifying Dependencies", "Features" and "Registry Index".
 
+pub mod binstall;
 pub mod dependency;
 mod explain;
 pub mod features;
