@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use wharf_core::{Ecosystem, PackageName, Target};
 use wharf_ecosystem::npm::pick::why_none;
 use wharf_ecosystem::npm::{
-    Json, Overrides, PackageExtensions, PackageJson, PackageManifest, PeerRules, PickRules, Range, Spec,
-    Version, glob, packument, pick, platform,
+    Json, Overrides, PackageExtensions, PackageManifest, PeerRules, PickRules, Range, Spec, Version,
+    packument, pick, platform,
 };
 use wharf_ecosystem::rules::rules;
 use wharf_project::npm::ScriptApproval;
@@ -76,7 +76,8 @@ pub(crate) fn packument_document(bytes: &[u8]) {
     );
     for scanned in &scanned.rows {
         assert!((scanned.span.end as usize) <= bytes.len() && scanned.span.start < scanned.span.end);
-        if let Ok(manifest) = packument::manifest_at(bytes, &scanned.span) {
+        let object = &bytes[scanned.span.start as usize..scanned.span.end as usize];
+        if let Ok(manifest) = PackageManifest::parse(object) {
             check_manifest(&manifest);
         }
     }
@@ -89,12 +90,8 @@ pub(crate) fn packument_document(bytes: &[u8]) {
 }
 
 pub(crate) fn package_json(bytes: &[u8]) {
-    if let Ok(project) = PackageJson::parse(bytes) {
-        check_manifest(&project.manifest);
-        let _ = Overrides::from_npm(&project.overrides, &project.manifest);
-        for pattern in project.workspaces.iter().flatten() {
-            let _ = glob::matches_path(pattern, "packages/a");
-        }
+    if let Ok(manifest) = PackageManifest::parse(bytes) {
+        check_manifest(&manifest);
     }
     if let Some(text) = text(bytes) {
         read_project("package.json", text);
@@ -135,7 +132,8 @@ fn check_manifest(manifest: &PackageManifest) {
 pub(crate) fn npm_rules(bytes: &[u8]) {
     let Ok(json) = Json::parse(bytes) else { return };
     let root = PackageManifest::default();
-    let mut overrides = Overrides::from_npm(&json, &root).unwrap_or_default();
+    let mut overrides = Overrides::default();
+    let _ = overrides.add_npm(&json, &root);
     for (key, value) in json.object().unwrap_or_default() {
         if let Some(value) = value.text() {
             let _ = overrides.add_pnpm(key, value, &root);

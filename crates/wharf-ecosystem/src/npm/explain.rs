@@ -4,8 +4,7 @@ use wharf_core::{Explain, Fault};
 
 use super::extensions::InvalidExtension;
 use super::overrides::InvalidOverride;
-use super::package_json::InvalidPackageJson;
-use super::packument::{InvalidManifest, InvalidPackument};
+use super::packument::InvalidPackument;
 use super::peers::InvalidPeerRule;
 use super::semver::{InvalidRange, InvalidVersion};
 use super::spec::InvalidSpec;
@@ -96,29 +95,9 @@ impl Explain for InvalidPeerRule {
     }
 }
 
-impl Explain for InvalidPackageJson {
-    fn code(&self) -> &'static str {
-        "npm/package-json"
-    }
-
-    fn fault(&self) -> Fault {
-        Fault::User
-    }
-}
-
 impl Explain for InvalidPackument {
     fn code(&self) -> &'static str {
         "npm/packument"
-    }
-
-    fn fault(&self) -> Fault {
-        Fault::World
-    }
-}
-
-impl Explain for InvalidManifest {
-    fn code(&self) -> &'static str {
-        "npm/manifest"
     }
 
     fn fault(&self) -> Fault {

@@ -31,8 +31,6 @@ pub struct PackageManifest {
     pub bundled: Vec<String>,
     /// Commands: name and path, made safe (no climbing out).
     pub bin: Vec<(String, String)>,
-    /// `directories.bin`, where there is no `bin`: every file in this folder is a command. See [`commands_in_folder`].
-    pub bin_directory: Option<String>,
     /// Operating systems.
     pub os: Vec<String>,
     /// Processors.
@@ -104,30 +102,9 @@ impl PackageManifest {
     }
 }
 
-/// Commands of a package whose `directories.bin` is a folder: every file in it, by its name. `files` are paths relative to the
-/// package; those elsewhere, and those whose name starts with a dot, are left out.
-pub fn commands_in_folder<'f>(
-    folder: &str,
-    files: impl IntoIterator<Item = &'f str>,
-) -> Vec<(String, String)> {
-    let Some(folder) = inside(folder) else {
-        return Vec::new();
-    };
-    let mut commands: Vec<_> = files
-        .into_iter()
-        .filter_map(|path| {
-            let name = path.strip_prefix(&folder)?.strip_prefix('/')?;
-            let plain = !name.contains('/') && !name.starts_with('.') && !name.is_empty();
-            plain.then(|| (name.to_owned(), path.to_owned()))
-        })
-        .collect();
-    commands.sort();
-    commands
-}
-
 /// The values of the fields that count, as they stand.
 #[derive(Default)]
-pub(super) struct Fields {
+struct Fields {
     name: Json,
     version: Json,
     dependencies: Json,
@@ -138,7 +115,6 @@ pub(super) struct Fields {
     bundle_dependencies: Json,
     bundled_dependencies: Json,
     bin: Json,
-    directories: Json,
     os: Json,
     cpu: Json,
     libc: Json,
@@ -152,7 +128,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Where the value of a key belongs; `None` for keys that do not count.
-    pub(super) fn slot(&mut self, key: &str) -> Option<&mut Json> {
+    fn slot(&mut self, key: &str) -> Option<&mut Json> {
         Some(match key {
             "name" => &mut self.name,
             "version" => &mut self.version,
@@ -164,7 +140,6 @@ impl Fields {
             "bundleDependencies" => &mut self.bundle_dependencies,
             "bundledDependencies" => &mut self.bundled_dependencies,
             "bin" => &mut self.bin,
-            "directories" => &mut self.directories,
             "os" => &mut self.os,
             "cpu" => &mut self.cpu,
             "libc" => &mut self.libc,
@@ -179,7 +154,7 @@ impl Fields {
     }
 
     /// What the fields say.
-    pub(super) fn into_manifest(self) -> PackageManifest {
+    fn into_manifest(self) -> PackageManifest {
         let mut odd = Oddities::default();
         let optional_dependencies = odd.dependencies("optionalDependencies", self.optional_dependencies);
         let is_optional = |name: &str| optional_dependencies.iter().any(|(own, _)| own == name);
@@ -202,10 +177,6 @@ impl Fields {
         };
         PackageManifest {
             bundled: bundled(bundle, &dependencies, &optional_dependencies),
-            bin_directory: match bin.is_empty() {
-                true => self.directories.get("bin").and_then(Json::text).and_then(inside),
-                false => None,
-            },
             version: odd.text("version", self.version),
             dev_dependencies: odd.dependencies("devDependencies", self.dev_dependencies),
             peer_dependencies: odd.dependencies("peerDependencies", self.peer_dependencies),

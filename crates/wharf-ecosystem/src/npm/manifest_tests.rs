@@ -113,21 +113,6 @@ fn commands_stay_inside_their_package() {
 }
 
 #[test]
-fn a_folder_of_commands() {
-    let manifest = parse(r#"{"directories": {"bin": "./bin/"}}"#);
-    assert_eq!(manifest.bin_directory.as_deref(), Some("bin"));
-    let files = ["bin/b", "bin/a", "bin/.hidden", "bin/deep/c", "binary", "lib/x"];
-    assert_eq!(
-        commands_in_folder("bin", files),
-        pairs(&[("a", "bin/a"), ("b", "bin/b")])
-    );
-    assert_eq!(
-        parse(r#"{"bin": {"a": "b"}, "directories": {"bin": "x"}}"#).bin_directory,
-        None
-    );
-}
-
-#[test]
 fn which_packages_run_scripts() {
     for (json, expected) in [
         (r#"{"scripts": {"postinstall": "x"}}"#, true),

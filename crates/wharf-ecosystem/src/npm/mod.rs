@@ -5,13 +5,12 @@
 //! |---|---|
 //! | [`direct`] | [`Direct`]: a repository, an archive or a folder in the place of a version |
 //! | [`extensions`] | what a project adds to the manifests of packages |
-//! | [`glob`] | patterns of names and of paths |
+//! | [`glob`] | patterns of names |
 //! | [`graph`] | [`Graph`]: importers, resolved packages and the edges between them |
 //! | [`hosts`] | hosts of repositories that specifiers name by a word |
 //! | [`json`] | JSON in the order of the file |
 //! | [`manifest`] | [`PackageManifest`]: what one version of a package says about itself |
 //! | [`overrides`] | what a project says about the dependencies of its dependencies |
-//! | [`package_json`] | the whole file of an importer |
 //! | [`packument`] | a registry's document about a package, read in one pass |
 //! | [`peers`] | exceptions from the rules of peers |
 //! | [`mod@pick`] | which version answers a specifier |
@@ -31,7 +30,6 @@ pub mod hosts;
 pub mod json;
 pub mod manifest;
 pub mod overrides;
-pub mod package_json;
 pub mod packument;
 pub mod peers;
 pub mod pick;
@@ -48,7 +46,6 @@ pub use graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
 pub use json::Json;
 pub use manifest::{Dist, PackageManifest};
 pub use overrides::{Applied, Overrides};
-pub use package_json::PackageJson;
 pub use packument::Scanned;
 pub use peers::PeerRules;
 pub use pick::{NodeFit, PickRules, pick};

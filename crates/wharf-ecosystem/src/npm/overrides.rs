@@ -78,20 +78,10 @@ pub struct InvalidOverride {
 }
 
 impl Overrides {
-    /// npm's `overrides`. `root` is the project's manifest, whose dependencies `$name` refers to.
+    /// Adds npm's `overrides` to the rules. `root` is the project's manifest, whose dependencies `$name` refers to.
     ///
     /// # Errors
     /// Where a key or a specifier cannot be read, or `$name` is no dependency of the project.
-    pub fn from_npm(value: &Json, root: &PackageManifest) -> Result<Self, InvalidOverride> {
-        let mut overrides = Self::default();
-        overrides.add_npm(value, root)?;
-        Ok(overrides)
-    }
-
-    /// Adds npm's `overrides` to the rules.
-    ///
-    /// # Errors
-    /// As for [`Overrides::from_npm`].
     pub fn add_npm(&mut self, value: &Json, root: &PackageManifest) -> Result<(), InvalidOverride> {
         match value {
             Json::Null => Ok(()),
@@ -106,7 +96,7 @@ impl Overrides {
     /// Adds one of pnpm's `overrides`: `name`, `name@range`, `parent>name`, `parent@range>name`; `-` removes.
     ///
     /// # Errors
-    /// As for [`Overrides::from_npm`].
+    /// As for [`Overrides::add_npm`].
     pub fn add_pnpm(
         &mut self,
         key: &str,
@@ -120,7 +110,7 @@ impl Overrides {
     /// Adds one of yarn's `resolutions`: `name`, `parent/name`, `parent/**/name`, `**/name`, and `name@range` in each place.
     ///
     /// # Errors
-    /// As for [`Overrides::from_npm`].
+    /// As for [`Overrides::add_npm`].
     pub fn add_yarn(
         &mut self,
         key: &str,
@@ -156,13 +146,6 @@ impl Overrides {
     /// Whether any rule could concern dependencies of this name.
     pub fn concerns(&self, name: &str) -> bool {
         self.rules.iter().any(|rule| rule.target.name == name)
-    }
-
-    /// Whether what becomes of dependencies of this name depends on the packages above them.
-    pub fn depends_on_parents(&self, name: &str) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| rule.target.name == name && !rule.parents.is_empty())
     }
 
     /// Whether any rule holds only below packages of this name.
@@ -414,7 +397,7 @@ mod tests {
     }
 
     fn npm(json: &str) -> Overrides {
-        Overrides::from_npm(&Json::parse(json.as_bytes()).unwrap(), &root()).unwrap()
+        one(|overrides| overrides.add_npm(&Json::parse(json.as_bytes()).unwrap(), &root()))
     }
 
     fn one(add: impl Fn(&mut Overrides) -> Result<(), InvalidOverride>) -> Overrides {
@@ -505,11 +488,7 @@ mod tests {
             .filter_map(|name| overrides.matching(&[], name, &spec))
             .collect();
         assert_eq!(overrides.unused(&used), ["b > c", "d"]);
-        assert!(
-            overrides.concerns("c")
-                && overrides.depends_on_parents("c")
-                && !overrides.depends_on_parents("a")
-        );
+        assert!(overrides.concerns("c") && !overrides.concerns("b"));
     }
 
     #[test]
@@ -534,7 +513,10 @@ mod tests {
         ] {
             let value = Json::parse(json.as_bytes()).unwrap();
             assert_eq!(
-                Overrides::from_npm(&value, &root()).unwrap_err().to_string(),
+                Overrides::default()
+                    .add_npm(&value, &root())
+                    .unwrap_err()
+                    .to_string(),
                 error
             );
         }

@@ -1,7 +1,7 @@
 //! Packuments: a registry's document about one package, with an object for every version.
 //!
 //! A document may have twenty megabytes, of which a choice needs four facts a version. [`scan`] reads just those in one pass and notes
-//! where each version's object lies; [`manifest_at`] reads one object when its version is chosen. Invariant: what is wrong with one
+//! where each version's object lies; [`super::PackageManifest::parse`] reads one when its version is chosen. Invariant: what is wrong with one
 //! version costs that version only, and is told in [`Scanned::skipped`].
 //! Source: the registry's documentation, "package metadata" (full and abbreviated form).
 
@@ -12,8 +12,6 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use wharf_core::{PackageName, Timestamp};
 
-use super::json::Json;
-use super::manifest::{Fields, PackageManifest};
 use super::semver::Version;
 use super::versions::{VersionRow, Versions};
 
@@ -107,46 +105,6 @@ pub fn scan(json: &[u8]) -> Result<Scanned, InvalidPackument> {
         })?;
     reading.finish()
 }
-
-/// Reads the object of one version, without its `devDependencies`: nobody who uses a package needs them, and often they are most of it.
-///
-/// # Errors
-/// Where the span is not that of an object, or a field that counts is not JSON.
-pub fn manifest_at(json: &[u8], span: &Range<u32>) -> Result<PackageManifest, InvalidManifest> {
-    let range = span.start as usize..span.end as usize;
-    let object = json.get(range).unwrap_or_default();
-    let mut fields = Fields::default();
-    let mut broken = None;
-    Scanner::new(object)
-        .object(|scanner, key| {
-            let start = scanner.at();
-            scanner.skip()?;
-            let slot = match key {
-                b"devDependencies" => None,
-                _ => std::str::from_utf8(key).ok().and_then(|key| fields.slot(key)),
-            };
-            if let Some(slot) = slot {
-                match Json::parse(&object[start..scanner.at()]) {
-                    Ok(value) => *slot = value,
-                    Err(error) => broken = broken.take().or(Some((key, error))),
-                }
-            }
-            Ok(())
-        })
-        .map_err(|malformed| InvalidManifest(format!("byte {}: {}", malformed.at, malformed.reason)))?;
-    match broken {
-        Some((key, error)) => Err(InvalidManifest(format!(
-            "`{}`: {error}",
-            String::from_utf8_lossy(key)
-        ))),
-        None => Ok(fields.into_manifest()),
-    }
-}
-
-/// The object of a version that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what the registry says of this version cannot be read: {0}")]
-pub struct InvalidManifest(String);
 
 /// What is known halfway.
 #[derive(Default)]

@@ -46,14 +46,6 @@ impl Registries {
         below(self.registry_for(name), &escaped)
     }
 
-    /// Where the archive of a version usually is.
-    ///
-    /// # Errors
-    /// Where the registry's URL takes no path.
-    pub fn tarball_url(&self, name: &PackageName, version: &str) -> Result<WebUrl, InvalidUrl> {
-        default_tarball(self.registry_for(name), name, version)
-    }
-
     /// Whether a URL is the usual one of a version's archive, so that it need not be written down.
     pub fn is_default_tarball(&self, url: &str, name: &PackageName, version: &str) -> bool {
         let registry = self.registry_for(name);
@@ -139,7 +131,6 @@ mod tests {
         ] {
             let (registries, name) = (registries(), PackageName::new(Ecosystem::Npm, name).unwrap());
             assert_eq!(registries.packument_url(&name).unwrap().expose(), document);
-            assert_eq!(registries.tarball_url(&name, version).unwrap().expose(), tarball);
             assert!(registries.is_default_tarball(tarball, &name, version));
             for other in [
                 "https://cdn.example.org/x.tgz".to_owned(),

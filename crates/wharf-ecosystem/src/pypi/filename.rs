@@ -152,14 +152,6 @@ impl DistName {
             DistName::Sdist(_) => None,
         }
     }
-
-    /// The source distribution, if it is one.
-    pub fn as_sdist(&self) -> Option<&SdistName> {
-        match self {
-            DistName::Sdist(sdist) => Some(sdist),
-            DistName::Wheel(_) => None,
-        }
-    }
 }
 
 impl WheelName {
@@ -212,11 +204,6 @@ impl WheelName {
     /// The compressed tag sets as written, such as `py2.py3-none-any`.
     pub fn tag_text(&self) -> &str {
         &self.tags
-    }
-
-    /// Whether the wheel fits every platform and every ABI.
-    pub fn is_pure(&self) -> bool {
-        self.part(1) == "none" && self.part(2) == "any"
     }
 
     fn part(&self, at: usize) -> &str {

@@ -169,7 +169,7 @@ fn the_page_decides_the_project() {
         parse("foo-1.0-py3-none-any.whl"),
         Err(FilenameError::OtherProject { .. })
     ));
-    assert!(parse("foo_bar-1.0.tar.gz").unwrap().as_sdist().is_some());
+    assert!(matches!(parse("foo_bar-1.0.tar.gz"), Ok(DistName::Sdist(_))));
     assert!(parse("foo_bar_baz-1.0-py3-none-any.whl").is_err());
 }
 

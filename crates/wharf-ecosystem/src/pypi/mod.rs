@@ -38,8 +38,7 @@ pub use pep508_rs::{
     MarkerValueExtra, VerbatimUrl, VersionOrUrl,
 };
 pub use requirement::{
-    Requirement, RequirementError, package_name, parse_marker, parse_requirement, parse_requirement_in,
-    parse_requirement_lenient,
+    Requirement, RequirementError, package_name, parse_marker, parse_requirement, parse_requirement_lenient,
 };
 pub use tags::{Incompatible, Tags};
 pub use version::{

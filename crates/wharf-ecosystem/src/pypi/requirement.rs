@@ -76,19 +76,6 @@ fn read(text: &str) -> Result<(pep508_rs::Requirement<Url>, Conditions), Pep508E
     Ok((requirement, conditions))
 }
 
-/// Reads a requirement of a manifest that lies in `folder`: URLs may be paths relative to it, and environment variables
-/// in URLs are expanded. Never use it for published metadata.
-///
-/// # Errors
-/// Where the text is no PEP 508 requirement, or `folder` is not absolute.
-pub fn parse_requirement_in(text: &str, folder: &Path) -> Result<Requirement, RequirementError> {
-    guard::check(text).map_err(|reason| refused(text, reason))?;
-    if !folder.is_absolute() {
-        return Err(refused(text, "the folder that it is relative to is not absolute"));
-    }
-    Requirement::parse(text, folder).map_err(|error| malformed(text, &error))
-}
-
 /// Reads a requirement as it stands in old published metadata: strictly first; failing that, with the slips mended
 /// whose meaning is beyond doubt (see [`super::version::parse_specifiers_lenient`]).
 ///

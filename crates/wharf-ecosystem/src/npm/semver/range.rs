@@ -115,8 +115,8 @@ impl Range {
     }
 
     /// The range in which prereleases count like other versions, for [`fmt::Display`].
-    #[must_use]
-    pub fn including_prereleases(self) -> Self {
+    #[cfg(test)]
+    pub(super) fn including_prereleases(self) -> Self {
         Self {
             alternatives: self.with_prereleases.unwrap_or(self.alternatives),
             with_prereleases: None,
@@ -139,19 +139,6 @@ impl Range {
         }
     }
 
-    /// Whether any prerelease lies in it, since a comparator names one (other than the `-0` with which upper bounds end).
-    pub fn names_prerelease(&self) -> bool {
-        let names = |one: &Comparator| match one {
-            Comparator::Any => false,
-            Comparator::Bound(operator, version) => {
-                version.is_prerelease() && !(*operator == Operator::Less && version.prerelease() == "0")
-            }
-        };
-        self.alternatives
-            .iter()
-            .any(|alternative| alternative.iter().any(names))
-    }
-
     /// The alternatives and their comparators.
     pub fn alternatives(&self) -> impl Iterator<Item = &[Comparator]> {
         self.alternatives.iter().map(|alternative| &**alternative)
@@ -171,14 +158,6 @@ impl Range {
     #[must_use]
     pub fn and(&self, other: &Range) -> Option<Range> {
         relate::and(self, other)
-    }
-
-    /// The highest of `versions` that lies in the range.
-    pub fn max_satisfying<'v>(&self, versions: impl IntoIterator<Item = &'v Version>) -> Option<&'v Version> {
-        versions
-            .into_iter()
-            .filter(|version| self.satisfies(version))
-            .max()
     }
 }
 
