@@ -174,25 +174,23 @@ fn describe(hasher: &mut blake3::Hasher, content: &Content) {
     }
 }
 
-/// Enters a path's names into the places that are watched.
+/// Enters a path's names into the places that are watched: scopes, commands, and the folders where packages lie apart from
+/// those who ask for them.
 fn note<'a>(places: &mut BTreeMap<String, BTreeSet<&'a str>>, path: &'a str) {
-    let mut parts = path.split('/');
-    let Some(first) = parts.next() else { return };
-    places.entry(String::new()).or_default().insert(first);
-    if !first.starts_with('@') && first != ".bin" && first != ".wharf" {
-        return;
-    }
-    let Some(second) = parts.next() else { return };
-    insert(places, first, second);
-    if (first, second) == (".wharf", "node_modules")
-        && let Some(third) = parts.next()
-    {
-        insert(places, ".wharf/node_modules", third);
-        if third == ".store"
-            && let Some(fourth) = parts.next()
-        {
-            insert(places, ".wharf/node_modules/.store", fourth);
+    let apart = path.strip_prefix(".wharf/node_modules/.store/");
+    let deep = match apart.map(|path| path.starts_with("node_modules/")) {
+        Some(true) => 5,
+        Some(false) => 6,
+        None => 2,
+    };
+    let mut end = 0;
+    for (depth, name) in path.split('/').take(deep).enumerate() {
+        insert(places, path[..end].trim_end_matches('/'), name);
+        let goes_on = depth > 0 || name.starts_with('@') || name == ".bin" || name == ".wharf";
+        if !goes_on {
+            return;
         }
+        end += name.len() + 1;
     }
 }
 
@@ -243,9 +241,10 @@ mod tests {
             ("@s/one", "x"),
             ("@s/two", "x"),
             (".bin/vite", "x"),
-            (".wharf/node_modules/deep", "x"),
-            (".wharf/node_modules/@t/deep", "x"),
-            (".wharf/node_modules/.store/a@1-0/node_modules/a/index.js", "x"),
+            (".wharf/node_modules/.store/node_modules/deep", "x"),
+            (".wharf/node_modules/.store/node_modules/@t/deep", "x"),
+            (".wharf/node_modules/.store/node_modules/deep/node_modules/a", "x"),
+            (".wharf/node_modules/.store/2/node_modules/a/index.js", "x"),
             ("hoisted/node_modules/inner/index.js", "x"),
         ]);
         let places = of_node(&wish)[0].places();
@@ -259,8 +258,11 @@ mod tests {
                 ": .bin .wharf .wharf.json @s hoisted react",
                 ".bin: vite",
                 ".wharf: node_modules",
-                ".wharf/node_modules: .store @t deep",
-                ".wharf/node_modules/.store: a@1-0",
+                ".wharf/node_modules: .store",
+                ".wharf/node_modules/.store: 2 node_modules",
+                ".wharf/node_modules/.store/2: node_modules",
+                ".wharf/node_modules/.store/2/node_modules: a",
+                ".wharf/node_modules/.store/node_modules: @t deep",
                 "@s: one two",
             ]
         );

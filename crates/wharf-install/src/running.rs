@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 use crate::error::InstallError;
+use crate::node;
 
 /// What a command finds around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Environment {
             found.remove.push("PYTHONHOME".to_owned());
         }
         found.path.extend(self.node_commands(folder));
-        let hoisted = self.project().join("node_modules/.wharf/node_modules");
+        let hoisted = self.project().join(node::HIDDEN);
         if hoisted.is_dir() {
             let before = std::env::var_os("NODE_PATH");
             let value = with_first(&hoisted, before.as_deref());

@@ -1,5 +1,6 @@
 //! A graph as nested `node_modules` folders, as npm lays it out: each package as far up as it can go without hiding what others
-//! see, and nowhere where it would see other peers than the graph says.
+//! see, and nowhere where it would see other peers than the graph says. [`hoist()`] lays them where the importers are, as npm does;
+//! [`apart()`] in a folder of their own, each package once.
 //!
 //! Invariant: for every edge between selected packages, node's lookup from the place of the one finds the other: upwards through
 //! `node_modules` folders, links followed to where they point. Source: nodejs.org, "Loading from node_modules folders".
@@ -37,48 +38,107 @@ pub enum Placed {
     Importer(usize),
     /// A link to a folder, relative to the project's root or absolute.
     Folder(String),
-    /// A link to another place, above this one: packages that need each other in a circle of conflicting versions would nest
-    /// without end otherwise.
-    Above(String),
+    /// A link to the place where the same package has its files. As npm lays packages out, that is above this one: packages
+    /// that need each other in a circle of conflicting versions would nest without end otherwise.
+    Again(String),
+}
+
+/// What is laid out [`apart()`] from the importers.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart<'g> {
+    /// All packages.
+    pub graph: &'g Graph,
+    /// For each package whether it is installed.
+    pub selected: &'g [bool],
+    /// For each importer whether its needs count.
+    pub importers: &'g [bool],
+    /// Kinds of an importer's needs that do not.
+    pub omit: &'g [EdgeKind],
+    /// For each package whether its files and its needs lie elsewhere: it is linked, and nothing is laid out for it.
+    pub elsewhere: &'g [bool],
+    /// For each package the first one that is just the same in this selection; mostly itself.
+    pub same: &'g [PackageIndex],
+    /// Whether a name can be a folder of `node_modules`; what is asked for by another is left out.
+    pub is_name: fn(&str) -> bool,
+}
+
+/// A layout apart from the importers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaidApart<'g> {
+    /// Sorted by path. `node_modules/a` is seen by all, `2/node_modules/a` by what only the third importer sees.
+    pub placements: Vec<Placement>,
+    /// For each package the place of its files; `None` where they lie elsewhere or nobody needs it.
+    pub places: Vec<Option<String>>,
+    /// Every name that something is known by, and what all see under it.
+    pub names: BTreeMap<&'g str, PackageIndex>,
 }
 
 /// Lays out the selected packages of a graph. Sorted by path.
 pub fn hoist(graph: &Graph, selected: &[bool], members: Members) -> Vec<Placement> {
     let mut layout = Layout::new(graph, selected);
+    layout.add_importers();
     for folder in 0..layout.folders.len() {
         layout.fill(folder);
         if members == Members::Linked && layout.folders[folder].content == Content::Importer(layout.root()) {
             layout.link_members(folder);
         }
     }
-    while let Some(folder) = layout.queue.pop_front() {
-        layout.fill(folder);
+    layout.fill_queue();
+    layout.placements()
+}
+
+/// Lays out the selected packages below a folder that no importer lies in: in its `node_modules`, nested where versions differ, and
+/// what an importer needs besides in a `node_modules` of that one alone. Each package has its files once; whoever does not find
+/// it above gets a link. Every name that something is known by is found from everywhere.
+pub fn apart<'g>(request: Apart<'g>) -> LaidApart<'g> {
+    let mut layout = Layout::new(request.graph, request.selected);
+    layout.apart = Some(request);
+    layout.above = needs_above(request.graph, request.selected, request.elsewhere);
+    let shared = layout.push(None, String::new(), Content::Shared);
+    for (index, importer) in request.graph.importers.iter().enumerate() {
+        if request.importers.get(index).copied().unwrap_or(true) {
+            let own = layout.push(Some(shared), index.to_string(), Content::Importer(index));
+            layout.fill_with(own, &importer.dependencies);
+        }
     }
-    let mut placements = layout.placements();
-    placements.sort_unstable();
-    placements
+    layout.fill_queue();
+    layout.add_names(shared);
+    let place = |package: PackageIndex| {
+        let folder = layout.first.get(&layout.same(package))?;
+        Some(layout.folders[*folder].path.clone())
+    };
+    let names = layout.folders[shared].children.iter();
+    LaidApart {
+        placements: layout.placements(),
+        places: (0..request.graph.packages.len()).map(place).collect(),
+        names: names
+            .filter_map(|(name, folder)| Some((*name, layout.package_at(*folder)?)))
+            .collect(),
+    }
 }
 
 type FolderId = usize;
 
 /// A folder that has, or may have, a `node_modules` of its own.
-struct Folder {
+struct Folder<'g> {
     /// Whose `node_modules` it is in, or the folder of the importer above it.
     parent: Option<FolderId>,
     path: String,
     content: Content,
     /// What its `node_modules` holds.
-    children: FxHashMap<String, FolderId>,
+    children: FxHashMap<&'g str, FolderId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Content {
-    /// An importer's own folder.
+    /// The folder whose `node_modules` all see, where packages lie apart.
+    Shared,
+    /// An importer's own folder, or what stands for it where packages lie apart.
     Importer(usize),
     Package(PackageIndex),
     LinkToImporter(usize),
     LinkToFolder(String),
-    LinkAbove(FolderId),
+    LinkTo(FolderId),
     /// A package that comes inside the archive of the one above.
     Bundled,
 }
@@ -89,34 +149,52 @@ type Above = BTreeMap<String, To>;
 struct Layout<'g> {
     graph: &'g Graph,
     selected: &'g [bool],
+    /// What is asked where packages lie apart.
+    apart: Option<Apart<'g>>,
     above: Vec<Above>,
-    folders: Vec<Folder>,
+    folders: Vec<Folder<'g>>,
     queue: VecDeque<FolderId>,
     /// Names that are looked for through a folder and found above it: nothing may be placed there under them.
-    passed: FxHashSet<(FolderId, String)>,
+    passed: FxHashSet<(FolderId, &'g str)>,
+    /// Where packages lie apart, the folder of each.
+    first: FxHashMap<PackageIndex, FolderId>,
 }
 
 impl<'g> Layout<'g> {
     fn new(graph: &'g Graph, selected: &'g [bool]) -> Self {
-        let mut layout = Self {
+        Self {
             graph,
             selected,
-            above: needs_above(graph, selected),
+            apart: None,
+            above: Vec::new(),
             folders: Vec::new(),
             queue: VecDeque::new(),
             passed: FxHashSet::default(),
-        };
-        let mut order: Vec<usize> = (0..graph.importers.len()).collect();
+            first: FxHashMap::default(),
+        }
+    }
+
+    /// The folders of all importers, outer ones first.
+    fn add_importers(&mut self) {
+        self.above = needs_above(self.graph, self.selected, &[]);
+        let mut order: Vec<usize> = (0..self.graph.importers.len()).collect();
         order.sort_by_key(|&index| {
-            (
-                depth(&graph.importers[index].path),
-                graph.importers[index].path.clone(),
-            )
+            let path = &self.graph.importers[index].path;
+            (depth(path), path)
         });
         for index in order {
-            layout.add_importer(index);
+            self.add_importer(index);
         }
-        layout
+    }
+
+    fn push(&mut self, parent: Option<FolderId>, path: String, content: Content) -> FolderId {
+        self.folders.push(Folder {
+            parent,
+            path,
+            content,
+            children: FxHashMap::default(),
+        });
+        self.folders.len() - 1
     }
 
     /// The importer at the project's root.
@@ -130,7 +208,7 @@ impl<'g> Layout<'g> {
 
     fn add_importer(&mut self, index: usize) {
         let path = &self.graph.importers[index].path;
-        let inside = |folder: &Folder| {
+        let inside = |folder: &Folder<'_>| {
             let outer = folder.path.as_str();
             (outer.is_empty() && !path.starts_with("..") && !path.starts_with('/'))
                 || path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
@@ -138,17 +216,14 @@ impl<'g> Layout<'g> {
         let parent = (0..self.folders.len())
             .rev()
             .find(|&folder| inside(&self.folders[folder]));
-        self.folders.push(Folder {
-            parent,
-            path: if path == "." { String::new() } else { path.clone() },
-            content: Content::Importer(index),
-            children: FxHashMap::default(),
-        });
+        let path = if path == "." { String::new() } else { path.clone() };
+        self.push(parent, path, Content::Importer(index));
     }
 
     fn link_members(&mut self, root: FolderId) {
-        for (index, importer) in self.graph.importers.iter().enumerate() {
-            let Some(name) = importer.name.as_ref().filter(|_| importer.path != ".") else {
+        let graph = self.graph;
+        for (index, importer) in graph.importers.iter().enumerate() {
+            let Some(name) = importer.name.as_deref().filter(|_| importer.path != ".") else {
                 continue;
             };
             if !self.folders[root].children.contains_key(name) {
@@ -157,25 +232,48 @@ impl<'g> Layout<'g> {
         }
     }
 
+    fn fill_queue(&mut self) {
+        while let Some(folder) = self.queue.pop_front() {
+            self.fill(folder);
+        }
+    }
+
     /// Places what the content of a folder needs.
     fn fill(&mut self, folder: FolderId) {
         let graph = self.graph;
-        let edges: &[Edge] = match self.folders[folder].content {
-            Content::Importer(index) => &graph.importers[index].dependencies,
+        match self.folders[folder].content {
+            Content::Importer(index) => self.fill_with(folder, &graph.importers[index].dependencies),
             Content::Package(index) => {
                 for name in &graph.packages[index].bundled {
                     self.add(folder, name, Content::Bundled);
                 }
-                &graph.packages[index].dependencies
+                self.fill_with(folder, &graph.packages[index].dependencies);
             }
-            _ => return,
-        };
+            _ => {}
+        }
+    }
+
+    fn fill_with(&mut self, folder: FolderId, edges: &'g [Edge]) {
+        let is_importer = matches!(self.folders[folder].content, Content::Importer(_));
         for position in self.providers_first(edges) {
             let edge = &edges[position];
-            if let Some(to) = edge.to.as_ref().filter(|to| self.is_selected(to)) {
+            let to = self.answer(edge, is_importer);
+            // Folders of the project that an importer asks for are linked in its own `node_modules` and nowhere else.
+            let is_out =
+                |to: &&To| is_importer && self.apart.is_some() && !matches!(to, To::Package(_));
+            if let Some(to) = to.filter(|to| !is_out(to)) {
                 self.place(folder, &edge.alias, to);
             }
         }
+    }
+
+    /// What answers a need, unless that is left out.
+    fn answer(&self, edge: &'g Edge, of_importer: bool) -> Option<&'g To> {
+        let is_out = |apart: Apart<'_>| {
+            (of_importer && apart.omit.contains(&edge.kind)) || !(apart.is_name)(&edge.alias)
+        };
+        let to = edge.to.as_ref()?;
+        (self.is_selected(to) && !self.apart.is_some_and(is_out)).then_some(to)
     }
 
     fn is_selected(&self, to: &To) -> bool {
@@ -237,15 +335,29 @@ impl<'g> Layout<'g> {
 
     fn is(&self, folder: FolderId, to: &To) -> bool {
         match (&self.folders[folder].content, to) {
-            (Content::Package(here), To::Package(there)) => here == there,
+            (Content::Package(here), To::Package(there)) => self.same(*here) == self.same(*there),
             (Content::LinkToImporter(here), To::Importer(there)) => here == there,
             (Content::LinkToFolder(here), To::Link(there)) => here == there,
-            (Content::LinkAbove(above), to) => self.is(*above, to),
+            (Content::LinkTo(place), to) => self.is(*place, to),
             _ => false,
         }
     }
 
-    fn place(&mut self, from: FolderId, alias: &str, to: &To) {
+    /// The package that stands for all that are just the same.
+    fn same(&self, package: PackageIndex) -> PackageIndex {
+        let first = self.apart.and_then(|apart| apart.same.get(package));
+        first.copied().unwrap_or(package)
+    }
+
+    fn lies_elsewhere(&self, package: PackageIndex) -> bool {
+        let elsewhere = self.apart.and_then(|apart| apart.elsewhere.get(package));
+        elsewhere.copied().unwrap_or_default()
+    }
+
+    fn place(&mut self, from: FolderId, alias: &'g str, to: &To) {
+        if self.folders[from].children.contains_key(alias) {
+            return; // it comes inside the archive
+        }
         if let Some((holder, found)) = self.lookup(from, alias)
             && self.is(found, to)
         {
@@ -254,16 +366,35 @@ impl<'g> Layout<'g> {
         }
         let place = self.highest_place(from, alias, to);
         self.pass(from, place, alias);
-        let content = match to {
+        let content = self.content(place, to);
+        let lies_here = matches!(content, Content::Package(package) if !self.lies_elsewhere(package));
+        let folder = self.add(place, alias, content);
+        if let To::Package(package) = to && lies_here {
+            if self.apart.is_some() {
+                self.first.insert(self.same(*package), folder);
+            }
+            self.queue.push_back(folder);
+        }
+    }
+
+    /// What comes to lie in a folder.
+    fn content(&self, place: FolderId, to: &To) -> Content {
+        match to {
             To::Importer(importer) => Content::LinkToImporter(*importer),
             To::Link(path) => Content::LinkToFolder(path.clone()),
-            To::Package(package) => match self.ancestor(place, *package) {
-                Some(above) => Content::LinkAbove(above),
+            To::Package(package) => match self.files_of(place, *package) {
+                Some(there) => Content::LinkTo(there),
                 None => Content::Package(*package),
             },
-        };
-        let folder = self.add(place, alias, content);
-        self.queue.push_back(folder);
+        }
+    }
+
+    /// Where a package has its files, if another place of it is to be a link to there.
+    fn files_of(&self, place: FolderId, package: PackageIndex) -> Option<FolderId> {
+        match self.apart {
+            Some(_) => self.first.get(&self.same(package)).copied(),
+            None => self.ancestor(place, package),
+        }
     }
 
     /// The place of a package above a folder, or the folder itself.
@@ -279,15 +410,19 @@ impl<'g> Layout<'g> {
     }
 
     /// The highest folder whose `node_modules` can take a name, so that it is found from `from`.
-    fn highest_place(&self, from: FolderId, alias: &str, to: &To) -> FolderId {
+    fn highest_place(&self, from: FolderId, alias: &'g str, to: &To) -> FolderId {
+        // What is linked where packages lie apart looks for its peers from where its files are.
+        let is_link = self.apart.is_some()
+            && matches!(to, To::Package(package)
+                if self.lies_elsewhere(*package) || self.first.contains_key(&self.same(*package)));
         let mut best = None;
         let mut at = Some(from);
         while let Some(folder) = at {
             if self.folders[folder].children.contains_key(alias) {
                 break;
             }
-            let free = !self.passed.contains(&(folder, alias.to_owned()));
-            if free && self.sees_peers(folder, alias, to) {
+            let free = !self.passed.contains(&(folder, alias));
+            if free && (is_link || self.sees_peers(folder, alias, to)) {
                 best = Some(folder);
             }
             at = self.folders[folder].parent;
@@ -307,10 +442,10 @@ impl<'g> Layout<'g> {
     }
 
     /// Remembers that `alias` is looked for from `from` and found in `holder`.
-    fn pass(&mut self, from: FolderId, holder: FolderId, alias: &str) {
+    fn pass(&mut self, from: FolderId, holder: FolderId, alias: &'g str) {
         let mut at = from;
         while at != holder {
-            self.passed.insert((at, alias.to_owned()));
+            self.passed.insert((at, alias));
             match self.folders[at].parent {
                 Some(parent) => at = parent,
                 None => return,
@@ -318,38 +453,79 @@ impl<'g> Layout<'g> {
         }
     }
 
-    fn add(&mut self, parent: FolderId, alias: &str, content: Content) -> FolderId {
+    fn add(&mut self, parent: FolderId, alias: &'g str, content: Content) -> FolderId {
         let above = &self.folders[parent].path;
         let path = match above.is_empty() {
             true => format!("node_modules/{alias}"),
             false => format!("{above}/node_modules/{alias}"),
         };
-        let id = self.folders.len();
-        self.folders.push(Folder {
-            parent: Some(parent),
-            path,
-            content,
-            children: FxHashMap::default(),
-        });
-        self.folders[parent].children.insert(alias.to_owned(), id);
+        let id = self.push(Some(parent), path, content);
+        self.folders[parent].children.insert(alias, id);
         id
     }
 
+    /// Links every name that something is known by where all see it, nearest to the importers first.
+    fn add_names(&mut self, shared: FolderId) {
+        let graph = self.graph;
+        let mut seen = FxHashSet::default();
+        let importers = self.folders.iter().filter_map(|folder| match folder.content {
+            Content::Importer(index) => Some((&*graph.importers[index].dependencies, true)),
+            _ => None,
+        });
+        let mut pending: VecDeque<(&'g [Edge], bool)> = importers.collect();
+        while let Some((edges, of_importer)) = pending.pop_front() {
+            for edge in edges {
+                let Some(to @ To::Package(package)) = self.answer(edge, of_importer) else {
+                    continue;
+                };
+                if !self.folders[shared].children.contains_key(&*edge.alias) {
+                    let content = self.content(shared, to);
+                    self.add(shared, &edge.alias, content);
+                }
+                if seen.insert(*package) {
+                    pending.push_back((&graph.packages[*package].dependencies, false));
+                }
+            }
+        }
+    }
+
+    /// The package that a place has, or leads to.
+    fn package_at(&self, folder: FolderId) -> Option<PackageIndex> {
+        match self.folders[folder].content {
+            Content::Package(package) => Some(package),
+            Content::LinkTo(place) => self.package_at(place),
+            _ => None,
+        }
+    }
+
+    /// All places, sorted.
     fn placements(&self) -> Vec<Placement> {
-        let placed = |folder: &Folder| {
+        let placed = |folder: &Folder<'_>| {
             let what = match &folder.content {
-                Content::Importer(_) | Content::Bundled => return None,
+                Content::Shared | Content::Importer(_) | Content::Bundled => return None,
                 Content::Package(package) => Placed::Package(*package),
                 Content::LinkToImporter(importer) => Placed::Importer(*importer),
                 Content::LinkToFolder(path) => Placed::Folder(path.clone()),
-                Content::LinkAbove(above) => Placed::Above(self.folders[*above].path.clone()),
+                Content::LinkTo(place) => Placed::Again(self.folders[*place].path.clone()),
             };
-            Some(Placement {
+            (!folder.parent.is_some_and(|parent| self.is_for_nobody(parent))).then(|| Placement {
                 path: folder.path.clone(),
                 what,
             })
         };
-        self.folders.iter().filter_map(placed).collect()
+        let mut placements: Vec<Placement> = self.folders.iter().filter_map(placed).collect();
+        placements.sort_unstable();
+        placements
+    }
+
+    /// Whether nothing that looks for anything lies in what stands for an importer: its own `node_modules` has links enough.
+    fn is_for_nobody(&self, folder: FolderId) -> bool {
+        let folder = &self.folders[folder];
+        let lies = |child: &FolderId| {
+            matches!(self.folders[*child].content, Content::Package(package) if !self.lies_elsewhere(package))
+        };
+        let is_stand_in = self.apart.is_some() && matches!(folder.content, Content::Importer(_));
+        is_stand_in && !folder.children.values().any(lies)
     }
 }
 
@@ -360,8 +536,8 @@ fn depth(path: &str) -> usize {
     }
 }
 
-/// For each package what it needs to find above itself.
-fn needs_above(graph: &Graph, selected: &[bool]) -> Vec<Above> {
+/// For each package what it needs to find above itself; nothing for those that look for it elsewhere.
+fn needs_above(graph: &Graph, selected: &[bool], elsewhere: &[bool]) -> Vec<Above> {
     let mut above: Vec<Above> = vec![Above::new(); graph.packages.len()];
     let mut dependents: Vec<Vec<PackageIndex>> = vec![Vec::new(); graph.packages.len()];
     let mut queue: Vec<PackageIndex> = Vec::new();
@@ -369,8 +545,9 @@ fn needs_above(graph: &Graph, selected: &[bool]) -> Vec<Above> {
         To::Package(package) => selected.get(*package).copied().unwrap_or(false),
         To::Importer(_) | To::Link(_) => true,
     };
-    for (index, package) in graph.packages.iter().enumerate() {
-        for edge in &package.dependencies {
+    let here = |index: &usize| !elsewhere.get(*index).copied().unwrap_or_default();
+    for index in (0..graph.packages.len()).filter(here) {
+        for edge in &graph.packages[index].dependencies {
             let Some(to) = edge.to.as_ref().filter(|to| is_selected(to)) else {
                 continue;
             };

@@ -6,7 +6,7 @@
 //! | [`mod@resolve`] | [`resolve()`]: from a problem to a [`Outcome`] |
 //! | [`issue`] | [`Issue`]: what an outcome leaves to say |
 //! | [`error`] | [`TreeError`]: why there is none |
-//! | [`mod@hoist`] | [`hoist()`]: a graph as nested `node_modules`, as npm lays it out |
+//! | [`mod@hoist`] | [`hoist()`]: a graph as nested `node_modules`, as npm lays it out; [`apart()`]: in a folder of its own |
 //! | [`mod@select`] | [`select()`]: which packages a machine installs |
 //!
 //! Invariant: no I/O and nothing asynchronous; equal inputs give equal outputs, byte for byte.
@@ -22,7 +22,7 @@ pub mod select;
 mod tests;
 
 pub use error::{Stop, TreeError};
-pub use hoist::{Members, Placed, Placement, hoist};
+pub use hoist::{Apart, LaidApart, Members, Placed, Placement, apart, hoist};
 pub use issue::{Chain, Issue};
 pub use problem::{Dedupe, Lookup, MissingPeers, Needs, PeerConflicts, Problem, Requirement, Root, Universe};
 pub use resolve::{Outcome, resolve};

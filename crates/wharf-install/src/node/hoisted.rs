@@ -64,7 +64,7 @@ pub(super) fn roots(
                             &request.graph.importers[*index].bin,
                         );
                     }
-                    Placed::Folder(_) | Placed::Above(_) => {}
+                    Placed::Folder(_) | Placed::Again(_) => {}
                 }
             }
             items.extend(bins.items());
@@ -108,7 +108,7 @@ fn content(
             copy: placing.placements[*index] == Placement::ProjectWritable,
         }),
         Placed::Importer(index) => Some(link(&request.graph.importers[*index].path)),
-        Placed::Folder(to) | Placed::Above(to) => Some(link(to)),
+        Placed::Folder(to) | Placed::Again(to) => Some(link(to)),
     }
 }
 

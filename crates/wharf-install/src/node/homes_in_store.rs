@@ -1,12 +1,11 @@
 //! What the store lacks for a layout, and putting it there.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::graph::{PackageIndex, To};
 use wharf_store::{GraphKey, HomeContent, HomeId, HomeLink, Store, StoreError};
 
-use super::placing::Placing;
-use super::{Placement, Request};
+use super::{Placement, Planning};
 
 /// A home that the store lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,81 +18,93 @@ pub struct Missing {
     pub from: Option<HomeId>,
 }
 
-/// The homes that have to be [placed](place) before the layout is applied, each once, by package.
-pub fn missing(request: &Request<'_>, homes: &[Option<HomeId>], store: &Store) -> Vec<Missing> {
-    let placements = Placing::of(request).placements;
-    let mut seen = FxHashSet::default();
-    let wanted: Vec<(PackageIndex, &HomeId)> = homes
-        .iter()
-        .enumerate()
-        .filter_map(|(package, home)| Some((package, home.as_ref()?)))
-        .filter(|(_, home)| seen.insert(*home))
-        .collect();
-    let look = |(package, home): (PackageIndex, &HomeId)| {
-        if store.has_home(home) {
-            return None;
-        }
-        let from = store.find_content(&home.label, home.content);
-        // For files that lie in the project any home will do.
-        if placements[package] != Placement::Global && from.is_some() {
-            return None;
-        }
-        Some(Missing {
-            package,
-            home: home.clone(),
-            from,
-        })
-    };
-    wanted.into_par_iter().filter_map(look).collect()
+/// What the store has of a layout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// The homes that have to be [placed](Planning::place) before the layout is applied, each once, by package.
+    pub missing: Vec<Missing>,
+    /// For each package a home that has its files, once what is missing was placed: its own, or for files that lie in the
+    /// project another one with the same content.
+    pub sources: Vec<Option<HomeId>>,
 }
 
-/// What a package's home in the store links to: nothing where it is pristine.
-pub fn links(request: &Request<'_>, homes: &[Option<HomeId>], package: PackageIndex) -> Vec<HomeLink> {
-    match &homes[package] {
-        Some(home) if home.graph != GraphKey::PRISTINE => {}
-        _ => return Vec::new(),
+impl Planning<'_> {
+    /// Looks into the store, once for each home.
+    pub fn stock(&self, store: &Store) -> Stock {
+        let mut packages: FxHashMap<&HomeId, PackageIndex> = FxHashMap::default();
+        let mut wanted: Vec<(PackageIndex, &HomeId)> = Vec::new();
+        for (package, home) in self.homes.iter().enumerate() {
+            if let Some(home) = home
+                && !packages.contains_key(home)
+            {
+                packages.insert(home, package);
+                wanted.push((package, home));
+            }
+        }
+        let look = |(package, home): &(PackageIndex, &HomeId)| {
+            if store.has_home(home) {
+                return None;
+            }
+            let from = store.find_content(&home.label, home.content);
+            // For files that lie in the project any home will do.
+            if self.placing.placements[*package] != Placement::Global && from.is_some() {
+                return Some(Err((*package, from)));
+            }
+            Some(Ok(Missing {
+                package: *package,
+                home: (*home).clone(),
+                from,
+            }))
+        };
+        let found: Vec<_> = wanted.par_iter().filter_map(look).collect();
+        let mut others: FxHashMap<PackageIndex, Option<HomeId>> = FxHashMap::default();
+        let mut missing = Vec::new();
+        for one in found {
+            match one {
+                Ok(lack) => missing.push(lack),
+                Err((package, other)) => _ = others.insert(package, other),
+            }
+        }
+        let source = |home: &Option<HomeId>| {
+            let home = home.as_ref()?;
+            let other = others.get(&packages[home]).cloned().flatten();
+            Some(other.unwrap_or_else(|| home.clone()))
+        };
+        Stock {
+            missing,
+            sources: self.homes.iter().map(source).collect(),
+        }
     }
-    let links = request.needs(package).filter_map(|(alias, to)| match to {
-        To::Package(index) => Some(HomeLink {
-            alias: alias.to_owned(),
-            to: homes[*index].clone()?,
-        }),
-        To::Importer(_) | To::Link(_) => None,
-    });
-    links.collect()
-}
 
-/// Puts a package's home into the store. The order of packages does not matter.
-///
-/// # Errors
-/// As [`Store::place_home`].
-pub fn place(
-    request: &Request<'_>,
-    homes: &[Option<HomeId>],
-    package: PackageIndex,
-    content: HomeContent,
-    store: &Store,
-) -> Result<(), StoreError> {
-    match &homes[package] {
-        Some(home) => store.place_home(home, content, &links(request, homes, package)),
-        None => Ok(()),
-    }
-}
-
-/// For each package a home in the store that has its files: the one that [`super::homes`] names, or where that is pristine
-/// and not there, another with the same content.
-pub fn sources(request: &Request<'_>, homes: &[Option<HomeId>], store: &Store) -> Vec<Option<HomeId>> {
-    let placements = Placing::of(request).placements;
-    let find = |(package, home): (PackageIndex, &Option<HomeId>)| {
-        let home = home.as_ref()?;
-        if placements[package] == Placement::Global || store.has_home(home) {
-            return Some(home.clone());
+    /// What a package's home in the store links to: nothing where it is pristine.
+    pub fn links(&self, package: PackageIndex) -> Vec<HomeLink> {
+        match &self.homes[package] {
+            Some(home) if home.graph != GraphKey::PRISTINE => {}
+            _ => return Vec::new(),
         }
-        Some(
-            store
-                .find_content(&home.label, home.content)
-                .unwrap_or_else(|| home.clone()),
-        )
-    };
-    homes.par_iter().enumerate().map(find).collect()
+        let links = self.request.needs(package).filter_map(|(alias, to)| match to {
+            To::Package(index) => Some(HomeLink {
+                alias: alias.to_owned(),
+                to: self.homes[*index].clone()?,
+            }),
+            To::Importer(_) | To::Link(_) => None,
+        });
+        links.collect()
+    }
+
+    /// Puts a package's home into the store. The order of packages does not matter.
+    ///
+    /// # Errors
+    /// As [`Store::place_home`].
+    pub fn place(
+        &self,
+        package: PackageIndex,
+        content: HomeContent,
+        store: &Store,
+    ) -> Result<(), StoreError> {
+        match &self.homes[package] {
+            Some(home) => store.place_home(home, content, &self.links(package)),
+            None => Ok(()),
+        }
+    }
 }

@@ -1,21 +1,24 @@
 //! The isolated layout: `node_modules/<name>` leads to a home in the store, or to the project's own copy of one.
 //!
 //! ```text
-//! node_modules/<alias>                                   one link for each need of the importer
-//! node_modules/.bin/<command>                            their commands
-//! node_modules/.wharf/node_modules/<alias>               one link for each name there is, of the project's root only
-//! node_modules/.wharf/node_modules/.store/<label>-<key>/node_modules/<name>  packages that are not shared; beside each,
-//!                                                         links to its needs
+//! node_modules/<alias>                                     one link for each need of the importer
+//! node_modules/.bin/<command>                              their commands
+//! node_modules/.wharf/node_modules/.store/                 of the project's root only:
+//!   node_modules/<alias>                                   every name there is: a package that is not shared, or a link
+//!   node_modules/<alias>/node_modules/<alias>              what that one needs in another version
+//!   <number>/node_modules/<alias>                          what only packages that this importer asks for need so
 //! ```
 //!
-//! The name `.store` makes `npm ls` take what lies there for installed packages.
+//! So what a project's own packages see is what they name and, further up, every name there is, as in a tree that npm made; the
+//! project sees what it names. A package that is not shared lies there once. The name `.store` makes `npm ls` take what lies
+//! there for installed packages.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use rustc_hash::FxHashSet;
 use wharf_ecosystem::npm::glob::NamePatterns;
 use wharf_ecosystem::npm::graph::{PackageIndex, To};
-use wharf_store::{GraphKey, HomeId, Store, is_alias};
+use wharf_store::{HomeId, Store, is_alias};
+use wharf_tree::hoist::{Apart, LaidApart, Placed, apart};
 
 use super::bins::Bins;
 use super::placing::Placing;
@@ -24,47 +27,53 @@ use super::{BinConflict, Placement, Request, keys};
 use crate::NodeRoot;
 use crate::layout::{Content, Item};
 
+/// Where packages lie, below the project's `node_modules`.
+const APART: &str = ".wharf/node_modules/.store";
+
+/// The `node_modules` of every importer that has anything in it. `sources` has the files of what is not shared.
+pub(super) fn roots(
+    request: &Request<'_>,
+    placing: &Placing,
+    homes: &[Option<HomeId>],
+    sources: &[Option<HomeId>],
+    store: &Store,
+) -> (Vec<NodeRoot>, Vec<BinConflict>) {
+    let is = |wanted: fn(Placement) -> bool| placing.placements.iter().map(|one| wanted(*one)).collect();
+    let selected: Vec<bool> = is(|one| one != Placement::Absent);
+    let elsewhere: Vec<bool> = is(|one| one == Placement::Global);
+    let same = keys::same(request, placing);
+    let asked = Apart {
+        graph: request.graph,
+        selected: &selected,
+        importers: request.importers,
+        omit: request.omit,
+        elsewhere: &elsewhere,
+        same: &same,
+        is_name: is_alias,
+    };
+    let isolated = Isolated {
+        request,
+        placing,
+        homes,
+        sources,
+        store,
+        laid: apart(asked),
+    };
+    isolated.roots()
+}
+
 /// An isolated layout on its way.
-pub(super) struct Isolated<'a> {
+struct Isolated<'a> {
     request: &'a Request<'a>,
-    placements: &'a [Placement],
+    placing: &'a Placing,
     homes: &'a [Option<HomeId>],
     sources: &'a [Option<HomeId>],
     store: &'a Store,
-    /// For packages in the project their folder, relative to the project.
-    folders: Vec<Option<String>>,
+    laid: LaidApart<'a>,
 }
 
 impl<'a> Isolated<'a> {
-    pub(super) fn new(
-        request: &'a Request<'a>,
-        placing: &'a Placing,
-        homes: &'a [Option<HomeId>],
-        sources: &'a [Option<HomeId>],
-        store: &'a Store,
-    ) -> Self {
-        let in_project = |(id, placement): (Option<HomeId>, &Placement)| match placement {
-            Placement::Project | Placement::ProjectWritable => id.map(|id| own_folder(&id)),
-            Placement::Absent | Placement::Global => None,
-        };
-        let folders = if placing.placements.iter().any(|one| *one != Placement::Global) {
-            let keyed = keys::keyed(request).into_iter();
-            keyed.zip(&placing.placements).map(in_project).collect()
-        } else {
-            vec![None; placing.placements.len()]
-        };
-        Self {
-            request,
-            placements: &placing.placements,
-            homes,
-            sources,
-            store,
-            folders,
-        }
-    }
-
-    /// The `node_modules` of every importer that has anything in it.
-    pub(super) fn roots(&self) -> (Vec<NodeRoot>, Vec<BinConflict>) {
+    fn roots(&self) -> (Vec<NodeRoot>, Vec<BinConflict>) {
         let (mut roots, mut conflicts) = (Vec::new(), Vec::new());
         let importers = 0..self.request.graph.importers.len();
         for importer in importers.filter(|importer| self.request.lays_out(*importer)) {
@@ -75,38 +84,20 @@ impl<'a> Isolated<'a> {
                 items,
             });
         }
-        self.add_shared(&mut roots);
-        roots.retain(|root| !root.items.is_empty());
-        (roots, conflicts)
-    }
-
-    /// What several importers use lies in the project's own `node_modules`, even where that is not asked for itself.
-    fn add_shared(&self, roots: &mut Vec<NodeRoot>) {
-        let mut items = self.packages();
-        if self.request.hidden_hoist {
-            let names = self.reached();
-            items.extend(names.iter().map(|(alias, package)| {
-                self.link("node_modules/.wharf/node_modules", alias, &To::Package(*package))
-            }));
-        }
-        if items.is_empty() {
-            return;
-        }
-        let strip = |mut item: Item| {
-            item.path = item.path.split_off("node_modules/".len());
-            item
-        };
-        let items = items.into_iter().map(strip);
+        let apart = self.apart();
         match roots.iter_mut().find(|root| root.folder == ".") {
-            Some(root) => root.items.extend(items),
+            Some(root) => root.items.extend(apart),
+            // What several members use lies in the project's own `node_modules`, even where that is not asked for itself.
             None => roots.insert(
                 0,
                 NodeRoot {
                     folder: ".".to_owned(),
-                    items: items.collect(),
+                    items: apart,
                 },
             ),
         }
+        roots.retain(|root| !root.items.is_empty());
+        (roots, conflicts)
     }
 
     fn importer(&self, importer: usize) -> (Vec<Item>, Vec<BinConflict>) {
@@ -146,111 +137,70 @@ impl<'a> Isolated<'a> {
                 }
             }
             let patterns = NamePatterns::new(self.request.public_hoist);
-            if !patterns.is_empty() {
-                for (alias, package) in self.reached() {
-                    if patterns.matches(alias) {
-                        add(alias, &To::Package(package), &mut bins);
-                    }
+            for (alias, package) in &self.laid.names {
+                if patterns.matches(alias) {
+                    add(alias, &To::Package(*package), &mut bins);
                 }
             }
         }
         let base = relative(&format!("{modules}/.bin"), &about.path, self.request.root);
         bins.add(about.name.as_deref().unwrap_or("the project"), &base, &about.bin);
-        let mut items: Vec<Item> = links
-            .iter()
-            .map(|(alias, to)| self.link(&modules, alias, to))
-            .map(|mut item| {
-                item.path = item.path.split_off(modules.len() + 1);
-                item
-            })
-            .collect();
-        items.extend(bins.items());
+        let links = links.iter().map(|(alias, to)| Item {
+            path: (*alias).to_owned(),
+            content: self.link(&format!("{modules}/{alias}"), to),
+        });
+        let items = links.chain(bins.items()).collect();
         (items, bins.conflicts)
     }
 
-    /// A link in a folder of the project; its path is relative to the project.
-    fn link(&self, folder: &str, alias: &str, to: &To) -> Item {
-        let path = format!("{folder}/{alias}");
-        let from = folder_of(&path);
-        let target = match to {
-            To::Package(index) => match &self.folders[*index] {
-                Some(place) => relative(from, place, self.request.root),
-                None => self.homes[*index].as_ref().map_or_else(String::new, |home| {
-                    self.store.home_package(home).to_string_lossy().into_owned()
-                }),
-            },
-            To::Importer(index) => relative(
-                from,
-                &self.request.graph.importers[*index].path,
-                self.request.root,
-            ),
-            To::Link(place) => relative(from, place, self.request.root),
-        };
-        Item {
-            path,
-            content: Content::Link(target),
-        }
-    }
-
-    /// The packages that lie in the project, each with links to its needs beside it.
-    fn packages(&self) -> Vec<Item> {
-        let (mut items, mut done) = (Vec::new(), FxHashSet::default());
-        for (package, folder) in self.folders.iter().enumerate() {
-            let (Some(place), Some(home)) = (folder, &self.sources[package]) else {
-                continue;
+    /// What lies apart from the importers.
+    fn apart(&self) -> Vec<Item> {
+        let item = |placement: &wharf_tree::hoist::Placement| {
+            let path = format!("{APART}/{}", placement.path);
+            let at = format!("node_modules/{path}");
+            let content = match &placement.what {
+                Placed::Package(index) => self.package(&at, *index)?,
+                Placed::Importer(index) => self.link(&at, &To::Importer(*index)),
+                Placed::Folder(folder) => self.link(&at, &To::Link(folder.clone())),
+                Placed::Again(place) => self.link_to_place(&at, place),
             };
-            if !done.insert(place) {
-                continue; // another entry of the graph that sees just the same
-            }
-            items.push(Item {
-                path: place.clone(),
-                content: Content::Home {
-                    home: home.clone(),
-                    copy: self.placements[package] == Placement::ProjectWritable,
-                },
-            });
-            let name = self.request.graph.packages[package].name.as_str();
-            let beside = &place[..place.len() - name.len() - 1];
-            for (alias, to) in self.request.needs(package) {
-                // A package that imports another one of its own name finds that inside itself.
-                let inside = format!("{place}/node_modules");
-                let folder = if alias == name { &inside } else { beside };
-                items.push(self.link(folder, alias, to));
-            }
-        }
-        items
+            Some(Item { path, content })
+        };
+        self.laid.placements.iter().filter_map(item).collect()
     }
 
-    /// Every name that something is known by, and the package nearest to the importers that is known by it.
-    fn reached(&self) -> BTreeMap<&'a str, PackageIndex> {
-        let mut names = BTreeMap::new();
-        let mut seen = vec![false; self.placements.len()];
-        let mut queue = VecDeque::new();
-        let importers = 0..self.request.graph.importers.len();
-        for importer in importers.filter(|importer| self.request.lays_out(*importer)) {
-            queue.extend(self.request.importer_needs(importer));
+    /// A package's files, or a link to its home; its path is relative to the project.
+    fn package(&self, at: &str, package: PackageIndex) -> Option<Content> {
+        match self.placing.placements[package] {
+            Placement::Absent => None,
+            Placement::Global => Some(self.link(at, &To::Package(package))),
+            placement @ (Placement::Project | Placement::ProjectWritable) => Some(Content::Home {
+                home: self.sources[package].clone()?,
+                copy: placement == Placement::ProjectWritable,
+            }),
         }
-        while let Some((alias, to)) = queue.pop_front() {
-            if let To::Package(index) = to {
-                names.entry(alias).or_insert(*index);
-                if !std::mem::replace(&mut seen[*index], true) {
-                    queue.extend(self.request.needs(*index));
+    }
+
+    /// A link that lies at a path relative to the project.
+    fn link(&self, at: &str, to: &To) -> Content {
+        let importers = &self.request.graph.importers;
+        let place = match to {
+            To::Package(index) => match &self.laid.places[*index] {
+                Some(place) => return self.link_to_place(at, place),
+                None => {
+                    let home = self.homes[*index].as_ref();
+                    let home = home.map(|home| self.store.home_package(home));
+                    return Content::Link(home.unwrap_or_default().to_string_lossy().into_owned());
                 }
-            }
-        }
-        names
+            },
+            To::Importer(index) => &importers[*index].path,
+            To::Link(place) => place,
+        };
+        Content::Link(relative(folder_of(at), place, self.request.root))
     }
-}
 
-/// The folder of a package's own in the project.
-fn own_folder(id: &HomeId) -> String {
-    let key = match id.graph {
-        GraphKey::PRISTINE => id.content.to_string(),
-        graph => graph.to_string(),
-    };
-    format!(
-        "node_modules/.wharf/node_modules/.store/{}-{key}/node_modules/{}",
-        id.label_folder(),
-        id.name()
-    )
+    fn link_to_place(&self, at: &str, place: &str) -> Content {
+        let place = format!("node_modules/{APART}/{place}");
+        Content::Link(relative(folder_of(at), &place, self.request.root))
+    }
 }

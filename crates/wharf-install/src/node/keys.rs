@@ -6,7 +6,7 @@
 //! round more is hashed together with the set of all colours of the component. Two components with the same set have the
 //! same classes and the same arcs between them, so that a key says all that node could see from the package.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_ecosystem::npm::graph::{PackageIndex, To};
 use wharf_store::{GraphKey, HomeId};
 
@@ -15,21 +15,64 @@ use super::{Placement, Request};
 
 type Colour = [u8; 32];
 
-/// For each package the home that the store must have: the shared one, or for packages whose files lie in the project a
-/// pristine one as the source of links. `None` where it is not installed.
-pub fn homes(request: &Request<'_>) -> Vec<Option<HomeId>> {
-    let placing = Placing::of(request);
-    let keyed = keyed(request);
-    let choose = |(home, placement): (Option<HomeId>, &Placement)| match placement {
-        Placement::Absent => None,
-        Placement::Global => home,
-        Placement::Project | Placement::ProjectWritable => home.map(|home| home.pristine()),
+/// For each package the home that the store must have, as [`super::Planning::homes`].
+pub(super) fn homes(request: &Request<'_>, placing: &Placing) -> Vec<Option<HomeId>> {
+    let packages = 0..placing.placements.len();
+    if !placing.placements.contains(&Placement::Global) {
+        return packages.map(|package| pristine(request, package)).collect();
+    }
+    let colours = colours(request);
+    let home = |package: PackageIndex| {
+        let home = pristine(request, package)?;
+        let is_leaf = || request.needs(package).next().is_none();
+        if placing.placements[package] != Placement::Global || is_leaf() {
+            return Some(home);
+        }
+        let graph = GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package]));
+        Some(HomeId { graph, ..home })
     };
-    keyed.into_iter().zip(&placing.placements).map(choose).collect()
+    packages.map(home).collect()
 }
 
-/// The key of every package that is installed, as if all were shared.
-pub(super) fn keyed(request: &Request<'_>) -> Vec<Option<HomeId>> {
+/// For each package the first one that is just the same: that has the same files and sees the same packages. Most are on their
+/// own; entries of the graph that differ in what is not installed are not.
+pub(super) fn same(request: &Request<'_>, placing: &Placing) -> Vec<PackageIndex> {
+    let packages = &request.graph.packages;
+    let mut same: Vec<PackageIndex> = (0..packages.len()).collect();
+    let lies_here = |package: &PackageIndex| {
+        matches!(
+            placing.placements[*package],
+            Placement::Project | Placement::ProjectWritable
+        )
+    };
+    let mut seen = FxHashSet::default();
+    let label = |package: PackageIndex| (&packages[package].name, &packages[package].version);
+    if (0..packages.len())
+        .filter(lies_here)
+        .all(|package| seen.insert(label(package)))
+    {
+        return same;
+    }
+    let colours = colours(request);
+    let mut first: FxHashMap<Colour, PackageIndex> = FxHashMap::default();
+    for package in (0..packages.len()).filter(lies_here) {
+        same[package] = *first.entry(colours[package]).or_insert(package);
+    }
+    same
+}
+
+/// The home of nothing but a package's files.
+fn pristine(request: &Request<'_>, package: PackageIndex) -> Option<HomeId> {
+    let content = request.content(package).filter(|_| request.has(package))?;
+    Some(HomeId {
+        label: request.graph.packages[package].label(),
+        content,
+        graph: GraphKey::PRISTINE,
+    })
+}
+
+/// What tells each installed package from all others, as if all were shared.
+fn colours(request: &Request<'_>) -> Vec<Colour> {
     let arcs: Vec<Vec<(&str, PackageIndex)>> = (0..request.graph.packages.len())
         .map(|package| packages_of(request, package))
         .collect();
@@ -45,21 +88,7 @@ pub(super) fn keyed(request: &Request<'_>) -> Vec<Option<HomeId>> {
             colours[package] = next_colour(&colours[package], &arcs[package], &colours);
         }
     }
-    let id = |package: PackageIndex| {
-        let about = &request.graph.packages[package];
-        let content = request.content(package).filter(|_| request.has(package))?;
-        let leaf = request.needs(package).next().is_none();
-        Some(HomeId {
-            label: about.label(),
-            content,
-            graph: if leaf {
-                GraphKey::PRISTINE
-            } else {
-                GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package]))
-            },
-        })
-    };
-    (0..arcs.len()).map(id).collect()
+    colours
 }
 
 fn packages_of<'a>(request: &Request<'a>, package: PackageIndex) -> Vec<(&'a str, PackageIndex)> {

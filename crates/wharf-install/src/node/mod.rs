@@ -2,10 +2,10 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `keys` | [`homes`]: which homes the store must have; keys that are equal across projects |
+//! | `keys` | which homes the store must have; keys that are equal across projects |
 //! | `placing` | which packages cannot be shared, and why |
-//! | `homes_in_store` | what is missing in the store, and putting it there |
-//! | `isolated` | links to homes, or a store of the project's own; hidden and public hoisting |
+//! | `homes_in_store` | [`Stock`]: what is missing in the store, and putting it there |
+//! | `isolated` | links to homes, and to packages of the project's own; hidden and public hoisting |
 //! | `hoisted` | npm's tree of real folders |
 //! | `bins` | commands in `.bin` |
 //! | `tools` | tools that do not follow links out of the project, or look for what they do not name |
@@ -32,9 +32,11 @@ use wharf_store::{ContentKey, HomeId, Store, is_alias};
 
 use crate::NodeRoot;
 
-pub use homes_in_store::{Missing, links, missing, place, sources};
-pub use keys::homes;
+pub use homes_in_store::{Missing, Stock};
 pub use tools::{public_hoist, why_hoisted};
+
+/// Where a project has every name that something is known by, for tools that look for what they do not name.
+pub const HIDDEN: &str = "node_modules/.wharf/node_modules/.store/node_modules";
 
 /// How packages lie in `node_modules`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +77,6 @@ pub struct Request<'a> {
     pub layout: Layout,
     /// Where they lie.
     pub virtual_store: VirtualStore,
-    /// Whether `node_modules/.wharf/node_modules` has one link for each name, for tools that look for what they do not name.
-    pub hidden_hoist: bool,
     /// Patterns of names that are linked in the project's own `node_modules` as well.
     pub public_hoist: &'a [String],
     /// Patterns of names of packages that get private files, because tools write into them.
@@ -126,19 +126,44 @@ pub struct BinConflict {
     pub hidden: String,
 }
 
-/// Plans the layout. `homes` is what [`homes`] gave, and is in the store.
-pub fn plan(request: &Request<'_>, homes: &[Option<HomeId>], store: &Store) -> NodePlan {
-    let placing = placing::Placing::of(request);
-    let sources = sources(request, homes, store);
-    let (roots, bin_conflicts) = match request.layout {
-        Layout::Isolated => isolated::Isolated::new(request, &placing, homes, &sources, store).roots(),
-        Layout::Hoisted => hoisted::roots(request, &placing, &sources),
-    };
-    NodePlan {
-        placements: placing.placements,
-        roots,
-        why_project: placing.why,
-        bin_conflicts,
+/// A layout on its way: what lies where is decided, once.
+pub struct Planning<'a> {
+    request: Request<'a>,
+    placing: placing::Placing,
+    homes: Vec<Option<HomeId>>,
+}
+
+impl<'a> Planning<'a> {
+    /// Decides where the files of each package lie.
+    pub fn new(request: Request<'a>) -> Self {
+        let placing = placing::Placing::of(&request);
+        let homes = keys::homes(&request, &placing);
+        Self {
+            request,
+            placing,
+            homes,
+        }
+    }
+
+    /// For each package the home that the store must have: the shared one, or for packages whose files lie in the project a
+    /// pristine one as the source of links. `None` where it is not installed.
+    pub fn homes(&self) -> &[Option<HomeId>] {
+        &self.homes
+    }
+
+    /// Plans the layout, with the files of these homes: [`Stock::sources`].
+    pub fn plan(self, sources: &[Option<HomeId>], store: &Store) -> NodePlan {
+        let (request, placing) = (&self.request, &self.placing);
+        let (roots, bin_conflicts) = match request.layout {
+            Layout::Isolated => isolated::roots(request, placing, &self.homes, sources, store),
+            Layout::Hoisted => hoisted::roots(request, placing, sources),
+        };
+        NodePlan {
+            placements: self.placing.placements,
+            roots,
+            why_project: self.placing.why,
+            bin_conflicts,
+        }
     }
 }
 

@@ -116,7 +116,6 @@ impl Case {
             contents: &self.contents,
             layout: self.layout,
             virtual_store: self.virtual_store,
-            hidden_hoist: true,
             public_hoist: &self.public_hoist,
             writable: &self.writable,
             built: &self.built,
@@ -124,22 +123,27 @@ impl Case {
         }
     }
 
+    fn homes(&self) -> Vec<Option<HomeId>> {
+        Planning::new(self.request()).homes().to_vec()
+    }
+
     fn plan(&self, store: &Store) -> (NodePlan, Vec<Option<HomeId>>) {
-        let request = self.request();
-        let homes = homes(&request);
-        for lack in missing(&request, &homes, store) {
-            let content = match lack.from {
-                Some(from) => HomeContent::Existing(from),
+        let planning = Planning::new(self.request());
+        let stock = planning.stock(store);
+        for lack in &stock.missing {
+            let content = match &lack.from {
+                Some(from) => HomeContent::Existing(from.clone()),
                 None => HomeContent::Fresh(
                     store
                         .unpack_tgz_bytes(&self.archive(lack.package), &Limits::default())
                         .unwrap(),
                 ),
             };
-            place(&request, &homes, lack.package, content, store).unwrap();
+            planning.place(lack.package, content, store).unwrap();
         }
-        assert_eq!(missing(&request, &homes, store), []);
-        (plan(&request, &homes, store), homes)
+        assert_eq!(planning.stock(store).missing, []);
+        let homes = planning.homes().to_vec();
+        (planning.plan(&stock.sources, store), homes)
     }
 
     /// An archive whose `package.json` says nothing but the label.
@@ -200,8 +204,27 @@ fn lookup(from: &Path, alias: &str) -> Option<PathBuf> {
     folders.find_map(|folder| folder.join("node_modules").join(alias).canonicalize().ok())
 }
 
+/// Whether every package that was `seen` lies once, and every name that leads to one is found from everywhere.
+fn lies_once(case: &Case, root: &Path, seen: &BTreeSet<(PathBuf, PackageIndex)>) -> Result<(), String> {
+    let places: BTreeMap<PackageIndex, &Path> = seen.iter().map(|(at, index)| (*index, &**at)).collect();
+    if places.len() != seen.len() {
+        return Err(format!("a package lies twice: {seen:?}"));
+    }
+    let importers = case.graph.importers.iter().map(|importer| &importer.dependencies);
+    let packages = places
+        .keys()
+        .map(|index| &case.graph.packages[*index].dependencies);
+    for edge in importers.chain(packages).flatten() {
+        let hidden = root.join(HIDDEN).join(&edge.alias);
+        if matches!(edge.to, Some(To::Package(_))) && !hidden.join("package.json").exists() {
+            return Err(format!("no {} for everybody", edge.alias));
+        }
+    }
+    Ok(())
+}
+
 /// Walks the layout from every importer and compares each need with what node finds.
-fn check(case: &Case, root: &Path) -> Result<usize, String> {
+fn check(case: &Case, root: &Path) -> Result<(), String> {
     let root = root.canonicalize().unwrap();
     let mut seen: BTreeSet<(PathBuf, PackageIndex)> = BTreeSet::new();
     let mut pending = Vec::new();
@@ -245,7 +268,10 @@ fn check(case: &Case, root: &Path) -> Result<usize, String> {
             compare(&at, &case.graph.packages[index].dependencies, &mut pending)?;
         }
     }
-    Ok(seen.len())
+    match case.layout {
+        Layout::Isolated => lies_once(case, &root, &seen),
+        Layout::Hoisted => Ok(()),
+    }
 }
 
 const NAMES: [&str; 5] = ["a", "b", "c", "@s/d", "e"];
@@ -341,7 +367,7 @@ proptest! {
         order.swap(0, count - 1);
         let other = Case::new(permuted(&graph, &order));
         let case = Case::new(graph);
-        let (ours, theirs) = (homes(&case.request()), homes(&other.request()));
+        let (ours, theirs) = (case.homes(), other.homes());
         for (new, old) in order.iter().enumerate() {
             prop_assert_eq!(&ours[*old], &theirs[new]);
         }
@@ -353,7 +379,7 @@ proptest! {
         let before = Case::new(graph);
         let mut after = Case::new(before.graph.clone());
         after.contents[changed] = Some(ContentKey::from_bytes([7; 8]));
-        let (old, new) = (homes(&before.request()), homes(&after.request()));
+        let (old, new) = (before.homes(), after.homes());
         for package in 0..old.len() {
             let mut reached = BTreeSet::from([package]);
             let mut pending = vec![package];
@@ -476,9 +502,9 @@ fn an_isolated_layout_over_the_store() {
             ".: .bin/a -> ../a/cli.js",
             ".: .bin/d -> ../m/own.js",
             ".: .bin/m -> ../m/run.js",
-            ".: .wharf/node_modules/@s/d -> STORE/store/npm/node_modules/.store/@s+d@2.0.0/#/node_modules/@s/d",
-            ".: .wharf/node_modules/a -> STORE/store/npm/node_modules/.store/a@1.0.0/#/node_modules/a",
-            ".: .wharf/node_modules/e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
+            ".: .wharf/node_modules/.store/node_modules/@s/d -> STORE/store/npm/node_modules/.store/@s+d@2.0.0/#/node_modules/@s/d",
+            ".: .wharf/node_modules/.store/node_modules/a -> STORE/store/npm/node_modules/.store/a@1.0.0/#/node_modules/a",
+            ".: .wharf/node_modules/.store/node_modules/e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
             ".: a -> STORE/store/npm/node_modules/.store/a@1.0.0/#/node_modules/a",
             ".: m -> ../packages/m",
             "packages/m: .bin/d -> ../@s/d/cli.js",
@@ -521,24 +547,96 @@ fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
     let found: Vec<String> = plain(paths(&plan), store)
         .into_iter()
         .filter(|path| !path.contains(".bin"))
-        .filter(|path| {
-            !path.contains(" .wharf/node_modules/") || path.contains(" .wharf/node_modules/.store/")
-        })
         .collect();
     assert_eq!(
         found,
         [
-            ".: .wharf/node_modules/.store/@s+d@2.0.0#/node_modules/@s/d = @s/d@2.0.0 copied",
-            ".: .wharf/node_modules/.store/@s+d@2.0.0#/node_modules/e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
-            ".: .wharf/node_modules/.store/a@1.0.0#/node_modules/@s/d -> ../../../@s+d@2.0.0#/node_modules/@s/d",
-            ".: .wharf/node_modules/.store/a@1.0.0#/node_modules/a = a@1.0.0",
-            ".: a -> .wharf/node_modules/.store/a@1.0.0#/node_modules/a",
+            ".: .wharf/node_modules/.store/node_modules/@s/d = @s/d@2.0.0 copied",
+            ".: .wharf/node_modules/.store/node_modules/a = a@1.0.0",
+            ".: .wharf/node_modules/.store/node_modules/e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
+            ".: a -> .wharf/node_modules/.store/node_modules/a",
             ".: e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
             ".: m -> ../packages/m",
-            "packages/m: @s/d -> ../../../../node_modules/.wharf/node_modules/.store/@s+d@2.0.0#/node_modules/@s/d",
+            "packages/m: @s/d -> ../../../../node_modules/.wharf/node_modules/.store/node_modules/@s/d",
             "packages/m: here -> ../../../vendor/x",
         ]
     );
+}
+
+#[test]
+fn what_lies_in_the_project_lies_once_and_is_linked_by_those_who_ask() {
+    let (_, store) = &*STORE;
+    let mut case = Case::new(Graph {
+        importers: vec![
+            importer(".", "top", &[("a", To::Package(0)), ("c", To::Package(2))]),
+            importer("m", "m", &[("c", To::Package(3)), ("e", To::Package(4))]),
+            importer("n", "n", &[("c", To::Package(3)), ("also", To::Package(2))]),
+        ],
+        packages: vec![
+            package("a", "1.0.0", &[("b", To::Package(1)), ("c", To::Package(3))]),
+            package("b", "1.0.0", &[("c", To::Package(3)), ("m", To::Importer(1))]),
+            package("c", "1.0.0", &[]),
+            package("c", "2.0.0", &[("d", To::Package(5))]),
+            package("e", "1.0.0", &[("c", To::Package(3))]),
+            package("d", "1.0.0", &[]),
+        ],
+    });
+    case.virtual_store = VirtualStore::Project;
+    let (plan, _) = case.plan(store);
+    let found: Vec<String> = paths(&plan)
+        .into_iter()
+        .filter(|path| !path.contains(".bin"))
+        .map(|path| path.replace(".wharf/node_modules/.store", "APART"))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ".: APART/1/node_modules/c = c@2.0.0",
+            ".: APART/node_modules/a = a@1.0.0",
+            ".: APART/node_modules/a/node_modules/c -> ../../../1/node_modules/c",
+            ".: APART/node_modules/also -> c",
+            ".: APART/node_modules/b = b@1.0.0",
+            ".: APART/node_modules/b/node_modules/c -> ../../../1/node_modules/c",
+            ".: APART/node_modules/c = c@1.0.0",
+            ".: APART/node_modules/d = d@1.0.0",
+            ".: APART/node_modules/e = e@1.0.0",
+            ".: APART/node_modules/e/node_modules/c -> ../../../1/node_modules/c",
+            ".: APART/node_modules/m -> ../../../../../m",
+            ".: a -> APART/node_modules/a",
+            ".: c -> APART/node_modules/c",
+            ".: m -> ../m",
+            ".: n -> ../n",
+            "m: c -> ../../node_modules/APART/1/node_modules/c",
+            "m: e -> ../../node_modules/APART/node_modules/e",
+            "n: also -> ../../node_modules/APART/node_modules/c",
+            "n: c -> ../../node_modules/APART/1/node_modules/c",
+        ]
+    );
+}
+
+#[test]
+fn entries_that_differ_in_what_is_not_installed_lie_once() {
+    let (_, store) = &*STORE;
+    let mut case = Case::new(Graph {
+        importers: vec![
+            importer(".", "top", &[("a", To::Package(0))]),
+            importer("m", "m", &[("a", To::Package(1)), ("peer", To::Package(2))]),
+        ],
+        packages: vec![
+            package("a", "1.0.0", &[]),
+            package("a", "1.0.0", &[("peer", To::Package(2))]),
+            package("peer", "1.0.0", &[]),
+        ],
+    });
+    case.virtual_store = VirtualStore::Project;
+    let count = |case: &Case| {
+        let (plan, _) = case.plan(store);
+        let paths = paths(&plan);
+        paths.iter().filter(|path| path.ends_with("= a@1.0.0")).count()
+    };
+    assert_eq!(count(&case), 2);
+    case.selected[2] = false;
+    assert_eq!(count(&case), 1);
 }
 
 #[test]
@@ -601,12 +699,7 @@ fn one_content_serves_every_layout() {
     let mut case = sample();
     let (_, keyed) = case.plan(&store);
     case.layout = Layout::Hoisted;
-    let request = case.request();
-    let homes = homes(&request);
-    assert_eq!(
-        missing(&request, &homes, &store),
-        [],
-        "the shared homes have all content"
-    );
-    assert_eq!(sources(&request, &homes, &store), keyed);
+    let stock = Planning::new(case.request()).stock(&store);
+    assert_eq!(stock.missing, [], "the shared homes have all content");
+    assert_eq!(stock.sources, keyed);
 }

@@ -411,7 +411,7 @@ fn a_command_finds_both_worlds() {
     let mut part = node(&[(".", &[("x", "1.0.0")])]);
     part.roots[0]
         .items
-        .push(Item::link(".wharf/node_modules/x", "../../x"));
+        .push(Item::link(".wharf/node_modules/.store/node_modules/x", "../../x"));
     wanted.node = Some(part);
     apply(&fixture.project, &fixture.store, &wanted).unwrap();
     let around = environment.run_environment(&fixture.project).unwrap().unwrap();
@@ -420,7 +420,7 @@ fn a_command_finds_both_worlds() {
     let names: Vec<&str> = around.variables.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["VIRTUAL_ENV", "NODE_PATH"]);
     assert_eq!(around.remove, ["PYTHONHOME"]);
-    let hoisted = modules.join(".wharf/node_modules");
+    let hoisted = modules.join(".wharf/node_modules/.store/node_modules");
     assert!(
         around.variables[1]
             .1
@@ -444,7 +444,12 @@ fn nothing_to_do_is_found_out_in_no_time() {
         .collect();
     let mut wanted = wish(&all);
     let top = &mut wanted.node.as_mut().unwrap().roots[10].items;
-    top.extend((0..1500).map(|number| Item::link(&format!(".wharf/node_modules/p{number}"), "../..")));
+    top.extend((0..1500).map(|number| {
+        Item::link(
+            &format!(".wharf/node_modules/.store/node_modules/p{number}"),
+            "../..",
+        )
+    }));
     let started = Instant::now();
     project.apply(&wanted).unwrap();
     let installed = started.elapsed();

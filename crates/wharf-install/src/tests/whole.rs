@@ -12,7 +12,7 @@ use wharf_sys::Governor;
 
 use super::said;
 use super::scripts::World;
-use crate::node::{Layout, Request, VirtualStore, homes, missing, place, plan};
+use crate::node::{Layout, Planning, Request, VirtualStore};
 use crate::nodejs::{NodeSearch, NodeSurroundings};
 use crate::{Environment, InstalledNode, NodeWanted, Wanted};
 
@@ -51,23 +51,21 @@ fn wanted(
         contents: &contents,
         layout,
         virtual_store: stores,
-        hidden_hoist: true,
         public_hoist: &[],
         writable: &[],
         built,
         root: &world.project(),
     };
-    let found = homes(&request);
-    for missing in missing(&request, &found, &world.store) {
-        let from = missing.from.expect("every package of the world is in the store");
-        place(
-            &request,
-            &found,
-            missing.package,
-            HomeContent::Existing(from),
-            &world.store,
-        )
-        .unwrap();
+    let planning = Planning::new(request);
+    let stock = planning.stock(&world.store);
+    for missing in &stock.missing {
+        let from = missing
+            .from
+            .clone()
+            .expect("every package of the world is in the store");
+        planning
+            .place(missing.package, HomeContent::Existing(from), &world.store)
+            .unwrap();
     }
     let packages = world.graph.packages.iter().map(|package| InstalledNode {
         name: package.name.clone(),
@@ -75,7 +73,7 @@ fn wanted(
         key: package.key(),
     });
     Wanted::new("lock").with_node(NodeWanted {
-        roots: plan(&request, &found, &world.store).roots,
+        roots: planning.plan(&stock.sources, &world.store).roots,
         packages: packages.collect(),
         runtime: None,
     })

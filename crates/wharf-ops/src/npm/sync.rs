@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
-use wharf_install::node::{self as layout, Layout, NodePlan, Request, VirtualStore};
+use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
 use wharf_install::{InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
 use wharf_store::{ContentKey, HomeContent, HomeId, HomeLink, Store};
@@ -201,8 +201,7 @@ impl Fetching<'_> {
     }
 
     /// Places what the store lacks: archives first, then other homes of the same files.
-    async fn place(&mut self, request: &Request<'_>, homes: &[Option<HomeId>]) -> Result<(), OpsError> {
-        let missing = layout::missing(request, homes, &self.store);
+    async fn place(&mut self, planning: &Planning<'_>, missing: Vec<Missing>) -> Result<(), OpsError> {
         if missing.is_empty() {
             return Ok(());
         }
@@ -231,7 +230,7 @@ impl Fetching<'_> {
             let early = self.early.as_mut();
             let placing = Placing {
                 store: Arc::clone(&self.store),
-                links: layout::links(request, homes, one.package),
+                links: planning.links(one.package),
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -243,7 +242,7 @@ impl Fetching<'_> {
         let copies = copies.into_iter().map(|(from, one)| {
             let placing = Placing {
                 store: Arc::clone(&self.store),
-                links: layout::links(request, homes, one.package),
+                links: planning.links(one.package),
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -263,22 +262,22 @@ impl Fetching<'_> {
         let mut built = BTreeMap::new();
         let approved = approvals::to_run(self.npm, graph, &self.selected);
         if !approved.is_empty() {
-            let request = asking.request(self.project, graph, &built);
-            let homes = layout::homes(&request);
-            self.place(&request, &homes).await?;
+            let planning = Planning::new(asking.request(self.project, graph, &built));
+            let stock = planning.stock(&self.store);
+            self.place(&planning, stock.missing).await?;
             let task = approvals::Task {
                 project: &self.project.root,
                 graph,
-                homes: layout::sources(&request, &homes, &self.store),
+                homes: stock.sources,
                 packages: approved,
                 chosen,
             };
             built = approvals::run(self.session, &self.store, task).await?;
         }
-        let request = asking.request(self.project, graph, &built);
-        let homes = layout::homes(&request);
-        self.place(&request, &homes).await?;
-        let plan = layout::plan(&request, &homes, &self.store);
+        let planning = Planning::new(asking.request(self.project, graph, &built));
+        let stock = planning.stock(&self.store);
+        self.place(&planning, stock.missing).await?;
+        let plan = planning.plan(&stock.sources, &self.store);
         self.report(&plan, asking.why_hoisted.as_deref());
         let packages = graph.packages.iter().zip(&self.selected);
         Ok(NodeWanted {
@@ -406,7 +405,6 @@ impl Asking {
                 NpmVirtualStore::Global => VirtualStore::Global,
                 NpmVirtualStore::Project => VirtualStore::Project,
             },
-            hidden_hoist: true,
             public_hoist: &self.public_hoist,
             writable: &self.options.writable,
             built,

@@ -163,7 +163,7 @@ fn around(environment: &Environment, generation: &Generation) -> Around {
         .as_ref()
         .is_some_and(|node| node.runtime.is_some());
     let modules = environment.project().join("node_modules");
-    let hoisted = modules.join(".wharf/node_modules");
+    let hoisted = environment.project().join(wharf_install::node::HIDDEN);
     Around {
         path: own_node.then(|| modules.join(".bin")),
         node_path: hoisted.is_dir().then_some(hoisted),

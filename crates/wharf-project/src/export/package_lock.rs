@@ -92,7 +92,7 @@ impl<'g> Folders<'g> {
                 Placed::Importer(index) => {
                     What::LinkTo(importer_folder(&self.graph.importers[index].path).to_owned())
                 }
-                Placed::Folder(path) | Placed::Above(path) => What::LinkTo(path),
+                Placed::Folder(path) | Placed::Again(path) => What::LinkTo(path),
             };
             self.at.insert(placement.path, what);
         }

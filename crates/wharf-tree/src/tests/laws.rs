@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use wharf_ecosystem::npm::semver::Range;
 use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, To};
 
-use super::layout::node_finds_every_edge;
+use super::layout::{laid_apart, node_finds_every_edge};
 use super::notation::{show, version, world};
 use crate::*;
 
@@ -153,6 +153,33 @@ proptest! {
             if let Err(violation) = node_finds_every_edge(&outcome.graph, &layout) {
                 prop_assert!(false, "{violation}\n{}\n{layout:#?}", show(&outcome.graph));
             }
+        }
+    }
+
+    #[test]
+    fn packages_that_lie_apart_find_their_needs_and_lie_once(lines in lines(6)) {
+        if let Some(outcome) = resolved(&lines, Dedupe::Fewest) {
+            laid_apart(&outcome.graph, &[]).map_err(TestCaseError::fail)?;
+        }
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_linked_and_nothing_is_laid_out_for_it(lines in lines(6), seed in any::<prop::sample::Index>()) {
+        if let Some(outcome) = resolved(&lines, Dedupe::Fewest) {
+            let mut elsewhere = vec![false; outcome.graph.packages.len()];
+            if !elsewhere.is_empty() {
+                let mut pending = vec![seed.index(elsewhere.len())];
+                while let Some(package) = pending.pop() {
+                    let needs = outcome.graph.packages[package].dependencies.iter();
+                    if !std::mem::replace(&mut elsewhere[package], true) {
+                        pending.extend(needs.filter_map(|edge| match edge.to {
+                            Some(To::Package(to)) => Some(to),
+                            _ => None,
+                        }));
+                    }
+                }
+            }
+            laid_apart(&outcome.graph, &elsewhere).map_err(TestCaseError::fail)?;
         }
     }
 }

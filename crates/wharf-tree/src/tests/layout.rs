@@ -47,7 +47,7 @@ fn found(at: &HashMap<&str, &Placed>, folder: &str, edge: &Edge) -> Result<(), S
             from => format!("{from}/node_modules/{}", edge.alias),
         };
         if let Some(mut what) = at.get(path.as_str()) {
-            while let Placed::Above(above) = what {
+            while let Placed::Again(above) = what {
                 what = at
                     .get(above.as_str())
                     .ok_or_else(|| format!("{path} points nowhere"))?;
@@ -78,15 +78,108 @@ fn layout(text: &str) -> String {
     let graph = resolve(&problem, &index).unwrap().graph;
     let layout = hoist(&graph, &vec![true; graph.packages.len()], Members::Linked);
     node_finds_every_edge(&graph, &layout).unwrap();
+    lines(&graph, &layout)
+}
+
+fn lines(graph: &Graph, layout: &[Placement]) -> String {
     let lines = layout.iter().map(|placed| {
         let what = match &placed.what {
             Placed::Package(package) => graph.packages[*package].version.clone(),
             Placed::Importer(importer) => graph.importers[*importer].path.clone(),
-            Placed::Folder(path) | Placed::Above(path) => format!("to {path}"),
+            Placed::Folder(path) | Placed::Again(path) => format!("to {path}"),
         };
         format!("{} {what}", placed.path)
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A whole graph laid out apart from its importers, if that is right: needs are met, files lie once, and every name is found from
+/// everywhere.
+pub(super) fn laid_apart(graph: &Graph, elsewhere: &[bool]) -> Result<Vec<Placement>, String> {
+    let all = vec![true; graph.packages.len()];
+    let laid = apart(Apart {
+        graph,
+        selected: &all,
+        importers: &[],
+        omit: &[],
+        elsewhere,
+        same: &[],
+        is_name: |_| true,
+    });
+    let lies_here = |package: usize| !elsewhere.get(package).copied().unwrap_or_default();
+    let mut without_importers = graph.clone();
+    without_importers.importers.clear();
+    for (index, package) in without_importers.packages.iter_mut().enumerate() {
+        if !lies_here(index) {
+            package.dependencies.clear();
+        }
+    }
+    node_finds_every_edge(&without_importers, &laid.placements)?;
+    for (package, place) in laid.places.iter().enumerate() {
+        let files = laid.placements.iter().filter(|one| one.what == Placed::Package(package));
+        let files: Vec<&str> = files.map(|one| one.path.as_str()).collect();
+        match place {
+            Some(place) if files != [place] => return Err(format!("{package} lies in {files:?}, not {place}")),
+            None if lies_here(package) && !files.is_empty() => return Err(format!("{package} has no place")),
+            _ => {}
+        }
+    }
+    let edges = graph.importers.iter().flat_map(|importer| &importer.dependencies);
+    for edge in edges.chain(graph.packages.iter().flat_map(|package| &package.dependencies)) {
+        let Some(To::Package(package)) = edge.to else { continue };
+        if !laid.names.contains_key(&*edge.alias) {
+            return Err(format!("nobody finds {}", edge.alias));
+        }
+        if lies_here(package) && laid.places[package].is_none() {
+            return Err(format!("{} is nowhere", edge.alias));
+        }
+    }
+    Ok(laid.placements)
+}
+
+fn lies_apart(text: &str) -> String {
+    let (index, problem) = world(text);
+    let graph = resolve(&problem, &index).unwrap().graph;
+    lines(&graph, &laid_apart(&graph, &[]).unwrap())
+}
+
+#[test]
+fn apart_from_the_importers_each_package_lies_once() {
+    let text = "a 1.0.0 : c ^1\nb 1.0.0 : c ^1\nc 1.0.0 : d ^1\nc 2.0.0\nd 1.0.0\nd 2.0.0\n. : a *, b *, c ^2, d ^2";
+    assert_snapshot!(lies_apart(text), @r"
+    node_modules/a 1.0.0
+    node_modules/a/node_modules/c 1.0.0
+    node_modules/a/node_modules/d 1.0.0
+    node_modules/b 1.0.0
+    node_modules/b/node_modules/c to node_modules/a/node_modules/c
+    node_modules/c 2.0.0
+    node_modules/d 2.0.0
+    ");
+}
+
+#[test]
+fn what_only_one_importer_needs_so_lies_beside_the_rest() {
+    let text = "r 17.0.0\nr 18.0.0\nui 1.0.0 : peer r *, x *\nx 1.0.0\n. : r ^18, ui *\n\
+                packages/a (a 1.0.0) : r ^17, ui *\npackages/b (b 1.0.0) : r ^17, ui *, a workspace:*";
+    assert_snapshot!(lies_apart(text), @r"
+    1/node_modules/r 17.0.0
+    1/node_modules/ui 1.0.0
+    node_modules/r 18.0.0
+    node_modules/ui 1.0.0
+    node_modules/x 1.0.0
+    ");
+}
+
+#[test]
+fn apart_circles_of_conflicts_are_links() {
+    let text = "a 1.0.0 : b 1.0.0\na 2.0.0 : b 2.0.0\nb 1.0.0 : a 2.0.0\nb 2.0.0 : a 1.0.0\n. : a 1.0.0";
+    assert_snapshot!(lies_apart(text), @r"
+    node_modules/a 1.0.0
+    node_modules/b 1.0.0
+    node_modules/b/node_modules/a 2.0.0
+    node_modules/b/node_modules/b 2.0.0
+    node_modules/b/node_modules/b/node_modules/a to node_modules/a
+    ");
 }
 
 #[test]
