@@ -1,10 +1,11 @@
-//! The kernel's side of Wharf: permits for scarce work, facts about this machine, replacing the process.
+//! The kernel's side of Wharf: permits for scarce work, facts about this machine, replacing the process, sandboxes.
 //!
 //! The map of the crate:
 //! - [`governor`]: one place that hands out permits for network, CPU, disk and build work;
 //! - [`bridge`]: runs CPU work on rayon and awaits it from async code;
 //! - [`host`]: what this machine is (operating system, architecture, C library) as a lock target;
-//! - [`process`]: becoming another program.
+//! - [`process`]: becoming another program;
+//! - [`sandbox`]: running a program without network, over a file system that it cannot change.
 //!
 //! Invariants: this crate knows no packages and uses no network. It is the only one that may hold `unsafe`;
 //! every block says why it is sound.
@@ -13,7 +14,9 @@ pub mod bridge;
 pub mod governor;
 pub mod host;
 pub mod process;
+pub mod sandbox;
 
 pub use bridge::{run_blocking, run_compute};
 pub use governor::{Gauge, Governor, Limits, Permit, Work};
 pub use process::replace_process;
+pub use sandbox::Sandbox;

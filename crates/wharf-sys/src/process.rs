@@ -30,6 +30,17 @@ pub fn replace_process(command: &mut Command) -> io::Result<Infallible> {
     std::process::exit(status.code().unwrap_or(1));
 }
 
+/// Whether a process that is started now may go on when this one has ended. Not inside a container: it ends with its first
+/// process, and everything in it.
+///
+/// On Linux: whether this is the machine's own PID namespace, whose inode number is fixed (`PROC_PID_INIT_INO` of the kernel,
+/// `include/linux/proc_ns.h`). Elsewhere: not known, so no.
+#[must_use]
+pub fn may_outlive() -> bool {
+    const OF_THE_MACHINE: &str = "pid:[4026531836]";
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|target| target.as_os_str() == OF_THE_MACHINE)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
