@@ -9,11 +9,13 @@
 //! 7. COMMIT.
 //! 8. What was replaced goes to the trash.
 //!
+//! A commit that does not wait for the disk ([`Durability::Behind`]) leaves step 3 out, and step 8 to whoever flushes
+//! ([`crate::settle`]).
+//!
 //! Invariant: before step 4 the old environment stands untouched; after it, whoever looks next finishes what is left
 //! ([`crate::redo`]). Folders that do not change are not touched.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,7 +34,8 @@ use crate::generation::{CommandsPart, CratesPart, Generation, Marker, NodePart, 
 use crate::ground::{Ground, RootName};
 use crate::plan::Plan;
 use crate::python_root::PythonFolder;
-use crate::redo::{self, Action, Before, Redo, Site, Step};
+use crate::redo::{self, Action, Before, Redo, Site, Step, Unsettled};
+use crate::settle::{self, Behind};
 use crate::state::State;
 use crate::{Compile, Durability, Wanted, fault, fresh, trash};
 
@@ -84,7 +87,7 @@ impl Task<'_> {
             Ok(staged) => staged,
             Err(error) => {
                 // The error at hand is the one to report; what cannot be cleared now is cleared by the next command.
-                let _ = redo::recover(self.site());
+                let _ = redo::recover(self.site(), Unsettled::Stays);
                 return Err(error);
             }
         };
@@ -120,6 +123,7 @@ impl Task<'_> {
             generation: number,
             steps: self.steps(plan)?,
             files: self.wanted.files.clone(),
+            behind: self.behind(),
         };
         let python =
             match &self.wanted.python {
@@ -137,6 +141,23 @@ impl Task<'_> {
             python,
             folders,
             generation,
+        })
+    }
+
+    /// What is wanted, as far as the system lets it be: where starts of the machine cannot be told apart, the commit waits.
+    fn durability(&self) -> Durability {
+        match self.wanted.durability {
+            Durability::Behind if durable::boot().is_empty() => Durability::Power,
+            wanted => wanted,
+        }
+    }
+
+    /// What a later start of the machine has to know of this commit.
+    fn behind(&self) -> Option<Behind> {
+        (self.durability() == Durability::Behind).then(|| Behind {
+            boot: durable::boot(),
+            store: self.store.root().to_owned(),
+            before: self.state.current_number(),
         })
     }
 
@@ -223,7 +244,13 @@ impl Task<'_> {
     fn transact(&self, work: &Change<'_>) -> Result<Staged, InstallError> {
         let transaction = &work.marker.transaction;
         let about = serde_json::to_value(&work.redo).expect("a redo is plain data");
-        let mut journal = Journal::begin(&self.state.journal(), transaction, about)?;
+        let durability = self.durability();
+        let mut journal = Journal::begin(
+            &self.state.journal(),
+            transaction,
+            about,
+            durability.of_the_switch(),
+        )?;
         fault::point("begun");
         let place = self.state.stage().join(transaction);
         fs::create_dir_all(&place).map_err(InstallError::io("create", &place))?;
@@ -240,16 +267,18 @@ impl Task<'_> {
         self.stop_if_asked()?;
         journal.prepared()?;
         fault::point("prepared");
-        if let Err(error) = work
-            .redo
-            .attempt(self.site(), transaction, self.wanted.durability)?
-        {
+        if let Err(error) = work.redo.attempt(self.site(), transaction, durability)? {
             journal.abort()?;
             return Err(error);
         }
-        journal.commit()?;
-        fault::point("committed");
-        trash::discard(self.state, &place, transaction);
+        if durability == Durability::Behind {
+            journal.switched()?;
+            fault::point("committed");
+        } else {
+            journal.commit()?;
+            fault::point("committed");
+            trash::discard(self.state, &place, transaction);
+        }
         fault::point("trashed");
         self.sinks.emit(Event::PhaseFinished {
             phase: Phase::Commit,
@@ -327,18 +356,17 @@ impl Task<'_> {
         bytecode::compile(&task, &python.layout, &carried, governor, sinks, cancel).map(Some)
     }
 
-    /// Brings what is staged to the disk, and what it links to.
+    /// Brings what is staged to the disk, and what it links to, if the commit waits for that.
     fn sync(&self, place: &Path) -> Result<(), InstallError> {
-        if self.wanted.durability == Durability::Process {
+        if self.durability() != Durability::Power {
             return Ok(());
         }
         // Homes of npm packages are linked as they stand: one that is only half on disk would be half in the project.
         self.store.sync()?;
-        let device = |path: &Path| fs::metadata(path).ok().map(|data| data.dev());
-        if device(place) != device(self.store.root()) {
-            durable::sync_filesystem(place)?;
+        match settle::on_one_file_system(place, self.store.root()) {
+            true => Ok(()),
+            false => Ok(durable::sync_filesystem(place)?),
         }
-        Ok(())
     }
 
     fn record(&self, generation: &Generation) -> Result<(), InstallError> {

@@ -20,9 +20,9 @@ use crate::generation::Generation;
 use crate::ground::{Ground, RootKind, RootName};
 use crate::layout::Collision;
 use crate::plan::Plan;
-use crate::redo::{self, Site};
+use crate::redo::{self, Site, Unsettled};
 use crate::state::State;
-use crate::{Foreign, Wanted, commit, drift, trash};
+use crate::{Durability, Foreign, Wanted, commit, drift, trash};
 
 /// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
 #[derive(Clone, Debug)]
@@ -249,7 +249,7 @@ impl Environment {
         self.state.create()?;
         let _held = self.state.lock(sinks, cancel)?;
         crate::fault::point("locked");
-        redo::recover(self.site())?;
+        redo::recover(self.site(), Unsettled::Settles)?;
         let current = self.current()?;
         let plan = match current.as_ref().map(|generation| generation.number) == plan.base {
             true => plan.clone(),
@@ -280,7 +280,9 @@ impl Environment {
             cancel,
         };
         let applied = task.run(plan)?;
-        trash::sweep_behind(&self.state);
+        if wanted.durability != Durability::Behind {
+            trash::sweep_behind(&self.state);
+        }
         Ok(applied)
     }
 
@@ -294,8 +296,23 @@ impl Environment {
         }
         match self.state.try_lock()? {
             None => Ok(Recovered::Busy),
-            Some(_held) => redo::recover(self.site()),
+            Some(_held) => redo::recover(self.site(), Unsettled::Stays),
         }
+    }
+
+    /// Flushes what the last commit made if it did not wait for the disk, and deletes what it replaced. From then on it
+    /// survives a power cut.
+    ///
+    /// # Errors
+    /// The disk failed to take a write, or the lock cannot be taken.
+    pub fn settle(&self, sinks: &Sinks, cancel: &AtomicBool) -> Result<(), InstallError> {
+        if !redo::needs_recovery(&self.state) && !self.state.trash().is_dir() {
+            return Ok(());
+        }
+        let _held = self.state.lock(sinks, cancel)?;
+        redo::recover(self.site(), Unsettled::Settles)?;
+        trash::sweep(&self.state);
+        Ok(())
     }
 
     /// Deletes what earlier commits replaced, now. [`Self::apply`] does so in the background.

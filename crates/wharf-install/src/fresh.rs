@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use wharf_store::durable;
 
 use crate::drift::listing;
 use crate::generation::{Generation, Marker, RootRecord};
 use crate::ground::{Ground, RootKind};
+use crate::redo;
 use crate::state::State;
 
 /// Files whose time lies this close to the record's are compared by content: two writes may share one tick of the clock.
@@ -60,6 +62,9 @@ struct Record {
     /// Where that store puts what it found damaged: homes that links lead to may have gone there.
     #[serde(default)]
     quarantine: Option<(PathBuf, Stat)>,
+    /// The start of the machine in which it was written.
+    #[serde(default)]
+    boot: String,
     inputs: Vec<Input>,
 }
 
@@ -212,6 +217,10 @@ fn judge(state: &State, ground: &Ground, key: &str) -> Result<u64, String> {
     )?;
     because(record.key == key, "the options differ from the last sync's")?;
     because(record.project == ground.project(), "the project has moved")?;
+    because(
+        !redo::has_journal(state) || record.boot == durable::boot(),
+        "the machine stopped before the last sync was on disk",
+    )?;
     let marked = |root: &Root| Stat::read(&root.marker.0) == Some(root.marker.1);
     because(record.roots.iter().all(marked), "the environment was replaced")?;
     if let Some(changed) = record
@@ -288,6 +297,7 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
         python,
         store,
         quarantine,
+        boot: durable::boot(),
         inputs: fingerprint.inputs.iter().map(|path| Input::read(path)).collect(),
         written: now(),
     })

@@ -47,6 +47,7 @@ mod python_root;
 mod redo;
 pub mod running;
 pub mod rust;
+mod settle;
 mod state;
 #[cfg(test)]
 mod tests;

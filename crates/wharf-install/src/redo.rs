@@ -6,6 +6,7 @@
 //!
 //! Invariant: a step is done at most once, however often this is killed and started again: whether it was done shows
 //! in the marker of the folder that stands there. A folder that others put there since the crash is left alone.
+//! What differs where a commit does not wait for the disk is in [`crate::settle`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::error::InstallError;
 use crate::foreign::{self, Standing};
 use crate::generation::{Generation, Marker};
 use crate::ground::{Ground, RootKind, RootName};
+use crate::settle::{self, Behind};
 use crate::state::State;
 use crate::{Durability, FileChange, caches, fault, text_file, trash};
 
@@ -34,6 +36,9 @@ pub(crate) struct Redo {
     /// Files that change after the folders.
     #[serde(default)]
     pub(crate) files: Vec<FileChange>,
+    /// Where the commit does not wait for the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) behind: Option<Behind>,
 }
 
 /// One folder that is switched.
@@ -201,11 +206,11 @@ impl Redo {
             self.sync_folders(site, transaction)?;
         }
         let number = format!("{}\n", self.generation);
-        let durability = match durability {
-            Durability::Power => durable::Durability::Power,
-            Durability::Process => durable::Durability::Process,
-        };
-        durable::replace(&site.state.current(), number.as_bytes(), durability)?;
+        durable::replace(
+            &site.state.current(),
+            number.as_bytes(),
+            durability.of_the_switch(),
+        )?;
         fault::point("named");
         Ok(())
     }
@@ -248,6 +253,7 @@ impl Redo {
                 })
                 .collect(),
             files: Vec::new(),
+            behind: None,
         })
     }
 
@@ -298,58 +304,110 @@ fn made_by(root: &Path, transaction: &str) -> bool {
     Marker::read(root).is_some_and(|marker| marker.transaction == transaction)
 }
 
-/// Whether a process died here, as far as a glance tells.
+/// Whether a process died here, or a commit is not settled, as far as a glance tells.
 pub(crate) fn needs_recovery(state: &State) -> bool {
-    let filled =
-        |directory: PathBuf| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
-    filled(state.journal()) || filled(state.stage())
+    has_journal(state) || filled(&state.stage())
+}
+
+/// Whether any transaction is not closed.
+pub(crate) fn has_journal(state: &State) -> bool {
+    filled(&state.journal())
+}
+
+fn filled(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// What becomes of a commit that stands and is not flushed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsettled {
+    /// It is left as it is: it stands for everybody who looks.
+    Stays,
+    /// It is flushed.
+    Settles,
+}
+
+/// What became of one transaction.
+enum Fate {
+    /// It had passed the commit point, and is finished.
+    Committed,
+    /// Nothing of it stands.
+    Discarded,
+    /// It was finished and not flushed, and is now.
+    Settled,
+    /// It is finished and not flushed, and stays so.
+    Waits,
 }
 
 /// Finishes every transaction that is prepared and takes back the others. Under the lock.
 ///
 /// # Errors
 /// A folder cannot be moved, or leftovers cannot be cleared away.
-pub(crate) fn recover(site: Site<'_>) -> Result<Recovered, InstallError> {
+pub(crate) fn recover(site: Site<'_>, unsettled: Unsettled) -> Result<Recovered, InstallError> {
     if !needs_recovery(site.state) {
         return Ok(Recovered::Clean);
     }
-    let (mut committed, mut discarded) = (0, 0);
+    let (mut committed, mut discarded, mut waiting) = (0, 0, Vec::new());
     for found in journal::recover(&site.state.journal())? {
-        match resume(site, &found)? {
-            true => committed += 1,
-            false => discarded += 1,
+        match resume(site, &found, unsettled)? {
+            Fate::Committed => committed += 1,
+            Fate::Discarded => discarded += 1,
+            Fate::Settled => {}
+            Fate::Waits => {
+                waiting.push(found.tx);
+                continue;
+            }
         }
         fault::point("resumed");
         found.close()?;
     }
-    clear_stage(site.state);
+    clear_stage(site.state, &waiting);
     match committed + discarded {
         0 => Ok(Recovered::Clean),
         _ => Ok(Recovered::Repaired { committed, discarded }),
     }
 }
 
-/// Settles one transaction; whether it counts.
-fn resume(site: Site<'_>, found: &journal::Outcome) -> Result<bool, InstallError> {
-    if found.state == journal::State::Committed {
-        return Ok(true);
+/// Goes on with one transaction.
+fn resume(site: Site<'_>, found: &journal::Outcome, unsettled: Unsettled) -> Result<Fate, InstallError> {
+    let redo = Redo::of(site.state, &found.tx, &found.data);
+    let behind = redo.as_ref().and_then(|redo| redo.behind.as_ref());
+    if let (Some(redo), Some(behind)) = (&redo, behind)
+        && !behind.is_of_now()
+    {
+        settle::roll_back(redo, site, &found.tx, behind)?;
+        return Ok(Fate::Discarded);
     }
-    let Some(redo) = Redo::of(site.state, &found.tx, &found.data) else {
-        return Ok(false);
+    if found.state == journal::State::Committed {
+        return match (behind, unsettled) {
+            (None, _) => Ok(Fate::Committed),
+            (Some(_), Unsettled::Stays) => Ok(Fate::Waits),
+            (Some(behind), Unsettled::Settles) => settle::settle(site, behind).map(|()| Fate::Settled),
+        };
+    }
+    let Some(redo) = &redo else {
+        return Ok(Fate::Discarded);
     };
     redo.settle(site, &found.tx)?;
     // A damaged journal may say less than was done; the folders do not.
     if found.state == journal::State::Begun && !redo.begun(site, &found.tx) {
-        return Ok(false);
+        return Ok(Fate::Discarded);
     }
+    // Whoever has to go on for another waits for the disk: then it is done.
     redo.roll_forward(site, &found.tx, Durability::Power)?;
-    Ok(true)
+    if let Some(behind) = behind {
+        settle::settle(site, behind)?;
+    }
+    Ok(Fate::Committed)
 }
 
 /// Stages that no transaction owns any more go to the trash.
-fn clear_stage(state: &State) {
+fn clear_stage(state: &State, owned: &[String]) {
     for entry in fs::read_dir(state.stage()).into_iter().flatten().flatten() {
-        trash::discard(state, &entry.path(), &entry.file_name().to_string_lossy());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !owned.contains(&name) {
+            trash::discard(state, &entry.path(), &name);
+        }
     }
 }
 
@@ -416,6 +474,7 @@ mod tests {
                 step(&far, Action::Make, Before::Nothing),
             ],
             files: Vec::new(),
+            behind: None,
         };
         let outcome = redo.attempt(site, "2-new", Durability::Process).unwrap();
         assert!(outcome.is_err());

@@ -33,11 +33,7 @@ pub(crate) fn change(
             fs::create_dir_all(folder).map_err(InstallError::io("create", folder))?;
             // A link stays one: what it leads to is replaced.
             let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-            let durability = match durability {
-                Durability::Power => durable::Durability::Power,
-                Durability::Process => durable::Durability::Process,
-            };
-            Ok(durable::replace(&real, text.as_bytes(), durability)?)
+            Ok(durable::replace(&real, text.as_bytes(), durability.of_files())?)
         }
         None => {
             fs::remove_file(&path).map_err(InstallError::io("remove", &path))?;

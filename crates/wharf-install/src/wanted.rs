@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use wharf_core::PackageName;
-use wharf_store::{LinkMode, TreeId};
+use wharf_store::{LinkMode, TreeId, durable};
 
 use crate::layout::Item;
 use crate::python::Interpreter;
@@ -186,8 +186,29 @@ pub enum Durability {
     /// A power cut: everything is on disk before the environment is switched.
     #[default]
     Power,
+    /// A killed process, and a power cut once [`crate::Environment::settle`] was called, by whoever comes behind. Until then a
+    /// power cut brings the environment before it back.
+    Behind,
     /// A killed process only. For environments that can be thrown away.
     Process,
+}
+
+impl Durability {
+    /// What the steps of the switch survive while it happens.
+    pub(crate) fn of_the_switch(self) -> durable::Durability {
+        match self {
+            Self::Power => durable::Durability::Power,
+            Self::Behind | Self::Process => durable::Durability::Process,
+        }
+    }
+
+    /// What files of the project survive that belong to other tools: they cannot be made anew.
+    pub(crate) fn of_files(self) -> durable::Durability {
+        match self {
+            Self::Power | Self::Behind => durable::Durability::Power,
+            Self::Process => durable::Durability::Process,
+        }
+    }
 }
 
 impl FileChange {

@@ -31,6 +31,7 @@ pub mod request;
 pub mod resolve;
 pub mod run;
 pub mod session;
+pub mod settle;
 pub mod store;
 pub mod sync;
 pub mod tool;

@@ -27,6 +27,7 @@ use crate::cancel::Cancel;
 use crate::cargo::error::CargoError;
 use crate::error::OpsError;
 use crate::request::{Files, Newest, Solving};
+use crate::settle::{Flush, Unsettled};
 
 /// Where a session works.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub offline: bool,
     /// The environment's variables.
     pub environment: BTreeMap<String, String>,
+    /// When commits are flushed.
+    pub flush: Flush,
 }
 
 /// Passes events on, each warning once, and counts the bytes that came over the network.
@@ -76,6 +79,7 @@ pub struct Session {
     cancel: Cancel,
     governor: Arc<Governor>,
     store: OnceLock<Arc<Store>>,
+    unsettled: Arc<Unsettled>,
     npm: Mutex<Option<KnownNpm>>,
     /// The registries of crates that were asked for last.
     crates: Mutex<Option<CratesIndex>>,
@@ -113,6 +117,7 @@ impl Session {
             cancel,
             governor: Arc::new(Governor::for_machine()),
             store: OnceLock::new(),
+            unsettled: Arc::default(),
             npm: Mutex::default(),
             crates: Mutex::default(),
         }
@@ -130,6 +135,7 @@ impl Session {
             cancel: self.cancel.clone(),
             governor: Arc::clone(&self.governor),
             store: self.store.clone(),
+            unsettled: Arc::clone(&self.unsettled),
             npm: Mutex::default(),
             crates: Mutex::default(),
         }
@@ -172,6 +178,9 @@ impl Session {
     pub fn store(&self) -> Result<&Arc<Store>, OpsError> {
         if self.store.get().is_none() {
             let store = Arc::new(Store::open(&self.settings.store)?);
+            if self.settings.flush == Flush::Before {
+                store.flush_early();
+            }
             // Losing a race to another thread's opening is as good as winning it.
             let _ = self.store.set(store);
         }
@@ -353,6 +362,15 @@ impl Session {
     /// Where the store cannot be opened.
     pub(crate) fn npm_archives(&self, project: &Project, npm: &NpmProject) -> Result<NpmIndex, OpsError> {
         self.npm_index_where(project, npm, Detail::Abbreviated, |_| true)
+    }
+
+    /// Leaves the flushing of what was committed to a process that goes on when this one ends. The last thing to do.
+    pub fn settle_behind(&self) {
+        self.unsettled.start(&self.settings.store);
+    }
+
+    pub(crate) fn unsettled(&self) -> &Unsettled {
+        &self.unsettled
     }
 
     /// Waits until the caches have everything that was fetched.

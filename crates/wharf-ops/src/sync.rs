@@ -26,6 +26,7 @@ use crate::report::{Change, LockReport, PythonReport, SyncReport};
 use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solving, Upgrade};
 use crate::select;
 use crate::session::{Session, host_target};
+use crate::settle::Flush;
 
 /// How many files of local packages the nothing-to-do check looks at: more would cost what it saves.
 pub(crate) const MOST_WATCHED: usize = 4096;
@@ -510,9 +511,19 @@ async fn apply(
     let governor = Arc::clone(session.governor());
     let sinks = Arc::clone(session.sinks());
     let cancel = session.cancel().flag();
+    let project = environment.project().to_owned();
+    let mut wanted = wanted;
+    wanted.durability = match session.settings().flush {
+        Flush::Before => Durability::Power,
+        Flush::After => Durability::Behind,
+    };
     let work = move || environment.apply(&plan, &wanted, &store, &governor, &sinks, &cancel);
     // Awaited to its end even after an interrupt: it looks at the flag itself and takes back what it staged.
-    Ok(wharf_sys::run_blocking(work).await?)
+    let applied = wharf_sys::run_blocking(work).await?;
+    if applied.changed && session.settings().flush == Flush::After {
+        session.unsettled().note(&project);
+    }
+    Ok(applied)
 }
 
 fn changes(plan: &Plan) -> Vec<Change> {

@@ -77,6 +77,13 @@ pub(crate) fn syncfs(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Tells one start of the machine from another; empty where the system does not say. What was written since the same start
+/// is there whoever died; what an earlier start did not flush may be lost.
+#[must_use]
+pub fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
 /// Swaps two paths of one file system. Where the kernel cannot do it in one step, `first` is away for an instant
 /// (under the name `<first>.swap`), which [`undo_swap`] repairs after a crash.
 ///

@@ -1,4 +1,5 @@
-//! Dirty pages to disk while a command still fetches, so that the flush before its commit finds little left.
+//! Dirty pages to disk while a command still fetches, so that the flush before its commit finds little left. Only for commits
+//! that wait for the disk.
 //!
 //! Invariant: the handle is opened before the first write that it covers. `syncfs` tells of failed writes since its handle was
 //! opened, so a handle opened at the end would miss those before; every failure that is seen is told at the end, once.
@@ -55,24 +56,29 @@ impl Shared {
 }
 
 impl Flusher {
-    /// Begins. Where no thread can be had, the final flush does all the work.
+    /// Begins, now and then if `early`. Where no thread can be had, the final flush does all the work.
     ///
     /// # Errors
     /// Where `folder` cannot be opened.
-    pub(crate) fn new(folder: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn new(folder: &Path, early: bool) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             file: File::open(folder).map_err(StoreError::io("open", folder))?,
             dirty: AtomicBool::new(false),
             failed: Mutex::new(None),
         });
-        let (stop, stopped) = mpsc::channel();
-        let on = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("wharf-flush".to_owned());
-        Ok(Self {
+        let mut flusher = Self {
             shared,
-            stop: Some(stop),
-            thread: thread.spawn(move || on.flush_until(&stopped)).ok(),
-        })
+            stop: None,
+            thread: None,
+        };
+        if early {
+            let (stop, stopped) = mpsc::channel();
+            let on = Arc::clone(&flusher.shared);
+            let thread = std::thread::Builder::new().name("wharf-flush".to_owned());
+            flusher.stop = Some(stop);
+            flusher.thread = thread.spawn(move || on.flush_until(&stopped)).ok();
+        }
+        Ok(flusher)
     }
 
     /// Something comes to the store.
@@ -109,7 +115,7 @@ mod tests {
     #[test]
     fn a_failure_on_the_way_is_told_at_the_end_once() {
         let directory = tempfile::tempdir().unwrap();
-        let flusher = Flusher::new(directory.path()).unwrap();
+        let flusher = Flusher::new(directory.path(), true).unwrap();
         *flusher.shared.failed() = Some(io::Error::other("the disk is gone"));
         assert_eq!(flusher.finish().unwrap_err().to_string(), "the disk is gone");
         flusher.finish().unwrap();
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn what_comes_is_flushed_without_being_asked() {
         let directory = tempfile::tempdir().unwrap();
-        let flusher = Flusher::new(directory.path()).unwrap();
+        let flusher = Flusher::new(directory.path(), true).unwrap();
         flusher.note();
         // Ends only if the thread takes the note.
         while flusher.shared.dirty.load(Ordering::Acquire) {
@@ -129,7 +135,7 @@ mod tests {
     #[test]
     fn dropping_it_ends_the_thread() {
         let directory = tempfile::tempdir().unwrap();
-        let flusher = Flusher::new(directory.path()).unwrap();
+        let flusher = Flusher::new(directory.path(), true).unwrap();
         let shared = Arc::downgrade(&flusher.shared);
         drop(flusher);
         assert!(shared.upgrade().is_none(), "the thread still runs");

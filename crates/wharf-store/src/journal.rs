@@ -3,7 +3,8 @@
 //! One file a transaction, one JSON line a step: `{seq, tx, op, data, prev, sum}`. `sum` covers the line before it
 //! and, through `prev`, every line before that.
 //!
-//! Invariants: a step that returned is on disk. Recovery gives the same answer however often it runs and wherever
+//! Invariants: a step that returned is there whoever dies, and on disk if the journal is written for that; the first one
+//! is always. Recovery gives the same answer however often it runs and wherever
 //! the last write was torn: a torn last line was never promised to anyone and is cut off; a bad line before others is
 //! damage, so the file is set aside and only the steps before it count.
 
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::durable;
+use crate::durable::{self, Durability};
 use crate::error::StoreError;
 
 /// A journal that is being written.
@@ -25,6 +26,7 @@ pub struct Journal {
     tx: String,
     seq: u64,
     sum: String,
+    durability: Durability,
 }
 
 /// How far a transaction came.
@@ -79,11 +81,12 @@ enum Op {
 }
 
 impl Journal {
-    /// Begins the transaction `tx`, a name that no other has and that can be a file's. `data` says what it is about.
+    /// Begins the transaction `tx`, a name that no other has and that can be a file's. `data` says what it is about. The
+    /// later steps are flushed if `durability` says so; this one is.
     ///
     /// # Errors
     /// Where `dir` cannot be made or written, or has a journal of that name.
-    pub fn begin(dir: &Path, tx: &str, data: Value) -> Result<Self, StoreError> {
+    pub fn begin(dir: &Path, tx: &str, data: Value, durability: Durability) -> Result<Self, StoreError> {
         let path = dir.join(format!("{tx}.jsonl"));
         fs::create_dir_all(dir).map_err(StoreError::io("make", dir))?;
         let file = OpenOptions::new()
@@ -97,9 +100,11 @@ impl Journal {
             tx: tx.to_owned(),
             seq: 0,
             sum: String::new(),
+            durability: Durability::Power,
         };
         journal.step(Op::Begin, &data)?;
         durable::fsync_dir(dir)?;
+        journal.durability = durability;
         Ok(journal)
     }
 
@@ -109,6 +114,14 @@ impl Journal {
     /// Where the journal cannot be written.
     pub fn prepared(&mut self) -> Result<(), StoreError> {
         self.step(Op::Prepared, &Value::Null)
+    }
+
+    /// The switch is made. The journal stays until somebody has flushed it all and closes what [`recover`] finds.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub fn switched(mut self) -> Result<(), StoreError> {
+        self.step(Op::Commit, &Value::Null)
     }
 
     /// The switch is made. The journal has served, and is removed.
@@ -144,7 +157,10 @@ impl Journal {
         let (line, sum) = print(&step);
         self.file
             .write_all(line.as_bytes())
-            .and_then(|()| self.file.sync_data())
+            .and_then(|()| match self.durability {
+                Durability::Power => self.file.sync_data(),
+                Durability::Process => Ok(()),
+            })
             .map_err(StoreError::io("write", &self.path))?;
         self.seq += 1;
         self.sum = sum;
@@ -153,16 +169,15 @@ impl Journal {
 }
 
 impl Outcome {
-    /// Forgets the transaction, once what it left is settled.
+    /// Forgets the transaction, once what it left is settled: when this returns, a power cut does not bring its journal back.
     ///
     /// # Errors
     /// Where its journal cannot be removed.
     pub fn close(self) -> Result<(), StoreError> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::io("remove", self.path)(error))
-            }
-            _ => Ok(()),
+            Ok(()) => durable::fsync_dir(durable::folder_of(&self.path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(StoreError::io("remove", self.path)(error)),
         }
     }
 }
@@ -388,9 +403,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("journal");
         assert!(recover(&place).unwrap().is_empty());
-        let mut journal = Journal::begin(&place, "t1", json!({"generation": 1})).unwrap();
+        let mut journal = Journal::begin(&place, "t1", json!({"generation": 1}), Durability::Power).unwrap();
         assert!(
-            Journal::begin(&place, "t1", Value::Null).is_err(),
+            Journal::begin(&place, "t1", Value::Null, Durability::Power).is_err(),
             "a name is used once"
         );
         assert_eq!(recover(&place).unwrap()[0].state, State::Begun);
@@ -402,7 +417,7 @@ mod tests {
         );
         journal.commit().unwrap();
         assert!(recover(&place).unwrap().is_empty());
-        Journal::begin(&place, "t2", Value::Null)
+        Journal::begin(&place, "t2", Value::Null, Durability::Process)
             .unwrap()
             .abort()
             .unwrap();

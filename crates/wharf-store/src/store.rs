@@ -46,6 +46,8 @@ pub struct Store {
     process: OnceLock<ProcessStage>,
     making: Mutex<()>,
     unsynced: AtomicBool,
+    /// Whether writes are flushed while others are still made.
+    early: AtomicBool,
 }
 
 /// This process's folder of the stage.
@@ -57,6 +59,15 @@ struct ProcessStage {
     /// How many homes were begun.
     drafts: AtomicU64,
     _lock: Lock,
+}
+
+/// Which notes of unsynced names are settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Notes {
+    /// Those from before the machine started: what they are about is checked before anybody uses it.
+    AfterPowerCut,
+    /// All: the others are about what the kernel has and the disk perhaps not yet.
+    All,
 }
 
 /// A folder for unfinished work. Dropping it removes it.
@@ -105,9 +116,24 @@ impl Store {
             process: OnceLock::new(),
             making: Mutex::new(()),
             unsynced: AtomicBool::new(false),
+            early: AtomicBool::new(false),
         };
-        store.clear_stage()?;
+        store.clear_stage(Notes::AfterPowerCut)?;
         Ok(store)
+    }
+
+    /// From the first write on, a thread flushes what is written, so that [`Store::sync`] finds little left. For whoever waits
+    /// for that; it slows the writes themselves.
+    pub fn flush_early(&self) {
+        self.early.store(true, Ordering::Release);
+    }
+
+    /// Flushes what processes that ended since named and did not flush.
+    ///
+    /// # Errors
+    /// Where the disk failed to take a write, or the stage cannot be cleared.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.clear_stage(Notes::All)
     }
 
     /// The store's folder.
@@ -269,7 +295,7 @@ impl Store {
             return Ok(());
         }
         let path = self.process()?.folder.join(UNSYNCED);
-        fs::write(&path, boot()).map_err(StoreError::io("write", path))?;
+        fs::write(&path, durable::boot()).map_err(StoreError::io("write", path))?;
         self.unsynced.store(true, Ordering::Release);
         Ok(())
     }
@@ -323,7 +349,7 @@ impl Store {
         let lock = Lock::acquire(&folder.join("lock"), Access::Exclusive, |_| {})?;
         let workbench = Workbench::new(&folder, &self.root.join("store/obj"))?;
         Ok(ProcessStage {
-            flusher: Flusher::new(&folder)?,
+            flusher: Flusher::new(&folder, self.early.load(Ordering::Acquire))?,
             folder,
             workbench,
             drafts: AtomicU64::new(0),
@@ -331,8 +357,8 @@ impl Store {
         })
     }
 
-    /// Removes the stage folders of processes that are gone.
-    fn clear_stage(&self) -> Result<(), StoreError> {
+    /// Removes the stage folders of processes that are gone; those with a note that is not settled keep it.
+    fn clear_stage(&self, notes: Notes) -> Result<(), StoreError> {
         let stage = self.root.join("stage");
         let left: Vec<PathBuf> = fs::read_dir(&stage)
             .map_err(StoreError::io("list", &stage))?
@@ -351,25 +377,30 @@ impl Store {
             if !folder.is_dir() {
                 remove_if_there(&folder)?;
             } else if let Ok(Some(_gone)) = Lock::attempt(&folder.join("lock"), Access::Exclusive) {
-                self.settle_unsynced(&folder)?;
-                durable::remove_tree(&folder)?;
+                match self.settle_unsynced(&folder, notes)? {
+                    true => durable::remove_tree(&folder)?,
+                    false => remove_all_but_note(&folder)?,
+                }
             }
         }
         Ok(())
     }
 
-    /// Makes sure of the objects that a process named and did not sync.
-    fn settle_unsynced(&self, folder: &Path) -> Result<(), StoreError> {
+    /// Makes sure of the objects that a process named and did not sync; whether that is done.
+    fn settle_unsynced(&self, folder: &Path, notes: Notes) -> Result<bool, StoreError> {
         let note = folder.join(UNSYNCED);
         let Ok(metadata) = fs::metadata(&note) else {
-            return Ok(());
+            return Ok(true);
         };
-        if fs::read_to_string(&note).is_ok_and(|text| !text.is_empty() && text == boot()) {
-            // Only the process died: the kernel still has every byte.
-            return durable::sync_filesystem(&self.root);
+        if fs::read_to_string(&note).is_ok_and(|text| !text.is_empty() && text == durable::boot()) {
+            // Only the process ended: the kernel still has every byte.
+            return match notes {
+                Notes::All => durable::sync_filesystem(&self.root).map(|()| true),
+                Notes::AfterPowerCut => Ok(false),
+            };
         }
         let since = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        crate::verify::quarantine_damaged_since(self, since).map(drop)
+        crate::verify::quarantine_damaged_since(self, since).map(|_| true)
     }
 }
 
@@ -396,9 +427,17 @@ fn create(root: &Path) -> Result<(), StoreError> {
     durable::write_atomic(&root.join("format"), format!("{FORMAT}\n").as_bytes())
 }
 
-/// Tells one start of the machine from another; empty where the system does not say.
-fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+fn remove_all_but_note(folder: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder)
+        .map_err(StoreError::io("list", folder))?
+        .flatten()
+    {
+        let name = entry.file_name();
+        if name != UNSYNCED && name != "lock" {
+            durable::remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn remove_if_there(path: &Path) -> Result<(), StoreError> {

@@ -84,6 +84,10 @@ impl Crash {
         let mut fixture = Fixture::with_registry(binary, &registry);
         fixture.use_npm_registry(&npm);
         fixture.fake_node("22.12.0");
+        if warm {
+            // What goes on behind a command is killed as well; a store that is thrown away would be in its way.
+            fixture.set("WHARF_FLUSH", "after");
+        }
         Self {
             fixture,
             _registries: (registry, npm),

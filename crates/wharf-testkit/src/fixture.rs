@@ -176,6 +176,8 @@ impl Fixture {
             .env("NO_COLOR", "1")
             .env("LC_ALL", "C.UTF-8")
             .env("NO_PROXY", "127.0.0.1")
+            // What goes on behind a command would be in the way of tests that take folders away.
+            .env("WHARF_FLUSH", "before")
             .env("PYTHONDONTWRITEBYTECODE", "1");
         // Coverage and the sanitizers need to know where to write.
         for name in ["LLVM_PROFILE_FILE", "RUST_BACKTRACE", "TMPDIR"] {

@@ -177,6 +177,9 @@ pub(crate) enum Command {
     Python(Python),
     /// Print a completion script for a shell.
     Completions(Completions),
+    /// Flush what a command committed once it has ended, and delete what that replaced. Started by `wharf` itself.
+    #[command(hide = true)]
+    Settle(Settle),
     /// Write manual pages into a folder.
     #[command(hide = true)]
     Man(Man),
@@ -731,6 +734,15 @@ pub(crate) struct Completions {
     /// The shell that the script is for.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// `wharf settle`.
+#[derive(Debug, Args)]
+pub(crate) struct Settle {
+    /// The store.
+    pub(crate) store: PathBuf,
+    /// The projects that something was committed in.
+    pub(crate) projects: Vec<PathBuf>,
 }
 
 /// `wharf man`.

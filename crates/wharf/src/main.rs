@@ -64,6 +64,7 @@ fn run(arguments: Arguments, printer: Printer) -> Result<Outcome, Failure> {
         session.flush().await;
         outcome
     });
+    session.settle_behind();
     // What it knows ends with the process: giving a million small things back one by one takes longer than ending.
     std::mem::forget(session);
     // Blocking work that was cancelled ends by itself; waiting for it here could hang on a dead disk.

@@ -7,6 +7,7 @@ mod mixed;
 mod python;
 mod recovery;
 mod scripts;
+mod settling;
 mod whole;
 
 use std::path::{Path, PathBuf};

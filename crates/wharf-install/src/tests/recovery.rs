@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
-use wharf_core::{Ecosystem, Explain, PackageName};
+use wharf_core::{Ecosystem, Explain, NullSink, PackageName};
 
 use super::mixed::{apply, node};
 use super::{Fixture, snapshot};
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// What all roots hold, apart from what differs between two makings of one environment.
-fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+pub(super) fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
     [
         ".venv",
         "node_modules",
@@ -39,14 +40,16 @@ fn state(project: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
 }
 
 /// Before: everything but `c`. After: everything but `b`, and other versions.
-fn side(fixture: &Fixture, new: bool) -> Wanted {
+pub(super) fn side(fixture: &Fixture, new: bool) -> Wanted {
     let (version, other) = if new { ("2.0.0", "c") } else { ("1.0.0", "b") };
     let text = format!("v = '{version}'\n");
     let mut wanted = fixture.wanted(&[fixture.package("p", version, &[("p.py", &text)])]);
-    // Whoever is killed waits for the disk, the others need not.
-    if std::env::var_os("WHARF_FAULT").is_none() {
-        wanted.durability = Durability::Process;
-    }
+    // Whoever is killed waits for the disk or has somebody behind, the others need not care.
+    wanted.durability = match std::env::var("WHARF_TEST_DURABILITY").as_deref() {
+        Ok("behind") => Durability::Behind,
+        Ok(_) => Durability::Power,
+        Err(_) => Durability::Process,
+    };
     let packages = [("x", version)];
     wanted.node = Some(node(&[(".", &packages), ("a", &packages), (other, &packages)]));
     rust(fixture, version, &mut wanted);
@@ -89,6 +92,11 @@ fn rust(fixture: &Fixture, version: &str, wanted: &mut Wanted) {
     wanted.files.push(FileChange { path, before, after });
 }
 
+pub(super) fn settle(environment: &Environment) {
+    let (sinks, cancel) = (NullSink::shared(), AtomicBool::new(false));
+    environment.settle(&sinks, &cancel).unwrap();
+}
+
 /// The child of [`killed`].
 #[test]
 #[ignore = "run by other tests, in a process that dies"]
@@ -105,12 +113,18 @@ fn child() {
     apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();
 }
 
-/// Runs a sync or a recovery in a process that is killed at the point; whether it died.
+/// Runs a sync that waits for the disk, or a recovery, in a process that is killed at the point; whether it died.
 fn killed(project: &Path, point: &str, recover: bool) -> bool {
+    killed_with(project, point, recover, "power")
+}
+
+/// As [`killed`], of this durability.
+pub(super) fn killed_with(project: &Path, point: &str, recover: bool, durability: &str) -> bool {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "tests::recovery::child", "--ignored"])
         .env("WHARF_TEST_PROJECT", project)
+        .env("WHARF_TEST_DURABILITY", durability)
         .env("WHARF_FAULT", point);
     if recover {
         command.env("WHARF_TEST_RECOVER", "1");
@@ -118,7 +132,7 @@ fn killed(project: &Path, point: &str, recover: bool) -> bool {
     !command.output().unwrap().status.success()
 }
 
-fn mixed() -> Option<Fixture> {
+pub(super) fn mixed() -> Option<Fixture> {
     let fixture = Fixture::new()?;
     for member in ["a", "b", "c"] {
         fs::create_dir_all(fixture.project.join(member)).unwrap();
@@ -140,6 +154,15 @@ fn points() -> Vec<(String, bool)> {
 
 #[test]
 fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
+    kill_at_every_point("power");
+}
+
+#[test]
+fn so_it_does_where_the_commit_does_not_wait_for_the_disk() {
+    kill_at_every_point("behind");
+}
+
+fn kill_at_every_point(durability: &str) {
     let Some(reference) = mixed() else { return };
     apply(&reference.project, &reference.store, &side(&reference, true)).unwrap();
     for first_install in [true, false] {
@@ -155,7 +178,10 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
                 fs::create_dir_all(fixture.project.join("a/node_modules/.cache/tool")).unwrap();
             }
             let old = state(&fixture.project);
-            assert!(killed(&fixture.project, &point, false), "{point}");
+            assert!(
+                killed_with(&fixture.project, &point, false, durability),
+                "{point}"
+            );
             let environment = Environment::open(&fixture.project).unwrap();
             let found = state(&fixture.project);
             match prepared {
@@ -203,6 +229,7 @@ fn a_kill_at_any_point_leaves_all_folders_old_or_all_new() {
                 found,
                 "{point}: a second recovery does nothing"
             );
+            settle(&environment);
             let stage = environment.state_directory().join("stage");
             assert_eq!(fs::read_dir(stage).map_or(0, Iterator::count), 0, "{point}");
             apply(&fixture.project, &fixture.store, &side(&fixture, true)).unwrap();

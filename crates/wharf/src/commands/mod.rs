@@ -21,10 +21,11 @@ use std::sync::Arc;
 use wharf_core::{Explain, Fault};
 use wharf_ops::request;
 use wharf_ops::session::{Session, Settings};
+use wharf_ops::settle::Flush;
 
 use crate::args::{
-    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Solving, Tool,
-    ToolCommand, Upgrading,
+    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Settle, Solving,
+    Tool, ToolCommand, Upgrading,
 };
 use crate::output::Printer;
 
@@ -151,6 +152,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Store(_) => "store",
         Command::Python(_) => "python",
         Command::Completions(_) => "completions",
+        Command::Settle(_) => "settle",
         Command::Man(_) => "man",
     }
 }
@@ -193,7 +195,24 @@ pub(crate) fn settings(global: &Global) -> Result<Settings, Failure> {
         environment: std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
+        flush: flush()?,
     })
+}
+
+/// When commits are flushed: as `WHARF_FLUSH` says, else as suits the machine.
+fn flush() -> Result<Flush, Failure> {
+    match std::env::var("WHARF_FLUSH") {
+        Ok(word) if !word.is_empty() => {
+            let wrong = || format!("WHARF_FLUSH is `{word}`; it may be `before` or `after`");
+            Flush::from_word(&word).ok_or_else(|| CannotBegin::Value(wrong()).into())
+        }
+        _ => Ok(Flush::for_machine()),
+    }
+}
+
+fn settle(arguments: &Settle) -> Result<Outcome, Failure> {
+    wharf_ops::settle::run(&arguments.store, &arguments.projects)?;
+    Ok(Outcome::SUCCESS)
 }
 
 /// Refuses the formats of `wharf export` for every other command, which would print text as if nothing had been asked.
@@ -218,6 +237,7 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
     match command {
         Command::Completions(arguments) => Some(shell::completions(arguments, printer)),
         Command::Man(arguments) => Some(shell::man(arguments)),
+        Command::Settle(arguments) => Some(settle(arguments)),
         Command::Init(_)
         | Command::Add(_)
         | Command::Remove(_)
@@ -282,6 +302,7 @@ pub(crate) async fn dispatch(
         Command::Store(arguments) => store::store(&arguments, session, printer),
         Command::Python(_) => python::python(session, printer),
         Command::Completions(arguments) => shell::completions(&arguments, printer),
+        Command::Settle(arguments) => settle(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }
 }
