@@ -107,38 +107,6 @@ impl Direct {
             scheme => Err(unusable(format!("packages are not fetched by `{scheme}`"))),
         }
     }
-
-    /// The reference that a locked source stands for.
-    pub fn from_source(source: &Source, digests: Vec<Digest>) -> Option<Self> {
-        match source {
-            Source::Registry { .. } | Source::FindLinks { .. } => None,
-            Source::Url { url, subdirectory } => Some(Direct::Url {
-                url: url.clone(),
-                subdirectory: subdirectory.clone(),
-                digests,
-            }),
-            Source::Git {
-                url,
-                commit,
-                subdirectory,
-                ..
-            } => Some(Direct::Git {
-                url: url.clone(),
-                reference: Some(commit.clone()),
-                subdirectory: subdirectory.clone(),
-            }),
-            Source::File { path } => Some(Direct::Path {
-                path: path.clone(),
-                editable: false,
-                digests,
-            }),
-            Source::Directory { path, editable } => Some(Direct::Path {
-                path: path.clone(),
-                editable: *editable,
-                digests,
-            }),
-        }
-    }
 }
 
 fn git(rest: &str, subdirectory: Option<String>) -> Result<Direct, String> {

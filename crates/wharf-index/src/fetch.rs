@@ -79,7 +79,7 @@ impl PypiIndex {
         let permit = self.shared.governor.permit(Work::Disk).await;
         let (store, path) = (Arc::clone(&self.shared.store), path.to_owned());
         let imported = wharf_sys::run_compute(move || {
-            let tree = store.import_zip(&path, &Limits::default(), &[]);
+            let tree = store.import_zip(&path, &Limits::default());
             drop(permit);
             tree
         });

@@ -172,7 +172,7 @@ impl PypiIndex {
         let identity = self
             .shared
             .builder
-            .as_ref()
+            .get()
             .map(|builder| builder.identity())
             .unwrap_or_default();
         format!("built {kind:?} {identity} {key}")
@@ -224,8 +224,8 @@ impl PypiIndex {
             let limits = Limits::default();
             // Its digest was compared when it was fetched.
             let done = match compression(format) {
-                None => extract_zip(&path, &into, &limits, &[]),
-                Some(compression) => extract_tar(&path, compression, &into, &limits, &[]),
+                None => extract_zip(&path, &into, &limits),
+                Some(compression) => extract_tar(&path, compression, &into, &limits),
             };
             drop(permit);
             done

@@ -30,8 +30,6 @@ enum Proof {
     },
     /// Sent by the scheme `Bearer`.
     Token(String),
-    /// Sent by the scheme `Basic`, encoded already.
-    Encoded(String),
     /// Sent without any scheme.
     Bare(String),
 }
@@ -50,12 +48,6 @@ impl Login {
         Self(Proof::Token(token))
     }
 
-    /// A user name and password that are joined and encoded in base64 already, as `_auth` of an `.npmrc` has them.
-    #[must_use]
-    pub fn basic_encoded(encoded: String) -> Self {
-        Self(Proof::Encoded(encoded))
-    }
-
     /// A token that is the whole of `Authorization`, as registries of crates want it. Source: The Cargo Book, "Registry
     /// Authentication".
     #[must_use]
@@ -68,7 +60,7 @@ impl Login {
     pub fn username(&self) -> &str {
         match &self.0 {
             Proof::Password { username, .. } => username,
-            Proof::Token(_) | Proof::Encoded(_) | Proof::Bare(_) => "",
+            Proof::Token(_) | Proof::Bare(_) => "",
         }
     }
 
@@ -77,7 +69,7 @@ impl Login {
     pub fn expose_password(&self) -> Option<&str> {
         match &self.0 {
             Proof::Password { password, .. } => password.as_deref(),
-            Proof::Token(_) | Proof::Encoded(_) | Proof::Bare(_) => None,
+            Proof::Token(_) | Proof::Bare(_) => None,
         }
     }
 
@@ -85,8 +77,7 @@ impl Login {
     pub(crate) fn sign(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match &self.0 {
             Proof::Password { username, password } => request.basic_auth(username, password.as_deref()),
-            Proof::Token(token) => request.bearer_auth(token),
-            Proof::Encoded(encoded) => authorized(request, format!("Basic {encoded}")),
+            Proof::Token(token) => authorized(request, format!("Bearer {token}")),
             Proof::Bare(token) => authorized(request, token.clone()),
         }
     }

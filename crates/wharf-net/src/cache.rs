@@ -58,7 +58,7 @@ impl Identity {
 
 /// What is known about a cached answer without reading its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedState {
+pub(crate) struct CachedState {
     /// Which body it has.
     pub identity: Identity,
     /// How long ago the answer was made or last confirmed.
@@ -352,17 +352,6 @@ impl Cache {
         })
     }
 
-    /// What is known without the body.
-    pub(crate) fn state(&self, path: &Path) -> Option<CachedState> {
-        let mut file = File::open(path).ok()?;
-        let mut first = [0; 2048];
-        let length = file.read(&mut first).ok()?;
-        match Header::parse(&first[..length]) {
-            Some((header, _)) => header.state(now_millis()),
-            None => self.read(path).map(|entry| entry.state),
-        }
-    }
-
     /// Writes an entry aside and renames it into place.
     pub(crate) fn write(&self, path: &Path, header: &Header, body: &[u8]) -> io::Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -517,7 +506,7 @@ mod tests {
             let entry = cache.read(&path).unwrap();
             assert_eq!(entry.body.bytes().unwrap(), body, "{length}");
             assert_eq!(entry.body.length(), length as u64);
-            let state = cache.state(&path).unwrap();
+            let state = entry.state;
             assert_eq!(state.identity, Identity::of(&body));
             assert!(state.fresh_for > Duration::from_secs(50) && state.age >= Duration::from_secs(5));
         }
@@ -569,7 +558,7 @@ mod tests {
                 b"body",
             )
             .unwrap();
-        assert_eq!(cache.state(&path).unwrap().fresh_for, Duration::ZERO);
+        assert_eq!(cache.read(&path).unwrap().state.fresh_for, Duration::ZERO);
         let now = now_millis();
         cache.renew(&path, now, now + 9_000).unwrap();
         let entry = cache.read(&path).unwrap();

@@ -20,7 +20,7 @@ use wharf_sys::Governor;
 use crate::answer::{CacheStatus, Cached, Freshness, HeadReply, Range, RangeReply, Request, StaleReason};
 use crate::auth::{Found, Login, Logins};
 use crate::body::{range_reply, read_body};
-use crate::cache::{Body, Cache, CachedState, Entry, Header, Identity, millis, now_millis};
+use crate::cache::{Body, Cache, Entry, Header, Identity, millis, now_millis};
 use crate::error::{NetError, TransportKind};
 use crate::freshness::{self, CachingHeaders, FOREVER, HEURISTIC, Lifetime, NEGATIVE};
 use crate::retry::{Failure, Tries};
@@ -92,13 +92,6 @@ impl Client {
     /// Uses a login for everything at and below a URL. `place` says where it was found, for the error where it is refused.
     pub fn add_login(&self, below: &WebUrl, login: Login, place: &'static str) {
         self.inner.logins.add(below, Found { login, place });
-    }
-
-    /// What the cache knows about a page, without reading its body or asking anyone. Takes some ten microseconds.
-    #[must_use]
-    pub fn cached_state(&self, url: &WebUrl, accept: &str, bucket: &str) -> Option<CachedState> {
-        let cache = &self.inner.cache;
-        cache.state(&cache.path(bucket, url, accept))
     }
 
     /// Gets a page, from the cache if that may be.

@@ -87,12 +87,6 @@ impl Document {
     pub fn decode(self) -> Result<Bytes, NetError> {
         decode(&self.url, self.raw, self.coding.as_deref(), self.limit).map_err(|failure| failure.error)
     }
-
-    /// How many bytes came over the wire.
-    #[must_use]
-    pub fn wire_length(&self) -> usize {
-        self.raw.len()
-    }
 }
 
 impl Client {

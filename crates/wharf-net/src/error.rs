@@ -203,12 +203,6 @@ impl NetError {
         }
     }
 
-    /// Whether the server said that there is no such thing.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound { .. })
-    }
-
     /// Whether the failure may pass by itself, so that an older answer is better than none.
     #[must_use]
     pub fn is_outage(&self) -> bool {

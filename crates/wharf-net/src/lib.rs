@@ -34,7 +34,7 @@ mod transport;
 
 pub use answer::{CacheStatus, Cached, Freshness, HeadReply, Range, RangeReply, Request, StaleReason};
 pub use auth::Login;
-pub use cache::{Body, CachedState, Identity};
+pub use cache::{Body, Identity};
 pub use client::Client;
 pub use document::{Document, DocumentReply, Validators};
 pub use download::Downloaded;

@@ -8,7 +8,7 @@ use wharf_core::WebUrl;
 use crate::auth::Login;
 
 /// How the client behaves. [`Settings::default`] reads nothing from the environment, which suits tests;
-/// [`Settings::from_environment`] is what commands start from.
+/// [`Settings::from_variables`] is what commands start from.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How long a server may stay silent during an exchange.
@@ -87,14 +87,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults with what the process environment says: `SSL_CERT_FILE`, `SSL_CERT_DIR`, `NETRC` or
-    /// `~/.netrc`, `WHARF_KEYRING=subprocess`. Proxies (`HTTPS_PROXY`, `NO_PROXY` …) are read when connecting.
-    #[must_use]
-    pub fn from_environment() -> Self {
-        Self::from_variables(&|name| std::env::var(name).ok())
-    }
-
-    /// The same with another source of variables.
+    /// The defaults with what these variables say: `SSL_CERT_FILE`, `SSL_CERT_DIR`, `NETRC` or `~/.netrc`,
+    /// `WHARF_KEYRING=subprocess`. Proxies (`HTTPS_PROXY`, `NO_PROXY` …) are read when connecting.
     #[must_use]
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());

@@ -10,25 +10,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
-use wharf_core::{Digest, SafePath};
+use wharf_core::SafePath;
 
 use crate::archive::zip::{self, ZipKind};
 use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, tar};
 use crate::error::StoreError;
-use crate::import::{open_checked, pump, unpack_files};
+use crate::import::{pump, unpack_files};
 
 /// Unpacks a zip below `folder`, which must be empty or absent. Files are writable by their owner.
 ///
 /// # Errors
 /// Where the archive is refused or the folder cannot be written; it may then hold a part.
-pub fn extract_zip(
-    archive: &Path,
-    folder: &Path,
-    limits: &Limits,
-    expected: &[Digest],
-) -> Result<(), ArchiveError> {
+pub fn extract_zip(archive: &Path, folder: &Path, limits: &Limits) -> Result<(), ArchiveError> {
     let extract = || -> Result<(), Trouble> {
-        let file = open_checked(archive, expected)?;
+        let file = File::open(archive)?;
         let entries = zip::read(&file, limits)?;
         let links = zip::check_links(&file, &entries)?;
         let mut target = Folder::new(folder)?;
@@ -63,10 +58,9 @@ pub fn extract_tar(
     compression: Compression,
     folder: &Path,
     limits: &Limits,
-    expected: &[Digest],
 ) -> Result<(), ArchiveError> {
     let extract = || -> Result<(), Trouble> {
-        let file = open_checked(archive, expected)?;
+        let file = File::open(archive)?;
         let packed = file.metadata()?.len();
         tar::read(file, packed, compression, limits, &mut Folder::new(folder)?)
     };

@@ -93,19 +93,6 @@ pub fn hash_file(path: &Path, algorithms: &[Algorithm]) -> Result<Vec<Digest>, S
     }
 }
 
-/// The first of `expected` that can be trusted most, compared with the file's own; `Ok(None)` where it matches.
-/// With nothing expected there is nothing to differ.
-///
-/// # Errors
-/// Where the file cannot be read.
-pub fn mismatch(path: &Path, expected: &[Digest]) -> Result<Option<(Digest, Digest)>, StoreError> {
-    let Some(strongest) = expected.iter().max_by_key(|digest| digest.algorithm()) else {
-        return Ok(None);
-    };
-    let actual = hash_file(path, &[strongest.algorithm()])?.remove(0);
-    Ok((actual != *strongest).then_some((*strongest, actual)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,18 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_one_pass_and_the_strongest_decides() {
+    fn a_file_in_one_pass() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("abc");
         std::fs::write(&path, b"abc").unwrap();
         let digests = hash_file(&path, &[Algorithm::Sha256, Algorithm::Md5]).unwrap();
         assert_eq!(digests[1], Hasher::digest(Algorithm::Md5, b"abc"));
-        assert_eq!(mismatch(&path, &digests).unwrap(), None);
-        let wrong = Hasher::digest(Algorithm::Sha256, b"abd");
-        assert_eq!(
-            mismatch(&path, &[digests[1], wrong]).unwrap(),
-            Some((wrong, digests[0]))
-        );
-        assert_eq!(mismatch(&path, &[]).unwrap(), None);
     }
 }

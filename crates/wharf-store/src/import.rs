@@ -2,82 +2,30 @@
 //!
 //! Invariant: a refused archive leaves no object, no tree and no record; what it had staged is removed.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
-use wharf_core::{Digest, SafePath};
+use wharf_core::SafePath;
 
 use crate::archive::zip::body::{self, Scratch};
 use crate::archive::zip::{self, ZipEntry, ZipKind};
-use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, tar};
+use crate::archive::{ArchiveError, Limits, Refusal, Trouble};
 use crate::error::StoreError;
-use crate::hash;
 use crate::id::{ObjectId, TreeId};
 use crate::object::{Staged, Workbench};
 use crate::store::Store;
 use crate::tree::{Entry, Kind, Tree};
 
 impl Store {
-    /// Unpacks a zip into the store. `expected` are digests of the archive that must match; give none where the
-    /// download has checked them already.
+    /// Unpacks a zip into the store. Whether it is the right one, its digest, was judged when it was fetched.
     ///
     /// # Errors
     /// Where the archive is refused, or the store cannot take it; nothing of it is then in the store.
-    pub fn import_zip(
-        &self,
-        archive: &Path,
-        limits: &Limits,
-        expected: &[Digest],
-    ) -> Result<TreeId, ArchiveError> {
-        let import = || {
-            let file = open_checked(archive, expected)?;
-            self.unpack_zip(&file, limits)
-        };
-        import().map_err(|trouble| trouble.of(archive))
-    }
-
-    /// The same from an open file; `name` stands in errors.
-    ///
-    /// # Errors
-    /// As [`Store::import_zip`].
-    pub fn import_zip_file(&self, file: &File, name: &Path, limits: &Limits) -> Result<TreeId, ArchiveError> {
-        self.unpack_zip(file, limits).map_err(|trouble| trouble.of(name))
-    }
-
-    /// The same from memory.
-    ///
-    /// # Errors
-    /// As [`Store::import_zip`].
-    pub fn import_zip_bytes(
-        &self,
-        bytes: &[u8],
-        name: &Path,
-        limits: &Limits,
-    ) -> Result<TreeId, ArchiveError> {
-        self.unpack_zip(bytes, limits).map_err(|trouble| trouble.of(name))
-    }
-
-    /// Unpacks a tar into the store.
-    ///
-    /// # Errors
-    /// As [`Store::import_zip`].
-    pub fn import_tar(
-        &self,
-        archive: &Path,
-        compression: Compression,
-        limits: &Limits,
-        expected: &[Digest],
-    ) -> Result<TreeId, ArchiveError> {
-        let import = || {
-            let file = open_checked(archive, expected)?;
-            let packed = file.metadata()?.len();
-            self.unpack_tar(file, packed, compression, limits)
-        };
+    pub fn import_zip(&self, archive: &Path, limits: &Limits) -> Result<TreeId, ArchiveError> {
+        let import = || self.unpack_zip(&File::open(archive)?, limits);
         import().map_err(|trouble| trouble.of(archive))
     }
 
@@ -113,7 +61,7 @@ impl Store {
         import().map_err(|trouble| trouble.of(folder))
     }
 
-    fn unpack_zip<S: zip::Source + ?Sized>(&self, source: &S, limits: &Limits) -> Result<TreeId, Trouble> {
+    fn unpack_zip(&self, source: &File, limits: &Limits) -> Result<TreeId, Trouble> {
         let entries = zip::read(source, limits)?;
         let mut links = zip::check_links(source, &entries)?;
         let workbench = self.workbench()?;
@@ -123,7 +71,6 @@ impl Store {
         let mut batch = Batch {
             workbench,
             staged: Vec::with_capacity(staged.len()),
-            copies: FxHashMap::default(),
         };
         let mut tree = Vec::with_capacity(entries.len());
         for (index, one) in staged {
@@ -143,21 +90,6 @@ impl Store {
             })
         }));
         self.publish(batch, Tree::new(tree))
-    }
-
-    fn unpack_tar(
-        &self,
-        archive: impl Read,
-        packed: u64,
-        compression: Compression,
-        limits: &Limits,
-    ) -> Result<TreeId, Trouble> {
-        let mut sink = TreeSink {
-            batch: Batch::new(self.workbench()?),
-            entries: Vec::new(),
-        };
-        tar::read(archive, packed, compression, limits, &mut sink)?;
-        self.publish(sink.batch, Tree::new(sink.entries))
     }
 
     /// Gives everything its name: objects first, so that a tree never names what is not there.
@@ -217,11 +149,11 @@ pub(crate) fn unpack_files<T: Send>(
     (all, outcome)
 }
 
-fn stage_entry<S: zip::Source + ?Sized>(
+fn stage_entry(
     workbench: &Workbench,
     worker: usize,
     scratch: &mut Scratch,
-    source: &S,
+    source: &File,
     entry: &ZipEntry,
     executable: bool,
 ) -> Result<Staged, Trouble> {
@@ -240,18 +172,6 @@ fn stage_entry<S: zip::Source + ?Sized>(
     }
 }
 
-/// Opens an archive whose digest is right.
-pub(crate) fn open_checked(archive: &Path, expected: &[Digest]) -> Result<File, Trouble> {
-    if let Some((expected, actual)) = hash::mismatch(archive, expected)? {
-        return Err(Refusal::WrongDigest {
-            expected: Box::new(expected),
-            actual: Box::new(actual),
-        }
-        .into());
-    }
-    Ok(File::open(archive)?)
-}
-
 fn file_kind((object, size, executable): (ObjectId, u64, bool)) -> Kind {
     Kind::File {
         object,
@@ -264,8 +184,6 @@ fn file_kind((object, size, executable): (ObjectId, u64, bool)) -> Kind {
 struct Batch<'a> {
     workbench: &'a Workbench,
     staged: Vec<Staged>,
-    /// For hard links: what each path became.
-    copies: FxHashMap<SafePath, (ObjectId, u64, bool)>,
 }
 
 impl<'a> Batch<'a> {
@@ -273,7 +191,6 @@ impl<'a> Batch<'a> {
         Self {
             workbench,
             staged: Vec::new(),
-            copies: FxHashMap::default(),
         }
     }
 
@@ -330,51 +247,6 @@ pub(crate) fn pump(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Trouble::decoding(name, error)),
         }
-    }
-}
-
-struct TreeSink<'a> {
-    batch: Batch<'a>,
-    entries: Vec<Entry>,
-}
-
-impl tar::Sink for TreeSink<'_> {
-    fn file(
-        &mut self,
-        path: &SafePath,
-        executable: bool,
-        size: u64,
-        body: &mut dyn Read,
-    ) -> Result<(), Trouble> {
-        let made = self.batch.stream(executable, size, path.as_str(), body)?;
-        self.batch.copies.insert(path.clone(), made);
-        self.entries.push(Entry {
-            path: path.clone(),
-            kind: file_kind(made),
-        });
-        Ok(())
-    }
-
-    fn folder(&mut self, _: &SafePath) -> Result<(), Trouble> {
-        Ok(())
-    }
-
-    fn hard_link(&mut self, path: &SafePath, target: &SafePath) -> Result<(), Trouble> {
-        let made = self.batch.copies[target];
-        self.batch.copies.insert(path.clone(), made);
-        self.entries.push(Entry {
-            path: path.clone(),
-            kind: file_kind(made),
-        });
-        Ok(())
-    }
-
-    fn links(&mut self, links: BTreeMap<SafePath, String>) -> Result<(), Trouble> {
-        self.entries.extend(links.into_iter().map(|(path, target)| Entry {
-            path,
-            kind: Kind::Link(target),
-        }));
-        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
@@ -543,11 +543,4 @@ fn create(fd: BorrowedFd<'_>, name: &str, executable: bool) -> Result<File, Errn
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
     rustix::fs::openat(fd, name, flags, mode).map(File::from)
-}
-
-/// Whether hardlinks work from the store into `folder`'s file system.
-pub fn same_file_system(store: &Store, folder: &Path) -> bool {
-    let device = |result: Result<rustix::fs::Stat, Errno>| result.ok().map(|stat| stat.st_dev);
-    let theirs = device(rustix::fs::statat(CWD, folder, AtFlags::empty()));
-    theirs.is_some() && theirs == device(rustix::fs::fstat(&store.objects))
 }

@@ -353,7 +353,7 @@ fn in_a_process(prepare: &str, dir: &Path) -> Command {
 fn child() {
     let dir = PathBuf::from(std::env::var_os("STORE_TEST_DIR").expect("its parent says where"));
     let store = Store::open(&dir.join("store")).unwrap();
-    match store.import_zip(&dir.join("many.zip"), &Limits::default(), &[]) {
+    match store.import_zip(&dir.join("many.zip"), &Limits::default()) {
         Ok(id) => println!("\nimported {id}"),
         Err(error) => println!("\nfailed {} {error:?}", error.code()),
     }
@@ -396,7 +396,7 @@ fn killed_anywhere_an_import_leaves_only_whole_objects_and_the_next_one_succeeds
     }
     assert!(before_the_end > 0, "no kill came in time");
     let store = store(&dir);
-    let id = store.import_zip(&archive, &Limits::default(), &[]).unwrap();
+    let id = store.import_zip(&archive, &Limits::default()).unwrap();
     assert_eq!(store.tree(&id).unwrap().entries.len(), 2001);
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
 }
@@ -411,7 +411,7 @@ fn many_processes_and_threads_import_the_same_at_once() {
         .collect();
     let store = store(&dir);
     let ids: Vec<TreeId> = std::thread::scope(|scope| {
-        let import = || store.import_zip(&archive, &Limits::default(), &[]).unwrap();
+        let import = || store.import_zip(&archive, &Limits::default()).unwrap();
         let threads: Vec<_> = (0..3).map(|_| scope.spawn(import)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use wharf_core::PackageName;
-use wharf_ecosystem::pypi::{self, DistName, Incompatible, Tags, Version, VersionSpecifiers, WheelName};
+use wharf_ecosystem::pypi::{self, DistName, Tags, Version, VersionSpecifiers, WheelName};
 
 use super::{FileRef, ReleaseRef, Releases};
 
@@ -50,11 +50,6 @@ impl Releases {
             tags: tags.collect(),
             requires: requires.collect(),
         }
-    }
-
-    /// Why a tag set does not suit a target, in detail; `None` where it does.
-    pub fn explain_tags(&self, tags: &Tags, tag_set: u32) -> Option<Incompatible> {
-        tags.explain(&stand_in(self.tag_text(tag_set))?)
     }
 }
 

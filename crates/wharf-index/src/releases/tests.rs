@@ -105,15 +105,6 @@ fn the_best_file_for_a_target() {
     assert!(matches!(only_source, Pick::Sdist(file) if file.filename() == "a-1.0.tar.gz"));
     let refused = fit.best(releases.get(3).unwrap(), |_| false);
     assert!(matches!(refused, Pick::Nothing(Unfit::Refused)));
-    let tag_set = releases
-        .get(0)
-        .unwrap()
-        .wheels()
-        .next()
-        .unwrap()
-        .tag_set()
-        .unwrap();
-    assert!(releases.explain_tags(&tags, tag_set).is_some());
 }
 
 #[test]

@@ -237,12 +237,8 @@ async fn endless_breaks_end() {
         "{error:?}"
     );
     let missing = Server::start(|_, _| reply(404, "")).await;
-    assert!(
-        download(&fixture(quick()), &missing, &[])
-            .await
-            .unwrap_err()
-            .is_not_found()
-    );
+    let error = download(&fixture(quick()), &missing, &[]).await.unwrap_err();
+    assert!(matches!(error, NetError::NotFound { .. }), "{error}");
 }
 
 #[cfg(target_os = "linux")]

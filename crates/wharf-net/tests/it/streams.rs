@@ -143,8 +143,11 @@ async fn tokens_go_where_they_belong() {
     let settings = Settings {
         credentials: vec![
             (server.url("/team/"), Login::bearer("t0ken".to_owned())),
-            (server.url("/other"), Login::basic_encoded("YTpi".to_owned())),
-            (server.url("/odd"), Login::basic_encoded("new\nline".to_owned())),
+            (
+                server.url("/other"),
+                Login::new("a".to_owned(), Some("b".to_owned())),
+            ),
+            (server.url("/odd"), Login::bearer("new\nline".to_owned())),
         ],
         ..quick()
     };

@@ -79,25 +79,6 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What a file name promises; `None` for a name that promises no tar.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        [
-            (".tar.gz", Self::Gzip),
-            (".tgz", Self::Gzip),
-            (".crate", Self::Gzip),
-            (".tar.bz2", Self::Bzip2),
-            (".tbz2", Self::Bzip2),
-            (".tbz", Self::Bzip2),
-            (".tar.xz", Self::Xz),
-            (".txz", Self::Xz),
-            (".tar.zst", Self::Zstd),
-            (".tar", Self::None),
-        ]
-        .into_iter()
-        .find_map(|(suffix, compression)| name.ends_with(suffix).then_some(compression))
-    }
-
     /// The usual word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -211,14 +192,6 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
-    /// Not the bytes that were expected.
-    #[error("its digest is {actual}, and {expected} was expected")]
-    WrongDigest {
-        /// From the index or the lockfile.
-        expected: Box<wharf_core::Digest>,
-        /// The file's own.
-        actual: Box<wharf_core::Digest>,
-    },
 }
 
 /// Why an archive did not get in.
@@ -274,7 +247,6 @@ impl Explain for ArchiveError {
     fn code(&self) -> &'static str {
         match self {
             ArchiveError::Refused { reason, .. } => match reason {
-                Refusal::WrongDigest { .. } => "archive/wrong-digest",
                 Refusal::Truncated
                 | Refusal::Mislabelled { .. }
                 | Refusal::Malformed(_)
@@ -314,12 +286,6 @@ impl Explain for ArchiveError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            ArchiveError::Refused {
-                reason: Refusal::WrongDigest { .. },
-                ..
-            } => {
-                vec!["if the file was replaced on purpose, run `wharf lock --upgrade-package` for it; otherwise report it".to_owned()]
-            }
             ArchiveError::Refused { .. } => {
                 vec![
                     "nothing of it was kept; choose another version of the package, and tell its authors"

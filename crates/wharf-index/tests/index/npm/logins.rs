@@ -48,17 +48,6 @@ async fn a_token_opens_its_registry() {
 }
 
 #[tokio::test]
-async fn encoded_logins_are_sent_as_they_stand() {
-    let registry = NpmRegistry::start();
-    registry.require("", Access::Basic("me".to_owned(), "pa:ss".to_owned()));
-    NpmPackage::new("a", "1.0.0").publish(&registry);
-    let mut world = World::new(&registry);
-    let encoded = Login::basic_encoded("bWU6cGE6c3M=".to_owned());
-    world.settings.credentials = vec![(url(&registry.base_url()), encoded)];
-    world.index().versions(&name("a")).await.unwrap();
-}
-
-#[tokio::test]
 async fn refusals_name_the_key_of_the_npmrc() {
     let registry = guarded();
     let mut world = World::new(&registry);
