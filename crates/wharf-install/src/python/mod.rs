@@ -99,12 +99,6 @@ pub struct Libc {
 }
 
 impl Interpreter {
-    /// Whether the executable that was asked belongs to a virtual environment.
-    #[must_use]
-    pub fn is_venv(&self) -> bool {
-        self.prefix != self.base_prefix
-    }
-
     /// The markers in the form that requirements are evaluated with.
     ///
     /// # Errors

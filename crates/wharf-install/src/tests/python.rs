@@ -299,7 +299,8 @@ fn every_pyenv_version_of_this_machine_is_understood() {
             Some(_) => assert_eq!(result.unwrap_err(), Refusal::NotPython3, "{name}"),
             None => {
                 let found = result.unwrap();
-                assert_eq!((found.version.as_str(), found.is_venv()), (name.as_str(), false));
+                assert_eq!(found.version, name);
+                assert_eq!(found.prefix, found.base_prefix, "not a virtual environment");
                 assert!(Path::new(&found.base_executable).is_file(), "{name}");
             }
         }
