@@ -1,7 +1,7 @@
 //! [`PypiIndex`]: the one door to releases, metadata and files of Python packages.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashSet;
 use wharf_core::{PackageName, Sinks, WebUrl};
@@ -69,7 +69,7 @@ pub(crate) struct Shared {
     pub(crate) locations: Locations,
     pub(crate) refresh: Refresh,
     pub(crate) cache: Cache,
-    pub(crate) builder: Option<Arc<dyn Builder>>,
+    pub(crate) builder: OnceLock<Arc<dyn Builder>>,
     pub(crate) sinks: Sinks,
     pub(crate) hosts: Hosts,
     pub(crate) pages: OnceMap<PageKey, Answer<Option<Arc<Releases>>>>,
@@ -115,7 +115,7 @@ impl PypiIndex {
             refresh: Refresh::default(),
             hosts: Hosts::new(cache.clone()),
             cache,
-            builder,
+            builder: builder.map(OnceLock::from).unwrap_or_default(),
             sinks,
             pages: OnceMap::default(),
             releases: OnceMap::default(),
@@ -142,6 +142,11 @@ impl PypiIndex {
             },
             Err(shared) => Self { shared, ..self },
         }
+    }
+
+    /// Says who builds what has no wheel, where that was not known when asking began. The first that is said stays.
+    pub fn build_with(&self, builder: Arc<dyn Builder>) {
+        let _ = self.shared.builder.set(builder);
     }
 
     /// Where it looks.

@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
             what: self.what.to_owned(),
             reason: "no build environment can be made in this command".to_owned(),
         };
-        let builder = self.index.shared.builder.as_ref().ok_or_else(no_builder)?;
+        let builder = self.index.shared.builder.get().ok_or_else(no_builder)?;
         let request = EnvironmentRequest {
             requires,
             index: self.index.nested(self.what),

@@ -28,6 +28,7 @@ pub mod error;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -53,6 +54,8 @@ use recall::Recall;
 
 /// How many stale packages end reading ahead: the rest will be as stale.
 const STALE: usize = 4;
+/// What no solve has read or written for so long is of no project any more.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How much is asked of a registry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,7 +257,11 @@ impl NpmIndex {
     /// A solve is over: keeps what it read out of documents for the next one of the project.
     pub fn solved(&self) {
         if let Some(news) = self.shared.recall.news() {
-            self.keep_file(self.shared.recall.path(), news.into());
+            let path = self.shared.recall.path();
+            let folder = path.parent().map(Path::to_owned).filter(|_| !path.exists());
+            // One file a folder: what is left of projects that are gone goes where a new one comes.
+            let forget = move || drop(folder.map(|folder| wharf_net::cache::prune(&folder, FORGOTTEN)));
+            self.shared.keeper.file_then(path, vec![news.into()], forget);
         }
     }
 
