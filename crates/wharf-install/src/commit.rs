@@ -249,7 +249,7 @@ impl Task<'_> {
             &self.state.journal(),
             transaction,
             about,
-            durability.of_the_switch(),
+            durability.of_the_journal(),
         )?;
         fault::point("begun");
         let place = self.state.stage().join(transaction);

@@ -25,7 +25,7 @@ use crate::state::State;
 const GRANULARITY: i128 = 20_000_000;
 /// Files above this size are executables rather than text that somebody edits: their size and time stand for their content.
 const LARGE: u64 = 4 << 20;
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What a sync depended on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,10 @@ use crate::state::State;
 
 /// Moves a directory into the trash. Not being able to is no failure of the commit: the next command tries again.
 pub(crate) fn discard(state: &State, directory: &Path, name: &str) {
+    // A commit that replaced nothing leaves an empty folder: nothing that somebody has to come behind for.
+    if fs::remove_dir(directory).is_ok() {
+        return;
+    }
     let place = state.trash().join(name);
     if let Err(error) = fs::rename(directory, &place)
         && error.kind() != std::io::ErrorKind::NotFound

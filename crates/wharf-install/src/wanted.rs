@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use wharf_core::PackageName;
+use wharf_store::journal::Flushed;
 use wharf_store::{LinkMode, TreeId, durable};
 
 use crate::layout::Item;
@@ -199,6 +200,15 @@ impl Durability {
         match self {
             Self::Power => durable::Durability::Power,
             Self::Behind | Self::Process => durable::Durability::Process,
+        }
+    }
+
+    /// Which steps of the journal are flushed.
+    pub(crate) fn of_the_journal(self) -> Flushed {
+        match self {
+            Self::Power => Flushed::Each,
+            Self::Behind => Flushed::First,
+            Self::Process => Flushed::None,
         }
     }
 

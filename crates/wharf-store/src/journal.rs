@@ -3,19 +3,19 @@
 //! One file a transaction, one JSON line a step: `{seq, tx, op, data, prev, sum}`. `sum` covers the line before it
 //! and, through `prev`, every line before that.
 //!
-//! Invariants: a step that returned is there whoever dies, and on disk if the journal is written for that; the first one
-//! is always. Recovery gives the same answer however often it runs and wherever
+//! Invariants: a step that returned is there whoever dies, and on disk as [`Flushed`] says. Recovery gives the same answer however often it runs and wherever
 //! the last write was torn: a torn last line was never promised to anyone and is cut off; a bad line before others is
 //! damage, so the file is set aside and only the steps before it count.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::durable::{self, Durability};
+use crate::durable;
 use crate::error::StoreError;
 
 /// A journal that is being written.
@@ -26,7 +26,20 @@ pub struct Journal {
     tx: String,
     seq: u64,
     sum: String,
-    durability: Durability,
+    flushed: Flushed,
+    /// The first step on its way to the disk.
+    begun: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Which steps are on disk when they return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// Each.
+    Each,
+    /// The first, when the second returns: what follows it may be lost to a power cut, but not that it began.
+    First,
+    /// None: the journal is for killed processes only.
+    None,
 }
 
 /// How far a transaction came.
@@ -81,12 +94,11 @@ enum Op {
 }
 
 impl Journal {
-    /// Begins the transaction `tx`, a name that no other has and that can be a file's. `data` says what it is about. The
-    /// later steps are flushed if `durability` says so; this one is.
+    /// Begins the transaction `tx`, a name that no other has and that can be a file's. `data` says what it is about.
     ///
     /// # Errors
     /// Where `dir` cannot be made or written, or has a journal of that name.
-    pub fn begin(dir: &Path, tx: &str, data: Value, durability: Durability) -> Result<Self, StoreError> {
+    pub fn begin(dir: &Path, tx: &str, data: Value, flushed: Flushed) -> Result<Self, StoreError> {
         let path = dir.join(format!("{tx}.jsonl"));
         fs::create_dir_all(dir).map_err(StoreError::io("make", dir))?;
         let file = OpenOptions::new()
@@ -100,11 +112,15 @@ impl Journal {
             tx: tx.to_owned(),
             seq: 0,
             sum: String::new(),
-            durability: Durability::Power,
+            flushed,
+            begun: None,
         };
         journal.step(Op::Begin, &data)?;
-        durable::fsync_dir(dir)?;
-        journal.durability = durability;
+        match flushed {
+            Flushed::Each => durable::fsync_dir(dir)?,
+            Flushed::First => journal.flush_behind(dir)?,
+            Flushed::None => {}
+        }
         Ok(journal)
     }
 
@@ -113,7 +129,25 @@ impl Journal {
     /// # Errors
     /// Where the journal cannot be written.
     pub fn prepared(&mut self) -> Result<(), StoreError> {
+        if let Some(begun) = self.begun.take() {
+            let flushed = begun.join().unwrap_or_else(|_| Err(io::Error::other("its thread died")));
+            flushed.map_err(StoreError::io("write", &self.path))?;
+        }
         self.step(Op::Prepared, &Value::Null)
+    }
+
+    /// Flushes the first step while others work; [`Journal::prepared`] waits for it.
+    fn flush_behind(&mut self, dir: &Path) -> Result<(), StoreError> {
+        let file = self
+            .file
+            .try_clone()
+            .map_err(StoreError::io("open", &self.path))?;
+        let folder = File::open(dir).map_err(StoreError::io("open", dir))?;
+        let flush = move || file.sync_data().and_then(|()| folder.sync_all());
+        let thread = std::thread::Builder::new().name("wharf-journal".to_owned());
+        let begun = thread.spawn(flush).map_err(StoreError::io("write", &self.path))?;
+        self.begun = Some(begun);
+        Ok(())
     }
 
     /// The switch is made. The journal stays until somebody has flushed it all and closes what [`recover`] finds.
@@ -157,9 +191,9 @@ impl Journal {
         let (line, sum) = print(&step);
         self.file
             .write_all(line.as_bytes())
-            .and_then(|()| match self.durability {
-                Durability::Power => self.file.sync_data(),
-                Durability::Process => Ok(()),
+            .and_then(|()| match self.flushed {
+                Flushed::Each => self.file.sync_data(),
+                Flushed::First | Flushed::None => Ok(()),
             })
             .map_err(StoreError::io("write", &self.path))?;
         self.seq += 1;
@@ -403,9 +437,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("journal");
         assert!(recover(&place).unwrap().is_empty());
-        let mut journal = Journal::begin(&place, "t1", json!({"generation": 1}), Durability::Power).unwrap();
+        let mut journal = Journal::begin(&place, "t1", json!({"generation": 1}), Flushed::Each).unwrap();
         assert!(
-            Journal::begin(&place, "t1", Value::Null, Durability::Power).is_err(),
+            Journal::begin(&place, "t1", Value::Null, Flushed::Each).is_err(),
             "a name is used once"
         );
         assert_eq!(recover(&place).unwrap()[0].state, State::Begun);
@@ -417,11 +451,20 @@ mod tests {
         );
         journal.commit().unwrap();
         assert!(recover(&place).unwrap().is_empty());
-        Journal::begin(&place, "t2", Value::Null, Durability::Process)
-            .unwrap()
-            .abort()
-            .unwrap();
-        assert!(recover(&place).unwrap().is_empty());
+        for flushed in [Flushed::First, Flushed::None] {
+            let mut journal = Journal::begin(&place, "t2", Value::Null, flushed).unwrap();
+            journal.prepared().unwrap();
+            assert_eq!(recover(&place).unwrap()[0].state, State::Prepared);
+            journal.abort().unwrap();
+            assert!(recover(&place).unwrap().is_empty());
+            Journal::begin(&place, "t3", Value::Null, flushed)
+                .unwrap()
+                .switched()
+                .unwrap();
+            let found = recover(&place).unwrap().remove(0);
+            assert_eq!(found.state, State::Begun, "a switch comes after it was prepared");
+            found.close().unwrap();
+        }
     }
 
     #[test]

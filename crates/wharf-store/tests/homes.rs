@@ -727,6 +727,13 @@ fn what_a_killed_process_left_in_the_stage_is_cleared_and_homes_stay() {
     };
     assert_eq!(stage(), 1);
     let store = Store::open(&dir.path().join("store")).unwrap();
+    assert_eq!(stage(), 1, "the note stays until somebody flushes");
+    let left = fs::read_dir(root.join("stage")).unwrap().flatten();
+    let left = left.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    let mut left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "unsynced"]);
+    store.settle().unwrap();
     assert_eq!(stage(), 0);
     assert!(store.has_home(&a));
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);

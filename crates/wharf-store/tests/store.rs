@@ -392,6 +392,7 @@ fn killed_anywhere_an_import_leaves_only_whole_objects_and_the_next_one_succeeds
             [],
             "killed after {delay} ms"
         );
+        store.settle().unwrap();
         assert_eq!(store.size().unwrap().stage_bytes, 0);
     }
     assert!(before_the_end > 0, "no kill came in time");

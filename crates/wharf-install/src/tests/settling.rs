@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wharf_store::durable::{self, Durability as OnDisk};
-use wharf_store::journal::{self, Journal, State};
+use wharf_store::durable;
+use wharf_store::journal::{self, Flushed, Journal, State};
 
 use super::Fixture;
 use super::mixed::apply;
@@ -49,7 +49,7 @@ fn stop_machine(project: &Path, keep: State) -> (String, Value) {
     let (tx, mut data) = (found.tx.clone(), found.data.clone());
     data["behind"]["boot"] = json!("another start of the machine");
     found.close().unwrap();
-    let mut journal = Journal::begin(&folder, &tx, data.clone(), OnDisk::Process).unwrap();
+    let mut journal = Journal::begin(&folder, &tx, data.clone(), Flushed::None).unwrap();
     if keep != State::Begun {
         journal.prepared().unwrap();
     }

@@ -32,7 +32,7 @@ use crate::tree::{Entry, Kind, Tree};
 /// Unpacked bytes that are held in memory at once, by each thread.
 const LARGEST_IN_MEMORY: usize = 256 << 20;
 /// A thread keeps a buffer of this size for its next archive.
-const KEPT_BUFFER: usize = 32 << 20;
+const KEPT_BUFFER: usize = 8 << 20;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
 /// A file that the streaming reader holds in memory.
@@ -117,7 +117,9 @@ impl Store {
             buffer: Vec::new(),
         });
         if scratch.buffer.len() < size {
-            scratch.buffer.resize(size, 0);
+            // Given back first: two of a large size at once, one copied into the other, are what a growing buffer costs.
+            scratch.buffer = Vec::new();
+            scratch.buffer = vec![0; size];
         }
         let inflated = scratch
             .inflater
