@@ -198,24 +198,7 @@ fn compare(
 /// A tool that sees the same machine and none of the developer's settings but its certificates.
 fn isolated(program: &Path, folder: &Path, work: &Path) -> Command {
     let mut command = Command::new(program);
-    let home = work.join("home");
-    let python = wharf_testkit::host_python();
-    let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let path = std::env::join_paths(python.parent().map(Path::to_owned).into_iter().chain(system))
-        .unwrap_or_default();
-    command
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", path)
-        .env("HOME", &home)
-        .env("LC_ALL", "C.UTF-8");
-    for (name, folder) in [
-        ("XDG_CACHE_HOME", "cache"),
-        ("XDG_DATA_HOME", "data"),
-        ("XDG_CONFIG_HOME", "config"),
-    ] {
-        command.env(name, home.join(folder));
-    }
+    shell::isolate(&mut command, folder, &work.join("home"), shell::python_folder());
     for name in [
         "SSL_CERT_FILE",
         "HTTPS_PROXY",

@@ -1,5 +1,6 @@
 //! Starting programs and finding the project's directories, with failures that name the program.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,6 +39,57 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
     command
+}
+
+/// The texts of a kind (`json`, `toml`) in a folder of `xtask/data` whose name contains a word, by name.
+pub(crate) fn texts(folder: &str, kind: &str, only: &str) -> Result<Vec<(String, String)>, Failure> {
+    let folder = root().join("xtask/data").join(folder);
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(about(folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if path.extension().is_some_and(|extension| extension == kind) && name.contains(only) {
+            let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+            texts.push((name.into_owned(), text));
+        }
+    }
+    texts.sort();
+    Ok(texts)
+}
+
+/// Lets a command run in a folder, with a home of its own, and see nothing of the developer's settings; programs are looked for in
+/// `first`, then where the system has its own.
+pub(crate) fn isolate(
+    command: &mut Command,
+    folder: &Path,
+    home: &Path,
+    first: impl IntoIterator<Item = PathBuf>,
+) {
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", search_path(first))
+        .env("HOME", home)
+        .env("LC_ALL", "C.UTF-8");
+    for (name, folder) in [
+        ("XDG_CACHE_HOME", "cache"),
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_CONFIG_HOME", "config"),
+        ("XDG_STATE_HOME", "state"),
+    ] {
+        command.env(name, home.join(folder));
+    }
+}
+
+/// These folders, then the system's.
+fn search_path(first: impl IntoIterator<Item = PathBuf>) -> OsString {
+    let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    std::env::join_paths(first.into_iter().chain(system)).unwrap_or_default()
+}
+
+/// The folder of the interpreter that tests and benches use.
+pub(crate) fn python_folder() -> Option<PathBuf> {
+    wharf_testkit::host_python().parent().map(Path::to_owned)
 }
 
 /// Runs a program to its end with the developer's terminal.

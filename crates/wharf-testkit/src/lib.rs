@@ -6,6 +6,7 @@
 //! * [`Crash`] kills the binary at random points and judges what is left;
 //! * [`Scenario`] is a plain-text case for the solver, readable as a table;
 //! * [`Crate`] and [`CargoRegistry`] are crates and a sparse registry of them;
+//! * [`SigningKey`] signs files as minisign does;
 //! * [`NpmPackage`], [`NpmRegistry`] and [`NpmScenario`] are the same for npm, and [`Modules`] reads what is installed as
 //!   node finds it.
 //!
@@ -17,6 +18,7 @@ mod cargo;
 mod crash;
 mod fault;
 mod fixture;
+mod minisign;
 mod npm;
 mod package;
 mod page;
@@ -29,6 +31,7 @@ pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, files_below, host_node, host_python};
+pub use minisign::SigningKey;
 pub use npm::{
     ABBREVIATED as NPM_ABBREVIATED, Link, Module, Modules, NeedKind, NpmExpectation, NpmOptions, NpmPackage,
     NpmRegistry, NpmRelease, NpmScenario, abbreviated as npm_abbreviated, latest as npm_latest, node_package,
@@ -37,4 +40,4 @@ pub use npm::{
 pub use package::Package;
 pub use registry::{Format, Options, Registry};
 pub use scenario::{Expectation, Release, Scenario, ScenarioError, ScenarioProject};
-pub use server::{Access, Logged, Server};
+pub use server::{Access, Logged, Server, parse_range};

@@ -158,6 +158,13 @@ impl Package {
         self
     }
 
+    /// The same with bytes that are no text.
+    #[must_use]
+    pub fn bytes(mut self, path: &str, content: &[u8]) -> Self {
+        self.files.insert(path.to_owned(), content.to_vec());
+        self
+    }
+
     /// Adds a console script: `entry_point("a", "a:main")`.
     #[must_use]
     pub fn entry_point(mut self, script: &str, target: &str) -> Self {

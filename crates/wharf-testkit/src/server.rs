@@ -423,7 +423,8 @@ fn partial(answer: Answer, range: &str) -> Answer {
 }
 
 /// One range of bytes as start and end (exclusive), or nothing if it cannot be satisfied. Source: RFC 9110, section 14.1.2.
-fn parse_range(text: &str, total: usize) -> Option<(usize, usize)> {
+#[must_use]
+pub fn parse_range(text: &str, total: usize) -> Option<(usize, usize)> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = match (first, last) {
         ("", suffix) => (total.saturating_sub(suffix.parse().ok()?), total),

@@ -199,22 +199,8 @@ impl<'run> Bench<'run> {
             Tool::Wharf => self.wharf.unwrap_or(Path::new("wharf")),
         };
         let mut command = Command::new(binary);
-        let home = self.home(tool);
-        let python = wharf_testkit::host_python();
-        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-        let path = std::env::join_paths(python.parent().map(Path::to_owned).into_iter().chain(system));
-        command.current_dir(self.directory.join(folder)).env_clear();
-        command
-            .env("PATH", path.unwrap_or_default())
-            .env("HOME", &home)
-            .env("LC_ALL", "C.UTF-8");
-        for (name, folder) in [
-            ("XDG_CACHE_HOME", "cache"),
-            ("XDG_DATA_HOME", "data"),
-            ("XDG_CONFIG_HOME", "config"),
-        ] {
-            command.env(name, home.join(folder));
-        }
+        let folder = self.directory.join(folder);
+        shell::isolate(&mut command, &folder, &self.home(tool), shell::python_folder());
         match tool {
             Tool::Uv | Tool::UvPip => {
                 command
@@ -223,7 +209,7 @@ impl<'run> Bench<'run> {
                 command.env("UV_NO_CONFIG", "1");
                 // For `uv pip sync` the variable would name the environment to change: the developer's own interpreter.
                 if tool == Tool::Uv {
-                    command.env("UV_PYTHON", python);
+                    command.env("UV_PYTHON", wharf_testkit::host_python());
                 }
             }
             Tool::Pip | Tool::Wharf => {

@@ -3,29 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::shell;
+
 /// A program in a folder, with a home of its own and these folders before the system's on its search path.
 ///
 /// What it writes into a folder for temporary files goes into the home too: some keep there what they want again.
 pub(super) fn isolated(program: &Path, folder: &Path, home: &Path, path: &[PathBuf]) -> Command {
-    let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let path = std::env::join_paths(path.iter().cloned().chain(system));
     let mut command = Command::new(program);
+    shell::isolate(&mut command, folder, home, path.iter().cloned());
     command
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", path.unwrap_or_default())
-        .env("HOME", home)
-        .env("LC_ALL", "C.UTF-8")
-        .env("TMPDIR", home.join("tmp"));
-    for (name, folder) in [
-        ("XDG_CACHE_HOME", "cache"),
-        ("XDG_DATA_HOME", "data"),
-        ("XDG_CONFIG_HOME", "config"),
-        ("XDG_STATE_HOME", "state"),
-        ("CARGO_HOME", "cargo"),
-    ] {
-        command.env(name, home.join(folder));
-    }
+        .env("TMPDIR", home.join("tmp"))
+        .env("CARGO_HOME", home.join("cargo"));
     command
 }
 

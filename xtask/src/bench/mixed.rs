@@ -19,7 +19,7 @@ use super::peers::Peers;
 use super::report::{Report, SetResult};
 use super::rounds::{Case, Kind, Way, Work, measure_all};
 use super::{Options, directory, peers, remove, sets};
-use crate::shell::{Failure, about};
+use crate::shell::{self, Failure, about};
 
 /// Who does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Bench<'_> {
         match doer {
             Doer::Peers => {
                 let mut uv = Command::new(&self.python.uv);
-                place.isolate(&mut uv, Tool::Bun, &project);
+                place.isolate(&mut uv, Tool::Bun, &project, None);
                 uv.args(match step {
                     Step::Lock => ["lock", "--quiet", "--no-build"].as_slice(),
                     Step::Install | Step::Again => ["sync", "--quiet", "--frozen", "--no-build"].as_slice(),
@@ -115,12 +115,8 @@ impl Bench<'_> {
             }
             Doer::Wharf => {
                 let mut wharf = Tool::Wharf.command(step, &project, &place);
-                let system = [place.path()].into_iter();
-                let python = interpreter.parent().map(|folder| folder.as_os_str().to_owned());
-                let path: Vec<_> = python.into_iter().chain(system).collect();
-                wharf
-                    .env("PATH", path.join(std::ffi::OsStr::new(":")))
-                    .env("PIP_INDEX_URL", self.index.index_url());
+                place.isolate(&mut wharf, Tool::Wharf, &project, shell::python_folder());
+                wharf.env("PIP_INDEX_URL", self.index.index_url());
                 vec![wharf]
             }
         }

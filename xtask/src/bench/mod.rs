@@ -12,6 +12,7 @@ mod measure;
 mod mirror;
 mod mixed;
 pub(crate) mod npm;
+mod pages;
 pub(crate) mod peers;
 mod record;
 mod reply;
@@ -102,11 +103,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return cargo::serve(&directory().join("cargo-recorded"), options);
     }
     if options.serve {
-        return mirror::serve(
-            &directory().join("recorded"),
-            options.latency,
-            options.with_parent,
-        );
+        return pages::serve(&directory().join("recorded"), options);
     }
     let _alone = alone()?;
     if options.npm {

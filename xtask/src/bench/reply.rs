@@ -10,8 +10,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
+use wharf_testkit::parse_range;
 
-use super::mirror::parse_range;
 use super::tape::Answer;
 use crate::shell::Failure;
 
@@ -20,16 +20,29 @@ use crate::shell::Failure;
 pub(super) struct Form {
     /// The value of `Cache-Control`.
     pub(super) caching: &'static str,
-    /// A document, kept compressed: otherwise an archive, which can be read in ranges.
-    pub(super) document: bool,
+    /// How its body is kept.
+    pub(super) kept: Kept,
+}
+
+/// How a body is kept, which decides what can be asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A document as it is.
+    Plain,
+    /// A document, compressed; it goes out so to whoever takes it.
+    Compressed,
+    /// An archive, which can be read in ranges.
+    Archive,
 }
 
 /// The answer to a request.
 pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &HeaderMap) -> Response<Body> {
     let mut response = Response::builder()
         .header(ETAG, &answer.tag)
-        .header(CACHE_CONTROL, form.caching)
-        .header(VARY, "accept-encoding, accept");
+        .header(CACHE_CONTROL, form.caching);
+    if form.kept == Kept::Compressed {
+        response = response.header(VARY, "accept-encoding, accept");
+    }
     let known = headers
         .get(IF_NONE_MATCH)
         .is_some_and(|tag| tag.as_bytes() == answer.tag.as_bytes());
@@ -41,20 +54,22 @@ pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &He
     }
     let mut body = answer.body.clone();
     let mut status = answer.status;
-    if form.document && status == 200 {
-        if says(headers, &ACCEPT_ENCODING, "gzip") {
+    match form.kept {
+        Kept::Compressed if status == 200 && says(headers, &ACCEPT_ENCODING, "gzip") => {
             response = response.header(CONTENT_ENCODING, "gzip");
-        } else {
-            body = decompressed(&body);
         }
-    } else if status == 200 {
-        response = response.header(ACCEPT_RANGES, "bytes");
-        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-        if let Some((start, end)) = range.and_then(|range| parse_range(range, body.len())) {
-            response = response.header(CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, body.len()));
-            body = body.slice(start..end);
-            status = 206;
+        Kept::Compressed if status == 200 => body = decompressed(&body),
+        Kept::Archive if status == 200 => {
+            response = response.header(ACCEPT_RANGES, "bytes");
+            let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+            if let Some((start, end)) = range.and_then(|range| parse_range(range, body.len())) {
+                response =
+                    response.header(CONTENT_RANGE, format!("bytes {start}-{}/{}", end - 1, body.len()));
+                body = body.slice(start..end);
+                status = 206;
+            }
         }
+        Kept::Plain | Kept::Compressed | Kept::Archive => {}
     }
     let response = response
         .status(status)
@@ -111,7 +126,7 @@ mod tests {
 
     const FORM: Form = Form {
         caching: "max-age=600",
-        document: true,
+        kept: Kept::Compressed,
     };
 
     fn answered(form: Form, header: HeaderName, value: &str) -> Response<Body> {
@@ -139,7 +154,7 @@ mod tests {
     #[test]
     fn archives_can_be_read_in_ranges_and_documents_cannot() {
         let archive = Form {
-            document: false,
+            kept: Kept::Archive,
             ..FORM
         };
         let part = answered(archive, RANGE, "bytes=2-5");

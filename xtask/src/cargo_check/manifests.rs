@@ -16,23 +16,12 @@ pub(super) struct Project {
 impl Project {
     /// Every project whose name contains `only`, by name.
     pub(super) fn load(only: &str) -> Result<Vec<Self>, Failure> {
-        let folder = shell::root().join("xtask/data/cargo-check");
-        let mut projects = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(about(folder.display()))? {
-            let path = entry?.path();
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if name.contains(only) {
-                let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-                let files = files(&text);
-                projects.push(Self { name, files });
-            }
-        }
-        projects.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(projects)
+        let texts = shell::texts("cargo-check", "toml", only)?.into_iter();
+        let projects = texts.map(|(name, text)| Self {
+            name,
+            files: files(&text),
+        });
+        Ok(projects.collect())
     }
 
     /// Writes the manifests into an empty folder, and as much of a library for each package that cargo takes it for one.

@@ -27,20 +27,13 @@ pub(super) struct Project {
 
 /// Every project whose name contains a text.
 pub(super) fn load(only: &str) -> Result<Vec<Project>, Failure> {
-    let folder = shell::root().join("xtask/data/npm-check");
-    let mut projects = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(about(folder.display()))? {
-        let path = entry?.path();
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "json") && name.contains(only) {
-            let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-            let project: Project = serde_json::from_str(&text).map_err(about(path.display()))?;
-            projects.push(Project { name, ..project });
-        }
-    }
-    projects.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(projects)
+    let projects = shell::texts("npm-check", "json", only)?
+        .into_iter()
+        .map(|(name, text)| {
+            let project: Project = serde_json::from_str(&text).map_err(about(&name))?;
+            Ok(Project { name, ..project })
+        });
+    projects.collect()
 }
 
 impl Project {

@@ -1,25 +1,20 @@
 //! The loopback mirror of a registry of crates: recorded index files and archives with the headers of the public one.
 //!
-//! Index files are those of one day, however late they were recorded; `config.json` names the mirror itself. It runs as a process of
-//! its own: its processor time is nobody's.
+//! Index files are those of one day, however late they were recorded; `config.json` names the mirror itself.
 
-use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::Response;
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use wharf_ecosystem::cargo::index::path_in_index;
 use wharf_ecosystem::cargo::{RegistryConfig, Version, crate_name};
 
 use super::super::Options;
-use super::super::mirror::{COUNTER, Mirror, ended};
+use super::super::mirror::{self, Mirror, Site};
 use super::super::npm::DAY;
-use super::super::reply::{self, Form, refused};
+use super::super::reply::{self, Form, Kept};
 use super::super::tape::{Answer, Head, Tape, content_type};
 use crate::shell::{self, Failure, about};
 
@@ -55,31 +50,17 @@ impl CratesMirror {
 struct Served {
     tape: Tape,
     live: shell::CratesRegistry,
-    authority: String,
-    latency: Duration,
+    address: SocketAddr,
 }
 
-/// Serves until the process is killed, or its standard input ends if it was started by another; prints the address first.
+/// Serves until the process ends.
 pub(in crate::bench) fn serve(directory: &Path, options: &Options) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let authority = listener.local_addr()?.to_string();
-        println!("{authority} {INDEX}");
-        std::io::stdout().flush()?;
-        let served = Served {
+    mirror::serve(0, options, |address| {
+        Ok(Served {
             tape: Tape::open(directory)?,
             live: shell::crates_registry()?,
-            authority,
-            latency: Duration::from_millis(options.latency),
-        };
-        let router = Router::new().fallback(handle).with_state(Arc::new(served));
-        tokio::select! {
-            served = async { axum::serve(listener, router).await } => served.map_err(about("the mirror")),
-            () = ended(options.with_parent) => Ok(()),
-        }
+            address,
+        })
     })
 }
 
@@ -126,42 +107,26 @@ impl Asked {
         match self {
             Self::Archive(_) => Form {
                 caching: "public, immutable, max-age=31536000",
-                document: false,
+                kept: Kept::Archive,
             },
             // The public registry says ten minutes; a run takes longer, and *warm* has to mean the same from its first round on.
             Self::Config | Self::Crate(_) | Self::Nothing => Form {
                 caching: "public, max-age=3600",
-                document: true,
+                kept: Kept::Compressed,
             },
         }
     }
 }
 
-async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
-    let path = request.uri().path();
-    if path == COUNTER {
-        return Response::new(Body::from(served.tape.asked().to_string()));
-    }
-    if !served.latency.is_zero() {
-        tokio::time::sleep(served.latency).await;
-    }
-    let asked = Asked::of(path);
-    // On a task of its own: a tool that hangs up early would end the handler, and the answer would never be recorded.
-    let (task, owned) = (Arc::clone(&served), asked.clone());
-    let answering = tokio::spawn(async move { task.answer(&owned).await });
-    let answer = answering
-        .await
-        .unwrap_or_else(|error| Err(Failure(error.to_string())));
-    match answer {
-        Ok(answer) => reply::respond(&answer, asked.form(), request.method(), request.headers()),
-        Err(Failure(message)) => {
-            eprintln!("mirror: {message}");
-            refused(502, message)
-        }
-    }
-}
+impl Site for Served {
+    type Asked = Asked;
 
-impl Served {
+    fn understand(&self, path: &str, _: &HeaderMap) -> (Asked, Form) {
+        let asked = Asked::of(path);
+        let form = asked.form();
+        (asked, form)
+    }
+
     async fn answer(&self, asked: &Asked) -> Result<Arc<Answer>, Failure> {
         let key = asked.key();
         if let Some(answer) = self.tape.remembered(&key) {
@@ -171,7 +136,7 @@ impl Served {
             Asked::Config => {
                 let template = format!(
                     "http://{}{ARCHIVES}{{crate}}/{{version}}/{{sha256-checksum}}",
-                    self.authority
+                    self.address
                 );
                 reply::document(
                     "application/json",
@@ -197,6 +162,16 @@ impl Served {
         Ok(self.tape.remember(&key, answer))
     }
 
+    fn asked(&self) -> u64 {
+        self.tape.asked()
+    }
+
+    fn index_path(&self) -> String {
+        INDEX.to_owned()
+    }
+}
+
+impl Served {
     async fn ask(&self, key: &str, url: reqwest::Url) -> Result<Answer, Failure> {
         let reply = self.get(key, url).await?;
         let head = Head {

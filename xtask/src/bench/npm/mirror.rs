@@ -1,25 +1,19 @@
 //! The loopback mirror of the npm registry: recorded documents and archives with the headers of the public one.
 //!
 //! Full documents are recorded as they come, and go out in the form that was asked for, as [`super::documents`] makes it; they
-//! name the mirror's port, which is therefore fixed. They are compressed once and kept so, as a registry's caches do. It
-//! runs as a process of its own: its processor time is nobody's.
+//! name the mirror's port, which is therefore fixed. They are compressed once and kept so, as a registry's caches do.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
-use axum::http::{HeaderMap, Method, Response};
 use serde_json::Value;
 use wharf_testkit::NPM_ABBREVIATED;
 
 use super::super::Options;
-use super::super::mirror::{COUNTER, Mirror, ended};
-use super::super::reply::{self, Form, refused, says};
+use super::super::mirror::{self, Mirror, Site};
+use super::super::reply::{self, Form, Kept, says};
 use super::super::tape::{Answer, Head, Tape, content_type};
 use super::documents;
 use crate::shell::{self, Failure, about};
@@ -54,32 +48,16 @@ struct Served {
     tape: Tape,
     live: String,
     own: String,
-    latency: Duration,
 }
 
-/// Serves until the process is killed, or its standard input ends if it was started by another; prints the address first.
+/// Serves until the process ends.
 pub(crate) fn serve(directory: &Path, options: &Options) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", options.port))
-            .await
-            .map_err(about(format!("port {}", options.port)))?;
-        let address = listener.local_addr()?;
-        let served = Served {
+    mirror::serve(options.port, options, |address| {
+        Ok(Served {
             tape: Tape::open(directory)?,
             live: shell::npm_registry_url()?,
             own: format!("http://{address}/"),
-            latency: Duration::from_millis(options.latency),
-        };
-        println!("{address} /");
-        std::io::stdout().flush()?;
-        let router = Router::new().fallback(handle).with_state(Arc::new(served));
-        tokio::select! {
-            served = async { axum::serve(listener, router).await } => served.map_err(about("the mirror")),
-            () = ended(options.with_parent) => Ok(()),
-        }
+        })
     })
 }
 
@@ -124,34 +102,15 @@ impl Asked {
     }
 }
 
-async fn handle(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
-    if request.uri().path() == COUNTER {
-        return Response::new(Body::from(served.tape.asked().to_string()));
-    }
-    if *request.method() != Method::GET && *request.method() != Method::HEAD {
-        // Audits and statistics: nothing that an installation depends on.
-        return refused(404, "not recorded".to_owned());
-    }
-    if !served.latency.is_zero() {
-        tokio::time::sleep(served.latency).await;
-    }
-    let asked = Asked::of(request.uri().path(), request.headers());
-    // On a task of its own: a tool that hangs up early would end the handler, and the answer would never be recorded.
-    let (task, owned) = (Arc::clone(&served), asked.clone());
-    let answering = tokio::spawn(async move { task.answer(&owned).await });
-    let answer = answering
-        .await
-        .unwrap_or_else(|error| Err(Failure(error.to_string())));
-    match answer {
-        Ok(answer) => reply::respond(&answer, form(&asked), request.method(), request.headers()),
-        Err(Failure(message)) => {
-            eprintln!("mirror: {message}");
-            refused(502, message)
-        }
-    }
-}
+impl Site for Served {
+    type Asked = Asked;
 
-impl Served {
+    fn understand(&self, path: &str, headers: &HeaderMap) -> (Asked, Form) {
+        let asked = Asked::of(path, headers);
+        let form = form(&asked);
+        (asked, form)
+    }
+
     async fn answer(&self, asked: &Asked) -> Result<Arc<Answer>, Failure> {
         let key = asked.key();
         if let Some(answer) = self.tape.remembered(&key) {
@@ -168,6 +127,16 @@ impl Served {
         Ok(self.tape.remember(&key, answer))
     }
 
+    fn asked(&self) -> u64 {
+        self.tape.asked()
+    }
+
+    fn index_path(&self) -> String {
+        "/".to_owned()
+    }
+}
+
+impl Served {
     async fn ask(&self, asked: &Asked) -> Result<Answer, Failure> {
         let path = match asked {
             Asked::Document { path, .. } => format!("/{}", path[1..].replace('/', "%2f")),
@@ -210,11 +179,11 @@ fn form(asked: &Asked) -> Form {
         // The public registry says five minutes; a run takes longer, and *warm* has to mean the same from its first round on.
         Asked::Document { .. } => Form {
             caching: "public, max-age=3600",
-            document: true,
+            kept: Kept::Compressed,
         },
         Asked::File(_) => Form {
             caching: "public, immutable, max-age=31557600",
-            document: false,
+            kept: Kept::Archive,
         },
     }
 }

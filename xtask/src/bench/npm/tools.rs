@@ -1,6 +1,5 @@
 //! The tools, and how each is told to do the same work.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +7,7 @@ use serde::Serialize;
 
 use super::super::rounds::Case;
 use super::peers::NpmPeers;
-use crate::shell::Failure;
+use crate::shell::{self, Failure};
 
 /// A way to do the work: each peer as it is out of the box, and with the links into a store of all projects if it has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -237,36 +236,17 @@ impl Place<'_> {
                 Command::new(self.wharf.unwrap_or(Path::new("wharf")))
             }
         };
-        self.isolate(&mut command, tool, folder);
+        self.isolate(&mut command, tool, folder, None);
         if tool == Tool::BunGlobal {
             command.env("BUN_INSTALL_GLOBAL_STORE", "1");
         }
         command
     }
 
-    /// The search path: Node's folder and the system's.
-    pub(crate) fn path(&self) -> OsString {
+    /// Lets a command see nothing of the developer's but Node and the programs in `more`.
+    pub(crate) fn isolate(&self, command: &mut Command, tool: Tool, folder: &Path, more: Option<PathBuf>) {
         let node = self.peers.node.parent().map(Path::to_owned);
-        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-        std::env::join_paths(node.into_iter().chain(system)).unwrap_or_default()
-    }
-
-    /// Lets a command see nothing of the developer's but the programs.
-    pub(crate) fn isolate(&self, command: &mut Command, tool: Tool, folder: &Path) {
-        let home = self.home(tool);
-        command.current_dir(folder).env_clear();
-        command
-            .env("PATH", self.path())
-            .env("HOME", &home)
-            .env("LC_ALL", "C.UTF-8")
-            .env("NO_UPDATE_NOTIFIER", "1");
-        for (name, folder) in [
-            ("XDG_CACHE_HOME", "cache"),
-            ("XDG_DATA_HOME", "data"),
-            ("XDG_CONFIG_HOME", "config"),
-            ("XDG_STATE_HOME", "state"),
-        ] {
-            command.env(name, home.join(folder));
-        }
+        shell::isolate(command, folder, &self.home(tool), more.into_iter().chain(node));
+        command.env("NO_UPDATE_NOTIFIER", "1");
     }
 }
