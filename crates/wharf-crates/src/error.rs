@@ -223,6 +223,9 @@ impl fmt::Display for Unsatisfied {
         if !self.features.is_empty() {
             write!(f, " with {}", self.features.join(", "))?;
         }
+        if let SourceId::Git(_) = self.source {
+            write!(f, " from {}", self.source)?;
+        }
         match self.reasons.as_slice() {
             [reason] => write!(f, ": {reason}"),
             reasons => {
@@ -419,7 +422,7 @@ impl Unsatisfied {
                     None => continue,
                 },
                 Reason::LockedAway { .. } => {
-                    format!("`wharf upgrade --package {package}` takes another version")
+                    format!("`wharf lock --upgrade-package cargo:{package}` takes another version")
                 }
                 Reason::Yanked { .. } => format!(
                     "ask for another range of {package}; yanked versions stay only where a lock has them"

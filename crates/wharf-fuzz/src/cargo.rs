@@ -173,8 +173,9 @@ pub(crate) fn cargo_config(bytes: &[u8]) {
         SourceId::crates_io(),
         SourceId::registry("sparse+https://example.org/index/").expect("it is a URL"),
     ];
+    let directories = [sources.to_vec()];
     let endpoints = |config: &CargoConfig| sources.each_ref().map(|source| config.endpoint(source).ok());
-    let Ok(once) = replacement::add(&path, text, &config, &sources) else {
+    let Ok(once) = replacement::add(&path, text, &config, &directories) else {
         return;
     };
     let config_then = read(&once).unwrap_or_else(|error| panic!("{error}\n{once}"));
@@ -184,7 +185,7 @@ pub(crate) fn cargo_config(bytes: &[u8]) {
             assert_eq!(then.map(same), Some(same(before)), "{once}");
         }
     }
-    let twice = replacement::add(&path, &once, &config_then, &sources).expect("it was written before");
+    let twice = replacement::add(&path, &once, &config_then, &directories).expect("it was written before");
     assert_eq!(twice, once);
     let left = replacement::remove(&path, &once)
         .expect("it can be read")

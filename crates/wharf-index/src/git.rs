@@ -110,11 +110,8 @@ impl Repositories {
             });
         }
         repository.fetch(reference).await?;
-        let what = reference.unwrap_or("the default branch");
-        repository
-            .parse(reference)
-            .await
-            .ok_or_else(|| repository.failed(format!("it has no `{what}`")))
+        let found = repository.parse(reference).await;
+        found.ok_or_else(|| repository.failed(format!("it has no {}", words(reference))))
     }
 
     /// The names of all tags.
@@ -200,7 +197,23 @@ impl Repositories {
     }
 }
 
-fn is_commit(text: &str) -> bool {
+/// A reference as people know it.
+fn words(reference: Option<&str>) -> String {
+    let Some(reference) = reference else {
+        return "`the default branch`".to_owned();
+    };
+    match (
+        reference.strip_prefix("refs/heads/"),
+        reference.strip_prefix("refs/tags/"),
+    ) {
+        (Some(branch), _) => format!("branch `{branch}`"),
+        (None, Some(tag)) => format!("tag `{tag}`"),
+        (None, None) => format!("`{reference}`"),
+    }
+}
+
+/// Whether a text is a commit in full.
+pub(crate) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
@@ -303,11 +316,18 @@ impl Repository {
     /// The commit that a reference means in the bare clone. Tags come before branches, as git itself has it.
     async fn parse(&self, reference: Option<&str>) -> Option<String> {
         let reference = reference.unwrap_or("HEAD");
-        let mut candidates = vec![
-            format!("refs/tags/{reference}"),
-            format!("refs/remotes/origin/{reference}"),
-            format!("refs/wharf/{reference}"),
-        ];
+        let mut candidates = match (
+            reference.strip_prefix("refs/heads/"),
+            reference.starts_with("refs/tags/"),
+        ) {
+            (Some(branch), _) => vec![format!("refs/remotes/origin/{branch}")],
+            (None, true) => vec![reference.to_owned()],
+            (None, false) => vec![
+                format!("refs/tags/{reference}"),
+                format!("refs/remotes/origin/{reference}"),
+                format!("refs/wharf/{reference}"),
+            ],
+        };
         if reference.len() >= 7 && reference.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             candidates.push(reference.to_owned());
         }
@@ -430,7 +450,12 @@ fn hint(said: &str) -> String {
         "does not appear to be a git repository",
     ]) {
         "check the repository's URL".to_owned()
-    } else if any(&["it has no `", "names no branch"]) {
+    } else if any(&[
+        "it has no `",
+        "it has no branch `",
+        "it has no tag `",
+        "names no branch",
+    ]) {
         "check the branch, tag or commit after the `@` or `#`".to_owned()
     } else {
         "run `git ls-remote` with this URL to see whether git reaches it".to_owned()

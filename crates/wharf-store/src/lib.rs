@@ -40,7 +40,7 @@ pub mod tree;
 pub mod verify;
 
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
-pub use crates::{CrateId, DirectorySource};
+pub use crates::{CrateId, RepositoryId, RepositoryPackages};
 pub use error::StoreError;
 pub use hash::{Hasher, hash_file};
 pub use home::{ContentKey, GraphKey, HomeContent, HomeFile, HomeId, HomeLink, Unpacked, is_alias};

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use wharf_core::{Algorithm, Digest};
-use wharf_store::{CrateId, Depth, DirectorySource, Limits, Repair, Store};
+use wharf_store::{CrateId, Depth, Limits, Repair, RepositoryId, RepositoryPackages, Store};
 
 /// What cargo packs every file with.
 const PACKED: i64 = 1_153_704_088;
@@ -318,36 +318,71 @@ fn size_counts_crates() {
     assert!(size.crate_bytes > 100);
 }
 
+/// A working tree with a package in a folder, and links.
+fn working_tree() -> tempfile::TempDir {
+    let tree = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = tree.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("README.md", "read me\n");
+    write("a/Cargo.toml", "[package]\nversion.workspace = true\n");
+    write("a/src/lib.rs", "pub fn a() {}\n");
+    write("run.sh", "#!/bin/sh\n");
+    write(".git/HEAD", "ref: refs/heads/main\n");
+    write("module/.git", "gitdir: ../.git/modules/module\n");
+    write("module/file", "");
+    fs::set_permissions(tree.path().join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("../README.md", tree.path().join("a/README.md")).unwrap();
+    std::os::unix::fs::symlink("not/there", tree.path().join("dangling")).unwrap();
+    tree
+}
+
 #[test]
-fn a_directory_source_is_exchanged_as_a_whole() {
-    let (dir, store) = store();
-    let one = place(&store, &plain().pack());
-    let two = place(&store, &plain().file("a-1.0.0/more", "").pack());
-    let folder = dir.path().join("project/.wharf/cargo");
-    let source = DirectorySource::new(&store, [&one]).unwrap();
-    assert_eq!(
-        (source.len(), source.is_empty(), source.is_at(&folder)),
-        (1, false, false)
-    );
-    assert!(source.place(&folder).unwrap());
-    assert!(!source.place(&folder).unwrap(), "nothing was to do");
-    assert!(folder.join("a-1.0.0/Cargo.toml").is_file());
-    // Another archive of the same version, and something that does not belong there.
-    fs::write(folder.join("stray"), "").unwrap();
-    assert!(!source.is_at(&folder));
-    let other = DirectorySource::new(&store, [&two]).unwrap();
-    assert!(other.place(&folder).unwrap());
-    assert!(other.is_at(&folder) && !folder.join("stray").exists());
-    assert!(folder.join("a-1.0.0/more").exists());
-    let names: Vec<_> = fs::read_dir(folder.parent().unwrap())
-        .unwrap()
-        .flatten()
-        .collect();
-    assert_eq!(names.len(), 1, "nothing is left beside it: {names:?}");
-    // The homes are untouched by the removal of links to them.
+fn a_repository_is_a_home_whose_packages_are_entries_of_a_directory_source() {
+    let (_dir, store) = store();
+    let tree = working_tree();
+    let id = RepositoryId::new("tools", &"5f".repeat(20));
+    let packages = RepositoryPackages::from([("a".to_owned(), Some("[package]\n".to_owned()))]);
+    assert!(!store.has_repository(&id));
+    store.place_repository(&id, tree.path(), &packages).unwrap();
+    assert!(store.has_repository(&id));
+    let folder = store.repository_folder(&id);
+    let read = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
+    assert_eq!(read("a/Cargo.toml"), "[package]\n");
+    assert_eq!(read("a/.cargo-checksum.json"), r#"{"files":{},"package":null}"#);
+    assert_eq!(read("a/README.md"), "read me\n");
+    assert!(!folder.join(".git").exists() && !folder.join("module/.git").exists());
+    let data = fs::metadata(folder.join("run.sh")).unwrap();
+    assert_eq!((data.mode() & 0o777, data.mtime()), (0o755, PACKED));
+    // Again is no work, and no harm.
+    let before = fs::metadata(&folder).unwrap().ino();
+    store.place_repository(&id, tree.path(), &packages).unwrap();
+    assert_eq!(fs::metadata(&folder).unwrap().ino(), before);
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
-    let clash = DirectorySource::new(&store, [&one, &two]).unwrap_err();
-    assert!(clash.to_string().contains("different sources"), "{clash}");
+    fs::write(folder.join("a/src/lib.rs"), "pub fn b() {}\n").unwrap();
+    let damage = store.verify(Depth::Full, Repair::Report).unwrap().damage;
+    assert!(damage[0].path.starts_with("store/cargo"), "{damage:?}");
+}
+
+#[test]
+fn a_repository_that_leads_out_of_itself_is_refused_by_name() {
+    for (link, target) in [
+        ("out", "../outside"),
+        ("a/src/deep", "../../../etc"),
+        ("root", "/etc/passwd"),
+        ("self", "self"),
+    ] {
+        let (_dir, store) = store();
+        let tree = working_tree();
+        std::os::unix::fs::symlink(target, tree.path().join(link)).unwrap();
+        let id = RepositoryId::new("tools", &"5f".repeat(20));
+        let error = store.place_repository(&id, tree.path(), &RepositoryPackages::new());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(link) && error.contains(target), "{error}");
+        assert!(!store.has_repository(&id));
+    }
 }
 
 proptest! {

@@ -187,6 +187,24 @@ impl SourceId {
         }
     }
 
+    /// The keys that say what it is, in `[source.NAME]` of cargo's configuration; for a repository also in a dependency.
+    pub fn keys(&self) -> Vec<(&'static str, String)> {
+        let git = match self {
+            SourceId::Registry(url) => return vec![("registry", url.to_string())],
+            SourceId::Sparse(url) => return vec![("registry", format!("sparse+{url}"))],
+            SourceId::Path(path) => return vec![("path", path.to_string())],
+            SourceId::Git(git) => git,
+        };
+        let mut keys = vec![("git", git.url.to_string())];
+        keys.extend(match &git.reference {
+            GitReference::Branch(name) => Some(("branch", name.clone())),
+            GitReference::Tag(name) => Some(("tag", name.clone())),
+            GitReference::Rev(name) => Some(("rev", name.clone())),
+            GitReference::DefaultBranch => None,
+        });
+        keys
+    }
+
     /// The same repository at this commit, or at none. Other sources stay as they are.
     #[must_use]
     pub fn at_commit(&self, commit: Option<&str>) -> Self {

@@ -107,3 +107,39 @@ proptest! {
         prop_assert_eq!(again, source);
     }
 }
+
+#[test]
+fn keys_say_what_a_source_is() {
+    for (text, keys) in [
+        (
+            "registry+https://example.org/index",
+            "registry=https://example.org/index",
+        ),
+        (
+            "sparse+https://example.org/index/",
+            "registry=sparse+https://example.org/index/",
+        ),
+        ("git+https://example.org/r#5f5f", "git=https://example.org/r"),
+        (
+            "git+https://example.org/r?branch=a%2Fb",
+            "git=https://example.org/r branch=a/b",
+        ),
+        (
+            "git+https://example.org/r?tag=v1",
+            "git=https://example.org/r tag=v1",
+        ),
+        (
+            "git+https://example.org/r?rev=5f#5f5f",
+            "git=https://example.org/r rev=5f",
+        ),
+        ("path+../x", "path=../x"),
+    ] {
+        let source = SourceId::parse(text).unwrap();
+        let found: Vec<String> = source
+            .keys()
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(found.join(" "), keys);
+    }
+}

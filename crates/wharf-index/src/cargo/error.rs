@@ -68,6 +68,16 @@ pub enum CargoError {
         /// As lockfiles have it.
         source_id: String,
     },
+    /// A repository that holds what cannot be used.
+    #[error("the repository {url} cannot be used at {commit}: {reason}")]
+    Repository {
+        /// The repository.
+        url: String,
+        /// The full commit.
+        commit: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Other bytes than those that the index or the lock promises.
     #[error("{what} from {url} has the wrong checksum: expected {expected}, got {actual}")]
     Checksum {
@@ -128,6 +138,9 @@ impl CargoError {
             CargoError::NotSparse { .. } => {
                 "write its URL as `sparse+https://…/` if the registry has a sparse index".to_owned()
             }
+            CargoError::Repository { .. } => {
+                "nothing of it was kept: take another commit (`rev = \"…\"`), and tell its authors".to_owned()
+            }
             CargoError::Checksum { .. } => {
                 "a published crate never changes: do not use it; nothing of it was kept. A proxy may have damaged it: try again, or tell the registry".to_owned()
             }
@@ -161,6 +174,7 @@ impl Explain for CargoError {
             CargoError::Config { .. } => "cargo/registry-config",
             CargoError::Index { .. } => "cargo/index",
             CargoError::NotSparse { .. } => "cargo/git-index",
+            CargoError::Repository { .. } => "cargo/repository",
             CargoError::Checksum { .. } => "cargo/wrong-checksum",
         }
     }
@@ -171,7 +185,7 @@ impl Explain for CargoError {
                 Fault::User
             }
             CargoError::Refused { .. } | CargoError::Config { .. } | CargoError::Index { .. } => Fault::World,
-            CargoError::Checksum { .. } => Fault::Denied,
+            CargoError::Repository { .. } | CargoError::Checksum { .. } => Fault::Denied,
         }
     }
 

@@ -70,6 +70,8 @@ struct Shared {
     keeper: Keeper,
     waiting: Arc<Semaphore>,
     repositories: Repositories,
+    /// Repositories whose homes were made, by the names of these.
+    placed: OnceMap<String, Answer<()>>,
 }
 
 impl CratesIndex {
@@ -91,6 +93,7 @@ impl CratesIndex {
             registries,
             folder: Cache::cargo(cache_root),
             refresh: Refresh::default(),
+            placed: OnceMap::default(),
             configs: OnceMap::default(),
             crates: OnceMap::default(),
             keeper: Keeper::new(sinks),

@@ -4,6 +4,7 @@
 //! <ground>/crates/<name>-<version>/   the directory source: links to homes, manifests of crates that are only listed, the tool with its lock
 //! <ground>/config.toml                cargo's configuration: every registry is that source, and nothing is fetched
 //! <ground>/target, <ground>/out       what cargo makes
+//! <ground>/tmp/                       its temporary files
 //! <temporary folder>/                 its home, empty
 //! ```
 //! Invariant: cargo finds no other configuration. `cargo install` looks for some in its home and in every folder above, so
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 use wharf_core::{Algorithm, Digest};
-use wharf_ecosystem::cargo::{Summary, Version};
+use wharf_ecosystem::cargo::{SourceId, Summary, Version};
 use wharf_store::Hasher;
 
 use super::{RustError, manifest};
@@ -40,14 +41,25 @@ pub struct Request {
     pub bins: Vec<String>,
     /// Its own home: its files, which are linked to.
     pub home: PathBuf,
-    /// The SHA-256 of its archive.
+    /// The SHA-256 of its archive; of a tool from a repository, one that its files depend on as much.
     pub checksum: Digest,
+    /// The repository that it comes from, if it comes from one.
+    pub repository: Option<Repository>,
     /// Its `Cargo.lock`.
     pub lock: String,
     /// Everything else of its graph.
     pub crates: Vec<Crate>,
-    /// Every registry that its graph names besides crates.io.
-    pub registries: Vec<Replaced>,
+    /// Every registry and repository that its graph names besides crates.io: cargo reads them from the directory source.
+    pub sources: Vec<SourceId>,
+}
+
+/// The repository of a tool.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// It, at a commit: what lies beside the tool comes from there too.
+    pub source: SourceId,
+    /// The manifest of the tool's workspace, whose profiles count.
+    pub workspace: String,
 }
 
 /// A crate of the tool's graph.
@@ -68,13 +80,6 @@ pub enum CrateContent {
     Home(PathBuf),
     /// What the index says: it is part of the resolution and not of this machine's build.
     Listed(Arc<Summary>),
-}
-
-/// A registry that is read from the directory source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replaced {
-    /// Its index, as lockfiles and configurations write it.
-    pub index: String,
 }
 
 /// Where everything of a build lies.
@@ -156,10 +161,15 @@ impl Ground {
         }
         let published = request.home.join("Cargo.toml");
         let text = fs::read_to_string(&published).map_err(RustError::io("read", &published))?;
-        let text = manifest::without_development(&text).map_err(|reason| RustError::Manifest {
+        let unreadable = |reason| RustError::Manifest {
             package: request.label(),
             reason,
-        })?;
+        };
+        let text = match &request.repository {
+            Some(repository) => manifest::outside_of_workspace(&text, repository).map_err(unreadable)?,
+            None => text,
+        };
+        let text = manifest::without_development(&text).map_err(unreadable)?;
         write(&folder.join("Cargo.toml"), &text)?;
         write(&folder.join("Cargo.lock"), &request.lock)?;
         write(&folder.join(".cargo-checksum.json"), &checksum(&request.checksum))
@@ -171,17 +181,17 @@ impl Ground {
         let mut file = DocumentMut::new();
         let mut sources = Table::new();
         sources.set_implicit(true);
-        let replaced = |registry: Option<&str>| {
+        let replaced = |source: Option<&SourceId>| {
             let mut table = Table::new();
-            if let Some(index) = registry {
-                table["registry"] = value(index);
+            for (key, text) in source.into_iter().flat_map(SourceId::keys) {
+                table[key] = value(text);
             }
             table["replace-with"] = value(OURS);
             Item::Table(table)
         };
         sources["crates-io"] = replaced(None);
-        for (number, registry) in request.registries.iter().enumerate() {
-            sources[&format!("registry-{number}")] = replaced(Some(&registry.index));
+        for (number, source) in request.sources.iter().enumerate() {
+            sources[&format!("source-{number}")] = replaced(Some(source));
         }
         let mut directory = Table::new();
         directory["directory"] = value(self.crates().to_string_lossy().into_owned());
@@ -191,6 +201,15 @@ impl Ground {
         net["offline"] = value(true);
         file["net"] = Item::Table(net);
         file.to_string()
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where everything that cargo starts puts its temporary files.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
     }
 
     pub(super) fn crates(&self) -> PathBuf {

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 use wharf_ecosystem::cargo::{Dependency, DependencyKind, FeatureValue, Req, SourceId, Summary};
 
+use super::ground::Repository;
+
 const DEVELOPMENT: [&str; 2] = ["dev-dependencies", "dev_dependencies"];
+const DEPENDENCIES: [&str; 3] = ["dependencies", "build-dependencies", "build_dependencies"];
 
 /// The manifest without what only the crate's own tests need.
 ///
@@ -47,11 +50,55 @@ pub(super) fn without_development(text: &str) -> Result<String, String> {
     Ok(manifest.to_string())
 }
 
+/// The manifest of a tool from a repository as it reads away from it: what lies beside it comes from the repository, and the
+/// profiles are those of its workspace.
+///
+/// # Errors
+/// It or the workspace's is no TOML.
+pub(super) fn outside_of_workspace(text: &str, repository: &Repository) -> Result<String, String> {
+    let parse = |text: &str| {
+        let parsed = text.parse::<DocumentMut>();
+        parsed.map_err(|error: toml_edit::TomlError| error.to_string())
+    };
+    let (mut manifest, mut workspace) = (parse(text)?, parse(&repository.workspace)?);
+    for name in ["workspace", "patch", "replace"] {
+        manifest.remove(name);
+    }
+    if let Some(profiles) = workspace.remove("profile") {
+        manifest.insert("profile", profiles);
+    }
+    let lead = |tables: &mut dyn TableLike| {
+        for kind in DEPENDENCIES {
+            let entries = tables.get_mut(kind).and_then(Item::as_table_like_mut);
+            for (_, entry) in entries.into_iter().flat_map(|entries| entries.iter_mut()) {
+                if let Some(entry) = entry
+                    .as_table_like_mut()
+                    .filter(|entry| entry.contains_key("path"))
+                {
+                    entry.remove("path");
+                    for (key, text) in repository.source.keys() {
+                        entry.insert(key, value(text));
+                    }
+                }
+            }
+        }
+    };
+    lead(manifest.as_table_mut());
+    let targets = manifest.get_mut("target").and_then(Item::as_table_like_mut);
+    for (_, target) in targets.into_iter().flat_map(|targets| targets.iter_mut()) {
+        if let Some(target) = target.as_table_like_mut() {
+            lead(target);
+        }
+    }
+    Ok(manifest.to_string())
+}
+
 /// The names of everything that a manifest needs, wherever it says so.
 fn dependencies(manifest: &DocumentMut) -> BTreeSet<String> {
-    let kinds = ["dependencies", "build-dependencies", "build_dependencies"];
     let of = |table: &dyn TableLike| -> Vec<String> {
-        let tables = kinds.iter().filter_map(|kind| table.get(kind)?.as_table_like());
+        let tables = DEPENDENCIES
+            .iter()
+            .filter_map(|kind| table.get(kind)?.as_table_like());
         tables
             .flat_map(|table| table.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
             .collect()
@@ -170,6 +217,7 @@ pub(super) fn index(source: &SourceId) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use wharf_ecosystem::cargo::GitReference;
     use wharf_ecosystem::cargo::{Version, crate_name, features};
 
     use super::*;
@@ -192,6 +240,33 @@ mod tests {
         let text = "[dependencies]\na = \"1\"\n[dev-dependencies]\nb = \"1\"\n[features]\nx = [\"y\", \"a/z\", \"b/z\", \"b?/z\"]\ny = []\n";
         let left = without_development(text).unwrap();
         assert!(left.contains("x = [\"y\", \"a/z\"]"), "{left}");
+    }
+
+    #[test]
+    fn what_lies_beside_a_tool_comes_from_its_repository() {
+        let source = SourceId::git("https://example.org/r", GitReference::Tag("v1".to_owned())).unwrap();
+        let repository = Repository {
+            source: source.at_commit(Some("5f5f")),
+            workspace: "[workspace]\nmembers = [\"a\"]\n[profile.release]\nlto = true\n".to_owned(),
+        };
+        let text = "[package]\nname = \"a\"\n\n[workspace]\n\n[patch.crates-io]\nz = { path = \"z\" }\n\n[dependencies]\n\
+             b = { path = \"../b\", version = \"1\" }\nc = \"1\"\n\n[target.'cfg(unix)'.dependencies.d]\npath = \"../d\"\n";
+        let left = outside_of_workspace(text, &repository).unwrap();
+        for (word, stays) in [
+            (
+                "b = { version = \"1\", git = \"https://example.org/r\", tag = \"v1\" }",
+                true,
+            ),
+            ("c = \"1\"", true),
+            ("git = \"https://example.org/r\"\ntag = \"v1\"", true),
+            ("lto = true", true),
+            ("path", false),
+            ("[workspace]", false),
+            ("patch", false),
+        ] {
+            assert_eq!(left.contains(word), stays, "{word}: {left}");
+        }
+        assert!(outside_of_workspace("[", &repository).is_err());
     }
 
     #[test]

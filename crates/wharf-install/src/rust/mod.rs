@@ -25,7 +25,7 @@ use wharf_store::{ArchiveError, StoreError};
 
 pub use build::{Built, build};
 pub use discover::{Machine, Surroundings, Toolchain};
-pub use ground::{Crate, CrateContent, Replaced, Request};
+pub use ground::{Crate, CrateContent, Repository, Request};
 
 /// Why a tool could not be built.
 #[derive(Debug, thiserror::Error)]

@@ -163,7 +163,8 @@ fn request(fixture: &Fixture, main: &str) -> Request {
                 content: CrateContent::Listed(Arc::new(elsewhere)),
             },
         ],
-        registries: Vec::new(),
+        repository: None,
+        sources: Vec::new(),
     }
 }
 

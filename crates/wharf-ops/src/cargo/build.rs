@@ -4,28 +4,32 @@
 //! now; nothing is compiled without need. Builds run one after the other, each with what the governor has to give.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_core::{Event, PackageName};
+use wharf_core::{Algorithm, Event, PackageName};
 use wharf_crates::{Previous, Problem};
-use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, Summary};
+use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, SourceId, Summary};
 use wharf_index::Refresh;
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::generation::CommandsPart;
 use wharf_install::layout::{Content, Item};
 use wharf_install::rust::{
-    self, Built, Crate, CrateContent, Replaced, Request, RustError, Surroundings, Toolchain,
+    self, Built, Crate, CrateContent, Repository, Request, RustError, Surroundings, Toolchain,
 };
 use wharf_install::{CommandsWanted, InstalledTool};
+use wharf_project::cargo::MANIFEST;
 use wharf_project::lock::LockedTool;
 use wharf_project::{CargoConfig, CargoTools, Lock, Project};
-use wharf_store::{Kind, Store, TreeId};
+use wharf_store::{Hasher, Kind, Store, TreeId};
 use wharf_sys::{Permit, Work, run_blocking};
 
 use super::error::CargoError;
 use super::known::Known;
+use super::repository::Members;
 use super::solve::solve;
 use super::sync::fetch;
+use super::workspace::{pinned, shown_version};
 use crate::error::OpsError;
 use crate::request::Effect;
 use crate::session::Session;
@@ -56,7 +60,7 @@ pub(crate) async fn tools(
     let mut wanted = CommandsWanted::default();
     let mut owners: BTreeMap<String, PackageName> = BTreeMap::new();
     for tool in lock.cargo.iter().flat_map(|cargo| &cargo.tools) {
-        let request = request(tool, &store)?;
+        let request = request(tool, &store);
         let built = match kept(&request, standing, &store) {
             Some(built) => built,
             None if effect == Effect::DryRun => unbuilt(tool, &mut wanted),
@@ -76,7 +80,7 @@ pub(crate) async fn tools(
         }
         wanted.tools.push(InstalledTool {
             name: tool.root.name.clone(),
-            version: tool.version().to_string(),
+            version: shown_version(&tool.root),
             key: request.key().hex(),
             commands: built.commands,
             tree: built.tree,
@@ -125,27 +129,33 @@ fn items(built: &Built, store: &Store) -> Result<Vec<Item>, OpsError> {
     Ok(items.collect())
 }
 
-/// What is built, without its graph.
-fn request(tool: &LockedTool, store: &Store) -> Result<Request, OpsError> {
-    let wanted = Wanted::of_locked(&tool.root).ok_or_else(|| CargoError::ToolOfRepository {
-        name: tool.root.name.clone(),
-        source_id: tool.source().to_string(),
-    })?;
+/// What is built, without its graph, and for a tool from a repository without its files.
+fn request(tool: &LockedTool, store: &Store) -> Request {
+    let source = tool.source();
+    let (home, checksum) = match Wanted::of_locked(&tool.root) {
+        Some(wanted) => (store.crate_folder(&wanted.id()), wanted.checksum),
+        // The commit, which is part of the source, decides them as much as a checksum.
+        None => {
+            let text = source.to_string();
+            (PathBuf::new(), Hasher::digest(Algorithm::Sha256, text.as_bytes()))
+        }
+    };
     let asked = &tool.request;
-    Ok(Request {
+    Request {
         name: tool.root.name.to_string(),
         version: tool.version().clone(),
-        index: (!wanted.source.is_crates_io()).then(|| wanted.source.to_string()),
+        index: (source.is_registry() && !source.is_crates_io()).then(|| source.to_string()),
         features: asked.features.clone(),
         all_features: asked.all_features,
         no_default_features: !asked.default_features,
         bins: asked.bins.clone(),
-        home: store.crate_folder(&wanted.id()),
-        checksum: wanted.checksum,
+        home,
+        checksum,
+        repository: None,
         lock: tool.cargo_lock().print(),
         crates: Vec::new(),
-        registries: Vec::new(),
-    })
+        sources: Vec::new(),
+    }
 }
 
 /// Where tools are had.
@@ -166,7 +176,17 @@ impl Workshop<'_> {
         if let Some(built) = rust::build::known(&request, &toolchain, &self.store) {
             return Ok(built);
         }
-        let graph = Graph::read(&self.index, tool).await;
+        let wants = |_: &LockedCrate| format!("the tool {}", tool.root.name);
+        let repositories = Members::bring(self.session, &self.index, self.config, tool.all(), wants).await?;
+        self.fetched += repositories.missing;
+        if let Some(member) = repositories.of(&tool.root) {
+            request.home.clone_from(&member.folder);
+            request.repository = Some(Repository {
+                source: tool.source().clone(),
+                workspace: std::fs::read_to_string(member.workspace.join(MANIFEST)).unwrap_or_default(),
+            });
+        }
+        let graph = Graph::read(&self.index, tool, &repositories).await;
         let needed = self.needed(tool, &graph, &toolchain).await?;
         check_compiler(&request, &graph, &needed, &toolchain)?;
         let homes = needed
@@ -174,6 +194,7 @@ impl Workshop<'_> {
             .filter_map(|at| Wanted::of_locked(graph.packages[*at]));
         self.fetched += fetch(self.session, &self.index, homes.collect()).await?;
         let root = tool.root.id();
+        one_of_each(tool)?;
         for (at, package) in graph
             .packages
             .iter()
@@ -183,14 +204,15 @@ impl Workshop<'_> {
             let content = match (
                 needed.contains(&at),
                 &graph.summaries[at],
-                Wanted::of_locked(package),
+                (repositories.of(package), Wanted::of_locked(package)),
             ) {
+                (_, _, (Some(member), _)) => CrateContent::Home(member.folder.clone()),
                 (false, Some(summary), _) => CrateContent::Listed(Arc::clone(summary)),
-                (_, _, Some(wanted)) => CrateContent::Home(self.store.crate_folder(&wanted.id())),
-                (_, _, None) => {
-                    return Err(CargoError::ToolNeedsRepository {
-                        tool: request.label(),
+                (_, _, (None, Some(wanted))) => CrateContent::Home(self.store.crate_folder(&wanted.id())),
+                (_, _, (None, None)) => {
+                    return Err(CargoError::NoChecksum {
                         package: package.label(),
+                        source_id: tool.source().to_string(),
                     }
                     .into());
                 }
@@ -201,7 +223,7 @@ impl Workshop<'_> {
                 content,
             });
         }
-        request.registries = registries(tool);
+        request.sources = sources(tool);
         self.build(request, toolchain).await
     }
 
@@ -221,7 +243,7 @@ impl Workshop<'_> {
             previous: Some(Previous::kept(Arc::new(tool.cargo_lock()))),
             ..Problem::new(vec![super::tools::root(&tool.request, summary)])
         };
-        let mut known = Known::new(self.index.clone(), self.config, None);
+        let mut known = Known::new(self.index.clone(), self.config, None).pinning(pinned(&problem));
         let Ok(outcome) = solve(self.session, &problem, &mut known).await else {
             return Ok(everything());
         };
@@ -314,14 +336,32 @@ impl Workshop<'_> {
     }
 }
 
-/// The registries besides crates.io that a graph names.
-fn registries(tool: &LockedTool) -> Vec<Replaced> {
+/// The registries and repositories besides crates.io that a graph names.
+fn sources(tool: &LockedTool) -> Vec<SourceId> {
     let sources = tool.all().filter_map(|package| package.source.as_ref());
     let sources: BTreeSet<_> = sources.filter(|source| !source.is_crates_io()).collect();
-    let replaced = sources.into_iter().map(|source| Replaced {
-        index: source.to_string(),
-    });
-    replaced.collect()
+    sources.into_iter().cloned().collect()
+}
+
+/// cargo knows a crate of a directory source by name and version alone.
+fn one_of_each(tool: &LockedTool) -> Result<(), CargoError> {
+    let mut seen: BTreeMap<String, &LockedCrate> = BTreeMap::new();
+    for package in tool.all() {
+        if let Some(other) = seen.insert(package.label(), package) {
+            let source = |package: &LockedCrate| {
+                package
+                    .source
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string)
+            };
+            return Err(CargoError::Twice {
+                tool: tool.root.label(),
+                package: package.label(),
+                sources: [source(other), source(package)],
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A tool's graph with what the index says of each crate, as far as that can be had.
@@ -331,9 +371,12 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    async fn read(index: &CratesIndex, tool: &'a LockedTool) -> Self {
+    async fn read(index: &CratesIndex, tool: &'a LockedTool, repositories: &Members) -> Self {
         let packages: Vec<&LockedCrate> = tool.all().collect();
         let look = packages.iter().map(async |package| {
+            if let Some(member) = repositories.of(package) {
+                return Some(Arc::new(member.summary.clone()));
+            }
             let versions = index
                 .versions(package.source.as_ref()?, &package.name)
                 .await

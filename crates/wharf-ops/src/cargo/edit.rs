@@ -4,7 +4,8 @@ use std::path::Path;
 
 use wharf_ecosystem::cargo::{CargoLock, CrateName, DependencyKind, Version};
 use wharf_project::edit::cargo::{
-    self, CrateAddition, CrateHome, CrateManifestText, CrateShort, CrateTable, Meant, ToolAddition,
+    self, CrateAddition, CrateHome, CrateManifestText, CrateOrigin, CrateShort, CrateTable, Meant,
+    ToolAddition,
 };
 use wharf_project::{Lock, ManifestKind, Project};
 
@@ -106,7 +107,9 @@ impl Asked {
         exact: bool,
     ) -> Result<(String, String), OpsError> {
         let locked = self.locked(lock, workspace);
-        let Some(version) = locked.filter(|_| self.short.req.is_none() && !self.known) else {
+        // Of a repository the commit is locked, whatever version it has.
+        let is_usual = self.short.origin == CrateOrigin::Usual;
+        let Some(version) = locked.filter(|_| self.short.req.is_none() && is_usual && !self.known) else {
             let words = match &self.short.req {
                 Some(req) => format!("cargo:{}@{req}", self.short.name),
                 None => format!("cargo:{}", self.short.name),
@@ -125,11 +128,13 @@ impl Asked {
         Ok(match &self.home {
             CrateHome::Tools { path, kind } => {
                 let mut addition = ToolAddition::new(name.clone(), req);
+                addition.source.clone_from(&self.short.origin);
                 addition.features.clone_from(&manner.features);
                 cargo::add_tools(file(*kind, path, text), &[addition])?
             }
             CrateHome::Package { path, .. } => {
                 let mut addition = CrateAddition::new(name, req);
+                addition.source.clone_from(&self.short.origin);
                 addition.table.kind = manner.kind;
                 addition.features.clone_from(&manner.features);
                 addition.optional = manner.optional.then_some(true);

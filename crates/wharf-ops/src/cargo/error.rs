@@ -20,13 +20,23 @@ pub enum CargoError {
     /// A registry changed what it published.
     #[error(transparent)]
     Checksum(ChecksumChanged),
-    /// Two sources have a crate of one name and version.
-    #[error("{package} is needed from {} and from {}, and cargo takes one folder for both", sources[0], sources[1])]
-    Twice {
+    /// A lock has no checksum of a crate that a registry has.
+    #[error("Cargo.lock has no checksum for {package} from {source_id}")]
+    NoChecksum {
         /// The crate.
         package: String,
-        /// Where the two come from.
-        sources: [String; 2],
+        /// Where it comes from.
+        source_id: String,
+    },
+    /// A repository has no such crate at the commit that is locked.
+    #[error("{package}, which {wanted_by} needs, is not in {source_id}")]
+    NotInRepository {
+        /// The crate.
+        package: String,
+        /// The repository, with the commit.
+        source_id: String,
+        /// Who needs it.
+        wanted_by: String,
     },
     /// Two tools have a command of one name.
     #[error("the command `{command}` comes with cargo:{} and with cargo:{}", packages[0], packages[1])]
@@ -36,23 +46,15 @@ pub enum CargoError {
         /// The tools.
         packages: [PackageName; 2],
     },
-    /// A tool comes from a repository.
-    #[error("the tool {name} comes from {source_id}, and tools are built from registries alone")]
-    ToolOfRepository {
-        /// The tool.
-        name: PackageName,
-        /// Where it comes from.
-        source_id: String,
-    },
-    /// A crate of a tool's graph comes from a repository.
-    #[error(
-        "{tool} needs {package}, which comes from a repository, and tools are built from registries alone"
-    )]
-    ToolNeedsRepository {
+    /// Two sources have a crate of one name and version, and a tool needs both.
+    #[error("{tool} needs {package} from {} and from {}, and cargo takes one for both in its build", sources[0], sources[1])]
+    Twice {
         /// The tool.
         tool: String,
         /// The crate.
         package: String,
+        /// Where the two come from.
+        sources: [String; 2],
     },
     /// No version of a tool can be taken.
     #[error("no version of {asked} can be taken ({origin}): {reason}")]
@@ -99,11 +101,10 @@ impl Explain for CargoError {
         match self {
             CargoError::Lock { .. } => "cargo/lock",
             CargoError::Checksum(error) => error.code(),
-            CargoError::Twice { .. } => "cargo/same-crate",
+            CargoError::NoChecksum { .. } => "cargo/no-checksum",
+            CargoError::NotInRepository { .. } => "cargo/not-in-repository",
             CargoError::SameCommand { .. } => "cargo/same-command",
-            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => {
-                "cargo/tool-repository"
-            }
+            CargoError::Twice { .. } => "cargo/same-crate",
             CargoError::NoVersion { .. } => "cargo/no-version",
             CargoError::IndexLine { .. } => "cargo/index-line",
             CargoError::NothingToExport { .. } => "export/nothing",
@@ -117,10 +118,10 @@ impl Explain for CargoError {
             CargoError::NoVersion { .. } => Fault::Unsatisfiable,
             CargoError::IndexLine { .. } => Fault::World,
             CargoError::Lock { .. }
-            | CargoError::Twice { .. }
+            | CargoError::NoChecksum { .. }
+            | CargoError::NotInRepository { .. }
             | CargoError::SameCommand { .. }
-            | CargoError::ToolOfRepository { .. }
-            | CargoError::ToolNeedsRepository { .. }
+            | CargoError::Twice { .. }
             | CargoError::NothingToExport { .. }
             | CargoError::Place { .. } => Fault::User,
         }
@@ -133,12 +134,18 @@ impl Explain for CargoError {
                 path.display()
             )],
             CargoError::Checksum(error) => error.hints(),
+            CargoError::NotInRepository { package, .. } => {
+                let name = package.split('@').next().unwrap_or(package);
+                vec![format!(
+                    "check the name; `wharf lock --upgrade-package cargo:{name}` looks at the repository again"
+                )]
+            }
             CargoError::SameCommand { packages, .. } => vec![format!(
                 "name the commands that are wanted: `{} = {{ version = \"*\", bins = [\"…\"] }}`",
                 packages[1]
             )],
-            CargoError::ToolOfRepository { .. } | CargoError::ToolNeedsRepository { .. } => {
-                vec!["ask for a version that a registry has".to_owned()]
+            CargoError::Twice { .. } => {
+                vec!["ask for another version of the tool, with `locked = false` perhaps".to_owned()]
             }
             CargoError::NoVersion { asked, .. } => {
                 let name = asked.split('@').next().unwrap_or(asked);
@@ -153,7 +160,13 @@ impl Explain for CargoError {
             CargoError::NothingToExport { .. } => {
                 vec!["`Cargo.lock` is the lock that other tools read".to_owned()]
             }
-            CargoError::Twice { .. } | CargoError::IndexLine { .. } => Vec::new(),
+            CargoError::NoChecksum { package, .. } => {
+                let name = package.split(['@', ' ']).next().unwrap_or(package);
+                vec![format!(
+                    "`wharf lock --upgrade-package cargo:{name}` asks the registry for it"
+                )]
+            }
+            CargoError::IndexLine { .. } => Vec::new(),
         }
     }
 }

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use wharf_core::{Event, Phase};
-use wharf_ecosystem::cargo::{CargoLock, SourceId};
+use wharf_ecosystem::cargo::{CargoLock, LockedCrate, SourceId};
 use wharf_index::Refresh;
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::layout::{Content, Item};
 use wharf_install::{CommandsWanted, CratesWanted, Environment, FileChange, InstalledCrate};
 use wharf_project::cargo::config::replacement;
-use wharf_project::{CargoConfig, CargoProject, Lock, Project};
-use wharf_store::CrateId;
+use wharf_project::{CargoProject, Lock, Project};
 
 use super::error::CargoError;
+use super::repository::{self, Members};
 use super::{build, workspace};
 use crate::error::OpsError;
 use crate::request::Effect;
@@ -30,6 +30,8 @@ pub(crate) struct Part {
     pub(crate) crates: Option<CratesWanted>,
     /// The tools.
     pub(crate) commands: Option<CommandsWanted>,
+    /// Whose crates each directory source has.
+    sources: Vec<Vec<SourceId>>,
     /// cargo's configuration.
     pub(crate) files: Vec<FileChange>,
     /// How many archives the store did not have.
@@ -73,47 +75,100 @@ async fn crates(
     part: &mut Part,
 ) -> Result<(), OpsError> {
     let index = session.crates_index(&cargo.config, Refresh::Nothing)?;
-    let mut homes: BTreeMap<String, (CrateId, &SourceId)> = BTreeMap::new();
-    let (mut wanted, mut packages, mut left) = (Vec::new(), Vec::new(), Vec::new());
-    for package in locked.packages.iter().filter(workspace::is_foreign) {
+    let foreign = || locked.packages.iter().filter(workspace::is_foreign);
+    let wants = |package: &LockedCrate| repository::wanted_by(cargo, &locked.packages, package);
+    let repositories = Members::bring(session, &index, &cargo.config, foreign(), wants).await?;
+    let store = session.store()?;
+    let mut by_source = BTreeMap::new();
+    let (mut wanted, mut packages) = (Vec::new(), Vec::new());
+    for package in foreign() {
         let source = package.source.as_ref().expect("it comes from elsewhere");
-        let Some(one) = Wanted::of_locked(package) else {
-            left.push(package.label());
-            continue;
-        };
-        let id = one.id();
-        wanted.push(one);
-        if let Some((_, other)) = homes.insert(id.label(), (id, source)) {
-            return Err(CargoError::Twice {
-                package: package.label(),
-                sources: [other.to_string(), source.to_string()],
+        let folder = match (repositories.of(package), Wanted::of_locked(package)) {
+            (Some(member), _) => member.folder.clone(),
+            (None, Some(one)) => {
+                let folder = store.crate_folder(&one.id());
+                wanted.push(one);
+                folder
             }
-            .into());
-        }
+            (None, None) => {
+                return Err(CargoError::NoChecksum {
+                    package: package.label(),
+                    source_id: source.to_string(),
+                }
+                .into());
+            }
+        };
+        let links: &mut Links = by_source.entry(source).or_default();
+        links.insert(package.label(), (entry(package), folder));
         packages.push(InstalledCrate {
             name: package.name.clone(),
-            version: package.version.to_string(),
+            version: workspace::shown_version(package),
         });
     }
-    if !left.is_empty() {
-        let list = left.join(", ");
-        let message =
-            format!("cargo fetches what comes from repositories itself, with `cargo fetch`: {list}");
-        session.emit(Event::warning("cargo/repository", message));
-    }
-    part.missing += fetch(session, &index, wanted).await?;
-    let store = session.store()?;
-    let link = |(label, (id, _)): (&String, &(CrateId, &SourceId))| Item {
-        path: label.clone(),
-        content: Content::Link(store.crate_folder(id).to_string_lossy().into_owned()),
-    };
+    part.missing += repositories.missing + fetch(session, &index, wanted).await?;
+    let directories = directories(by_source);
     if !packages.is_empty() {
         part.crates = Some(CratesWanted {
-            items: homes.iter().map(link).collect(),
+            items: items(&directories),
             packages,
         });
     }
+    part.sources = directories
+        .into_iter()
+        .map(|directory| directory.sources)
+        .collect();
     Ok(())
+}
+
+/// What a crate is called in a directory source. One from a repository has its commit there: by the version alone cargo would not
+/// compile it again when the commit moves.
+fn entry(package: &LockedCrate) -> String {
+    let version = workspace::shown_version(package).replace('#', "-");
+    format!("{}-{version}", package.name)
+}
+
+/// A directory source: whose crates it has, and where they lie.
+#[derive(Default)]
+struct Directory {
+    sources: Vec<SourceId>,
+    links: Links,
+}
+
+/// Crates by name and version: what each is called in a directory source, and its folder.
+type Links = BTreeMap<String, (String, PathBuf)>;
+
+/// Which directory source has which crates. cargo knows a crate of one by name and version alone, so that sources that both have
+/// one of these need a directory each; mostly there is one.
+fn directories(by_source: BTreeMap<&SourceId, Links>) -> Vec<Directory> {
+    let mut found: Vec<Directory> = Vec::new();
+    for (source, links) in by_source {
+        let has_room =
+            |directory: &&mut Directory| !links.keys().any(|label| directory.links.contains_key(label));
+        match found.iter_mut().find(has_room) {
+            Some(directory) => {
+                directory.sources.push(source.clone());
+                directory.links.extend(links);
+            }
+            None => found.push(Directory {
+                sources: vec![source.clone()],
+                links,
+            }),
+        }
+    }
+    found
+}
+
+/// What lies in the folder of all directory sources.
+fn items(directories: &[Directory]) -> Vec<Item> {
+    let numbered = directories.iter().enumerate();
+    let items = numbered.flat_map(|(number, directory)| {
+        let folder = PathBuf::from(replacement::folder_name(number));
+        directory.links.values().map(move |(entry, target)| Item {
+            path: folder.join(entry).to_string_lossy().into_owned(),
+            content: Content::Link(target.to_string_lossy().into_owned()),
+        })
+    });
+    items.collect()
 }
 
 /// Brings crates into the store; how many it lacked.
@@ -176,9 +231,12 @@ fn configuration(
         Err(error) => return Err(OpsError::io("read", path)(error)),
     };
     let after = match (&project.cargo, workspace) {
-        (Some(cargo), Some(lock)) if part.crates.is_some() => {
-            Some(led(&path, before.as_deref(), &cargo.config, lock)?)
-        }
+        (Some(cargo), Some(_)) if part.crates.is_some() => Some(replacement::add(
+            &path,
+            before.as_deref().unwrap_or_default(),
+            &cargo.config,
+            &part.sources,
+        )?),
         // What is not there, or never was ours, is not looked into.
         _ if before.is_none()
             || environment
@@ -198,24 +256,6 @@ fn configuration(
         });
     }
     Ok(())
-}
-
-/// The configuration with every source of the lock led to the directory.
-fn led(
-    path: &Path,
-    before: Option<&str>,
-    config: &CargoConfig,
-    lock: &CargoLock,
-) -> Result<String, OpsError> {
-    let sources = lock.packages.iter().filter_map(|package| package.source.as_ref());
-    let sources: BTreeSet<&SourceId> = sources.filter(|source| source.is_registry()).collect();
-    let sources: Vec<SourceId> = sources.into_iter().cloned().collect();
-    Ok(replacement::add(
-        path,
-        before.unwrap_or_default(),
-        config,
-        &sources,
-    )?)
 }
 
 fn relative(root: &Path, path: &Path) -> String {

@@ -14,14 +14,15 @@ use wharf_ecosystem::cargo::{
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::rust::{RustError, Surroundings};
 use wharf_project::lock::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
-use wharf_project::{CargoTool, CargoTools, Lock, Project};
+use wharf_project::{CargoMember, CargoTool, CargoTools, Lock, Project};
 use wharf_store::{CrateId, Store};
 use wharf_sys::run_blocking;
 
 use super::error::CargoError;
 use super::known::Known;
+use super::repository;
 use super::solve::solve;
-use super::workspace::{cooldown, refresh};
+use super::workspace::{cooldown, pinned, refresh};
 use crate::error::OpsError;
 use crate::request::Upgrade;
 use crate::session::Session;
@@ -107,12 +108,9 @@ impl Solver<'_> {
             return Ok(before.clone());
         }
         let source = tool.source_id(&self.tools.config)?;
+        let kept = before.filter(|_| !upgrade.includes(&tool.name));
         if !source.is_registry() {
-            return Err(CargoError::ToolOfRepository {
-                name: tool.name.clone(),
-                source_id: source.to_string(),
-            }
-            .into());
+            return Box::pin(self.of_repository(tool, request, &source, kept)).await;
         }
         let versions = self
             .session
@@ -125,7 +123,6 @@ impl Solver<'_> {
                 what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
                 cause,
             })?;
-        let kept = before.filter(|_| !upgrade.includes(&tool.name));
         let summary = self.choose(tool, &versions, kept)?;
         self.tell_skipped(&versions);
         let files = self.fetch(&summary).await?;
@@ -143,6 +140,82 @@ impl Solver<'_> {
         let (outcome, lock) = self.graph(tool, summary, previous).await?;
         self.tell_yanked(tool, &outcome);
         Ok(locked_tool(request, graph, &outcome, lock))
+    }
+
+    /// A tool at what a repository's branch or tag is now, or at the commit that is locked.
+    async fn of_repository(
+        &self,
+        tool: &CargoTool,
+        request: ToolRequest,
+        source: &SourceId,
+        kept: Option<&LockedTool>,
+    ) -> Result<LockedTool, OpsError> {
+        let kept = kept.filter(|kept| kept.source() == source);
+        let at = kept.map_or(source, LockedTool::source);
+        let laid = repository::laid(&self.index, &self.tools.config, at).await;
+        let laid = laid.map_err(|cause| OpsError::Unavailable {
+            what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
+            cause,
+        })?;
+        let member = laid
+            .members
+            .iter()
+            .find(|member| member.summary.name == tool.name);
+        let member = member.ok_or_else(|| CargoError::NotInRepository {
+            package: tool.name.to_string(),
+            source_id: source.at_commit(Some(&laid.repository.commit)).to_string(),
+            wanted_by: tool.origin.to_string(),
+        })?;
+        if !tool.req.matches(&member.summary.version) {
+            return Err(CargoError::NoVersion {
+                asked: tool.to_string(),
+                origin: tool.origin.to_string(),
+                reason: format!("{source} has {}", member.summary.version),
+            }
+            .into());
+        }
+        if member.bins.is_empty() {
+            return Err(RustError::NoCommands {
+                package: member.summary.label(),
+                features: Vec::new(),
+            }
+            .into());
+        }
+        let packaged = match tool.locked {
+            true => self.packaged_in(member)?,
+            false => None,
+        };
+        let graph = match packaged {
+            Some(_) => GraphOrigin::Packaged,
+            None => GraphOrigin::Resolved,
+        };
+        let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
+        let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
+        let summary = Arc::new(member.summary.clone());
+        let (outcome, lock) = self.graph(tool, summary, previous).await?;
+        self.tell_yanked(tool, &outcome);
+        Ok(locked_tool(request, graph, &outcome, lock))
+    }
+
+    /// The lock of the workspace in a repository. What it knows as folders comes from the repository here.
+    fn packaged_in(&self, member: &CargoMember) -> Result<Option<CargoLock>, OpsError> {
+        let path = member.workspace.join("Cargo.lock");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(OpsError::io("read", path)(error)),
+        };
+        let lock = self.parsed(&text, &member.summary.label());
+        Ok(lock.map(|mut lock| {
+            let source = &member.summary.source;
+            for package in &mut lock.packages {
+                let needs = package.dependencies.iter_mut().map(|need| &mut need.source);
+                for place in needs.chain([&mut package.source]) {
+                    place.get_or_insert_with(|| source.clone());
+                }
+            }
+            lock
+        }))
     }
 
     /// The version of the tool: the locked one while it answers, otherwise the newest that this machine's compiler can
@@ -220,12 +293,16 @@ impl Solver<'_> {
             .crate_file(id, "Cargo.lock")
             .map_err(OpsError::io("read", &path))?;
         let Some(text) = text else { return Ok(None) };
-        match CargoLock::parse(&String::from_utf8_lossy(&text)) {
-            Ok(lock) => Ok(Some(lock)),
+        Ok(self.parsed(&text, &id.label()))
+    }
+
+    fn parsed(&self, lock: &[u8], of: &str) -> Option<CargoLock> {
+        match CargoLock::parse(&String::from_utf8_lossy(lock)) {
+            Ok(lock) => Some(lock),
             Err(error) => {
-                let message = format!("the Cargo.lock that {} brings is left alone: {error}", id.label());
+                let message = format!("the Cargo.lock that {of} brings is left alone: {error}");
                 self.session.emit(Event::warning("cargo/packaged-lock", message));
-                Ok(None)
+                None
             }
         }
     }
@@ -236,7 +313,6 @@ impl Solver<'_> {
         summary: Arc<Summary>,
         previous: Option<CargoLock>,
     ) -> Result<(Outcome, CargoLock), OpsError> {
-        let mut known = Known::new(self.index.clone(), &self.tools.config, None);
         // What is asked for has to be there by itself. cargo reads a lock of all features, whichever are built.
         let asked = root(&ToolRequest::of(tool), Arc::clone(&summary));
         let all = Root {
@@ -251,6 +327,7 @@ impl Solver<'_> {
             cooldown: cooldown(self.project),
             ..Problem::new(vec![asked])
         };
+        let mut known = Known::new(self.index.clone(), &self.tools.config, None).pinning(pinned(&problem));
         let first = solve(self.session, &problem, &mut known).await?;
         let outcome = match all.summary.features.is_empty() {
             true => first,

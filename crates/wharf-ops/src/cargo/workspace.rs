@@ -253,7 +253,7 @@ fn previous(lock: &CargoLock, upgrade: &Upgrade) -> Option<Previous> {
 }
 
 /// The locked repositories, which stay at their commits until one of their packages is to move.
-fn pinned(problem: &Problem) -> Vec<SourceId> {
+pub(crate) fn pinned(problem: &Problem) -> Vec<SourceId> {
     let Some(previous) = &problem.previous else {
         return Vec::new();
     };
@@ -324,7 +324,7 @@ pub(crate) fn changes(old: Option<&CargoLock>, new: &CargoLock) -> Vec<Change> {
             by_name
                 .entry(package.name.clone())
                 .or_default()
-                .push(package.version.to_string());
+                .push(shown_version(package));
         }
         let listed = by_name
             .into_iter()
@@ -343,6 +343,16 @@ pub(crate) fn changes(old: Option<&CargoLock>, new: &CargoLock) -> Vec<Change> {
             to: after.get(name).cloned(),
         })
         .collect()
+}
+
+/// A version for people: of a package from a repository with the commit, which moves when the version does not.
+pub(crate) fn shown_version(package: &LockedCrate) -> String {
+    const DIGITS: usize = 8;
+    let commit = package.source.as_ref().and_then(SourceId::commit);
+    match commit.map(|commit| commit.get(..DIGITS).unwrap_or(commit)) {
+        Some(commit) => format!("{}#{commit}", package.version),
+        None => package.version.to_string(),
+    }
 }
 
 /// Whether a package is somebody else's, not the workspace's own.

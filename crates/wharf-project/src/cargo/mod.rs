@@ -7,6 +7,8 @@
 //! | `load` | manifests, each read once, with what they inherit |
 //! | `root` | which workspace a folder belongs to |
 //! | `sources` | where each requirement and patch leads |
+//! | `repository` | the packages of a git repository |
+//! | `alone` | a manifest with all that it inherits written out |
 //! | `folders` | patterns of folders, and paths between them |
 //! | `targets` | the commands that a package builds |
 //! | [`config`] | Cargo's configuration |
@@ -15,11 +17,13 @@
 //! Invariant: the members and their order, what they inherit and where their dependencies lead are what Cargo itself makes of the
 //! same files. Source: the Cargo book, "Workspaces", "Overriding Dependencies", "Configuration".
 
+mod alone;
 pub mod config;
 mod folders;
 mod load;
 mod members;
 mod read;
+mod repository;
 pub(crate) mod root;
 mod sources;
 mod targets;
@@ -39,7 +43,7 @@ use crate::text::SourceText;
 use config::{CargoConfig, IncompatibleRustVersions};
 
 pub(crate) use read::read;
-pub use sources::repository_packages;
+pub use repository::{repository_manifests, repository_packages};
 
 /// The file that describes a package or a workspace.
 pub const MANIFEST: &str = "Cargo.toml";
@@ -80,6 +84,8 @@ pub struct CargoMember {
     pub folder: PathBuf,
     /// Its manifest, absolute.
     pub manifest_path: PathBuf,
+    /// The root of its workspace, absolute; its own folder where it belongs to none.
+    pub workspace: PathBuf,
     /// What the manifest says, with what it inherits.
     pub manifest: CrateManifest,
     /// What resolution has to know. Its source is [`SourceId::Path`] with [`CargoMember::path`], or the repository that holds it.

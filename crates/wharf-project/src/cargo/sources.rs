@@ -1,19 +1,16 @@
 //! Where each requirement and each patch leads: [`SourceId`]s from names, URLs and paths.
 
 use std::path::Path;
-use std::rc::Rc;
 
 use wharf_ecosystem::cargo::manifest::{Patch, Requirement, RequirementSource};
 use wharf_ecosystem::cargo::{GitReference, InvalidManifest, SourceId, Summary};
 
 use super::config::{CRATES_IO, CargoConfig};
 use super::folders::relative;
-use super::load::{Loader, Package};
+use super::load::Package;
 use super::members::path_of;
 use super::{CargoMember, CargoPatch, MANIFEST, invalid, targets};
 use crate::error::{Invalid, ProjectError};
-use crate::requirement::normalize;
-use crate::stated::Stated;
 use crate::text::SourceText;
 
 /// The code of what leads nowhere.
@@ -80,6 +77,7 @@ pub(super) fn member(
         path,
         folder: folder.to_owned(),
         manifest_path: folder.join(MANIFEST),
+        workspace: package.workspace.clone(),
         bins: targets::bins(folder, &package.manifest),
         manifest: package.manifest.clone(),
         summary,
@@ -162,70 +160,4 @@ fn patched(patch: &Patch, config: &CargoConfig, text: &SourceText) -> Result<Sou
         return Ok(as_registry);
     }
     Ok(SourceId::git(&patch.source, GitReference::DefaultBranch).map_err(|_| wrong())?)
-}
-
-/// The packages of a checked-out repository: every folder of it that holds one, with the repository as their source. A manifest
-/// that cannot be read costs its own package, and those that have one name with another are told apart by whoever looks.
-///
-/// # Errors
-/// Where the folder cannot be read.
-pub fn repository_packages(
-    folder: &Path,
-    source: &SourceId,
-    config: &CargoConfig,
-) -> Result<Vec<CargoMember>, ProjectError> {
-    let root = normalize(&std::path::absolute(folder).map_err(ProjectError::reading(folder))?);
-    let mut stated = Stated::default();
-    let mut loader = Loader::new(&root, None, &mut stated);
-    let mut found = Vec::new();
-    for folder in folders_with_manifests(&root) {
-        if let Ok(Some(package)) = loader.package(&folder)
-            && let Ok(member) = of_repository(&root, &folder, &package, source, config)
-        {
-            found.push(member);
-        }
-    }
-    Ok(found)
-}
-
-/// Paths inside a repository lead to the same repository.
-fn of_repository(
-    root: &Path,
-    folder: &Path,
-    package: &Rc<Package>,
-    source: &SourceId,
-    config: &CargoConfig,
-) -> Result<CargoMember, ProjectError> {
-    let mut member = member(root, folder, package, config)?;
-    member.summary.source = source.clone();
-    for dependency in &mut member.summary.dependencies {
-        if dependency.source.is_path() {
-            dependency.source = source.clone();
-        }
-    }
-    Ok(member)
-}
-
-fn folders_with_manifests(root: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![root.to_owned()];
-    while let Some(folder) = open.pop() {
-        if folder.join(MANIFEST).is_file() {
-            found.push(folder.clone());
-        }
-        let entries = std::fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok);
-        for entry in entries {
-            let name = entry.file_name();
-            let is_hidden = name.to_string_lossy().starts_with('.');
-            // What was built, and what git manages itself, is no source; links may lead round in a circle.
-            if !is_hidden && name != "target" && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                open.push(entry.path());
-            }
-        }
-    }
-    found.sort();
-    found
 }

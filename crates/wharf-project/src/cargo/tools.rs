@@ -93,13 +93,13 @@ impl CargoTool {
 }
 
 impl fmt::Display for CargoTool {
-    /// `cargo:ripgrep@14`
+    /// `cargo:ripgrep@14`, `cargo:mine@git+https://…`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cargo:{}", self.name)?;
-        match &self.req {
-            Req::Any => Ok(()),
-            req @ Req::Range(_) if req.to_string() == "*" => Ok(()),
-            req @ Req::Range(_) => write!(f, "@{req}"),
+        match (&self.req, &self.source) {
+            (req @ Req::Range(_), _) if req.to_string() != "*" => write!(f, "@{req}"),
+            (_, ToolSource::Git(source)) => write!(f, "@{source}"),
+            (_, ToolSource::Default | ToolSource::Registry(_)) => Ok(()),
         }
     }
 }

@@ -53,7 +53,9 @@ fn judge_one(home: &Path, depth: Depth) -> Result<(), String> {
     let [package] = folders.as_slice() else {
         return Err(format!("it has {} folders instead of one", folders.len()));
     };
-    if record.tree.get(CHECKSUM_FILE).is_none() {
+    // A repository has one in the folder of each of its packages.
+    let mut paths = record.tree.entries.iter().map(|entry| &entry.path);
+    if !paths.any(|path| path.file_name() == CHECKSUM_FILE) {
         return Err(format!("its record names no {CHECKSUM_FILE}"));
     }
     judge_files(package, &record, depth, 0o022)?;

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`id`] | [`CrateId`]: the name of a home |
 //! | [`place`] | archives into the stage, and from there into homes |
-//! | [`source`] | [`DirectorySource`]: the folder of links that cargo reads |
+//! | [`repository`] | [`RepositoryId`]: the tree of a git repository's commit as a home |
 //! | `check` | whether homes are what was written |
 //!
 //! Invariants: a home is made in the stage and renamed into place; one that is there is complete, and its archive had the
@@ -21,7 +21,7 @@
 pub(crate) mod check;
 pub mod id;
 pub mod place;
-pub mod source;
+pub mod repository;
 
 pub use id::CrateId;
-pub use source::DirectorySource;
+pub use repository::{RepositoryId, RepositoryPackages};

@@ -112,13 +112,9 @@ fn seal(folder: &Path, unpacked: &Unpacked, archive: Option<&Digest>) -> Result<
     };
     let mut entries = Tree::parse(&unpacked.manifest).map_err(damaged)?.entries;
     let base = open_folder(folder)?;
-    let packed = Timespec {
-        tv_sec: PACKED,
-        tv_nsec: 0,
-    };
     let times = Timestamps {
-        last_access: packed,
-        last_modification: packed,
+        last_access: packed_time(),
+        last_modification: packed_time(),
     };
     for entry in &entries {
         let path = entry.path.as_str();
@@ -142,8 +138,16 @@ fn seal(folder: &Path, unpacked: &Unpacked, archive: Option<&Digest>) -> Result<
     Ok(Tree::new(entries))
 }
 
+/// The modification time of every file.
+pub(super) fn packed_time() -> Timespec {
+    Timespec {
+        tv_sec: PACKED,
+        tv_nsec: 0,
+    }
+}
+
 /// `.cargo-checksum.json`. Source: cargo's directory sources, as `cargo vendor` fills them.
-fn checksum_text(folder: &Path, archive: Option<&Digest>) -> Result<Vec<u8>, StoreError> {
+pub(super) fn checksum_text(folder: &Path, archive: Option<&Digest>) -> Result<Vec<u8>, StoreError> {
     let text = match archive {
         None => r#"{"files":{},"package":null}"#.to_owned(),
         Some(digest) if digest.algorithm() == Algorithm::Sha256 => {

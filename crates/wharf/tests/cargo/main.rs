@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod edits;
+mod git;
 mod kills;
 mod mixed;
 mod tools;

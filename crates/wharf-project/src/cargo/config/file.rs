@@ -10,7 +10,7 @@ use wharf_ecosystem::cargo::SourceId;
 use wharf_ecosystem::cargo::manifest::Patch;
 
 use super::read::{Draft, Layers, RegistryDraft, SourceDraft};
-use super::replacement::{DIRECTORY, SOURCE};
+use super::replacement;
 use super::{CRATES_IO, ConfiguredPatches, IncompatibleRustVersions};
 use crate::error::Invalid;
 use crate::npm::Secret;
@@ -165,9 +165,9 @@ impl File<'_> {
         let Some(sources) = self.section(document, "source")? else {
             return Ok(());
         };
-        let is_ours = is_ours(sources);
+        let is_ours = |name: &str| is_ours(sources, name);
         for (name, value) in sources {
-            if is_ours && name.get_ref() == SOURCE {
+            if is_ours(name.get_ref()) {
                 continue;
             }
             let table = self
@@ -175,7 +175,7 @@ impl File<'_> {
                 .table(value, &format!("[source.{}]", name.get_ref()))?;
             let replacement = self.text(table, "replace-with")?;
             let replace_with = replacement
-                .filter(|(next, _)| !(is_ours && next == SOURCE))
+                .filter(|(next, _)| !is_ours(next))
                 .map(|(next, span)| Draft::new(next, self.reader.source.origin(span.start)));
             let read = SourceDraft {
                 registry: self.drafted(table, "registry")?,
@@ -283,11 +283,14 @@ impl File<'_> {
     }
 }
 
-/// Whether the table of sources holds the one that Wharf writes.
-fn is_ours(sources: &DeTable<'_>) -> bool {
-    let own = sources.get(SOURCE).and_then(|value| value.get_ref().as_table());
+/// Whether a name is that of a source that Wharf wrote.
+fn is_ours(sources: &DeTable<'_>, name: &str) -> bool {
+    let Some((_, folder)) = replacement::own(name) else {
+        return false;
+    };
+    let own = sources.get(name).and_then(|value| value.get_ref().as_table());
     let directory = own.and_then(|own| own.get("directory")?.get_ref().as_str());
-    directory == Some(DIRECTORY)
+    directory == Some(&folder)
 }
 
 /// A proxy as curl takes it: without a scheme it is one of HTTP.

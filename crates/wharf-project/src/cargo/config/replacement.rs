@@ -7,16 +7,17 @@
 
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
-use wharf_ecosystem::cargo::{GitReference, SourceId};
+use toml_edit::{DocumentMut, Item, Table, TableLike};
+use wharf_ecosystem::cargo::SourceId;
 
 use super::{CRATES_IO, CargoConfig, SourcePlace};
 use crate::error::{Invalid, ProjectError};
 use crate::text::SourceText;
 
-/// The name of the source that Wharf writes.
+/// The name of the source that Wharf writes. Where two sources have a crate of one name and version, cargo needs a folder for each:
+/// the others are `wharf-2` and so on.
 pub const SOURCE: &str = "wharf";
-/// The folder of that source, relative to the folder that holds `.cargo`.
+/// The folder of that source, relative to the folder that holds `.cargo`; those of the others are in it, called by their numbers.
 pub const DIRECTORY: &str = ".wharf/cargo";
 
 /// What marks a source that Wharf defines under a name of the user's.
@@ -33,7 +34,8 @@ pub fn config_path(root: &Path) -> PathBuf {
     }
 }
 
-/// The text of a file of configuration with every one of `sources` led to Wharf's folder. `config` is what all files say together.
+/// The text of a file of configuration with every one of `directories`' sources led to that one of Wharf's folders. `config` is
+/// what all files say together.
 ///
 /// # Errors
 /// Where the file is malformed, or leads a source to another folder already.
@@ -41,28 +43,75 @@ pub fn add(
     path: &Path,
     text: &str,
     config: &CargoConfig,
-    sources: &[SourceId],
+    directories: &[Vec<SourceId>],
 ) -> Result<String, ProjectError> {
     let mut file = File::parse(path, text)?;
-    if sources.is_empty() {
+    if directories.iter().all(Vec::is_empty) {
         return Ok(remove(path, text)?.unwrap_or_default());
     }
-    file.check_own()?;
-    let mut kept = Vec::new();
+    let wanted = 0..directories.len();
+    wanted.clone().try_for_each(|number| file.check_own(number))?;
+    let numbered = directories.iter().enumerate();
+    let sources = numbered.flat_map(|(number, sources)| sources.iter().map(move |source| (number, source)));
     // Those that the user replaces come first: the source that takes their place gets its name by that.
-    let (replaced, plain): (Vec<&SourceId>, Vec<&SourceId>) = sources.iter().partition(|source| {
+    let (replaced, plain): (Vec<_>, Vec<_>) = sources.partition(|(_, source)| {
         let name = file.name_of(config, source);
         file.text(&name, "replace-with")
-            .is_some_and(|next| next != SOURCE)
+            .is_some_and(|next| !file.is_own(next))
     });
-    for source in replaced.into_iter().chain(plain) {
+    let mut kept: Vec<(String, usize)> = Vec::new();
+    for (number, source) in replaced.into_iter().chain(plain) {
         let name = file.end_of_chain(config, source)?;
-        kept.push(name.clone());
-        file.lead(&name, config, source);
+        if kept.iter().any(|(kept, other)| *kept == name && *other != number) {
+            return Err(file.conflict(
+                format!("`{name}` stands there for two sources that have crates of one name and version"),
+                format!("take `replace-with {name}` out of one of them"),
+            ));
+        }
+        file.lead(&name, config, source, number);
+        kept.push((name, number));
     }
-    file.take_out(|name| !kept.iter().any(|kept| kept == name));
-    file.own();
+    file.take_out(|name| !kept.iter().any(|(kept, _)| kept == name));
+    file.take_own(|number| !wanted.contains(&number));
+    wanted.clone().for_each(|number| file.own(number));
     Ok(file.document.to_string())
+}
+
+/// The name of one of Wharf's sources, counted from 0.
+#[must_use]
+pub fn source_name(number: usize) -> String {
+    match number {
+        0 => SOURCE.to_owned(),
+        number => format!("{SOURCE}-{}", number + 1),
+    }
+}
+
+/// The folder of one of Wharf's sources within the first one's; empty for that.
+#[must_use]
+pub fn folder_name(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        number => (number + 1).to_string(),
+    }
+}
+
+/// The number of a source that is called as Wharf calls its own, and the folder that it leads to if it is one.
+pub(super) fn own(name: &str) -> Option<(usize, String)> {
+    let rest = name.strip_prefix(SOURCE)?;
+    let number = match rest.strip_prefix('-') {
+        None if rest.is_empty() => 0,
+        None => return None,
+        Some(digits) => digits
+            .parse::<usize>()
+            .ok()?
+            .checked_sub(1)
+            .filter(|number| *number > 0)?,
+    };
+    let folder = match folder_name(number).as_str() {
+        "" => DIRECTORY.to_owned(),
+        inner => format!("{DIRECTORY}/{inner}"),
+    };
+    (source_name(number) == name).then_some((number, folder))
 }
 
 /// The text without what Wharf wrote; `None` where nothing is left of it.
@@ -71,15 +120,13 @@ pub fn add(
 /// Where the file is malformed.
 pub fn remove(path: &Path, text: &str) -> Result<Option<String>, ProjectError> {
     let mut file = File::parse(path, text)?;
-    if !file.is_ours() {
+    if !file.is_ours(SOURCE) {
         return Ok(Some(text.to_owned()).filter(|text| !text.trim().is_empty()));
     }
     file.take_out(|_| true);
-    if let Some(sources) = file.sources() {
-        sources.remove(SOURCE);
-        if sources.is_empty() {
-            file.document.remove("source");
-        }
+    file.take_own(|_| true);
+    if file.sources().is_some_and(|sources| sources.is_empty()) {
+        file.document.remove("source");
     }
     let left = file.document.to_string();
     Ok(Some(left).filter(|text| !text.trim().is_empty()))
@@ -116,18 +163,25 @@ impl<'a> File<'a> {
         self.source(name)?.get(key)?.as_str()
     }
 
-    fn is_ours(&self) -> bool {
-        self.text(SOURCE, "directory") == Some(DIRECTORY)
+    /// Whether a source is one that Wharf wrote.
+    fn is_ours(&self, name: &str) -> bool {
+        own(name).is_some_and(|(_, folder)| self.text(name, "directory") == Some(&folder))
+    }
+
+    /// Whether a name in `replace-with` means a source of Wharf's, which may have gone.
+    fn is_own(&self, name: &str) -> bool {
+        name == SOURCE || self.is_ours(name)
     }
 
     /// A source of our name that is not ours.
-    fn check_own(&self) -> Result<(), ProjectError> {
-        if self.source(SOURCE).is_none() || self.is_ours() {
+    fn check_own(&self, number: usize) -> Result<(), ProjectError> {
+        let name = source_name(number);
+        if self.source(&name).is_none() || self.is_ours(&name) {
             return Ok(());
         }
         Err(self.conflict(
-            format!("[source.{SOURCE}] is there already, and is not what Wharf writes"),
-            format!("give the source `{SOURCE}` another name"),
+            format!("[source.{name}] is there already, and is not what Wharf writes"),
+            format!("give the source `{name}` another name"),
         ))
     }
 
@@ -143,7 +197,7 @@ impl<'a> File<'a> {
     fn end_of_chain(&self, config: &CargoConfig, source: &SourceId) -> Result<String, ProjectError> {
         let mut name = self.name_of(config, source);
         let mut seen = vec![name.clone()];
-        while let Some(next) = self.text(&name, "replace-with").filter(|next| *next != SOURCE) {
+        while let Some(next) = self.text(&name, "replace-with").filter(|next| !self.is_own(next)) {
             let next = next.to_owned();
             let place = config.sources.get(&next).map(|configured| &configured.place);
             let elsewhere = match place {
@@ -196,7 +250,8 @@ impl<'a> File<'a> {
     }
 
     /// Adds `replace-with`, and what else a source needs that nobody defined.
-    fn lead(&mut self, name: &str, config: &CargoConfig, source: &SourceId) {
+    fn lead(&mut self, name: &str, config: &CargoConfig, source: &SourceId, number: usize) {
+        let own = source_name(number);
         let defined = config.sources.contains_key(name) || name == CRATES_IO || self.source(name).is_some();
         let registry = config.registry(name).map(|registry| registry.source.clone());
         let sources = self.document.entry("source").or_insert_with(implicit);
@@ -215,37 +270,66 @@ impl<'a> File<'a> {
             return;
         };
         if !defined {
-            define(table, registry.as_ref().unwrap_or(source));
+            for (key, text) in registry.as_ref().unwrap_or(source).keys() {
+                table.insert(key, Item::Value(text.into()));
+            }
         }
-        if table.get("replace-with").and_then(Item::as_str) != Some(SOURCE) {
-            table.insert("replace-with", Item::Value(SOURCE.into()));
+        if table.get("replace-with").and_then(Item::as_str) != Some(&own) {
+            table.insert("replace-with", Item::Value(own.into()));
         }
     }
 
-    /// Our own source, last.
-    fn own(&mut self) {
-        if self.is_ours() {
+    /// One of our own sources, last.
+    fn own(&mut self, number: usize) {
+        let name = source_name(number);
+        let Some((_, folder)) = own(&name).filter(|_| !self.is_ours(&name)) else {
             return;
-        }
+        };
         if let Some(sources) = self.sources() {
             let mut table = last();
             table.decor_mut().set_prefix(format!("\n{COMMENT}"));
-            table.insert("directory", Item::Value(DIRECTORY.into()));
-            sources.insert(SOURCE, Item::Table(table));
+            table.insert("directory", Item::Value(folder.into()));
+            sources.insert(&name, Item::Table(table));
         }
+    }
+
+    /// Takes those of our own sources out that are chosen.
+    fn take_own(&mut self, goes: impl Fn(usize) -> bool) {
+        for name in self.names() {
+            if self.is_ours(&name)
+                && own(&name).is_some_and(|(number, _)| goes(number))
+                && let Some(sources) = self.sources()
+            {
+                sources.remove(&name);
+            }
+        }
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        let sources = self.sources().into_iter();
+        sources
+            .flat_map(|sources| {
+                sources
+                    .iter()
+                    .map(|(name, _)| name.to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     /// Takes our word out of those sources that are chosen, and out of the file what only we defined.
     fn take_out(&mut self, goes: impl Fn(&str) -> bool) {
-        let Some(sources) = self.sources() else { return };
-        let names: Vec<String> = sources.iter().map(|(name, _)| name.to_owned()).collect();
-        for name in names.iter().filter(|name| goes(name)) {
+        for name in self.names().iter().filter(|name| goes(name)) {
+            if !self
+                .text(name, "replace-with")
+                .is_some_and(|next| self.is_own(next))
+            {
+                continue;
+            }
+            let Some(sources) = self.sources() else { return };
             let Some(table) = sources.get_mut(name).and_then(Item::as_table_like_mut) else {
                 continue;
             };
-            if table.get("replace-with").and_then(Item::as_str) != Some(SOURCE) {
-                continue;
-            }
             table.remove("replace-with");
             let is_named_by_us = SourceId::parse(name).is_ok();
             if table.is_empty() || is_named_by_us || is_marked(sources.get(name)) {
@@ -258,28 +342,6 @@ impl<'a> File<'a> {
 fn is_marked(item: Option<&Item>) -> bool {
     let prefix = item.and_then(|item| item.as_table()?.decor().prefix()?.as_str());
     prefix.is_some_and(|prefix| prefix.contains(MARK))
-}
-
-/// The keys that say what a source is.
-fn define(table: &mut dyn TableLike, source: &SourceId) {
-    let mut set = |key: &str, text: &str| {
-        table.insert(key, Item::Value(Value::from(text)));
-    };
-    match source {
-        SourceId::Registry(url) => set("registry", url),
-        SourceId::Sparse(url) => set("registry", &format!("sparse+{url}")),
-        SourceId::Git(git) => {
-            set("git", git.url.as_str());
-            match &git.reference {
-                GitReference::Branch(name) => set("branch", name),
-                GitReference::Tag(name) => set("tag", name),
-                GitReference::Rev(name) => set("rev", name),
-                GitReference::DefaultBranch => {}
-            }
-        }
-        // Nothing replaces a folder.
-        SourceId::Path(_) => {}
-    }
 }
 
 fn implicit() -> Item {

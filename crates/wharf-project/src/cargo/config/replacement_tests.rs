@@ -1,5 +1,7 @@
 //! The source replacement, added and taken out. Invariant: what the user wrote stays byte for byte.
 
+use wharf_ecosystem::cargo::GitReference;
+
 use super::*;
 use crate::project::Options;
 
@@ -12,7 +14,11 @@ fn config(text: &str) -> CargoConfig {
 }
 
 fn added(text: &str, sources: &[SourceId]) -> Result<String, String> {
-    add(Path::new(".cargo/config.toml"), text, &config(text), sources).map_err(|error| error.to_string())
+    added_to(text, &[sources.to_vec()])
+}
+
+fn added_to(text: &str, directories: &[Vec<SourceId>]) -> Result<String, String> {
+    add(Path::new(".cargo/config.toml"), text, &config(text), directories).map_err(|error| error.to_string())
 }
 
 /// Adds, checks that adding again and taking out are what they should be, and gives the text.
@@ -123,6 +129,49 @@ fn what_is_no_longer_needed_goes() {
 }
 
 #[test]
+fn sources_that_have_a_crate_of_one_name_and_version_get_a_folder_each() {
+    let git = SourceId::git("https://example.org/repo", GitReference::DefaultBranch).unwrap();
+    let two = added_to("", &[vec![SourceId::crates_io()], vec![git.clone()]]).unwrap();
+    assert_eq!(
+        two,
+        "[source.crates-io]
+replace-with = \"wharf\"
+
+[source.\"git+https://example.org/repo\"]
+git = \"https://example.org/repo\"
+replace-with = \"wharf-2\"
+
+# Written by Wharf: plain Cargo finds the locked crates in this folder.
+[source.wharf]
+directory = \".wharf/cargo\"
+
+# Written by Wharf: plain Cargo finds the locked crates in this folder.
+[source.wharf-2]
+directory = \".wharf/cargo/2\"
+"
+    );
+    assert!(!config(&two).sources.contains_key("wharf-2"));
+    assert_eq!(
+        added_to(&two, &[vec![SourceId::crates_io()], vec![git.clone()]]).unwrap(),
+        two
+    );
+    assert_eq!(
+        added(&two, &[SourceId::crates_io(), git.clone()]).unwrap(),
+        added("", &[SourceId::crates_io(), git]).unwrap()
+    );
+    assert_eq!(remove(Path::new("c"), &two).unwrap(), None);
+    // Only what leads to our own folders is ours.
+    let taken = "[source.wharf-2]\ndirectory = \"vendor\"\n";
+    let with = added(taken, &[SourceId::crates_io()]).unwrap();
+    assert_eq!(remove(Path::new("c"), &with).unwrap().unwrap(), taken);
+    assert!(
+        added_to(taken, &[vec![SourceId::crates_io()], vec![corp()]])
+            .unwrap_err()
+            .contains("is there already")
+    );
+}
+
+#[test]
 fn another_folder_is_a_conflict() {
     let vendored =
         "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n";
@@ -141,7 +190,15 @@ fn another_folder_is_a_conflict() {
             .unwrap_err()
             .contains("itself")
     );
-    assert!(add(Path::new("c"), "[source", &CargoConfig::default(), &[corp()]).is_err());
+    assert!(
+        add(
+            Path::new("c"),
+            "[source",
+            &CargoConfig::default(),
+            &[vec![corp()]]
+        )
+        .is_err()
+    );
 }
 
 #[test]

@@ -265,7 +265,7 @@ fn what_wharf_wrote_is_not_the_users_word() {
         Path::new("c"),
         "",
         &CargoConfig::default(),
-        &[SourceId::crates_io()],
+        &[vec![SourceId::crates_io()]],
     )
     .unwrap();
     let files = [

@@ -10,7 +10,7 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TableLike};
-use wharf_ecosystem::cargo::{CrateName, DependencyKind, GitReference, Req, Version, crate_name};
+use wharf_ecosystem::cargo::{CrateName, DependencyKind, GitReference, Req, SourceId, Version, crate_name};
 
 use crate::error::{Invalid, ProjectError};
 use crate::project::{ManifestKind, Project};
@@ -19,16 +19,30 @@ use crate::text::SourceText;
 pub use manifest::{add, remove};
 pub use tools::{add_tools, remove_tools};
 
-/// A requirement in short form, behind its `cargo:`: `serde`, `tokio@1.40`, `ripgrep@=14.1.1`.
+/// A requirement in short form, behind its `cargo:`: `serde`, `tokio@1.40`, `ripgrep@=14.1.1`, `name@git+https://…?tag=v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrateShort {
     /// The crate.
     pub name: CrateName,
     /// The versions that are right, as they were given; `None` where nothing is said.
     pub req: Option<String>,
+    /// Where it comes from: the usual place, or a repository.
+    pub origin: CrateOrigin,
 }
 
 impl CrateShort {
+    /// What adds it as a tool, before anything is solved.
+    pub fn tool(&self) -> ToolAddition {
+        let req = match self.origin {
+            CrateOrigin::Git { .. } => self.req.clone(),
+            _ => Some(self.asked().to_owned()),
+        };
+        ToolAddition {
+            source: self.origin.clone(),
+            ..ToolAddition::new(self.name.clone(), req)
+        }
+    }
+
     /// What is written before anything is solved.
     pub fn asked(&self) -> &str {
         self.req.as_deref().unwrap_or("*")
@@ -78,12 +92,31 @@ pub fn parse_short(text: &str) -> Result<CrateShort, ProjectError> {
         None => (text, None),
     };
     let name = crate_name(name).map_err(|error| wrong(error.to_string()))?;
+    if let Some(place) = req.filter(|req| req.starts_with("git+")) {
+        let SourceId::Git(git) = SourceId::parse(place).map_err(|error| wrong(error.to_string()))? else {
+            return Err(wrong(format!("`{place}` is no repository")));
+        };
+        // As lockfiles write it: after `#` is a commit.
+        let reference = match &git.commit {
+            Some(commit) => GitReference::Rev(commit.to_string()),
+            None => git.reference.clone(),
+        };
+        return Ok(CrateShort {
+            name,
+            req: None,
+            origin: CrateOrigin::Git {
+                url: git.url.to_string(),
+                reference,
+            },
+        });
+    }
     if let Some(req) = req {
         Req::parse(req).map_err(|error| wrong(error.to_string()))?;
     }
     Ok(CrateShort {
         name,
         req: req.map(str::to_owned),
+        origin: CrateOrigin::Usual,
     })
 }
 

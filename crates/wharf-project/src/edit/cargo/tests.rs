@@ -53,7 +53,30 @@ fn short_forms() {
         );
     }
     assert_eq!(parse_short("a@1").unwrap().range(), Req::parse("1").unwrap());
-    for wrong in ["", "a/b", "a@", "a@newest", "@1"] {
+    for (given, written) in [
+        (
+            "a@git+https://example.org/r",
+            "{ git = \"https://example.org/r\" }",
+        ),
+        (
+            "a@git+ssh://git@example.org/r?branch=b",
+            "{ git = \"ssh://git@example.org/r\", branch = \"b\" }",
+        ),
+        (
+            "a@git+https://example.org/r#5f5f",
+            "{ git = \"https://example.org/r\", rev = \"5f5f\" }",
+        ),
+    ] {
+        let short = parse_short(given).unwrap();
+        let manifest = CrateManifestText {
+            kind: ManifestKind::Wharf,
+            path: Path::new("wharf.toml"),
+            text: "",
+        };
+        let text = add_tools(manifest, &[short.tool()]).unwrap();
+        assert_eq!(text, format!("[cargo]\na = {written}\n"));
+    }
+    for wrong in ["", "a/b", "a@", "a@newest", "@1", "a@git+nowhere"] {
         let told = parse_short(wrong).unwrap_err().to_string();
         assert!(
             told.starts_with(&format!("`cargo:{wrong}` is not a requirement")),
