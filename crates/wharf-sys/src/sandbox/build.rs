@@ -88,6 +88,18 @@ impl Sandbox {
             .showing(home.as_deref(), &seen)
     }
 
+    /// A program that the build runs: it is seen with the installation that it is part of.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let mut found = Vec::new();
+        named(program, home.as_deref(), &mut found);
+        for path in found {
+            self = self.readable(path);
+        }
+        self
+    }
+
     /// Hides a home, the system's secrets, and what else is named.
     fn hiding(mut self, home: Option<&Path>, named: impl Iterator<Item = PathBuf>) -> Self {
         // The home of some services is the root of the system.
@@ -130,6 +142,42 @@ impl Sandbox {
         self
     }
 }
+
+/// What a build that failed in a sandbox says of the sandbox's limits, as hints; the most telling first.
+#[must_use]
+pub fn limits_met(output: &str) -> Vec<String> {
+    let says = |signs: &[&str]| signs.iter().any(|sign| output.contains(sign));
+    let mut hints = Vec::new();
+    if says(&NO_NETWORK) {
+        hints.push(
+            "builds have no network: choose a version that brings what it needs (a wheel, or vendored sources), or let builds run as you do: `sandbox = \"off\"` under `[policy]`, or `WHARF_SANDBOX=off` for one command"
+                .to_owned(),
+        );
+    }
+    if says(&["Read-only file system", "os error 30", "Errno 30"]) {
+        hints.push(
+            "builds write only into their own folders; `sandbox = \"off\"` under `[policy]`, or `WHARF_SANDBOX=off` for one command, lets them write where you can"
+                .to_owned(),
+        );
+    }
+    hints
+}
+
+/// What programs say that miss the network.
+const NO_NETWORK: [&str; 12] = [
+    "Could not resolve host",
+    "Couldn't resolve host",
+    "Temporary failure in name resolution",
+    "temporary failure in name resolution",
+    "Name or service not known",
+    "Temporary failure resolving",
+    "failed to lookup address information",
+    "Network is unreachable",
+    "network is unreachable",
+    "unable to resolve host address",
+    "getaddrinfo",
+    "dns error",
+];
 
 /// The paths that a variable's value names: lists with colons, flags such as `-L/opt/lib`, words.
 fn paths(value: &OsStr) -> Vec<PathBuf> {
@@ -294,6 +342,30 @@ mod tests {
         );
         assert!(shown(home.path(), &[("PATH", "/usr/bin:/bin".to_owned())]).is_empty());
         assert!(shown(home.path(), &[("PATH", at(""))]).is_empty());
+    }
+
+    #[test]
+    fn what_a_failed_build_missed_is_said() {
+        let check = |output: &str, expected: &[&str]| {
+            let hints = limits_met(output);
+            assert_eq!(hints.len(), expected.len(), "{output}: {hints:?}");
+            for (hint, words) in hints.iter().zip(expected) {
+                assert!(hint.starts_with(words), "{hint}");
+            }
+        };
+        check(
+            "curl: (6) Could not resolve host: example.org",
+            &["builds have no network"],
+        );
+        check(
+            "urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>",
+            &["builds have no network"],
+        );
+        check(
+            "OSError: [Errno 30] Read-only file system: '/usr/x'",
+            &["builds write only"],
+        );
+        check("error[E0425]: cannot find value `x` in this scope", &[]);
     }
 
     #[test]

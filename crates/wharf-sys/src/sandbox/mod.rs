@@ -31,6 +31,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
+pub use build::limits_met;
 pub use strength::{Lack, Step, Strength, Support, support};
 
 /// What a program can do with a place of the file system.

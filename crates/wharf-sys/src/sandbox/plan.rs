@@ -110,11 +110,19 @@ impl Resolved {
 /// What stands at a target.
 enum Stands {
     Hidden,
-    Tree(usize),
+    Tree(PathBuf, Through),
     Link(PathBuf),
-    Device(usize),
     /// A folder that others are put into.
     Bare,
+}
+
+/// A target above another.
+struct Above {
+    at: PathBuf,
+    /// Nothing is in it but what is put there.
+    empty: bool,
+    /// Everything in it can be read and not changed.
+    only_read: bool,
 }
 
 impl Plan {
@@ -129,8 +137,8 @@ impl Plan {
         for (at, access) in &resolved.places {
             let stands = match access {
                 Access::Hidden => Stands::Hidden,
-                Access::ReadOnly => Stands::Tree(plan.tree(at, Through::ReadOnly)?),
-                Access::Writable => Stands::Tree(plan.tree(at, Through::Writable)?),
+                Access::ReadOnly => Stands::Tree(at.clone(), Through::ReadOnly),
+                Access::Writable => Stands::Tree(at.clone(), Through::Writable),
             };
             targets.insert(at.clone(), stands);
         }
@@ -138,8 +146,7 @@ impl Plan {
         if let Some(folder) = &resolved.temporary {
             for place in ["/tmp", "/var/tmp"] {
                 if let Ok((real, _)) = trace(Path::new(place)) {
-                    let tree = plan.tree(folder, Through::Writable)?;
-                    targets.insert(real.clone(), Stands::Tree(tree));
+                    targets.insert(real.clone(), Stands::Tree(folder.clone(), Through::Writable));
                     fresh.push(real);
                 }
             }
@@ -148,7 +155,7 @@ impl Plan {
         targets.insert("/dev/shm".into(), Stands::Bare);
         for name in DEVICES {
             let at = Path::new("/dev").join(name);
-            targets.insert(at.clone(), Stands::Device(plan.tree(&at, Through::Device)?));
+            targets.insert(at.clone(), Stands::Tree(at, Through::Device));
         }
         for (name, to) in DEVICE_LINKS {
             targets.insert(Path::new("/dev").join(name), Stands::Link(to.into()));
@@ -165,51 +172,61 @@ impl Plan {
     }
 
     fn arrange(&mut self, targets: BTreeMap<PathBuf, Stands>, fresh: &[PathBuf]) -> io::Result<()> {
-        // The targets above the next one, deepest last, and whether what stands there is empty at first.
-        let mut above: Vec<(PathBuf, bool)> = Vec::new();
+        // The targets above the next one, deepest last.
+        let mut above: Vec<Above> = Vec::new();
         for (at, stands) in targets {
-            while above.last().is_some_and(|(top, _)| !at.starts_with(top)) {
+            while above.last().is_some_and(|top| !at.starts_with(&top.at)) {
                 above.pop();
             }
-            let empty = above
-                .last()
-                .filter(|(_, empty)| *empty)
-                .map(|(top, _)| top.clone());
-            if let Some(top) = &empty {
-                self.make_way(top, &at)?;
+            let top = above.last();
+            let empty = top.is_some_and(|top| top.empty);
+            let only_read = top.is_none_or(|top| top.only_read);
+            let needed = match &stands {
+                // The whole can be read already, and so can what lies in what can be read.
+                Stands::Tree(_, Through::ReadOnly) => !only_read,
+                // What lies in an emptied folder is hidden already; a link that is not covered is still there.
+                Stands::Hidden => !empty,
+                Stands::Link(_) => empty,
+                Stands::Tree(..) | Stands::Bare => true,
+            };
+            if !needed {
+                continue;
             }
-            let folder = at.is_dir();
-            let made = || c_string(&at);
-            match &stands {
-                Stands::Link(to) => {
-                    if empty.is_some() {
-                        let to = c_string(to)?;
-                        self.ops.push(Op::Link { at: made()?, to });
-                    }
-                    continue;
-                }
-                // The whole is read-only already, and a folder that is hidden need not be hidden twice.
-                Stands::Tree(tree) if above.is_empty() && self.trees[*tree].through == Through::ReadOnly => {
-                    continue;
-                }
-                Stands::Hidden if empty.is_some() => continue,
-                Stands::Hidden if folder => self.ops.push(Op::Empty(made()?)),
-                Stands::Hidden => {
-                    // Opening a device where there are none fails.
-                    let null = self.tree(Path::new("/dev/null"), Through::ReadOnly)?;
-                    self.ops.push(Op::Attach(null, made()?));
-                }
-                Stands::Bare => self.ops.push(Op::Folder(made()?)),
-                Stands::Tree(tree) | Stands::Device(tree) => {
-                    if empty.is_some() {
-                        let make = if folder { Op::Folder } else { Op::File };
-                        self.ops.push(make(made()?));
-                    }
-                    self.ops.push(Op::Attach(*tree, made()?));
-                }
+            if let Some(top) = top.filter(|top| top.empty) {
+                let top = top.at.clone();
+                self.make_way(&top, &at)?;
             }
-            let bare = matches!(stands, Stands::Hidden | Stands::Bare) || fresh.contains(&at);
-            above.push((at, bare));
+            self.put(&at, &stands, empty)?;
+            let only_read = matches!(stands, Stands::Tree(_, Through::ReadOnly));
+            let empty = matches!(stands, Stands::Hidden | Stands::Bare) || fresh.contains(&at);
+            above.push(Above { at, empty, only_read });
+        }
+        Ok(())
+    }
+
+    /// Puts one thing in its place, which is made first where it lies in an emptied folder.
+    fn put(&mut self, at: &Path, stands: &Stands, make: bool) -> io::Result<()> {
+        let target = c_string(at)?;
+        match stands {
+            Stands::Link(to) => {
+                let to = c_string(to)?;
+                self.ops.push(Op::Link { at: target, to });
+            }
+            Stands::Bare => self.ops.push(Op::Folder(target)),
+            Stands::Hidden if at.is_dir() => self.ops.push(Op::Empty(target)),
+            Stands::Hidden => {
+                // Opening a device where there are none fails.
+                let null = self.tree(Path::new("/dev/null"), Through::ReadOnly)?;
+                self.ops.push(Op::Attach(null, target));
+            }
+            Stands::Tree(from, through) => {
+                if make {
+                    let op = if from.is_dir() { Op::Folder } else { Op::File };
+                    self.ops.push(op(target.clone()));
+                }
+                let tree = self.tree(from, *through)?;
+                self.ops.push(Op::Attach(tree, target));
+            }
         }
         Ok(())
     }
@@ -274,4 +291,126 @@ fn naming(path: &Path, error: &io::Error) -> io::Error {
 /// A path as the kernel takes it.
 pub(super) fn c_string(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a plan does, a line a step.
+    fn steps(sandbox: &Sandbox) -> Vec<String> {
+        let plan = Plan::of(&Resolved::of(sandbox).unwrap()).unwrap();
+        let text = |path: &CString| path.to_str().unwrap().to_owned();
+        let step = |op: &Op| match op {
+            Op::Folder(at) => format!("folder {}", text(at)),
+            Op::File(at) => format!("file {}", text(at)),
+            Op::Link { at, to } => format!("link {} -> {}", text(at), text(to)),
+            Op::Empty(at) => format!("empty {}", text(at)),
+            Op::Attach(tree, at) => {
+                let Tree { from, through } = &plan.trees[*tree];
+                let same = if from == at {
+                    String::new()
+                } else {
+                    format!(" from {}", text(from))
+                };
+                format!("{through:?} {}{same}", text(at))
+            }
+        };
+        plan.ops
+            .iter()
+            .map(step)
+            .filter(|step| !step.contains("/dev"))
+            .collect()
+    }
+
+    #[test]
+    fn the_deeper_place_counts_and_what_is_said_twice_is_done_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("home/a/b/c")).unwrap();
+        std::fs::write(root.join("home/key"), "").unwrap();
+        std::os::unix::fs::symlink("a/b", root.join("home/link")).unwrap();
+        let at = |name: &str| root.join(name);
+        let check = |sandbox: Sandbox, expected: &[&str]| {
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|line| line.replace('@', root.to_str().unwrap()))
+                .collect();
+            assert_eq!(steps(&sandbox), expected);
+        };
+        check(
+            Sandbox::new()
+                .readable(at("home"))
+                .readable("/")
+                .hidden("/")
+                .hidden(at("gone")),
+            &[],
+        );
+        check(
+            Sandbox::new().hidden(at("home")).hidden(at("home/key")),
+            &["empty @/home"],
+        );
+        check(
+            Sandbox::new()
+                .hidden(at("home"))
+                .readable(at("home/a/b"))
+                .readable(at("home/a/b/c")),
+            &[
+                "empty @/home",
+                "folder @/home/a",
+                "folder @/home/a/b",
+                "ReadOnly @/home/a/b",
+            ],
+        );
+        check(
+            Sandbox::new().hidden(at("home")).readable(at("home/link")),
+            &[
+                "empty @/home",
+                "folder @/home/a",
+                "folder @/home/a/b",
+                "ReadOnly @/home/a/b",
+                "link @/home/link -> a/b",
+            ],
+        );
+        check(
+            Sandbox::new()
+                .writable(at("home"))
+                .readable(at("home/a"))
+                .writable(at("home/a/b")),
+            &["Writable @/home", "ReadOnly @/home/a", "Writable @/home/a/b"],
+        );
+        check(
+            Sandbox::new()
+                .hidden(at("home"))
+                .readable(at("home"))
+                .hidden(at("home/a"))
+                .writable(at("home/a/b/c")),
+            &[
+                "empty @/home/a",
+                "folder @/home/a/b",
+                "folder @/home/a/b/c",
+                "Writable @/home/a/b/c",
+            ],
+        );
+        // A hidden file is covered by the null device.
+        let plan = Plan::of(&Resolved::of(&Sandbox::new().hidden(at("home/key"))).unwrap()).unwrap();
+        let key = c_string(&at("home/key")).unwrap();
+        let covered = plan
+            .ops
+            .iter()
+            .any(|op| matches!(op, Op::Attach(_, target) if *target == key));
+        assert!(covered, "{:?}", plan.ops);
+    }
+
+    #[test]
+    fn what_has_to_be_there_is_named() {
+        let missing = Path::new("/nonexistent/folder");
+        for sandbox in [
+            Sandbox::new().writable(missing),
+            Sandbox::new().temporary(missing),
+        ] {
+            let error = Resolved::of(&sandbox).unwrap_err();
+            assert!(error.to_string().starts_with("/nonexistent/folder: "), "{error}");
+        }
+    }
 }

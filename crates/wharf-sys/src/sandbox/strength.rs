@@ -33,6 +33,20 @@ impl Strength {
         Strength::Offline,
     ];
 
+    /// Tries whether this can be had here.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn tried(self) -> Result<(), Lack> {
+        let lacks = |error| {
+            Lack::of(&error).unwrap_or(Lack {
+                step: Step::Processes,
+                error,
+            })
+        };
+        attempt(self).map_err(lacks)
+    }
+
     /// Whether network and files are both out of reach.
     #[must_use]
     pub fn is_whole(self) -> bool {
@@ -213,12 +227,12 @@ impl Support {
     fn among(strengths: &[Strength]) -> Self {
         let mut lack = None;
         for strength in strengths {
-            match attempt(*strength) {
+            match strength.tried() {
                 Ok(()) => {
                     let strength = *strength;
                     return Self { strength, lack };
                 }
-                Err(error) => lack = lack.or_else(|| Lack::of(&error)),
+                Err(missing) => lack = lack.or(Some(missing)),
             }
         }
         Self {
@@ -229,7 +243,7 @@ impl Support {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) fn attempt(strength: Strength) -> io::Result<()> {
+fn attempt(strength: Strength) -> io::Result<()> {
     super::linux::attempt(strength)
 }
 

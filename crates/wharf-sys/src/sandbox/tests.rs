@@ -68,13 +68,11 @@ fn said(output: Output) -> (Option<i32>, String) {
 
 /// Every strength that can be had here. What is not to be had says why, in words and by a step.
 fn strengths() -> Vec<Strength> {
-    let had = |strength: &Strength| match strength::attempt(*strength) {
-        Ok(()) => true,
-        Err(error) => {
-            let lack = Lack::of(&error).unwrap_or_else(|| panic!("{strength:?}: {error}"));
-            assert!(lack.to_string().contains(": "), "{lack}");
-            false
-        }
+    let had = |strength: &Strength| {
+        let tried = strength.tried();
+        tried
+            .map_err(|lack| assert!(lack.to_string().contains(": "), "{lack}"))
+            .is_ok()
     };
     Strength::ALL.into_iter().filter(had).collect()
 }
