@@ -357,6 +357,7 @@ fn add_to_wharf(manifest: NpmManifest<'_>, addition: &NpmAddition) -> Result<Str
         ));
     };
     let mut document = manifest.document()?;
+    let head = wharf::take_head(&mut document);
     for (other, _) in TABLES.iter().filter(|(_, kind)| *kind != addition.kind) {
         if let Some(table) = existing(&mut document, other) {
             table.remove(&addition.alias);
@@ -375,7 +376,7 @@ fn add_to_wharf(manifest: NpmManifest<'_>, addition: &NpmAddition) -> Result<Str
             }
         }
     }
-    Ok(document.to_string())
+    Ok(format!("{head}{document}"))
 }
 
 fn remove_from_wharf(

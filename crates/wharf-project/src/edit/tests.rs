@@ -50,6 +50,39 @@ fn remove_one(kind: ManifestKind, text: &str, name: &str) -> String {
 }
 
 #[test]
+fn what_is_added_comes_after_comments_that_stand_alone() {
+    for (text, expected) in [
+        ("", "[pypi]\nb = \"*\"\n"),
+        ("\n\n", "[pypi]\nb = \"*\"\n"),
+        ("# about\n# us", "# about\n# us\n\n[pypi]\nb = \"*\"\n"),
+        ("# about us\n\n\n", "# about us\n\n[pypi]\nb = \"*\"\n"),
+    ] {
+        assert_eq!(add_one(ManifestKind::Wharf, text, "b", Group::Main), expected);
+    }
+    let path = Path::new("/work/app/wharf.toml");
+    let (kind, text) = (ManifestKind::Wharf, "# about us\n");
+    let package = npm::NpmAddition {
+        alias: "b".to_owned(),
+        text: "^1".to_owned(),
+        kind: wharf_ecosystem::npm::EdgeKind::Prod,
+    };
+    let manifest = npm::NpmManifest { kind, path, text };
+    assert_eq!(
+        npm::add(manifest, &[package]).unwrap(),
+        "# about us\n\n[npm]\nb = \"^1\"\n"
+    );
+    let tool = cargo::ToolAddition::new(
+        wharf_ecosystem::cargo::crate_name("just").unwrap(),
+        Some("1".to_owned()),
+    );
+    let manifest = cargo::CrateManifestText { kind, path, text };
+    assert_eq!(
+        cargo::add_tools(manifest, &[tool]).unwrap(),
+        "# about us\n\n[cargo]\njust = \"1\"\n"
+    );
+}
+
+#[test]
 fn wharf_toml_keeps_its_form() {
     let text =
         "# top\n[pypi]\n# about a\na = \"*\" # beside a\n\nc = { version = \"*\" }  # beside c\n\n[policy]\n";

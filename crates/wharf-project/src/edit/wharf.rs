@@ -1,6 +1,6 @@
 //! Edits of `wharf.toml`.
 
-use toml_edit::{Array, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 use wharf_core::PackageName;
 
 use super::{Addition, Manifest, Removed, specifiers_text};
@@ -14,6 +14,7 @@ pub(super) fn add(
     parsed: &Parsed,
 ) -> Result<String, ProjectError> {
     let mut document = manifest.document()?;
+    let head = take_head(&mut document);
     let path = table_path(&addition.group);
     let table = descend(document.as_table_mut(), &path)
         .ok_or_else(|| manifest.cannot(format!("`{}` is not a table", path.join(".")), ""))?;
@@ -34,7 +35,21 @@ pub(super) fn add(
             }
         }
     }
-    Ok(document.to_string())
+    Ok(format!("{head}{document}"))
+}
+
+/// The comments of a file that has nothing else: what is added to it comes after them.
+pub(super) fn take_head(document: &mut DocumentMut) -> String {
+    if !document.is_empty() {
+        return String::new();
+    }
+    let comments = document.trailing().as_str().unwrap_or_default().trim();
+    let head = match comments {
+        "" => String::new(),
+        comments => format!("{comments}\n\n"),
+    };
+    document.set_trailing("");
+    head
 }
 
 /// Puts a new value where an old one stands, with the comment beside it.

@@ -6,7 +6,7 @@ use wharf_ecosystem::cargo::CrateName;
 use super::entry::Entry;
 use super::{CrateManifestText, CrateOrigin, ToolAddition, existing, prune};
 use crate::cargo::tools::normal;
-use crate::edit::wharf::descend;
+use crate::edit::wharf::{descend, take_head};
 use crate::error::ProjectError;
 use crate::project::ManifestKind;
 
@@ -20,6 +20,7 @@ pub fn add_tools(
 ) -> Result<String, ProjectError> {
     let path = table_path(manifest)?;
     let mut document = manifest.document()?;
+    let head = take_head(&mut document);
     for addition in additions {
         match addition.source {
             CrateOrigin::Usual | CrateOrigin::Registry(_) | CrateOrigin::Git { .. } => {}
@@ -43,7 +44,7 @@ pub fn add_tools(
             put_last(&mut document, &path[0]);
         }
     }
-    Ok(document.to_string())
+    Ok(format!("{head}{document}"))
 }
 
 /// At the end, not between two tables that belong together.
