@@ -3,7 +3,7 @@
 //! Both tools start without a lock. What Wharf writes is compared with what `cargo generate-lockfile` writes, package by package and
 //! byte by byte; then cargo has to take Wharf's lock as it is: `cargo metadata --locked --offline`, after `cargo fetch --locked`.
 //! Where cargo would not stay with its own first lock (`cargo update --workspace` changes it), the one that it stays with counts.
-//! Then both make the lock of an earlier day, and move packages of it, one at a time.
+//! Then both make the lock of an earlier day, and move packages of it, one at a time. Wharf is the real binary, or the resolver alone.
 //! Cargo keeps its answers and archives in a home of the check's own.
 
 mod manifests;
@@ -192,14 +192,21 @@ impl Check {
         outcome.compare("", &ours, &theirs)?;
         if self.fetch {
             shell::output(self.cargo(folder).args(["fetch", "--locked"]))?;
-            let mut metadata = self.cargo(folder);
-            metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
-            outcome.refused = shell::output(&mut metadata).err().map(|Failure(said)| said);
+            outcome.refused = self.refused(folder);
+            if outcome.refused.is_some() {
+                // A manifest that cargo refuses with its own lock as well says nothing of ours.
+                std::fs::write(&path, &theirs).map_err(about(path.display()))?;
+                outcome.refused = outcome.refused.take().filter(|_| self.refused(folder).is_none());
+            }
         }
-        match self.wharf {
-            Some(_) => Ok(()),
-            None => self.upgrades(folder, outcome),
-        }
+        self.upgrades(folder, outcome)
+    }
+
+    /// What cargo says against the lock in a folder.
+    fn refused(&self, folder: &Path) -> Option<String> {
+        let mut metadata = self.cargo(folder);
+        metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+        shell::output(&mut metadata).err().map(|Failure(said)| said)
     }
 
     /// A lock as it was some months ago, and packages of it that are moved, one at a time.
@@ -212,29 +219,24 @@ impl Check {
         let Some((cutoff, old)) = DAYS.iter().find_map(|day| self.of_old(folder, day)) else {
             return Ok(());
         };
-        let ours = memory::run(folder, &self.home, self.compiler, Some(&cutoff))?;
-        if ours.lock != old {
-            outcome.compare(&format!("until {cutoff}: "), &ours.lock, &old)?;
+        let ours = self.ours_of_old(folder, &cutoff)?;
+        if ours != old {
+            outcome.compare(&format!("until {cutoff}: "), &ours, &old)?;
         }
         let read: Lock = toml::from_str(&old)?;
-        let moving = read
-            .package
-            .into_iter()
-            .filter(|package| package.source.is_some() && !new.contains(&line(package)));
+        // The binary is told a name, which moves every version of it.
+        let is_alone = |name: &str| read.package.iter().filter(|other| other.name == name).count() == 1;
+        let moving = read.package.iter().filter(|package| {
+            let is_older = package.source.is_some() && !new.contains(&line(package));
+            is_older && (self.wharf.is_none() || is_alone(&package.name))
+        });
         for package in moving.take(PACKAGES) {
             std::fs::write(&path, &old).map_err(about(path.display()))?;
             let spec = format!("{}@{}", package.name, package.version);
             shell::output(self.cargo(folder).args(["update", "-p", &spec]))?;
             shell::output(self.cargo(folder).args(["update", "--workspace"]))?;
             let theirs = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-            let ours = memory::upgrade(
-                folder,
-                &self.home,
-                self.compiler,
-                &old,
-                &package.name,
-                &package.version,
-            )?;
+            let ours = self.ours_moved(folder, &old, package)?;
             outcome.upgrades += 1;
             if ours != theirs {
                 outcome.compare(&format!("{spec} moved: "), &ours, &theirs)?;
@@ -264,14 +266,7 @@ impl Check {
     fn ours(&self, folder: &Path, outcome: &mut Outcome) -> Result<String, Failure> {
         let path = folder.join("Cargo.lock");
         match &self.wharf {
-            Some(wharf) => {
-                let mut command = Command::new(wharf);
-                command
-                    .arg("lock")
-                    .current_dir(folder)
-                    .env("WHARF_CACHE_DIR", self.home.join("wharf"));
-                shell::output(&mut command)?;
-            }
+            Some(wharf) => drop(shell::output(&mut self.lock(wharf, folder))?),
             None => {
                 let resolved = memory::run(folder, &self.home, self.compiler, None)?;
                 outcome.search = Some(Search {
@@ -283,6 +278,40 @@ impl Check {
             }
         }
         std::fs::read_to_string(&path).map_err(about(path.display()))
+    }
+
+    /// The lock that Wharf would have made until an instant.
+    fn ours_of_old(&self, folder: &Path, cutoff: &str) -> Result<String, Failure> {
+        let Some(wharf) = &self.wharf else {
+            return Ok(memory::run(folder, &self.home, self.compiler, Some(cutoff))?.lock);
+        };
+        let path = folder.join("Cargo.lock");
+        std::fs::remove_file(&path).map_err(about(path.display()))?;
+        shell::output(self.lock(wharf, folder).args(["--exclude-newer", cutoff]))?;
+        std::fs::read_to_string(&path).map_err(about(path.display()))
+    }
+
+    /// A lock in which Wharf has moved one package.
+    fn ours_moved(&self, folder: &Path, old: &str, package: &Package) -> Result<String, Failure> {
+        let Package { name, version, .. } = package;
+        let Some(wharf) = &self.wharf else {
+            return memory::upgrade(folder, &self.home, self.compiler, old, name, version);
+        };
+        let path = folder.join("Cargo.lock");
+        std::fs::write(&path, old).map_err(about(path.display()))?;
+        let spec = format!("cargo:{name}");
+        shell::output(self.lock(wharf, folder).args(["--upgrade-package", &spec]))?;
+        std::fs::read_to_string(&path).map_err(about(path.display()))
+    }
+
+    fn lock(&self, wharf: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(wharf);
+        command
+            .arg("lock")
+            .current_dir(folder)
+            .env("WHARF_CACHE", self.home.join("wharf"))
+            .env("WHARF_STORE", self.home.join("store"));
+        command
     }
 
     fn cargo(&self, folder: &Path) -> Command {
