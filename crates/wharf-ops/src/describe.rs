@@ -66,6 +66,22 @@ pub struct ListRequest {
     pub ecosystem: Option<Ecosystem>,
 }
 
+/// Which packages are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookUp {
+    /// Every locked one.
+    Every,
+    /// Those that the manifest names.
+    Direct,
+}
+
+impl LookUp {
+    /// Whether it means a package which the manifest names, or does not.
+    pub(crate) fn takes(self, direct: bool) -> bool {
+        direct || self == LookUp::Every
+    }
+}
+
 /// The project with its lock, which must be there.
 struct Locked {
     project: Project,
@@ -475,10 +491,18 @@ pub(crate) fn source_words(source: &Source) -> String {
 /// # Errors
 /// Where there is no lock, or the index does not answer.
 pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
+    outdated_of(session, LookUp::Every).await
+}
+
+/// Looks up locked packages of the index.
+///
+/// # Errors
+/// As [`outdated`].
+pub(crate) async fn outdated_of(session: &Session, look_up: LookUp) -> Result<OutdatedReport, OpsError> {
     let locked = Locked::read(session)?;
-    let python = outdated_python(session, &locked).await?;
-    let npm = npm::index::outdated(session, &locked.project, &locked.lock).await?;
-    let crates = cargo::registry::outdated(session, &locked.project, &locked.lock).await?;
+    let python = outdated_python(session, &locked, look_up).await?;
+    let npm = npm::index::outdated(session, &locked.project, &locked.lock, look_up).await?;
+    let crates = cargo::registry::outdated(session, &locked.project, &locked.lock, look_up).await?;
     let mut outdated = python.outdated;
     outdated.extend(npm.outdated);
     outdated.extend(crates.outdated);
@@ -488,7 +512,11 @@ pub async fn outdated(session: &Session) -> Result<OutdatedReport, OpsError> {
     })
 }
 
-async fn outdated_python(session: &Session, locked: &Locked) -> Result<OutdatedReport, OpsError> {
+async fn outdated_python(
+    session: &Session,
+    locked: &Locked,
+    look_up: LookUp,
+) -> Result<OutdatedReport, OpsError> {
     let Some(choice) = locked.python(session)? else {
         return Ok(OutdatedReport {
             checked: 0,
@@ -508,7 +536,7 @@ async fn outdated_python(session: &Session, locked: &Locked) -> Result<OutdatedR
     let cutoff = lock::cutoff(&locked.project);
     let indexed: Vec<&InstallItem<'_>> = items
         .iter()
-        .filter(|item| item.package.source.is_indexed())
+        .filter(|item| item.package.source.is_indexed() && look_up.takes(item.requested))
         .collect();
     let lookups = stream::iter(&indexed).map(async |item| {
         let releases = index.releases(&item.package.name).await?;

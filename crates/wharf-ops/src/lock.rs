@@ -8,7 +8,7 @@ use std::time::Instant;
 use wharf_core::{Digest, Ecosystem, Event, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
-use wharf_project::{Lock, LockInputs, Project, ProjectError, RootRequirement};
+use wharf_project::{Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use wharf_sys::Work;
 
@@ -36,6 +36,9 @@ pub enum Mode {
     /// What would change is reported.
     DryRun,
 }
+
+/// How many packages are asked for before the interpreter is known.
+const ASKED_AHEAD: usize = 16;
 
 /// What a lock is asked.
 #[derive(Clone, Debug, Default)]
@@ -269,10 +272,13 @@ async fn python_part(
     if !project.uses_python() {
         return Ok(None);
     }
+    let answers = |lock: &&Lock| !upgrade.concerns(Ecosystem::Pypi) && lock.stale_python(project).is_none();
+    let answering = old.filter(answers);
+    if answering.is_none() {
+        ask_ahead(session, project)?;
+    }
     let interpreter = interpreter(session, project, old)?;
-    if let Some(lock) = old
-        && !upgrade.concerns(Ecosystem::Pypi)
-        && lock.stale_python(project).is_none()
+    if let Some(lock) = answering
         && covers_host(project, lock, &interpreter)?
     {
         return Ok(None);
@@ -301,6 +307,20 @@ async fn python_part(
         .await
         .ok_or(OpsError::Interrupted)??;
     Ok(Some(to_lock::locked(&resolution, project, &digests)))
+}
+
+/// Asks for the releases of what every solve needs, while the interpreter is looked for: one that is met for the first time is
+/// run, which takes as long as an answer.
+fn ask_ahead(session: &Session, project: &Project) -> Result<(), OpsError> {
+    let needed = |root: &&RootRequirement| {
+        root.source.is_none() && root.group == Group::Main && root.requirement.marker.is_true()
+    };
+    for root in project.roots.iter().filter(needed).take(ASKED_AHEAD) {
+        let (index, name) = (session.index_ahead(project)?, root.name());
+        // Whoever wants the same waits for this answer, and is told if there is none.
+        tokio::spawn(async move { index.releases(&name).await.map(drop) });
+    }
+    Ok(())
 }
 
 /// The interpreter to solve for: one of the Python version that is locked where there is one, so that a lock made for one

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use wharf_core::{Event, Sink, Sinks, Target};
+use wharf_core::{Event, Sink, Sinks, Span, Target, Timestamp};
 use wharf_ecosystem::cargo::SourceId;
 use wharf_index::cargo::{CratesIndex, Registry};
 use wharf_index::npm::{Detail, NpmIndex};
-use wharf_index::{Builder, IndexLocation, Locations, PypiIndex, Refresh, Strategy};
+use wharf_index::{IndexLocation, Locations, PypiIndex, Refresh, Strategy};
 use wharf_install::python::{self, Considered, Interpreter};
 use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
 use wharf_project::cargo::config::{ConfiguredSource, SourcePlace};
@@ -80,9 +80,44 @@ pub struct Session {
     governor: Arc<Governor>,
     store: OnceLock<Arc<Store>>,
     unsettled: Arc<Unsettled>,
+    pypi: Mutex<Option<KnownPypi>>,
     npm: Mutex<Option<KnownNpm>>,
     /// The registries of crates that were asked for last.
     crates: Mutex<Option<CratesIndex>>,
+    /// What is typed to allow install scripts here.
+    approving: String,
+}
+
+/// An index of Python packages, and the settings that it was made from.
+struct KnownPypi {
+    index: PypiIndex,
+    network: NetworkSettings,
+    /// What it builds for, where that is said already.
+    builds: Option<Builds>,
+}
+
+/// What source distributions are built with.
+#[derive(Clone, PartialEq, Eq)]
+struct Builds {
+    interpreter: Interpreter,
+    exclude_newer: Option<Timestamp>,
+    cooldown: Span,
+}
+
+impl Builds {
+    fn of(project: &Project, interpreter: &Interpreter) -> Self {
+        Self {
+            interpreter: interpreter.clone(),
+            exclude_newer: project.policy.exclude_newer,
+            cooldown: project.policy.cooldown,
+        }
+    }
+}
+
+impl KnownPypi {
+    fn is_for(&self, project: &Project) -> bool {
+        self.network == project.network && *self.index.locations() == locations(project)
+    }
 }
 
 /// An index of npm's registries, and the settings that it was made from.
@@ -118,8 +153,10 @@ impl Session {
             governor: Arc::new(Governor::for_machine()),
             store: OnceLock::new(),
             unsettled: Arc::default(),
+            pypi: Mutex::default(),
             npm: Mutex::default(),
             crates: Mutex::default(),
+            approving: "wharf approve".to_owned(),
         }
     }
 
@@ -136,9 +173,28 @@ impl Session {
             governor: Arc::clone(&self.governor),
             store: self.store.clone(),
             unsettled: Arc::clone(&self.unsettled),
+            pypi: Mutex::default(),
             npm: Mutex::default(),
             crates: Mutex::default(),
+            approving: self.approving.clone(),
         }
+    }
+
+    /// The same with another sink, which passes on to this one's.
+    pub(crate) fn with_sinks(mut self, sinks: Sinks) -> Self {
+        self.sinks = sinks;
+        self
+    }
+
+    /// The same where other words than `wharf approve` allow install scripts.
+    pub(crate) fn approving_by(mut self, words: String) -> Self {
+        self.approving = words;
+        self
+    }
+
+    /// What is typed to allow install scripts here, before the packages.
+    pub(crate) fn approving(&self) -> &str {
+        &self.approving
     }
 
     /// Where it works.
@@ -493,22 +549,73 @@ impl Session {
         Ok(index)
     }
 
-    /// The project's package index. Source distributions are built for `interpreter`.
+    /// The project's package index where nothing but wheels is wanted: no Python is needed.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub(crate) fn wheels(&self, project: &Project) -> Result<PypiIndex, OpsError> {
+        Ok(PypiIndex::new(
+            self.client(project),
+            Arc::clone(self.store()?),
+            Arc::clone(&self.governor),
+            locations(project),
+            self.settings.cache.clone(),
+            None,
+            Arc::clone(&self.sinks),
+        ))
+    }
+
+    /// The project's package index. Source distributions are built for `interpreter`. One index serves until another is
+    /// wanted: what was fetched is not asked for again, and connections stay.
     ///
     /// # Errors
     /// Where the store cannot be opened.
     pub fn index(&self, project: &Project, interpreter: &Interpreter) -> Result<PypiIndex, OpsError> {
-        let store = Arc::clone(self.store()?);
-        let builder: Arc<dyn Builder> = Arc::new(EnvironmentBuilder::new(self, project, interpreter)?);
-        Ok(PypiIndex::new(
-            self.client(project),
-            store,
-            Arc::clone(&self.governor),
-            locations(project),
-            self.settings.cache.clone(),
-            Some(builder),
-            Arc::clone(&self.sinks),
-        ))
+        let wanted = Builds::of(project, interpreter);
+        let serves = |builds: &Option<Builds>| builds.as_ref().is_none_or(|builds| *builds == wanted);
+        let mut known = self.known_pypi();
+        if known.as_ref().is_some_and(|known| !serves(&known.builds)) {
+            *known = None;
+        }
+        let known = self.pypi_where(project, &mut known)?;
+        if known.builds.is_none() {
+            known
+                .index
+                .build_with(Arc::new(EnvironmentBuilder::new(self, project, interpreter)?));
+            known.builds = Some(wanted);
+        }
+        Ok(known.index.clone())
+    }
+
+    /// The same index while the interpreter is still being looked for: only what needs no build may be asked.
+    ///
+    /// # Errors
+    /// Where the store cannot be opened.
+    pub(crate) fn index_ahead(&self, project: &Project) -> Result<PypiIndex, OpsError> {
+        let mut known = self.known_pypi();
+        Ok(self.pypi_where(project, &mut known)?.index.clone())
+    }
+
+    fn pypi_where<'k>(
+        &self,
+        project: &Project,
+        known: &'k mut Option<KnownPypi>,
+    ) -> Result<&'k mut KnownPypi, OpsError> {
+        if known.as_ref().is_some_and(|known| !known.is_for(project)) {
+            *known = None;
+        }
+        match known {
+            Some(known) => Ok(known),
+            none => Ok(none.insert(KnownPypi {
+                index: self.wheels(project)?,
+                network: project.network.clone(),
+                builds: None,
+            })),
+        }
+    }
+
+    fn known_pypi(&self) -> MutexGuard<'_, Option<KnownPypi>> {
+        self.pypi.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

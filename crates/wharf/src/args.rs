@@ -570,6 +570,10 @@ pub(crate) enum ToolCommand {
     List,
     /// Move tools to the newest versions that what was asked of them allows.
     Upgrade(ToolUpgrade),
+    /// List tools that have newer versions.
+    Outdated(ToolOutdated),
+    /// Allow install scripts of npm packages that a tool needs, or list those that were skipped.
+    Approve(ToolApprove),
     /// Remove tools with their commands and environments.
     Remove(ToolRemove),
     /// Print where tools lie, or one of them.
@@ -587,9 +591,8 @@ pub(crate) struct ToolInstall {
     /// Also put this package into the tool's environment (a plugin, say); may be given several times.
     #[arg(long, value_name = "PACKAGE")]
     pub(crate) with: Vec<String>,
-    /// Switch on these features of the crate; several with commas between them.
-    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
-    pub(crate) features: Vec<String>,
+    #[command(flatten)]
+    pub(crate) features: CrateFeatures,
     /// Replace commands of the same names that are another tool's or not Wharf's.
     #[arg(long)]
     pub(crate) force: bool,
@@ -597,6 +600,17 @@ pub(crate) struct ToolInstall {
     pub(crate) solving: Solving,
     #[command(flatten)]
     pub(crate) installing: Installing,
+}
+
+/// What crates among tools are built with.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CrateFeatures {
+    /// Switch on these features of the crate; several with commas between them.
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+    /// Leave out the features that the crate switches on by itself.
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
 }
 
 /// `wharf tool upgrade`.
@@ -612,6 +626,27 @@ pub(crate) struct ToolUpgrade {
     pub(crate) solving: Solving,
     #[command(flatten)]
     pub(crate) installing: Installing,
+}
+
+/// `wharf tool outdated`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolOutdated {
+    /// The tools, as `pypi:ruff` or just `ruff` [default: every tool].
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Exit with code 1 if anything is outdated.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// `wharf tool approve`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolApprove {
+    /// The tool, as `npm:name` or just `name`.
+    #[arg(value_name = "TOOL")]
+    pub(crate) tool: String,
+    #[command(flatten)]
+    pub(crate) approve: Approve,
 }
 
 /// `wharf tool remove`.
@@ -641,6 +676,8 @@ pub(crate) struct Once {
     /// Also put this package into the environment; may be given several times.
     #[arg(long, value_name = "PACKAGE")]
     pub(crate) with: Vec<String>,
+    #[command(flatten)]
+    pub(crate) features: CrateFeatures,
     /// Look for newer versions now instead of once a day.
     #[arg(long)]
     pub(crate) refresh: bool,

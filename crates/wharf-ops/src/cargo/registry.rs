@@ -9,7 +9,7 @@ use wharf_project::{CargoConfig, Lock, Options, Project};
 
 use super::describe::Crates;
 use super::workspace::cooldown;
-use crate::describe::gather;
+use crate::describe::{LookUp, gather};
 use crate::error::OpsError;
 use crate::names;
 use crate::report::{InfoReport, OutdatedEntry, OutdatedReport, VersionEntry};
@@ -30,6 +30,7 @@ pub(crate) async fn outdated(
     session: &Session,
     project: &Project,
     lock: &Lock,
+    look_up: LookUp,
 ) -> Result<OutdatedReport, OpsError> {
     let mut report = OutdatedReport {
         checked: 0,
@@ -44,7 +45,8 @@ pub(crate) async fn outdated(
     };
     let index = session.crates_index(config, Refresh::Nothing)?;
     let limits = cooldown(project);
-    let wanted = view.indexed();
+    let mut wanted = view.indexed();
+    wanted.retain(|(_, direct)| look_up.takes(*direct));
     report.checked = wanted.len();
     let lookups = stream::iter(wanted).map(async |(package, direct)| {
         let source = package.source.as_ref().expect("crates of registries were chosen");

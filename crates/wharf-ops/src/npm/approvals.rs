@@ -75,8 +75,9 @@ pub(crate) fn report_skipped(session: &Session, npm: &NpmProject, graph: &Graph,
     session.emit(Event::warning(
         "npm/scripts-skipped",
         format!(
-            "install scripts were not run: {} (most packages work without; `wharf approve npm:NAME` allows one)",
-            names.join(", ")
+            "install scripts were not run: {} (most packages work without; `{} npm:NAME` allows one)",
+            names.join(", "),
+            session.approving()
         ),
     ));
 }

@@ -10,7 +10,7 @@ use wharf_index::npm::Detail;
 use wharf_project::{Lock, NpmProject, Options, Project};
 
 use super::lock::cutoff;
-use crate::describe::gather;
+use crate::describe::{LookUp, gather};
 use crate::error::OpsError;
 use crate::names;
 use crate::report::{InfoReport, OutdatedEntry, OutdatedReport, VersionEntry};
@@ -24,6 +24,7 @@ pub(crate) async fn outdated(
     session: &Session,
     project: &Project,
     lock: &Lock,
+    look_up: LookUp,
 ) -> Result<OutdatedReport, OpsError> {
     let mut report = OutdatedReport {
         checked: 0,
@@ -48,6 +49,7 @@ pub(crate) async fn outdated(
             *wanted.entry((&package.name, &package.version)).or_default() |= direct.contains(&position);
         }
     }
+    wanted.retain(|_, direct| look_up.takes(*direct));
     let cutoff = cutoff(project, npm);
     let index = session.npm_index(project, npm, cutoff.map_or(Detail::Abbreviated, Detail::Until))?;
     let rules = PickRules {

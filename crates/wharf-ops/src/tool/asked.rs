@@ -29,8 +29,17 @@ pub(crate) struct Asked {
     pub(crate) package: PackageName,
     /// The requirement in its ecosystem's own syntax.
     pub(crate) text: String,
-    /// Features of a crate that are switched on.
-    pub(crate) features: Vec<String>,
+    /// What a crate is built with.
+    pub(crate) features: Features,
+}
+
+/// What crates are built with, where that is not what they switch on by themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Features that are switched on.
+    pub on: Vec<String>,
+    /// Whether those that a crate switches on by itself stay off.
+    pub without_default: bool,
 }
 
 /// What a tool's manifest asks for.
@@ -58,8 +67,25 @@ impl Asked {
         Ok(Self {
             package: short.name,
             text: short.text,
-            features: Vec::new(),
+            features: Features::default(),
         })
+    }
+
+    /// The same, built with these features.
+    ///
+    /// # Errors
+    /// Where some are named and it is no crate.
+    pub(crate) fn with_features(self, features: &Features) -> Result<Self, ToolError> {
+        match self.package.ecosystem() {
+            Ecosystem::Cargo => Ok(Self {
+                features: features.clone(),
+                ..self
+            }),
+            _ if *features == Features::default() => Ok(self),
+            _ => Err(ToolError::NoFeatures {
+                package: self.package,
+            }),
+        }
     }
 
     /// As it was typed.
@@ -147,7 +173,8 @@ fn add(path: &Path, text: &str, asked: &Asked) -> Result<String, OpsError> {
         Ecosystem::Cargo => {
             let short = cargo_edit::parse_short(&asked.text)?;
             let addition = ToolAddition {
-                features: asked.features.clone(),
+                features: asked.features.on.clone(),
+                default_features: asked.features.without_default.then_some(false),
                 ..ToolAddition::new(short.name.clone(), Some(short.asked().to_owned()))
             };
             cargo_edit::add_tools(cargo_manifest(path, text), &[addition])?

@@ -113,14 +113,13 @@ impl Change {
         }
     }
 
-    /// Everything is as it was. An environment that moved stays with what made it.
+    /// Everything is as it was. An environment that moved stays with what made it. The folder of tools stays too: the caller
+    /// tidies when nothing else is under way in it.
     pub(crate) fn undo(self, places: &Places) -> Result<(), OpsError> {
         if self.is_first() {
             places.take_out(&self.tool)?;
             shims::remove_orphans(places)?;
-            places.sweep()?;
-            places.tidy();
-            return Ok(());
+            return places.sweep();
         }
         if !self.has_moved()? {
             for name in FILES {
@@ -175,6 +174,7 @@ mod tests {
         let left = Change::left(&tool).unwrap().unwrap();
         assert!(!left.has_moved().unwrap());
         left.undo(&places).unwrap();
+        places.tidy();
         assert!(!places.tools.exists());
     }
 

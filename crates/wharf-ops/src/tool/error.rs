@@ -21,6 +21,12 @@ pub enum ToolError {
         /// The package.
         package: PackageName,
     },
+    /// One tool in several words.
+    #[error("{} is named twice", names::short(package))]
+    Twice {
+        /// The package.
+        package: PackageName,
+    },
     /// A tool whose environment somebody deleted.
     #[error("the environment of {} is gone", names::short(package))]
     Gone {
@@ -101,6 +107,7 @@ impl Explain for ToolError {
             ToolError::NoHome => "tool/no-home",
             ToolError::WithForSeveral => "tool/with",
             ToolError::NoFeatures { .. } => "tool/features",
+            ToolError::Twice { .. } => "tool/twice",
             ToolError::Gone { .. } => "tool/gone",
             ToolError::Relative { .. } => "tool/relative",
             ToolError::NotInstalled { .. } | ToolError::NoSuchTool { .. } => "tool/not-installed",
@@ -123,7 +130,10 @@ impl Explain for ToolError {
             ToolError::NoFeatures { package } if package.ecosystem() == Ecosystem::Pypi => {
                 vec![format!("write extras behind the name: `pypi:{package}[extra]`")]
             }
-            ToolError::NoFeatures { .. } => vec!["leave `--features` away".to_owned()],
+            ToolError::NoFeatures { .. } => {
+                vec!["leave `--features` and `--no-default-features` away".to_owned()]
+            }
+            ToolError::Twice { .. } => vec!["say once what is wanted of it".to_owned()],
             ToolError::Gone { package } => {
                 vec![format!(
                     "`wharf tool upgrade {}` makes it anew",

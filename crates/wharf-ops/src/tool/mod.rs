@@ -6,7 +6,11 @@
 //! | [`asked`] | what the command line asks for; the manifest that says it |
 //! | [`commands`] | the commands that a package brings, and what has to be around them |
 //! | [`shims`] | commands in the user's folder: placed, owned, in each other's way |
+//! | [`side_by_side`] | changes of several tools at once |
+//! | [`phases`] | what several tools tell of their progress, as one |
 //! | [`change`] | what a change was before, so that one which was cut off is taken back or finished |
+//! | [`approve`] | install scripts of one tool's packages |
+//! | [`outdated`] | tools that have newer versions |
 //! | [`once`] | `wharf x`: a command of a package that is not installed |
 //! | [`error`], [`report`] | what can go wrong, what is told |
 //!
@@ -15,34 +19,37 @@
 //!
 //! Invariant: a tool is the old one or the new one. What was cut off is put right by the next `wharf tool`, without the network.
 
+pub mod approve;
 mod asked;
 mod change;
 mod commands;
 pub mod error;
 pub mod once;
+pub mod outdated;
+mod phases;
 mod places;
 pub mod report;
 mod shims;
+mod side_by_side;
 
 use std::path::PathBuf;
 
-use wharf_core::{Ecosystem, Event, PackageName};
+use wharf_core::Event;
 use wharf_install::Environment;
 
 use crate::error::OpsError;
 use crate::names;
-use crate::report::SyncReport;
 use crate::request::{Installing, Solving, Upgrade};
 use crate::session::Session;
-use crate::sync::{self, SyncRequest};
 
-use asked::Asked;
 use change::Change;
 use error::ToolError;
 use places::Tool;
-use report::{FailedTool, InstalledTool, ListedTool, RemovedTool, ToolList, ToolsChanged, ToolsRemoved};
+use report::{InstalledTool, ListedTool, RemovedTool, ToolList, ToolsChanged, ToolsRemoved};
 use shims::Taking;
+use side_by_side::Wanted;
 
+pub use asked::Features;
 pub use places::Places;
 pub(crate) use places::folders_in;
 
@@ -53,8 +60,8 @@ pub struct InstallRequest {
     pub tools: Vec<String>,
     /// Packages that are put into the environment of the tool, in short form.
     pub with: Vec<String>,
-    /// Features of the crates among the tools that are switched on.
-    pub features: Vec<String>,
+    /// What the crates among the tools are built with.
+    pub features: Features,
     /// Whether commands of others may be replaced.
     pub force: bool,
     /// How the solve is steered.
@@ -74,47 +81,49 @@ pub struct UpgradeRequest {
     pub installing: Installing,
 }
 
-/// Installs tools, one after the other: each wholly or not at all.
+/// Installs tools side by side: each wholly or not at all.
 ///
 /// # Errors
 /// Where a request is malformed, before anything is done; where the only tool cannot be had. Of several, those that cannot be
 /// had are in the report.
 pub async fn install(session: &Session, request: &InstallRequest) -> Result<ToolsChanged, OpsError> {
     let places = Places::of(session)?;
-    let mut tools = asked::all(&request.tools)?;
     let with = asked::all(&request.with)?;
-    for tool in &mut tools {
-        if !request.features.is_empty() && tool.package.ecosystem() != Ecosystem::Cargo {
-            return Err(ToolError::NoFeatures {
-                package: tool.package.clone(),
+    let mut tools = Vec::new();
+    for asked in asked::all(&request.tools)? {
+        let asked = asked.with_features(&request.features)?;
+        match tools
+            .iter()
+            .find(|other: &&asked::Asked| other.package == asked.package)
+        {
+            None => tools.push(asked),
+            Some(other) if *other == asked => {}
+            Some(_) => {
+                return Err(ToolError::Twice {
+                    package: asked.package,
+                }
+                .into());
             }
-            .into());
         }
-        tool.features.clone_from(&request.features);
     }
     if tools.len() > 1 && !with.is_empty() {
         return Err(ToolError::WithForSeveral.into());
     }
     let _held = places.lock(session)?;
     mend(session, &places)?;
-    let mut report = ToolsChanged::begin(session, &places);
-    for asked in tools {
-        let wanted = Wanted {
-            tool: Tool::of(&places, &asked.package),
-            asked: Some((asked, &with)),
-            upgrade: Upgrade::None,
-            taking: if request.force {
-                Taking::Anything
-            } else {
-                Taking::Free
-            },
-            solving: &request.solving,
-            installing: request.installing,
-        };
-        let package = wanted.tool.package.clone();
-        report.note(&package, carry_out(session, &places, wanted).await);
-    }
-    report.end()
+    let wanted = tools.into_iter().map(|asked| Wanted {
+        tool: Tool::of(&places, &asked.package),
+        asked: std::iter::once(asked).chain(with.clone()).collect(),
+        upgrade: Upgrade::None,
+        taking: if request.force {
+            Taking::Anything
+        } else {
+            Taking::Free
+        },
+        solving: request.solving.clone(),
+        installing: request.installing,
+    });
+    side_by_side::carry_out(session, &places, wanted.collect()).await
 }
 
 /// Moves tools to the newest versions that what was asked of them allows.
@@ -125,24 +134,17 @@ pub async fn upgrade(session: &Session, request: &UpgradeRequest) -> Result<Tool
     let places = Places::of(session)?;
     let _held = places.lock(session)?;
     mend(session, &places)?;
-    let tools = match request.names.as_slice() {
-        [] => Tool::all(&places),
-        names => named(&places, names)?,
-    };
-    let mut report = ToolsChanged::begin(session, &places);
-    for tool in tools {
-        let package = tool.package.clone();
-        let wanted = Wanted {
+    let wanted = all_or_named(&places, &request.names)?
+        .into_iter()
+        .map(|tool| Wanted {
             tool,
-            asked: None,
+            asked: Vec::new(),
             upgrade: Upgrade::All,
             taking: Taking::Free,
-            solving: &request.solving,
+            solving: request.solving.clone(),
             installing: request.installing,
-        };
-        report.note(&package, carry_out(session, &places, wanted).await);
-    }
-    report.end()
+        });
+    side_by_side::carry_out(session, &places, wanted.collect()).await
 }
 
 /// Takes tools away: commands, environment, records. The store keeps what it has.
@@ -174,9 +176,7 @@ pub fn remove(session: &Session, wanted: &[String]) -> Result<ToolsRemoved, OpsE
 /// Where what was cut off cannot be put right.
 pub fn list(session: &Session) -> Result<ToolList, OpsError> {
     let places = Places::of(session)?;
-    if let Some(_held) = places.try_lock()? {
-        mend(session, &places)?;
-    }
+    mend_where_nobody_works(session, &places)?;
     let tools = Tool::all(&places);
     Ok(ToolList {
         directory: places.tools.clone(),
@@ -205,87 +205,13 @@ pub fn bin_directory(session: &Session) -> Result<PathBuf, OpsError> {
     Ok(Places::of(session)?.bin)
 }
 
-/// One change of one tool.
-struct Wanted<'a> {
-    tool: Tool,
-    /// The new request; `None` keeps the one on record.
-    asked: Option<(Asked, &'a [Asked])>,
-    upgrade: Upgrade,
-    taking: Taking,
-    solving: &'a Solving,
-    installing: Installing,
-}
-
-/// Makes a tool what is wanted; where that fails, it is what it was.
-async fn carry_out(
-    session: &Session,
-    places: &Places,
-    wanted: Wanted<'_>,
-) -> Result<InstalledTool, OpsError> {
-    let tool = wanted.tool.clone();
-    let before = current_version(&tool);
-    let change = Change::begin(&tool)?;
-    match make(session, places, &wanted, change.is_first()).await {
-        Ok((synced, exposed)) => {
-            let same = change.asks_for_the_same();
-            change.finish()?;
-            let mut report = described(session, places, &tool, exposed)?;
-            report.previous = before;
-            report.up_to_date = synced.up_to_date && same;
-            report.changes = synced.changes;
-            report.generation = synced.generation;
-            Ok(report)
-        }
-        Err(error) => {
-            change.undo(places)?;
-            Err(error)
-        }
+/// Puts right what was cut off, unless another process changes something: what it has begun is none of it.
+fn mend_where_nobody_works(session: &Session, places: &Places) -> Result<(), OpsError> {
+    if let Some(_held) = places.try_lock()? {
+        mend(session, places)?;
+        places.tidy();
     }
-}
-
-/// Manifest, environment, commands.
-async fn make(
-    session: &Session,
-    places: &Places,
-    wanted: &Wanted<'_>,
-    first: bool,
-) -> Result<(SyncReport, Vec<report::Exposed>), OpsError> {
-    let tool = &wanted.tool;
-    if let Some((asked, with)) = &wanted.asked {
-        let all: Vec<&Asked> = std::iter::once(asked).chain(with.iter()).collect();
-        asked::write(session, &tool.folder, &tool.package, &all)?;
-    }
-    let own = session.at(&tool.folder);
-    let request = SyncRequest {
-        upgrade: wanted.upgrade.clone(),
-        solving: wanted.solving.clone(),
-        installing: kept(&own, wanted.installing),
-        ..SyncRequest::default()
-    };
-    let synced = sync::sync(&own, &request).await?;
-    let brought = commands::of_tool(tool)?;
-    if brought.commands.is_empty() {
-        return Err(ToolError::NoCommands {
-            package: tool.package.clone(),
-            others: commands::others(tool, &brought)?,
-        }
-        .into());
-    }
-    // What is installed for the first time can still be refused; an upgrade stands, and what is in its way is told.
-    let taking = match (first, wanted.taking) {
-        (true, Taking::Free) => Taking::Refuse,
-        (_, taking) => taking,
-    };
-    let exposed = shims::expose(session, places, tool, &brought, taking)?;
-    Ok((synced, exposed))
-}
-
-/// How the environment was made before, where nothing else is asked.
-fn kept(own: &Session, installing: Installing) -> Installing {
-    match installing == Installing::default() {
-        true => sync::remembered(own).installing,
-        false => installing,
-    }
+    Ok(())
 }
 
 /// Puts right what was cut off. Under the lock.
@@ -316,9 +242,24 @@ fn mend(session: &Session, places: &Places) -> Result<(), OpsError> {
     Ok(())
 }
 
-/// The installed tools that words mean.
+/// The installed tools that words mean, each once.
 fn named(places: &Places, words: &[String]) -> Result<Vec<Tool>, OpsError> {
-    words.iter().map(|word| one_named(places, word)).collect()
+    let mut tools = Vec::new();
+    for word in words {
+        let tool = one_named(places, word)?;
+        if !tools.contains(&tool) {
+            tools.push(tool);
+        }
+    }
+    Ok(tools)
+}
+
+/// The same; without words every tool.
+fn all_or_named(places: &Places, words: &[String]) -> Result<Vec<Tool>, OpsError> {
+    match words {
+        [] => Ok(Tool::all(places)),
+        words => named(places, words),
+    }
 }
 
 /// The installed tool that a word means: `npm:prettier`, or a bare name that only one ecosystem's tool has.
@@ -422,36 +363,5 @@ fn listed(session: &Session, places: &Places, tool: &Tool) -> ListedTool {
         generation: installed.as_ref().map_or(0, |tool| tool.generation),
         trouble,
         hint,
-    }
-}
-
-impl ToolsChanged {
-    fn begin(session: &Session, places: &Places) -> Self {
-        Self {
-            tools: Vec::new(),
-            failed: Vec::new(),
-            bin_directory: places.bin.clone(),
-            bin_on_path: shims::is_on_path(session, &places.bin),
-            shell: session.settings().environment.get("SHELL").cloned(),
-            errors: Vec::new(),
-        }
-    }
-
-    fn note(&mut self, package: &PackageName, outcome: Result<InstalledTool, OpsError>) {
-        match outcome {
-            Ok(tool) => self.tools.push(tool),
-            Err(error) => {
-                self.failed.push(FailedTool::of(package, &error));
-                self.errors.push(error);
-            }
-        }
-    }
-
-    /// The only failure of a command that did nothing else is the command's.
-    fn end(mut self) -> Result<Self, OpsError> {
-        match (self.tools.is_empty(), self.errors.len()) {
-            (true, 1) => Err(self.errors.remove(0)),
-            _ => Ok(self),
-        }
     }
 }

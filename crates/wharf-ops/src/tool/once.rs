@@ -15,10 +15,11 @@ use wharf_install::Environment;
 use wharf_store::{Hasher, durable};
 
 use crate::error::OpsError;
+use crate::npm::scripts::quoted;
 use crate::request::{Installing, Solving, Upgrade};
 use crate::session::Session;
 use crate::sync::{self, SyncRequest};
-use crate::tool::asked::{self, Asked};
+use crate::tool::asked::{self, Asked, Features};
 use crate::tool::commands::{self, Around};
 use crate::tool::error::ToolError;
 use crate::tool::places::{Places, Tool, folders_in};
@@ -40,6 +41,8 @@ pub struct OnceRequest {
     pub from: Option<String>,
     /// Packages that are put beside it, in short form.
     pub with: Vec<String>,
+    /// What the crate is built with.
+    pub features: Features,
     /// What the command is given.
     pub arguments: Vec<OsString>,
     /// Whether newer versions are looked for however fresh the resolution is.
@@ -80,7 +83,7 @@ pub async fn prepare(session: &Session, request: &OnceRequest) -> Result<Command
     forget_unused(&places, &once.folder);
     let environment = Environment::open(&once.folder)?;
     let stands = environment.current()?.is_some();
-    let own = session.at(&once.folder);
+    let own = once.session(session);
     let upgrade = match stands && (request.refresh || !is_fresh(&own, &once.folder)) {
         true => Upgrade::All,
         false => Upgrade::None,
@@ -132,13 +135,14 @@ impl Once {
         if !spec.contains(':') {
             return Err(ToolError::NoSuchTool { word: spec.clone() }.into());
         }
-        let mut asked = vec![Asked::parse(spec)?];
+        let mut asked = vec![Asked::parse(spec)?.with_features(&request.features)?];
         asked.extend(asked::all(&request.with)?);
         let mut hasher = Hasher::new(Algorithm::Sha256);
         let python = &session.settings().python;
         let texts: Vec<String> = asked.iter().map(Asked::short).collect();
         let solving = &request.solving;
-        hasher.update(format!("{texts:?} {python:?} {solving:?} {:?}", request.installing).as_bytes());
+        let (installing, features) = (request.installing, &request.features);
+        hasher.update(format!("{texts:?} {python:?} {solving:?} {installing:?} {features:?}").as_bytes());
         let key = &hasher.finish().hex()[..16];
         let name = asked[0].package.as_str().replace('/', "+");
         let ecosystem = asked[0].package.ecosystem();
@@ -157,6 +161,13 @@ impl Once {
         }
     }
 
+    /// A session in its folder.
+    fn session(&self, session: &Session) -> Session {
+        let folder = quoted(self.folder.as_os_str());
+        let approving = format!("wharf -C {} approve", folder.to_string_lossy());
+        session.at(&self.folder).approving_by(approving)
+    }
+
     fn tool(&self) -> Tool {
         Tool {
             package: self.asked[0].package.clone(),
@@ -168,7 +179,7 @@ impl Once {
 /// The installed tool that a bare name means.
 fn installed(places: &Places, request: &OnceRequest) -> Option<Tool> {
     let spec = request.from.as_ref().unwrap_or(&request.word);
-    if spec.contains(':') || !request.with.is_empty() {
+    if spec.contains(':') || !request.with.is_empty() || request.features != Features::default() {
         return None;
     }
     super::one_named(places, spec).ok()

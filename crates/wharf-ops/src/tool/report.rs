@@ -71,7 +71,7 @@ pub struct InstalledTool {
     pub changes: Vec<Change>,
 }
 
-/// A tool that could not be installed or upgraded.
+/// A tool that could not be installed, upgraded or looked up.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailedTool {
     /// The package, as `pypi:name`.
@@ -109,6 +109,35 @@ pub struct ToolsChanged {
     /// The user's shell, for whoever tells how it gets there.
     #[serde(skip)]
     pub shell: Option<String>,
+    /// The errors behind `failed`, in the same order.
+    #[serde(skip)]
+    pub errors: Vec<OpsError>,
+}
+
+/// A package of a tool that has a newer version.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutdatedTool {
+    /// The tool, as `pypi:name`.
+    pub tool: String,
+    /// The package: the tool's own, or one that was put beside it.
+    pub package: String,
+    /// What is asked for of the tool, as its manifest says it.
+    pub requested: String,
+    /// The locked version.
+    pub locked: String,
+    /// The newest version that the index has for this machine.
+    pub latest: String,
+}
+
+/// What `wharf tool outdated` found.
+#[derive(Debug, Serialize)]
+pub struct ToolsOutdated {
+    /// How many packages were looked up.
+    pub checked: usize,
+    /// Those with newer versions, by tool.
+    pub outdated: Vec<OutdatedTool>,
+    /// Each tool that could not be looked up.
+    pub failed: Vec<FailedTool>,
     /// The errors behind `failed`, in the same order.
     #[serde(skip)]
     pub errors: Vec<OpsError>,

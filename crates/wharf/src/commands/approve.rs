@@ -13,17 +13,20 @@ pub(super) async fn approve(
     session: &Session,
     printer: Printer,
 ) -> Result<Outcome, Failure> {
-    let request = ApproveRequest {
-        packages: arguments.packages.clone(),
-        sync: !arguments.no_sync,
-        installing: arguments.installing.request(),
-    };
-    let report = approve::approve(session, &request).await?;
+    let report = approve::approve(session, &request(arguments)).await?;
     printer.finish("approve", &report, say);
     Ok(Outcome::SUCCESS)
 }
 
-fn say(printer: &Printer, report: &ApproveReport) {
+pub(super) fn request(arguments: &Approve) -> ApproveRequest {
+    ApproveRequest {
+        packages: arguments.packages.clone(),
+        sync: !arguments.no_sync,
+        installing: arguments.installing.request(),
+    }
+}
+
+pub(super) fn say(printer: &Printer, report: &ApproveReport) {
     for entry in &report.approved {
         printer.remark(&format!("Approved {entry} ({})", report.manifest.display()));
     }

@@ -4,13 +4,18 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use wharf_core::Explain;
+use wharf_ops::OpsError;
 use wharf_ops::session::Session;
 use wharf_ops::tool::once::{self, OnceRequest};
-use wharf_ops::tool::report::{InstalledTool, ListedTool, ToolList, ToolsChanged, ToolsRemoved};
-use wharf_ops::tool::{self, InstallRequest, UpgradeRequest};
+use wharf_ops::tool::report::{
+    InstalledTool, ListedTool, OutdatedTool, ToolList, ToolsChanged, ToolsOutdated, ToolsRemoved,
+};
+use wharf_ops::tool::{self, Features, InstallRequest, UpgradeRequest};
 
-use super::{CannotBegin, Failure, Outcome, run, words};
-use crate::args::{Once, Tool, ToolCommand, ToolDir, ToolInstall, ToolUpgrade};
+use super::{CannotBegin, Failure, Outcome, approve, run, words};
+use crate::args::{
+    CrateFeatures, Once, Tool, ToolApprove, ToolCommand, ToolDir, ToolInstall, ToolOutdated, ToolUpgrade,
+};
 use crate::output::{Paint, Printer};
 
 pub(super) async fn tool(arguments: &Tool, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
@@ -18,6 +23,8 @@ pub(super) async fn tool(arguments: &Tool, session: &Session, printer: Printer) 
         ToolCommand::Install(arguments) => install(arguments, session, printer).await,
         ToolCommand::List => list(session, printer),
         ToolCommand::Upgrade(arguments) => upgrade(arguments, session, printer).await,
+        ToolCommand::Outdated(arguments) => outdated(arguments, session, printer).await,
+        ToolCommand::Approve(arguments) => allow(arguments, session, printer).await,
         ToolCommand::Remove(arguments) => {
             let report = tool::remove(session, &arguments.names)?;
             printer.finish("tool", &report, say_removed);
@@ -32,7 +39,7 @@ async fn install(arguments: &ToolInstall, session: &Session, printer: Printer) -
     let request = InstallRequest {
         tools: arguments.tools.clone(),
         with: arguments.with.clone(),
-        features: arguments.features.clone(),
+        features: arguments.features.request(),
         force: arguments.force,
         solving: arguments.solving.request()?,
         installing: arguments.installing.request(),
@@ -79,9 +86,7 @@ fn say_changed(printer: &Printer, report: &ToolsChanged, verb: Verb) {
     for tool in &report.tools {
         say_tool(printer, tool, verb);
     }
-    for error in &report.errors {
-        printer.explain(error);
-    }
+    explain(printer, &report.errors);
     if report.tools.is_empty() && report.errors.is_empty() {
         printer.remark("No tools are installed");
     }
@@ -91,6 +96,79 @@ fn say_changed(printer: &Printer, report: &ToolsChanged, verb: Verb) {
         printer.warning(&format!("{folder}, where the commands are, is not on PATH"));
         for line in onto_path(&folder, report.shell.as_deref()) {
             printer.remark(&format!("{} {line}", printer.paint(Paint::Hint, "hint:")));
+        }
+    }
+}
+
+/// Explains what failed; what failed in the same way for several tools once.
+fn explain(printer: &Printer, errors: &[OpsError]) {
+    let mut said = Vec::new();
+    for error in errors {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            printer.explain(error);
+            said.push(words);
+        }
+    }
+}
+
+async fn outdated(arguments: &ToolOutdated, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let report = tool::outdated::outdated(session, &arguments.names).await?;
+    match report.errors.first() {
+        None => {
+            printer.finish("tool", &report, say_outdated);
+            Ok(Outcome::answer(!arguments.check || report.outdated.is_empty()))
+        }
+        Some(first) => {
+            printer.finish_partly("tool", &report, first, say_outdated);
+            Ok(Outcome::Done(ExitCode::from(first.fault().exit_code())))
+        }
+    }
+}
+
+/// A tool's own package is marked, as what a manifest names is in `wharf outdated`.
+fn say_outdated(printer: &Printer, report: &ToolsOutdated) {
+    let width = |text: fn(&OutdatedTool) -> &str| {
+        let widths = report.outdated.iter().map(|entry| text(entry).len());
+        widths.max().unwrap_or(0)
+    };
+    let (names, locked) = (width(|entry| &entry.package), width(|entry| &entry.locked));
+    let mut text = String::new();
+    for entry in &report.outdated {
+        let own = entry.package == entry.tool;
+        let mark = if own { "*" } else { " " };
+        let note = match own {
+            true if entry.requested == entry.tool => String::new(),
+            true => format!("  ({})", entry.requested),
+            false => format!("  with {}", entry.tool),
+        };
+        text.push_str(&format!(
+            "{mark} {:names$}  {:locked$} → {}{note}\n",
+            entry.package, entry.locked, entry.latest
+        ));
+    }
+    printer.data(&text);
+    explain(printer, &report.errors);
+    if report.outdated.is_empty() && report.errors.is_empty() {
+        printer.remark(&format!(
+            "{} looked up, none is outdated",
+            words::count(report.checked, "package")
+        ));
+    }
+}
+
+async fn allow(arguments: &ToolApprove, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let request = approve::request(&arguments.approve);
+    let report = tool::approve::approve(session, &arguments.tool, &request).await?;
+    printer.finish("tool", &report, approve::say);
+    Ok(Outcome::SUCCESS)
+}
+
+impl CrateFeatures {
+    fn request(&self) -> Features {
+        Features {
+            on: self.features.clone(),
+            without_default: self.no_default_features,
         }
     }
 }
@@ -246,6 +324,7 @@ fn once_request(arguments: &Once) -> Result<OnceRequest, Failure> {
         word: word.to_owned(),
         from: arguments.from.clone(),
         with: arguments.with.clone(),
+        features: arguments.features.request(),
         arguments: rest,
         refresh: arguments.refresh,
         solving: arguments.solving.request()?,

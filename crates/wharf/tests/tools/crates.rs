@@ -5,7 +5,7 @@ use std::process::Command;
 
 use wharf_testkit::{CargoRegistry, Crate};
 
-use crate::{Case, tells};
+use crate::{Case, fails, tells};
 
 /// The folder of the compiler that runs these tests.
 fn toolchain() -> PathBuf {
@@ -66,4 +66,43 @@ fn a_crate_is_a_tool_like_any_other() {
     assert!(!failed.status.success(), "a library is no tool: {failed}");
     case.run(&["tool", "remove", "hatch"]).success();
     assert_eq!(case.remains().differences(&before), Vec::<String>::new());
+}
+
+#[test]
+fn a_crate_is_built_with_the_features_that_are_asked_for() {
+    let registry = CargoRegistry::start();
+    let main =
+        "fn main() {\n    println!(\"{} {}\", cfg!(feature = \"plain\"), cfg!(feature = \"loud\"));\n}\n";
+    Crate::new("hatch", "1.0.0")
+        .file("src/main.rs", main)
+        .feature("default", &["plain"])
+        .feature("plain", &[])
+        .feature("loud", &[])
+        .publish(&registry);
+    let case = case(&registry);
+    let other = ["--no-default-features", "--features", "loud"];
+    let said = |arguments: &[&str]| case.run(arguments).success().stdout;
+    assert_eq!(said(&["x", "cargo:hatch"]), "true false\n");
+    let x = [&["x"], &other[..], &["cargo:hatch"]].concat();
+    assert_eq!(said(&x), "false true\n");
+    assert_eq!(
+        said(&["--offline", "x", "cargo:hatch"]),
+        "true false\n",
+        "each has its own folder"
+    );
+    let install = [&["tool", "install", "cargo:hatch"], &other[..]].concat();
+    case.run(&install).success();
+    assert_eq!(case.says("hatch", &[]), "false true\n");
+    case.run(&["tool", "upgrade", "hatch"]).success();
+    assert_eq!(
+        case.says("hatch", &[]),
+        "false true\n",
+        "an upgrade keeps to them"
+    );
+    for arguments in [
+        &["tool", "install", "pypi:greet", "--no-default-features"][..],
+        &["x", "--features", "loud", "npm:say"],
+    ] {
+        fails(&case.run(arguments), 2, &["has no features: only crates have"]);
+    }
 }

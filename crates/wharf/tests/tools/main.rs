@@ -7,6 +7,7 @@ mod crates;
 mod install;
 mod names;
 mod once;
+mod several;
 mod toolchains;
 
 use std::path::{Path, PathBuf};

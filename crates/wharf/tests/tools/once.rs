@@ -200,6 +200,23 @@ fn what_nobody_used_for_a_month_goes() {
 }
 
 #[test]
+fn what_solves_read_is_forgotten_when_no_solve_reads_it() {
+    let case = Case::new();
+    let solves = case.fixture.home().join("cache/wharf/npm-v1/solves");
+    std::fs::create_dir_all(&solves).expect("our folder can be written");
+    for (name, age) in [("gone.bin", 31 * DAY), ("here.bin", 29 * DAY)] {
+        let then = SystemTime::now() - age;
+        let file = File::create(solves.join(name)).expect("our folder can be written");
+        file.set_times(FileTimes::new().set_modified(then).set_accessed(then))
+            .expect("our own file can be changed");
+    }
+    case.run(&["x", "npm:say"]).success();
+    assert!(!solves.join("gone.bin").exists());
+    assert!(solves.join("here.bin").exists());
+    assert_eq!(std::fs::read_dir(&solves).map(Iterator::count).ok(), Some(2));
+}
+
+#[test]
 fn several_at_once_are_all_right() {
     let case = Case::new();
     std::thread::scope(|scope| {
