@@ -19,7 +19,8 @@ use crate::cancel::Cancel;
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::lock;
-use crate::resolve::{self, Asked, Cutoff, Problem, Resolution, TargetEnvironment, Upgrade};
+use crate::resolve::{self, Cutoff, Problem, Resolution, TargetEnvironment, Upgrade};
+use crate::sandbox::Asked;
 use crate::session::{Session, host_target};
 
 /// How long the search for a build's requirements may take.
@@ -34,6 +35,7 @@ pub(crate) struct EnvironmentBuilder {
     interpreter: Interpreter,
     target: TargetEnvironment,
     cutoff: Option<Cutoff>,
+    sandbox: Asked,
     made: Mutex<Vec<(Vec<Package>, Arc<Made>)>>,
 }
 
@@ -80,6 +82,7 @@ impl EnvironmentBuilder {
             interpreter: interpreter.clone(),
             target: lock::target_environment(host, &host, interpreter)?,
             cutoff: lock::cutoff(project),
+            sandbox: Asked::of(session, project)?,
             made: Mutex::default(),
         })
     }
@@ -111,7 +114,7 @@ impl EnvironmentBuilder {
         let roots = request
             .requires
             .iter()
-            .map(|requirement| Asked::new(requirement.clone(), origin.clone()));
+            .map(|requirement| resolve::Asked::new(requirement.clone(), origin.clone()));
         let problem = Problem {
             roots: roots.collect(),
             constraints: Vec::new(),
@@ -207,14 +210,19 @@ impl Builder for EnvironmentBuilder {
         request: EnvironmentRequest,
     ) -> BoxFuture<'a, Result<BuildEnvironment, Cause>> {
         Box::pin(async move {
-            let made = self
-                .make(request)
+            let shared = |error| Arc::new(Shared(Arc::new(error))) as Cause;
+            let strength = self
+                .sandbox
+                .strength()
                 .await
-                .map_err(|error| Arc::new(Shared(Arc::new(error))) as Cause)?;
+                .map_err(|error| shared(error.into()))?;
+            let made = self.make(request).await.map_err(shared)?;
             tracing::debug!(root = %made.environment.root().display(), "build environment");
             Ok(BuildEnvironment {
                 python: made.python.clone(),
                 path_dirs: vec![made.scripts.clone()],
+                readable: vec![self.store.root().to_owned(), self.interpreter.base_prefix.clone()],
+                strength,
                 guard: Some(Box::new(made)),
             })
         })

@@ -18,6 +18,7 @@ use wharf_tree::TreeError;
 use crate::cargo::error::CargoError;
 use crate::names;
 use crate::resolve::ResolveError;
+use crate::sandbox::SandboxError;
 use crate::tool::error::ToolError;
 use crate::toolchain::ToolchainError;
 
@@ -45,6 +46,9 @@ pub enum OpsError {
     /// A tool's build.
     #[error(transparent)]
     Rust(Box<RustError>),
+    /// Where builds run.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The index, or a build.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -233,6 +237,7 @@ impl OpsError {
             OpsError::Host(error) => error,
             OpsError::Tool(error) => &**error,
             OpsError::Toolchain(error) => error,
+            OpsError::Sandbox(error) => error,
             OpsError::Name(_)
             | OpsError::NoLock { .. }
             | OpsError::StaleLock { .. }

@@ -42,6 +42,7 @@ mod cargo;
 mod fetch;
 mod index_source;
 mod npm;
+mod sandbox;
 mod select;
 mod to_lock;
 mod write;

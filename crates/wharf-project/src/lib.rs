@@ -63,6 +63,6 @@ pub use npm::{
 };
 pub use preferences::npm::{NpmPreferences, npm_preferences};
 pub use preferences::{Preferences, preferences};
-pub use project::{ManifestKind, Options, Policy, Project, SelfPackage, Warning};
+pub use project::{ManifestKind, Options, Policy, Project, SandboxPolicy, SelfPackage, Warning};
 pub use requirement::{Group, PathKind, RequirementSource, RootRequirement};
 pub use text::{Excerpt, SourceText};

@@ -39,7 +39,24 @@ pub struct Policy {
     pub exclude_newer: Option<Timestamp>,
     /// Packages whose install scripts may run, as written; those of npm are read into [`crate::NpmProject::scripts`].
     pub scripts: Vec<String>,
+    /// Whether builds of packages run in a sandbox.
+    pub sandbox: SandboxPolicy,
 }
+
+/// Whether builds of packages run in a sandbox without network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxPolicy {
+    /// Where this machine has sandboxes; elsewhere without, and a warning says so.
+    #[default]
+    Auto,
+    /// In a sandbox or not at all.
+    Required,
+    /// Never.
+    Off,
+}
+
+crate::index::words!(SandboxPolicy { Auto = "auto", Required = "required", Off = "off" });
 
 /// The project as a package of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! One call of one hook: a Python process in the build environment, its log, its answer.
 //!
-//! Invariant: the process and what it started are gone when the call is over, also when it is cancelled.
+//! Invariant: the process and what it started are gone when the call is over, also when it is cancelled. Where there are
+//! sandboxes it runs in one, without network.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
+use wharf_sys::sandbox::{self, Sandbox, Strength};
 
 use super::environment::variables;
 use super::{BuildEnvironment, BuildError, diagnose};
@@ -134,7 +136,7 @@ impl Call<'_> {
         let errors = output.try_clone().map_err(IndexError::disk("write", log))?;
         let python = &self.environment.python;
         let prefix = python.parent().and_then(Path::parent);
-        let mut command = Command::new(python);
+        let mut command = std::process::Command::new(python);
         command
             .args(arguments)
             .current_dir(self.tree)
@@ -147,14 +149,44 @@ impl Call<'_> {
             ))
             .stdin(Stdio::null())
             .stdout(Stdio::from(output))
-            .stderr(Stdio::from(errors))
-            .kill_on_drop(true);
+            .stderr(Stdio::from(errors));
         // A group of its own, so that compilers end with the build that started them.
         #[cfg(unix)]
-        command.process_group(0);
-        let child = command.spawn().map_err(IndexError::disk("run", python))?;
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        self.confine(&mut command)
+            .map_err(IndexError::disk("confine", python))?;
+        let mut command = Command::from(command);
+        let started = command.kill_on_drop(true).spawn().map_err(sandbox::told);
+        let child = started.map_err(IndexError::disk("run", python))?;
         let mut group = Group(child);
         group.0.wait().await.map_err(IndexError::disk("wait for", python))
+    }
+
+    /// Puts the hook and what it starts into a sandbox: it reads the system and its environment, and writes into its source
+    /// tree and its scratch folder.
+    fn confine(&self, command: &mut std::process::Command) -> std::io::Result<()> {
+        let temporary = self.scratch.join("tmp");
+        std::fs::create_dir_all(&temporary)?;
+        let mut sandbox = Sandbox::for_build(command)
+            .program(&self.environment.python)
+            .writable(self.scratch)
+            .writable(self.tree)
+            .temporary(temporary);
+        let repository = repository(self.tree);
+        for path in self.environment.readable.iter().chain(&repository) {
+            sandbox = sandbox.readable(path);
+        }
+        sandbox.confine(command, self.environment.strength)
+    }
+
+    /// What the output says about what is missing, the limits of the sandbox first.
+    fn hints(&self, output: &str) -> Vec<String> {
+        let mut hints = match self.environment.strength {
+            Strength::None => Vec::new(),
+            _ => sandbox::limits_met(output),
+        };
+        hints.extend(diagnose(output));
+        hints
     }
 
     fn failure(&self, hook: Hook, reason: String, log: &Path) -> IndexError {
@@ -169,10 +201,30 @@ impl Call<'_> {
             reason,
             tail,
             log: keep(self.logs, self.what, hook, &bytes),
-            hints: diagnose(&text),
+            hints: self.hints(&text),
         };
         error.into()
     }
+}
+
+/// The repository that a source tree lies in, and where its history is: versions are often taken from that.
+fn repository(tree: &Path) -> Vec<PathBuf> {
+    let Some(root) = tree.ancestors().find(|folder| folder.join(".git").exists()) else {
+        return Vec::new();
+    };
+    // A home that is a repository is a home.
+    if std::env::home_dir().is_some_and(|home| home.starts_with(root)) {
+        return Vec::new();
+    }
+    let mut found = vec![root.to_owned()];
+    // Of a further work tree the history lies with the first one.
+    let told = std::fs::read_to_string(root.join(".git")).unwrap_or_default();
+    if let Some(folder) = told.strip_prefix("gitdir:") {
+        let folder = root.join(folder.trim());
+        let shared = folder.ancestors().find(|above| above.ends_with(".git"));
+        found.push(shared.unwrap_or(&folder).to_owned());
+    }
+    found
 }
 
 /// Ends everything that a build started.

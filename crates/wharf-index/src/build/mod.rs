@@ -1,8 +1,8 @@
 //! Building from source: PEP 517 wheels, PEP 660 editable wheels, and metadata without a build where the backend can.
 //!
 //! A build runs the package's own code. It runs in an environment of its own, which holds what the package says it needs
-//! to be built and nothing else, with a scrubbed set of variables and a home directory that is thrown away. It is *not*
-//! confined yet: it can read the user's files and use the network. The sandbox is an issue of its own.
+//! to be built and nothing else, with a scrubbed set of variables and a home directory that is thrown away, and in a sandbox
+//! ([`wharf_sys::sandbox`]) as strong as the one who makes the environment says.
 //!
 //! | module | job |
 //! |---|---|
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault};
 use wharf_ecosystem::pypi::Requirement;
+use wharf_sys::sandbox::Strength;
 
 use crate::error::Cause;
 use crate::index::PypiIndex;
@@ -59,6 +60,10 @@ pub struct BuildEnvironment {
     pub python: PathBuf,
     /// Folders to put in front of `PATH`: its scripts.
     pub path_dirs: Vec<PathBuf>,
+    /// What the environment's packages and its interpreter need to read, wherever that lies.
+    pub readable: Vec<PathBuf>,
+    /// How strong a sandbox its builds run in.
+    pub strength: Strength,
     /// Whatever keeps the environment in place; dropped when the build is over.
     pub guard: Option<Box<dyn Any + Send + Sync>>,
 }

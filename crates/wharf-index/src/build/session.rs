@@ -110,10 +110,7 @@ impl<'a> Session<'a> {
             id,
             package: self.what.to_owned(),
         });
-        sinks.emit(Event::detail(format!(
-            "building {} runs its own code, which is isolated from the project but not confined",
-            self.what
-        )));
+        sinks.emit(Event::detail(format!("building {} runs its own code", self.what)));
         // Ended by the guard, so that a cancelled build ends in the output too.
         let _ended = Ended {
             index: self.index,

@@ -191,6 +191,8 @@ impl Builder for HostBuilder {
             Ok(BuildEnvironment {
                 python: host_python().to_owned(),
                 path_dirs: Vec::new(),
+                readable: Vec::new(),
+                strength: wharf_sys::sandbox::support().strength,
                 guard: None,
             })
         })

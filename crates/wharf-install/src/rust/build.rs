@@ -1,7 +1,8 @@
 //! A build: cargo started over a ground of its own, watched, and its commands taken into the store.
 //!
 //! Source: the cargo book, "cargo install", and "External tools" for the messages. Invariants: the process has no input, a
-//! group of its own that ends with it, and a lower priority than Wharf itself, so that compiling never starves a download.
+//! group of its own that ends with it, and a lower priority than Wharf itself, so that compiling never starves a download. Where
+//! there are sandboxes it runs in one: it reads the system, the compiler and the store, writes into its ground, and reaches nothing.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,8 +17,9 @@ use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 use wharf_core::{Algorithm, Digest, Ecosystem, Event, Phase, Sinks, TaskId};
 use wharf_store::{Hasher, Kind, Limits, Store, TreeId};
+use wharf_sys::sandbox::{self, Sandbox, Strength};
 
-use super::ground::{Ground, Request};
+use super::ground::{CrateContent, Ground, Request};
 use super::{RustError, Toolchain, scrub};
 
 /// Lines of output that a message shows.
@@ -75,6 +77,8 @@ pub struct Running<'a> {
     pub store: &'a Store,
     /// How many jobs cargo may run at once.
     pub jobs: usize,
+    /// How strong a sandbox it runs in.
+    pub strength: Strength,
     /// Where the output of a failure is kept.
     pub logs: &'a Path,
     /// Who hears of its progress.
@@ -117,6 +121,10 @@ fn fresh(request: &Request, running: &Running<'_>) -> Result<Built, RustError> {
             package: request.label(),
             how: ended(status),
             tail: tail(&text),
+            limits: match running.strength {
+                Strength::None => Vec::new(),
+                _ => sandbox::limits_met(&text),
+            },
             log,
         });
     }
@@ -228,7 +236,9 @@ fn run(
         // Its own group, so that all it started can be stopped with it.
         .process_group(0);
     let cargo = &running.toolchain.cargo;
-    let mut child = command.spawn().map_err(RustError::io("start", cargo))?;
+    confine(&mut command, request, running, ground).map_err(RustError::io("confine", cargo))?;
+    let started = command.spawn().map_err(sandbox::told);
+    let mut child = started.map_err(RustError::io("start", cargo))?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     // Failing to is no reason to stop: the build is only as urgent as everything else then.
     let _ = rustix::process::setpriority_pgrp(group, NICE);
@@ -243,6 +253,32 @@ fn run(
     let status = wait(&mut child, group, running.cancel).map_err(RustError::io("wait for", cargo))?;
     let _ = watcher.join();
     status.ok_or(RustError::Interrupted)
+}
+
+/// Puts cargo and what it starts into a sandbox.
+fn confine(
+    command: &mut Command,
+    request: &Request,
+    running: &Running<'_>,
+    ground: &Ground,
+) -> std::io::Result<()> {
+    let toolchain = running.toolchain;
+    let temporary = ground.temporary();
+    fs::create_dir_all(&temporary)?;
+    let mut sandbox = Sandbox::for_build(command)
+        .program(&toolchain.rustc)
+        .program(&toolchain.cargo)
+        .readable(running.store.root())
+        .readable(&request.home)
+        .writable(ground.root())
+        .writable(ground.home())
+        .temporary(temporary);
+    for one in &request.crates {
+        if let CrateContent::Home(home) = &one.content {
+            sandbox = sandbox.readable(home);
+        }
+    }
+    sandbox.confine(command, running.strength)
 }
 
 /// One message of cargo's.

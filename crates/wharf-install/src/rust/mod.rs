@@ -7,7 +7,8 @@
 //! | [`mod@build`] | the build itself: started, watched, stopped, its commands taken |
 //! | [`manifest`] | the manifests that a build reads in place of those that were published |
 //!
-//! Invariants: a build reads the store and the compiler, and writes into its own folder. It never uses the network. What it
+//! Invariants: a build reads the store and the compiler, and writes into its own folder. It never uses the network, and where there
+//! are sandboxes it cannot. What it
 //! makes depends on the request and the compiler, which is what [`Request::key`] and [`Toolchain::verbose`] name.
 
 pub mod build;
@@ -69,6 +70,8 @@ pub enum RustError {
         how: String,
         /// The last lines of its output.
         tail: String,
+        /// What the output says of the limits of its sandbox, as hints.
+        limits: Vec<String>,
         /// All of its output.
         log: PathBuf,
     },
@@ -162,8 +165,11 @@ impl Explain for RustError {
                     package.split(' ').next().unwrap_or(package)
                 ),
             ],
-            RustError::Failed { tail, log, .. } => {
-                let mut hints = missing_program(tail);
+            RustError::Failed {
+                tail, limits, log, ..
+            } => {
+                let mut hints = limits.clone();
+                hints.extend(missing_program(tail));
                 hints.push(format!("all of cargo's output is in {}", log.display()));
                 hints
             }

@@ -32,6 +32,7 @@ use super::sync::fetch;
 use super::workspace::{pinned, shown_version};
 use crate::error::OpsError;
 use crate::request::Effect;
+use crate::sandbox::Asked;
 use crate::session::Session;
 
 /// The commands of a project's tools, and how many archives the store lacked.
@@ -304,6 +305,7 @@ impl Workshop<'_> {
     }
 
     async fn build(&self, request: Request, toolchain: Arc<Toolchain>) -> Result<Built, OpsError> {
+        let strength = Asked::of(self.session, self.project)?.strength().await?;
         let permits = self.permits().await;
         let session = self.session;
         let (store, sinks, cancel) = (
@@ -317,6 +319,7 @@ impl Workshop<'_> {
                 toolchain: &toolchain,
                 store: &store,
                 jobs: permits.len(),
+                strength,
                 logs: &logs,
                 sinks: &sinks,
                 cancel: &cancel,

@@ -11,6 +11,7 @@ use crate::error::Invalid;
 use crate::index::{
     Declared, FindLinks, Formats, IndexSpec, IndexStrategy, PackageSet, Prereleases, ResolutionMode,
 };
+use crate::project::SandboxPolicy;
 use crate::requirements::{apply_formats, find_links_location};
 use crate::stated::Stated;
 use crate::table::{Reader, Value, list};
@@ -42,7 +43,8 @@ pub(crate) fn policy(
 ) -> Result<(), Invalid> {
     let Some(value) = value else { return Ok(()) };
     let table = reader.table(value, "`policy`")?;
-    reader.known_keys(table, "[policy]", &["cooldown", "exclude-newer", "scripts"])?;
+    let known = ["cooldown", "exclude-newer", "sandbox", "scripts"];
+    reader.known_keys(table, "[policy]", &known)?;
     if let Some(value) = table.get("cooldown") {
         let text = reader.string(value, "`cooldown`")?;
         stated.policy.cooldown = text
@@ -57,6 +59,8 @@ pub(crate) fn policy(
         let instant = parse_instant(&text).map_err(|reason| reader.error(value.span(), reason))?;
         stated.policy.exclude_newer = Some(instant);
     }
+    let sandbox = word(reader, table, "sandbox", SandboxPolicy::WORDS, SandboxPolicy::from_word)?;
+    stated.policy.sandbox = sandbox.unwrap_or(stated.policy.sandbox);
     if let Some(value) = table.get("scripts") {
         let scripts = reader.strings(value, "`scripts`")?;
         for (text, span) in scripts {
