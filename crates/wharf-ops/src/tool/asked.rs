@@ -175,7 +175,7 @@ fn add(path: &Path, text: &str, asked: &Asked) -> Result<String, OpsError> {
             let addition = ToolAddition {
                 features: asked.features.on.clone(),
                 default_features: asked.features.without_default.then_some(false),
-                ..ToolAddition::new(short.name.clone(), Some(short.asked().to_owned()))
+                ..short.tool()
             };
             cargo_edit::add_tools(cargo_manifest(path, text), &[addition])?
         }
