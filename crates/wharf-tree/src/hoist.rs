@@ -259,8 +259,7 @@ impl<'g> Layout<'g> {
             let edge = &edges[position];
             let to = self.answer(edge, is_importer);
             // Folders of the project that an importer asks for are linked in its own `node_modules` and nowhere else.
-            let is_out =
-                |to: &&To| is_importer && self.apart.is_some() && !matches!(to, To::Package(_));
+            let is_out = |to: &&To| is_importer && self.apart.is_some() && !matches!(to, To::Package(_));
             if let Some(to) = to.filter(|to| !is_out(to)) {
                 self.place(folder, &edge.alias, to);
             }
@@ -369,7 +368,9 @@ impl<'g> Layout<'g> {
         let content = self.content(place, to);
         let lies_here = matches!(content, Content::Package(package) if !self.lies_elsewhere(package));
         let folder = self.add(place, alias, content);
-        if let To::Package(package) = to && lies_here {
+        if let To::Package(package) = to
+            && lies_here
+        {
             if self.apart.is_some() {
                 self.first.insert(self.same(*package), folder);
             }
@@ -521,9 +522,7 @@ impl<'g> Layout<'g> {
     /// Whether nothing that looks for anything lies in what stands for an importer: its own `node_modules` has links enough.
     fn is_for_nobody(&self, folder: FolderId) -> bool {
         let folder = &self.folders[folder];
-        let lies = |child: &FolderId| {
-            matches!(self.folders[*child].content, Content::Package(package) if !self.lies_elsewhere(package))
-        };
+        let lies = |child: &FolderId| matches!(self.folders[*child].content, Content::Package(package) if !self.lies_elsewhere(package));
         let is_stand_in = self.apart.is_some() && matches!(folder.content, Content::Importer(_));
         is_stand_in && !folder.children.values().any(lies)
     }

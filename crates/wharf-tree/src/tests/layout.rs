@@ -116,17 +116,24 @@ pub(super) fn laid_apart(graph: &Graph, elsewhere: &[bool]) -> Result<Vec<Placem
     }
     node_finds_every_edge(&without_importers, &laid.placements)?;
     for (package, place) in laid.places.iter().enumerate() {
-        let files = laid.placements.iter().filter(|one| one.what == Placed::Package(package));
+        let files = laid
+            .placements
+            .iter()
+            .filter(|one| one.what == Placed::Package(package));
         let files: Vec<&str> = files.map(|one| one.path.as_str()).collect();
         match place {
-            Some(place) if files != [place] => return Err(format!("{package} lies in {files:?}, not {place}")),
+            Some(place) if files != [place] => {
+                return Err(format!("{package} lies in {files:?}, not {place}"));
+            }
             None if lies_here(package) && !files.is_empty() => return Err(format!("{package} has no place")),
             _ => {}
         }
     }
     let edges = graph.importers.iter().flat_map(|importer| &importer.dependencies);
     for edge in edges.chain(graph.packages.iter().flat_map(|package| &package.dependencies)) {
-        let Some(To::Package(package)) = edge.to else { continue };
+        let Some(To::Package(package)) = edge.to else {
+            continue;
+        };
         if !laid.names.contains_key(&*edge.alias) {
             return Err(format!("nobody finds {}", edge.alias));
         }
@@ -145,7 +152,8 @@ fn lies_apart(text: &str) -> String {
 
 #[test]
 fn apart_from_the_importers_each_package_lies_once() {
-    let text = "a 1.0.0 : c ^1\nb 1.0.0 : c ^1\nc 1.0.0 : d ^1\nc 2.0.0\nd 1.0.0\nd 2.0.0\n. : a *, b *, c ^2, d ^2";
+    let text =
+        "a 1.0.0 : c ^1\nb 1.0.0 : c ^1\nc 1.0.0 : d ^1\nc 2.0.0\nd 1.0.0\nd 2.0.0\n. : a *, b *, c ^2, d ^2";
     assert_snapshot!(lies_apart(text), @r"
     node_modules/a 1.0.0
     node_modules/a/node_modules/c 1.0.0

@@ -26,6 +26,9 @@ fn case(options: &Value) -> (NpmRegistry, Fixture) {
     (registry, fixture)
 }
 
+/// Where every name there is lies, apart from the project's own `node_modules`.
+const APART: &str = "node_modules/.wharf/node_modules/.store/node_modules";
+
 const ALL: [&str; 4] = ["a 1.0.0", "b 1.0.0", "c 1.0.0", "c 2.0.0"];
 
 fn real(fixture: &Fixture, path: &str) -> std::path::PathBuf {
@@ -67,13 +70,57 @@ fn a_store_of_the_project_keeps_everything_inside() {
     let (_registry, fixture) = case(&json!({ "virtual-store": "project" }));
     fixture.run(&["sync"]).success();
     assert_eq!(installed(&fixture), ALL);
-    let home = real(&fixture, "node_modules/a");
-    assert!(
-        home.starts_with(real(&fixture, "node_modules/.wharf")),
-        "{}",
-        home.display()
+    // As flat as npm lays it out, and nested where versions differ.
+    for (path, place) in [
+        ("node_modules/a", "a"),
+        ("node_modules/c", "c"),
+        ("node_modules/a/node_modules/c", "a/node_modules/c"),
+    ] {
+        assert_eq!(
+            real(&fixture, path),
+            real(&fixture, "").join(APART).join(place),
+            "{path}"
+        );
+    }
+    assert!(!fixture.has("node_modules/b") && fixture.has(&format!("{APART}/b/index.js")));
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    // A package that somebody took out is put back.
+    std::fs::remove_dir_all(fixture.project().join(APART).join("b")).expect("it is ours");
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ALL);
+}
+
+#[test]
+fn members_share_what_lies_in_the_project_and_have_other_versions_once() {
+    let (_registry, fixture) = case(&json!({ "virtual-store": "project" }));
+    state(
+        &fixture,
+        &json!({
+            "dependencies": { "c": "^1" }, "workspaces": ["one", "two"],
+            "wharf": { "options": { "virtual-store": "project" } },
+        }),
     );
-    assert!(!fixture.has("node_modules/b"));
+    for name in ["one", "two"] {
+        let package = json!({ "name": name, "version": "1.0.0", "dependencies": { "a": "*", "c": "^2" } });
+        fixture.write(&format!("{name}/package.json"), &package.to_string());
+    }
+    fixture.run(&["sync"]).success();
+    let found = wharf_testkit::Modules::read(&fixture.project(), &["one", "two"]);
+    let found = found.expect("it can be read");
+    assert!(found.unanswered().is_empty(), "{:?}", found.unanswered());
+    assert!(fixture.read("node_modules/c/index.js").contains("1.0.0"));
+    assert!(fixture.read("one/node_modules/c/index.js").contains("2.0.0"));
+    for name in ["a", "c"] {
+        let (one, two) = (
+            format!("one/node_modules/{name}"),
+            format!("two/node_modules/{name}"),
+        );
+        assert_eq!(real(&fixture, &one), real(&fixture, &two), "{name}");
+    }
+    assert_eq!(
+        real(&fixture, "one/node_modules/a/node_modules/c"),
+        real(&fixture, "one/node_modules/c")
+    );
 }
 
 #[test]
@@ -254,7 +301,7 @@ fn what_is_missing_is_put_back() {
     let (_registry, fixture) = case(&json!({}));
     fixture.run(&["sync"]).success();
     let before = fixture.digest("node_modules").without(".wharf.json");
-    for path in ["node_modules/a", "node_modules/.wharf/node_modules/b"] {
+    for path in ["node_modules/a", &format!("{APART}/b")] {
         std::fs::remove_file(fixture.project().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
         fixture.run(&["sync"]).success();
         let after = fixture.digest("node_modules").without(".wharf.json");
