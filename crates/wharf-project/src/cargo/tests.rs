@@ -99,7 +99,7 @@ fn a_package_of_its_own() {
         (project.manifest, project.name.as_deref()),
         (ManifestKind::Cargo, Some("one"))
     );
-    assert!(!project.uses_python() && !project.uses_npm() && !project.uses_cargo_tools());
+    assert!(!project.uses_python() && !project.uses_npm() && project.cargo_tools.is_none());
     let crates = project.cargo.unwrap();
     assert_eq!(paths(&crates.members), ["."]);
     assert_eq!(crates.members[0].bins, ["one", "second", "third"]);
@@ -314,7 +314,10 @@ fn crates_beside_other_manifests() {
     let project = discover(&root, "").unwrap();
     assert_eq!(project.manifest, ManifestKind::Wharf);
     assert!(
-        project.cargo.is_some() && project.uses_npm() && project.uses_cargo_tools() && !project.uses_python()
+        project.cargo.is_some()
+            && project.uses_npm()
+            && project.cargo_tools.is_some()
+            && !project.uses_python()
     );
     let kind = |folder| {
         let project = discover(&root, folder).unwrap();
@@ -577,7 +580,7 @@ lost = { version = '1', registry = 'corp' }
             "cargo:all@^1.2.3 [] [] true true true",
             "cargo:cargo-nextest [\"a\", \"b\"] [\"cargo-nextest\"] false false false",
             "cargo:lost@^1 `registry` of `lost` (wharf.toml:7) is set to `corp`: Cargo's configuration has no [registries.corp] [] [] true false true",
-            "cargo:own git+https://example.org/own?tag=v1 [] [] true false true",
+            "cargo:own@git+https://example.org/own?tag=v1 git+https://example.org/own?tag=v1 [] [] true false true",
             "cargo:ripgrep@^14 [] [] true false true",
         ]
     );

@@ -77,15 +77,6 @@ impl NpmShort {
             Some(_) => self.text.clone(),
         }
     }
-
-    /// Whether [`NpmShort::written`] differs from [`NpmShort::asked`].
-    pub fn waits_for_a_version(&self) -> bool {
-        match &self.spec {
-            None | Some(Spec::Tag(_)) => true,
-            Some(Spec::Alias { spec, .. }) => is_open(spec),
-            Some(_) => false,
-        }
-    }
 }
 
 /// A tag, or `npm:name` without anything.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use wharf_core::{Source, Span, Timestamp};
+use wharf_core::{Span, Timestamp};
 
 use super::{Lock, LockInputs, LockedRoot, NpmInputs, ToolsLock};
 use crate::index::{Declared, PackageSet};
@@ -213,19 +213,6 @@ impl Lock {
         for root in unconditional.filter(|root| !locked.contains(&root.name)) {
             reasons.push(format!("`{root}` has no package in the lock"));
         }
-    }
-
-    /// The local source trees that the lock installs, relative to the project's root: their own metadata may change
-    /// without the manifest noticing.
-    pub fn local_directories(&self) -> impl Iterator<Item = &str> {
-        self.packages.iter().filter_map(|package| match &package.source {
-            Source::Directory { path, .. } => Some(path.as_str()),
-            Source::Registry { .. }
-            | Source::FindLinks { .. }
-            | Source::Url { .. }
-            | Source::Git { .. }
-            | Source::File { .. } => None,
-        })
     }
 }
 

@@ -41,11 +41,6 @@ impl ScriptApproval {
                 Some(Err(_)) => false,
             }
     }
-
-    /// Whether it names one version and what it hashes to.
-    pub fn is_pinned(&self) -> bool {
-        self.version.is_some() && self.integrity.is_some()
-    }
 }
 
 impl FromStr for ScriptApproval {
