@@ -210,7 +210,7 @@ impl Outcome {
     pub fn close(self) -> Result<(), StoreError> {
         match fs::remove_file(&self.path) {
             Ok(()) => durable::fsync_dir(durable::folder_of(&self.path)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(StoreError::io("remove", self.path)(error)),
         }
     }
@@ -223,7 +223,7 @@ impl Outcome {
 /// Where a journal cannot be read, cut or moved.
 pub fn recover(dir: &Path) -> Result<Vec<Outcome>, StoreError> {
     let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(StoreError::io("list", dir))?,
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
