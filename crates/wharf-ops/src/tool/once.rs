@@ -23,7 +23,6 @@ use crate::tool::asked::{self, Asked, Features};
 use crate::tool::commands::{self, Around};
 use crate::tool::error::ToolError;
 use crate::tool::places::{Places, Tool, folders_in};
-use crate::write;
 
 /// How long a resolution counts.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
@@ -117,7 +116,9 @@ async fn make(own: &Session, once: &Once, request: &OnceRequest, upgrade: Upgrad
     }
     sync::sync(own, &once.request(request, upgrade)).await?;
     if !own.settings().offline {
-        write::file(&once.folder.join(RESOLVED), "")?;
+        let resolved = once.folder.join(RESOLVED);
+        // Losing this costs another resolution, so that it need not wait for the disk.
+        fs::write(&resolved, "").map_err(OpsError::io("write", resolved))?;
     }
     Ok(())
 }

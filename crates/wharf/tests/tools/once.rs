@@ -1,5 +1,6 @@
 //! `wharf x`.
 
+use std::collections::BTreeSet;
 use std::fs::{File, FileTimes};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -37,6 +38,10 @@ fn a_command_runs_and_the_second_time_nobody_is_asked() {
     for (package, first) in [("pypi:greet", "greet 1.0"), ("npm:say", "say 1.0.0")] {
         let finished = case.run(&["x", package, "--", "a b", "--flag"]).success();
         assert_eq!(finished.stdout, format!("{first} a b --flag\n"));
+        let (mut asked, mut log) = (BTreeSet::new(), case.pypi.log());
+        log.extend(case.npm.log());
+        let twice = log.iter().find(|request| !asked.insert(&request.path));
+        assert!(twice.is_none(), "what was asked ahead is not asked again: {twice:?}");
         case.pypi.clear_log();
         case.npm.clear_log();
         let finished = case.run(&["x", package, "a", "--", "-h"]).success();
