@@ -10,8 +10,6 @@ use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
 use wharf_install::python::Interpreter;
 use wharf_project::{Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
-use wharf_sys::Work;
-
 use crate::cargo;
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
@@ -285,7 +283,7 @@ async fn python_part(
     }
     say_with_what(session, project, &interpreter);
     let problem = problem(session, project, old, upgrade, solving, &interpreter)?;
-    let searching = session.governor().permit(Work::Cpu).await;
+    // Without a permit: a search mostly waits for answers, and must not keep that of another tool from beginning.
     let index = session.index(project, &interpreter)?;
     let source = Arc::new(IndexSource::new(index.clone()).with_hashes(direct_hashes(project)));
     let resolution = resolve::resolve(
@@ -299,7 +297,6 @@ async fn python_part(
         .or(resolution)
         .await
         .ok_or(OpsError::Interrupted)??;
-    drop(searching);
     check_hashes(project, &resolution)?;
     let digests = session
         .cancel()
