@@ -6,6 +6,7 @@
 
 mod cargo;
 mod npm;
+mod prebuilt;
 
 use std::path::Path;
 
@@ -20,7 +21,8 @@ use wharf_store::{Compression, Tree, journal};
 pub type Body = fn(&[u8]);
 
 /// Every target by name. npm's and cargo's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 42] = [
+pub const TARGETS: [(&str, Body); 45] = [
+    ("binstall_table", prebuilt::binstall_table),
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
     ("cargo_config", cargo::cargo_config),
@@ -33,9 +35,11 @@ pub const TARGETS: [(&str, Body); 42] = [
     ("crate_index", cargo::crate_index),
     ("digest", digest),
     ("entry_points", entry_points),
+    ("executable", prebuilt::executable),
     ("journal", journal_file),
     ("lock_file", lock_file),
     ("manifest", manifest),
+    ("minisign", prebuilt::minisign),
     ("npm_archive", npm::npm_archive),
     ("npm_range", npm::npm_range),
     ("npm_rules", npm::npm_rules),

@@ -16,6 +16,7 @@ use wharf_sys::host::HostError;
 use wharf_tree::TreeError;
 
 use crate::cargo::error::CargoError;
+use crate::cargo::prebuilt::error::PrebuiltError;
 use crate::names;
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
@@ -43,6 +44,9 @@ pub enum OpsError {
     /// Locks of crates, and tools.
     #[error(transparent)]
     Cargo(Box<CargoError>),
+    /// Commands that come prebuilt.
+    #[error(transparent)]
+    Prebuilt(Box<PrebuiltError>),
     /// A tool's build.
     #[error(transparent)]
     Rust(Box<RustError>),
@@ -227,6 +231,7 @@ impl OpsError {
             OpsError::Tree(error) => &**error,
             OpsError::Crates(error) => &**error,
             OpsError::Cargo(error) => &**error,
+            OpsError::Prebuilt(error) => &**error,
             OpsError::Rust(error) => &**error,
             OpsError::Index(error) | OpsError::Unavailable { cause: error, .. } => error,
             OpsError::Install(error) => error,
@@ -282,6 +287,12 @@ impl From<Box<ScriptError>> for OpsError {
 impl From<ToolError> for OpsError {
     fn from(error: ToolError) -> Self {
         OpsError::Tool(Box::new(error))
+    }
+}
+
+impl From<PrebuiltError> for OpsError {
+    fn from(error: PrebuiltError) -> Self {
+        OpsError::Prebuilt(Box::new(error))
     }
 }
 

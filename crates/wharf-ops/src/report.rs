@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use crate::cargo::prebuilt::Origin;
+
 /// One package that appeared, vanished or moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -72,6 +74,19 @@ pub struct NodeReport {
     pub reason: String,
 }
 
+/// A tool of an environment that comes from a crate.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToolReport {
+    /// The package, as `cargo:name`.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Where its commands come from.
+    pub origin: Origin,
+    /// Whether its commands are others than before.
+    pub changed: bool,
+}
+
 /// What `wharf sync` did.
 #[derive(Clone, Debug, Serialize)]
 pub struct SyncReport {
@@ -93,6 +108,8 @@ pub struct SyncReport {
     pub python: Option<PythonReport>,
     /// The Node; `None` where there was nothing to do, or no npm packages are in it.
     pub node: Option<NodeReport>,
+    /// The tools that come from crates; none where there was nothing to do.
+    pub tools: Vec<ToolReport>,
     /// Bytes that came over the network.
     pub downloaded: u64,
     /// How many archives were fetched or built because the store did not have them.

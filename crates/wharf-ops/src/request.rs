@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharf_core::{Span, Timestamp};
 
 pub use crate::resolve::Upgrade;
-pub use wharf_project::{Prereleases, ResolutionMode};
+pub use wharf_project::{PrebuiltPolicy, Prereleases, ResolutionMode};
 
 /// Files that were uploaded later are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +117,9 @@ pub struct Installing {
     pub link: Link,
     /// Whether an environment that Wharf did not make may be replaced.
     pub replace_foreign: bool,
+    /// Whether commands of crates may come prebuilt, in place of what the manifest says.
+    #[serde(default)]
+    pub prebuilt: Option<PrebuiltPolicy>,
 }
 
 /// What a stale lockfile means to a sync.

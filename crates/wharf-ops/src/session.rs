@@ -550,6 +550,11 @@ impl Session {
     }
 
     /// The project's package index where nothing but wheels is wanted: no Python is needed.
+    /// The client that fetches what crates declare, with cargo's own settings of the network.
+    pub(crate) fn client_for_crates(&self, config: &CargoConfig) -> Client {
+        self.client_of(self.network(&config.network))
+    }
+
     ///
     /// # Errors
     /// Where the store cannot be opened.

@@ -1,6 +1,7 @@
 //! `wharf sync`: the environment becomes what the lockfile says.
 //! Steps: lock if stale, choose the interpreter, fetch what the store lacks, plan, apply.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -97,6 +98,7 @@ pub fn nothing_to_do(session: &Session, request: &SyncRequest) -> Option<SyncRep
         lock: None,
         python: None,
         node: None,
+        tools: Vec::new(),
         downloaded: 0,
         fetched: 0,
         seconds: started.elapsed().as_secs_f64(),
@@ -199,6 +201,7 @@ pub(crate) async fn sync_project(
     project: &Project,
 ) -> Result<SyncReport, OpsError> {
     let started = Instant::now();
+    let project = &*steered(project, request.installing);
     let environment = Environment::open(&project.root)?;
     let mut kinds = Vec::new();
     kinds.extend(project.uses_python().then_some(RootKind::Python));
@@ -244,6 +247,7 @@ pub(crate) async fn sync_project(
         python + wanted.node.as_ref().map_or(0, |part| part.packages.len()) + crates + tools
     };
     let packages = count(&wanted);
+    let standing = environment.current()?.and_then(|generation| generation.commands);
     let plan = environment.plan(&wanted)?;
     environment.permit(&plan, &wanted)?;
     let mut report = SyncReport {
@@ -256,6 +260,7 @@ pub(crate) async fn sync_project(
         lock: lock_report,
         python: python_report,
         node: node_report,
+        tools: cargo::prebuilt::reports(session.store()?, wanted.commands.as_ref(), standing.as_ref()),
         downloaded: session.downloaded(),
         fetched: missing,
         seconds: 0.0,
@@ -277,6 +282,18 @@ pub(crate) async fn sync_project(
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// The project with what the command line says in place of its policy.
+fn steered(project: &Project, installing: Installing) -> Cow<'_, Project> {
+    match installing.prebuilt {
+        Some(prebuilt) if prebuilt != project.policy.prebuilt => {
+            let mut project = project.clone();
+            project.policy.prebuilt = prebuilt;
+            Cow::Owned(project)
+        }
+        _ => Cow::Borrowed(project),
+    }
 }
 
 /// The Python part of what an environment shall be.

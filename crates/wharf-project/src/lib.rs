@@ -7,6 +7,7 @@
 //! | [`npm`] | [`NpmProject`]: the npm part of a project |
 //! | [`cargo`] | [`CargoProject`]: the crates of a project; Cargo's configuration; tools of `[cargo]` |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
+//! | [`prebuilt`] | prebuilt commands of crates: the policy, and what the product knows of them |
 //! | [`mod@preferences`] | versions that another tool pinned |
 //! | [`lock`] | [`Lock`]: `wharf.lock` |
 //! | [`edit`], [`init`] | changes to manifests that keep comments and form; new manifests |
@@ -23,6 +24,7 @@ pub mod index;
 pub mod init;
 pub mod lock;
 pub mod npm;
+pub mod prebuilt;
 pub mod preferences;
 pub mod project;
 pub mod requirement;
@@ -61,6 +63,7 @@ pub use npm::{
     CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,
     NpmVirtualStore, RegistryCredential, ScriptApproval, Secret, StatedRule,
 };
+pub use prebuilt::PrebuiltPolicy;
 pub use preferences::npm::{NpmPreferences, npm_preferences};
 pub use preferences::{Preferences, preferences};
 pub use project::{ManifestKind, Options, Policy, Project, SandboxPolicy, SelfPackage, Warning};

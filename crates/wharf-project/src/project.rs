@@ -12,6 +12,7 @@ use crate::cargo::CargoProject;
 use crate::cargo::tools::CargoTools;
 use crate::index::{Formats, IndexSettings, NetworkSettings, Prereleases, ResolutionMode};
 use crate::npm::NpmProject;
+use crate::prebuilt::PrebuiltPolicy;
 use crate::requirement::{Base, RootRequirement, project_path};
 
 /// Which kind of file states the project's requirements.
@@ -39,6 +40,8 @@ pub struct Policy {
     pub exclude_newer: Option<Timestamp>,
     /// Packages whose install scripts may run, as written; those of npm are read into [`crate::NpmProject::scripts`].
     pub scripts: Vec<String>,
+    /// Whether commands of crates may come prebuilt.
+    pub prebuilt: PrebuiltPolicy,
     /// Whether builds of packages run in a sandbox.
     pub sandbox: SandboxPolicy,
 }

@@ -316,6 +316,18 @@ pub(crate) struct Installing {
     /// Replace and delete a .venv or node_modules that Wharf did not make.
     #[arg(long, help_heading = "Installing")]
     pub(crate) replace: bool,
+    /// Whether commands of crates may come prebuilt [default: as `[policy] prebuilt` says, else verified].
+    #[arg(long, value_enum, env = "WHARF_PREBUILT", help_heading = "Installing")]
+    pub(crate) prebuilt: Option<Prebuilt>,
+}
+
+/// Whether commands of crates may come prebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Prebuilt {
+    /// Where they are verified: signed with the key that the crate declares, or from the same project in another registry.
+    Verified,
+    /// Never: they are built on this machine.
+    Never,
 }
 
 /// How files come from the store into the environment.

@@ -1,4 +1,4 @@
-//! Tools: taken from the generation that stands, from the store, or built.
+//! Tools: taken from the generation that stands, from the store, prebuilt, or built.
 //!
 //! Invariant: a tool that stands and was built from the same crate, features and graph stays, whatever compiler is there
 //! now; nothing is compiled without need. Builds run one after the other, each with what the governor has to give.
@@ -20,12 +20,13 @@ use wharf_install::rust::{
 use wharf_install::{CommandsWanted, InstalledTool};
 use wharf_project::cargo::MANIFEST;
 use wharf_project::lock::LockedTool;
-use wharf_project::{CargoConfig, CargoTools, Lock, Project};
+use wharf_project::{CargoConfig, CargoTools, Lock, PrebuiltPolicy, Project};
 use wharf_store::{Hasher, Kind, Store, TreeId};
 use wharf_sys::{Permit, Work, run_blocking};
 
 use super::error::CargoError;
 use super::known::Known;
+use super::prebuilt::{self, Had, Prebuilts};
 use super::repository::Members;
 use super::solve::solve;
 use super::sync::fetch;
@@ -56,15 +57,22 @@ pub(crate) async fn tools(
         store: Arc::clone(&store),
         toolchain: None,
         project,
+        prebuilts: Prebuilts {
+            session,
+            project,
+            config: &tools.config,
+            index,
+            store: Arc::clone(&store),
+        },
         fetched: 0,
     };
     let mut wanted = CommandsWanted::default();
     let mut owners: BTreeMap<String, PackageName> = BTreeMap::new();
     for tool in lock.cargo.iter().flat_map(|cargo| &cargo.tools) {
         let request = request(tool, &store);
-        let built = match kept(&request, standing, &store) {
-            Some(built) => built,
-            None if effect == Effect::DryRun => unbuilt(tool, &mut wanted),
+        let Had { built, key } = match kept(&request, standing, &store, project.policy.prebuilt) {
+            Some(had) => had,
+            None if effect == Effect::DryRun => unbuilt(tool, &request, &mut wanted),
             None => workshop.have(tool, request.clone()).await?,
         };
         for command in &built.commands {
@@ -82,7 +90,7 @@ pub(crate) async fn tools(
         wanted.tools.push(InstalledTool {
             name: tool.root.name.clone(),
             version: shown_version(&tool.root),
-            key: request.key().hex(),
+            key,
             commands: built.commands,
             tree: built.tree,
         });
@@ -91,21 +99,36 @@ pub(crate) async fn tools(
 }
 
 /// The tool as the standing generation has it, if it was made from the same.
-fn kept(request: &Request, standing: Option<&CommandsPart>, store: &Store) -> Option<Built> {
+fn kept(
+    request: &Request,
+    standing: Option<&CommandsPart>,
+    store: &Store,
+    policy: PrebuiltPolicy,
+) -> Option<Had> {
+    let standing = standing?;
     let key = request.key().hex();
-    let known = standing?.tools.iter().find(|tool| tool.key == key)?;
-    rust::build::standing(known.tree, store)
+    match standing.tools.iter().find(|tool| tool.key == key) {
+        Some(known) => {
+            let built = rust::build::standing(known.tree, store)?;
+            Some(Had { built, key })
+        }
+        None => prebuilt::kept(request, standing, store, policy),
+    }
 }
 
 /// What stands for a tool in a plan that nobody carries out: which commands it has is not known before it is built.
-fn unbuilt(tool: &LockedTool, wanted: &mut CommandsWanted) -> Built {
+fn unbuilt(tool: &LockedTool, request: &Request, wanted: &mut CommandsWanted) -> Had {
     wanted.items.push(Item {
         path: tool.root.label(),
         content: Content::Directory,
     });
-    Built {
+    let built = Built {
         tree: TreeId::of(&[]),
         commands: Vec::new(),
+    };
+    Had {
+        built,
+        key: request.key().hex(),
     }
 }
 
@@ -167,16 +190,46 @@ struct Workshop<'a> {
     store: Arc<Store>,
     toolchain: Option<Arc<Toolchain>>,
     project: &'a Project,
+    prebuilts: Prebuilts<'a>,
     fetched: usize,
 }
 
 impl Workshop<'_> {
-    /// A tool out of the store, or built.
-    async fn have(&mut self, tool: &LockedTool, mut request: Request) -> Result<Built, OpsError> {
-        let toolchain = self.toolchain(&request.label()).await?;
-        if let Some(built) = rust::build::known(&request, &toolchain, &self.store) {
-            return Ok(built);
+    /// A tool out of the store, prebuilt, or built. That there is no compiler counts only in the last case.
+    async fn have(&mut self, tool: &LockedTool, request: Request) -> Result<Had, OpsError> {
+        if let Some(had) = self.prebuilts.known(tool, &request) {
+            return Ok(had);
         }
+        let key = request.key().hex();
+        let toolchain = self.toolchain(&request.label()).await;
+        if let Ok(toolchain) = &toolchain
+            && let Some(built) = rust::build::known(&request, toolchain, &self.store)
+        {
+            return Ok(Had { built, key });
+        }
+        // Boxed: what waits in a registry of another ecosystem is deep.
+        if let Some(had) = Box::pin(self.prebuilts.find(tool, &request)).await? {
+            self.fetched += 1;
+            return Ok(had);
+        }
+        let toolchain = toolchain?;
+        let words = format!(
+            "building with Rust {} ({})",
+            toolchain.version,
+            toolchain.rustc.display()
+        );
+        self.session.emit(Event::detail(words));
+        let built = self.built(tool, request, toolchain).await?;
+        Ok(Had { built, key })
+    }
+
+    /// A tool that is built.
+    async fn built(
+        &mut self,
+        tool: &LockedTool,
+        mut request: Request,
+        toolchain: Arc<Toolchain>,
+    ) -> Result<Built, OpsError> {
         let wants = |_: &LockedCrate| format!("the tool {}", tool.root.name);
         let repositories = Members::bring(self.session, &self.index, self.config, tool.all(), wants).await?;
         self.fetched += repositories.missing;
@@ -298,8 +351,6 @@ impl Workshop<'_> {
             package: label.to_owned(),
             looked,
         })?);
-        let words = format!("building with Rust {} ({})", found.version, found.rustc.display());
-        self.session.emit(Event::detail(words));
         self.toolchain = Some(Arc::clone(&found));
         Ok(found)
     }

@@ -9,6 +9,7 @@
 //! | [`tools`] | the tools of `wharf.lock` |
 //! | [`sync`] | crates in the store, the directory source, cargo's configuration |
 //! | [`build`] | tools, built or taken from the store |
+//! | [`prebuilt`] | tools that need not be built |
 //! | [`repository`] | packages of git repositories |
 //! | [`describe`], [`registry`] | looking at locks, and at registries |
 //! | [`edit`] | requirements added and removed |
@@ -21,6 +22,7 @@ pub(crate) mod describe;
 pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod known;
+pub(crate) mod prebuilt;
 pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod solve;

@@ -37,6 +37,7 @@ use std::path::PathBuf;
 use wharf_core::Event;
 use wharf_install::Environment;
 
+use crate::cargo::prebuilt;
 use crate::error::OpsError;
 use crate::names;
 use crate::request::{Installing, Solving, Upgrade};
@@ -323,6 +324,7 @@ fn described(
         commands,
         python: runtimes.python,
         node: runtimes.node,
+        origin: prebuilt::origin_of(session, generation.as_ref(), &tool.package)?,
         generation: generation.map_or(0, |generation| generation.number),
         up_to_date: true,
         changes: Vec::new(),
@@ -360,6 +362,7 @@ fn listed(session: &Session, places: &Places, tool: &Tool) -> ListedTool {
         commands,
         python: installed.as_ref().and_then(|tool| tool.python.clone()),
         node: installed.as_ref().and_then(|tool| tool.node.clone()),
+        origin: installed.as_ref().and_then(|tool| tool.origin.clone()),
         generation: installed.as_ref().map_or(0, |tool| tool.generation),
         trouble,
         hint,

@@ -7,7 +7,7 @@ use wharf_core::{Explain, PackageName};
 
 use crate::error::OpsError;
 use crate::names;
-use crate::report::Change;
+use crate::report::{Change, Origin};
 
 /// A command in the user's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +63,8 @@ pub struct InstalledTool {
     pub python: Option<String>,
     /// The Node of its environment, where that is its own.
     pub node: Option<String>,
+    /// Where the commands of a crate come from.
+    pub origin: Option<Origin>,
     /// The generation that its environment is at.
     pub generation: u64,
     /// Whether there was nothing to do.
@@ -162,6 +164,8 @@ pub struct ListedTool {
     pub python: Option<String>,
     /// The Node of its environment, where that is its own.
     pub node: Option<String>,
+    /// Where the commands of a crate come from.
+    pub origin: Option<Origin>,
     /// The generation that its environment is at.
     pub generation: u64,
     /// What is wrong with it.

@@ -11,6 +11,7 @@ use crate::error::Invalid;
 use crate::index::{
     Declared, FindLinks, Formats, IndexSpec, IndexStrategy, PackageSet, Prereleases, ResolutionMode,
 };
+use crate::prebuilt::PrebuiltPolicy;
 use crate::project::SandboxPolicy;
 use crate::requirements::{apply_formats, find_links_location};
 use crate::stated::Stated;
@@ -43,7 +44,7 @@ pub(crate) fn policy(
 ) -> Result<(), Invalid> {
     let Some(value) = value else { return Ok(()) };
     let table = reader.table(value, "`policy`")?;
-    let known = ["cooldown", "exclude-newer", "sandbox", "scripts"];
+    let known = ["cooldown", "exclude-newer", "prebuilt", "sandbox", "scripts"];
     reader.known_keys(table, "[policy]", &known)?;
     if let Some(value) = table.get("cooldown") {
         let text = reader.string(value, "`cooldown`")?;
@@ -59,6 +60,8 @@ pub(crate) fn policy(
         let instant = parse_instant(&text).map_err(|reason| reader.error(value.span(), reason))?;
         stated.policy.exclude_newer = Some(instant);
     }
+    let prebuilt = word(reader, table, "prebuilt", PrebuiltPolicy::WORDS, PrebuiltPolicy::from_word)?;
+    stated.policy.prebuilt = prebuilt.unwrap_or(stated.policy.prebuilt);
     let sandbox = word(reader, table, "sandbox", SandboxPolicy::WORDS, SandboxPolicy::from_word)?;
     stated.policy.sandbox = sandbox.unwrap_or(stated.policy.sandbox);
     if let Some(value) = table.get("scripts") {

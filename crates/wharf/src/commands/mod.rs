@@ -24,8 +24,8 @@ use wharf_ops::session::{Session, Settings};
 use wharf_ops::settle::Flush;
 
 use crate::args::{
-    Command, Files, Format, Global, Installing, LinkMode, Prerelease, Resolution, Selecting, Settle, Solving,
-    Tool, ToolCommand, Upgrading,
+    Command, Files, Format, Global, Installing, LinkMode, Prebuilt, Prerelease, Resolution, Selecting, Settle, Solving, Tool,
+    ToolCommand, Upgrading,
 };
 use crate::output::Printer;
 
@@ -373,6 +373,10 @@ impl Installing {
                 LinkMode::Copy => request::Link::Copy,
             },
             replace_foreign: self.replace,
+            prebuilt: self.prebuilt.map(|prebuilt| match prebuilt {
+                Prebuilt::Verified => request::PrebuiltPolicy::Verified,
+                Prebuilt::Never => request::PrebuiltPolicy::Never,
+            }),
         }
     }
 }

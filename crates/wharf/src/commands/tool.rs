@@ -200,6 +200,9 @@ fn say_tool(printer: &Printer, tool: &InstalledTool, verb: Verb) {
     if !tool.up_to_date && !placed.is_empty() {
         printer.remark(&format!("  commands: {}", placed.join(", ")));
     }
+    if let Some(origin) = tool.origin.as_ref().filter(|_| !tool.up_to_date) {
+        printer.remark(&format!("  {origin}"));
+    }
     for command in &tool.commands {
         if let Some(owner) = &command.taken_by {
             printer.warning(&format!(

@@ -37,6 +37,13 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// Where the tools come from that have just come: `built`, or who vouches for what was not.
+fn tools(printer: &Printer, report: &SyncReport) {
+    for tool in report.tools.iter().filter(|tool| tool.changed) {
+        printer.remark(&format!("   {} {}: {}", tool.package, tool.version, tool.origin));
+    }
+}
+
 /// One line a change: `+ name 1.0`, `- name 1.0`, `~ name 1.0 → 2.0`.
 pub(super) fn changes(printer: &Printer, changes: &[Change]) {
     for change in changes {
@@ -118,6 +125,7 @@ pub(super) fn sync(printer: &Printer, report: &SyncReport) {
     }
     printer.remark(&line);
     changes(printer, &report.changes);
+    tools(printer, report);
 }
 
 #[cfg(test)]

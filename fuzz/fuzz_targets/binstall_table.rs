@@ -1,0 +1,4 @@
+//! The target `binstall_table` under a fuzzer; its body is in the crate wharf-fuzz.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wharf_fuzz::run("binstall_table", bytes));
