@@ -28,7 +28,7 @@ impl WebUrl {
     /// Where `text` is relative or malformed.
     pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
         Url::parse(text).map(Self).map_err(|reason| InvalidUrl {
-            text: redact_text(text),
+            text: Self::redact(text),
             reason: reason.to_string(),
         })
     }
@@ -39,7 +39,7 @@ impl WebUrl {
     /// Where the reference is malformed.
     pub fn join(&self, reference: &str) -> Result<Self, InvalidUrl> {
         let mut joined = self.0.join(reference).map_err(|reason| InvalidUrl {
-            text: redact_text(reference),
+            text: Self::redact(reference),
             reason: reason.to_string(),
         })?;
         if joined.origin() != self.0.origin() && joined.username() == self.0.username() {
@@ -86,26 +86,26 @@ impl WebUrl {
         let decoded = percent_encoding::percent_decode_str(last).decode_utf8().ok()?;
         (!decoded.is_empty()).then(|| decoded.into_owned())
     }
+
+    /// A text that did not parse as a URL, without the `user:password@` that it may hold.
+    pub fn redact(text: &str) -> String {
+        let Some(start) = text.find("//").map(|at| at + 2) else {
+            return text.to_owned();
+        };
+        let end = text[start..]
+            .find(['/', '?', '#'])
+            .map_or(text.len(), |at| start + at);
+        match text[start..end].rfind('@') {
+            Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
+            None => text.to_owned(),
+        }
+    }
 }
 
 fn strip(url: &mut Url) {
     // Both fail only for URLs that cannot have a host, and those carry no credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-}
-
-/// Hides `user:password@` in a text that did not parse as a URL.
-fn redact_text(text: &str) -> String {
-    let Some(start) = text.find("//").map(|at| at + 2) else {
-        return text.to_owned();
-    };
-    let end = text[start..]
-        .find(['/', '?', '#'])
-        .map_or(text.len(), |at| start + at);
-    match text[start..end].rfind('@') {
-        Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
-        None => text.to_owned(),
-    }
 }
 
 impl From<Url> for WebUrl {

@@ -6,11 +6,12 @@
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 use wharf_core::{PackageName, WebUrl};
 
 use crate::codec::checksum;
 use crate::error::IndexError;
+use crate::keep;
 
 /// The number changes with the format of any file below it, so that old and new versions of Wharf share a cache.
 const FOLDER: &str = "pypi-v1";
@@ -121,22 +122,9 @@ pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Writes a file beside its place and renames it there. Not synced: what a power cut leaves fails its checksum.
+/// Writes a file, as [`keep::write`] does.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let attempt = || -> std::io::Result<()> {
-        let mut file = match NamedTempFile::new_in(folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(folder)?;
-                NamedTempFile::new_in(folder)?
-            }
-            other => other?,
-        };
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    attempt().map_err(IndexError::disk("write", path))
+    keep::write(path, &[bytes]).map_err(IndexError::disk("write", path))
 }
 
 /// Overwrites a few bytes of a file.

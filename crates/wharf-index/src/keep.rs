@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
-use wharf_core::{Event, Sinks};
+use wharf_core::{Event, Sinks, Timestamp};
+use wharf_net::freshness::Lifetime;
 
 /// Until when a document may be used without asking, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,21 @@ impl Freshness {
         bytes[..8].copy_from_slice(&self.fetched.to_le_bytes());
         bytes[8..].copy_from_slice(&self.until.to_le_bytes());
         bytes
+    }
+
+    /// That of an answer that came just now.
+    pub(crate) fn of(lifetime: Lifetime) -> Self {
+        let now = Timestamp::now().as_second();
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        Self {
+            fetched: now.saturating_sub(seconds(lifetime.age)),
+            until: now.saturating_add(seconds(lifetime.fresh_for)),
+        }
+    }
+
+    /// How old the document is at `now`.
+    pub(crate) fn age(self, now: i64) -> Duration {
+        Duration::from_secs(u64::try_from(now.saturating_sub(self.fetched)).unwrap_or(0))
     }
 
     /// Whether it is fresh at `now`. A clock that was set back must not make it fresh for years.
@@ -151,8 +168,9 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
     }
 }
 
-/// Writes a file beside its place and renames it there. Not synced: what a power cut leaves has the wrong length.
-pub(crate) fn write(path: &Path, parts: &[Bytes]) -> std::io::Result<()> {
+/// Writes a file beside its place and renames it there. Not synced: what a power cut leaves has the wrong length, or fails
+/// its checksum.
+pub(crate) fn write(path: &Path, parts: &[impl AsRef<[u8]>]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = match NamedTempFile::new_in(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -162,7 +180,7 @@ pub(crate) fn write(path: &Path, parts: &[Bytes]) -> std::io::Result<()> {
         other => other?,
     };
     for part in parts {
-        file.write_all(part)?;
+        file.write_all(part.as_ref())?;
     }
     file.persist(path)?;
     Ok(())

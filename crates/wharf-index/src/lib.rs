@@ -37,6 +37,7 @@ mod find_links;
 mod git;
 mod hosts;
 mod keep;
+mod names;
 mod once;
 mod pages;
 mod source_tree;

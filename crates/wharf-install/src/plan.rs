@@ -9,7 +9,7 @@ use wharf_core::PackageName;
 use crate::drift::Drift;
 use crate::generation::{Generation, InstalledPackage, PythonPart};
 use crate::ground::RootName;
-use crate::{Package, PythonWanted, Wanted, folder};
+use crate::{InstalledCrate, InstalledNode, InstalledTool, Package, PythonWanted, Wanted, folder};
 
 /// The difference between an environment and what is wanted of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -214,34 +214,33 @@ type Versions<'a> = BTreeMap<&'a PackageName, Vec<&'a str>>;
 
 /// The npm packages, crates and tools that stand there.
 fn standing(current: &Generation) -> Versions<'_> {
-    let node = current.node.iter().flat_map(|part| &part.packages);
-    let crates = current.crates.iter().flat_map(|part| &part.packages);
-    let tools = current.commands.iter().flat_map(|part| &part.tools);
-    let node = node.map(|one| (&one.name, &one.version));
-    let crates = crates.map(|one| (&one.name, &one.version));
     versions(
-        node.chain(crates)
-            .chain(tools.map(|one| (&one.name, &one.version))),
+        current.node.iter().flat_map(|part| &part.packages),
+        current.crates.iter().flat_map(|part| &part.packages),
+        current.commands.iter().flat_map(|part| &part.tools),
     )
 }
 
 /// The npm packages, crates and tools that are wanted.
 fn asked(wanted: &Wanted) -> Versions<'_> {
-    let node = wanted.node.iter().flat_map(|part| &part.packages);
-    let crates = wanted.crates.iter().flat_map(|part| &part.packages);
-    let tools = wanted.commands.iter().flat_map(|part| &part.tools);
-    let node = node.map(|one| (&one.name, &one.version));
-    let crates = crates.map(|one| (&one.name, &one.version));
     versions(
-        node.chain(crates)
-            .chain(tools.map(|one| (&one.name, &one.version))),
+        wanted.node.iter().flat_map(|part| &part.packages),
+        wanted.crates.iter().flat_map(|part| &part.packages),
+        wanted.commands.iter().flat_map(|part| &part.tools),
     )
 }
 
 /// In the order in which they come, which is the order of versions.
-fn versions<'a>(packages: impl Iterator<Item = (&'a PackageName, &'a String)>) -> Versions<'a> {
+fn versions<'a>(
+    node: impl Iterator<Item = &'a InstalledNode>,
+    crates: impl Iterator<Item = &'a InstalledCrate>,
+    tools: impl Iterator<Item = &'a InstalledTool>,
+) -> Versions<'a> {
+    let node = node.map(|one| (&one.name, &one.version));
+    let crates = crates.map(|one| (&one.name, &one.version));
+    let tools = tools.map(|one| (&one.name, &one.version));
     let mut found = Versions::new();
-    for (name, version) in packages {
+    for (name, version) in node.chain(crates).chain(tools) {
         let versions = found.entry(name).or_default();
         if !versions.contains(&version.as_str()) {
             versions.push(version);

@@ -236,17 +236,12 @@ impl Partial {
     }
 
     fn headers(&self, transfer: &Transfer<'_>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        // Archives are wanted as they are: some servers call a .tar.gz a gzip-encoded .tar.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        if self.written > 0 && self.may_resume(transfer) {
-            headers.insert(header::RANGE, value(&format!("bytes={}-", self.written)));
-            if let Some(validator) = &self.validator {
-                headers.insert(header::IF_RANGE, value(validator));
-            }
-        }
-        headers
+        let written = if self.may_resume(transfer) {
+            self.written
+        } else {
+            0
+        };
+        headers(written, self.validator.as_deref())
     }
 
     /// Takes one answer to its end.
@@ -382,6 +377,21 @@ impl Partial {
             resumed,
         })
     }
+}
+
+/// What an archive is asked for with, of which so many bytes are here already.
+pub(crate) fn headers(arrived: u64, validator: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    // Archives are wanted as they are: some servers call a .tar.gz a gzip-encoded .tar.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    if arrived > 0 {
+        headers.insert(header::RANGE, value(&format!("bytes={arrived}-")));
+        if let Some(validator) = validator {
+            headers.insert(header::IF_RANGE, value(validator));
+        }
+    }
+    headers
 }
 
 /// A validator that `If-Range` may use: a strong entity tag, or else a date. Source: RFC 9110, section 13.1.5.

@@ -5,12 +5,12 @@
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::header;
 use wharf_core::{Event, TaskId, WebUrl};
 
 use crate::body::content_range;
-use crate::client::{Client, Inner, broken, text, value};
-use crate::download::validator;
+use crate::client::{Client, Inner, broken, text};
+use crate::download::{headers, validator};
 use crate::error::NetError;
 use crate::retry::{Failure, Tries};
 use crate::transport::{Exchange, transport};
@@ -148,7 +148,7 @@ impl Stream<'_> {
     async fn connect(&mut self) -> Result<(), NetError> {
         loop {
             let place = self.tries.begin();
-            let headers = self.headers();
+            let headers = headers(self.arrived, self.validator.as_deref());
             let attempt = self
                 .inner
                 .exchange(&Method::GET, &self.url, &place, &headers)
@@ -158,20 +158,6 @@ impl Stream<'_> {
                 Err(failure) => self.tries.after(failure).await?,
             }
         }
-    }
-
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        // Archives are wanted as they are: some servers call a .tgz a gzip-encoded .tar.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        if self.arrived > 0 {
-            headers.insert(header::RANGE, value(&format!("bytes={}-", self.arrived)));
-            if let Some(validator) = &self.validator {
-                headers.insert(header::IF_RANGE, value(validator));
-            }
-        }
-        headers
     }
 
     /// Decides from an answer's headers where its bytes belong.

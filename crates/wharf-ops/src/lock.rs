@@ -1,7 +1,7 @@
 //! `wharf lock`: from the manifest and the index to `wharf.lock`, and for crates of a workspace to `Cargo.lock`.
 //! Invariant: the file is written only when its content changes, and then as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -727,8 +727,15 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
             .map(|(name, versions)| (name, versions.join(", ")))
             .collect::<BTreeMap<_, _>>()
     };
-    let (before, after) = (versions(old), versions(Some(new)));
-    let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    moved(&versions(old), &versions(Some(new)))
+}
+
+/// What differs between the versions of each package before and after.
+pub(crate) fn moved(
+    before: &BTreeMap<PackageName, String>,
+    after: &BTreeMap<PackageName, String>,
+) -> Vec<Change> {
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     names
         .into_iter()
         .filter(|name| before.get(name) != after.get(name))

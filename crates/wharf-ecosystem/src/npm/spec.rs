@@ -292,7 +292,7 @@ fn by_protocol(protocol: &str, rest: &str, text: &str) -> Option<Result<Spec, In
         "git" | "ssh" | "git+ssh" | "git+https" | "git+http" | "git+file" => git(text),
         _ => Err(InvalidSpec::Protocol {
             protocol: format!("{protocol}:"),
-            text: redact(text),
+            text: WebUrl::redact(text),
         }),
     })
 }
@@ -451,7 +451,7 @@ fn hosted(host: &Host, rest: &str, text: &str) -> Result<Spec, InvalidSpec> {
     // Credentials in front of the path count for nothing, as in npm.
     let path = path.rsplit_once('@').map_or(path, |(_, path)| path);
     let repository = host.repository(path).ok_or_else(|| InvalidSpec::Url {
-        text: redact(text),
+        text: WebUrl::redact(text),
         reason: format!("`{}:` is followed by `user/repository`", host.shorthand),
     })?;
     with_fragment(repository, fragment, text)
@@ -460,7 +460,7 @@ fn hosted(host: &Host, rest: &str, text: &str) -> Result<Spec, InvalidSpec> {
 /// A repository with what follows the `#`: a branch, tag or commit, `semver:`, `path:`.
 fn with_fragment(url: WebUrl, fragment: Option<&str>, text: &str) -> Result<Spec, InvalidSpec> {
     let contradiction = |reason| InvalidSpec::Fragment {
-        text: redact(text),
+        text: WebUrl::redact(text),
         reason,
     };
     let (mut reference, mut semver, mut subdirectory) = (None, None, None);
@@ -523,20 +523,8 @@ fn is_tag(text: &str) -> bool {
 }
 
 fn nothing(text: &str) -> InvalidSpec {
-    InvalidSpec::Nothing { text: redact(text) }
-}
-
-/// Without `user:password@`.
-fn redact(text: &str) -> String {
-    let Some(start) = text.find("//").map(|at| at + 2) else {
-        return text.to_owned();
-    };
-    let end = text[start..]
-        .find(['/', '?', '#'])
-        .map_or(text.len(), |at| start + at);
-    match text[start..end].rfind('@') {
-        Some(at) => format!("{}{}", &text[..start], &text[start + at + 1..]),
-        None => text.to_owned(),
+    InvalidSpec::Nothing {
+        text: WebUrl::redact(text),
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -21,14 +20,12 @@ use crate::blocks::{self, Span};
 use crate::cache::short_hash;
 use crate::error::IndexError;
 use crate::keep::Freshness;
+use crate::names;
 
 /// Asked of registries for the abbreviated form; what does not know it answers with everything.
 const ACCEPT_ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
 /// Asked for the full form.
 const ACCEPT_FULL: &str = "application/json";
-/// Names this different from one that was asked for are no suggestion.
-const FAR: usize = 3;
-
 /// A form of packument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -298,7 +295,7 @@ impl NpmIndex {
         match reply {
             Ok(DocumentReply::Unchanged(lifetime)) => match stored {
                 Some(mut stored) => {
-                    stored.table.freshness = freshness(lifetime.fresh_for, lifetime.age);
+                    stored.table.freshness = Freshness::of(lifetime);
                     self.shared
                         .keeper
                         .renew(stored.path.clone(), stored.table.freshness);
@@ -311,7 +308,7 @@ impl NpmIndex {
             Err(error) => match stored {
                 Some(stored)
                     if !stored.table.must_revalidate
-                        && client.stands_in(&url, age(&stored.table, now), &error) =>
+                        && client.stands_in(&url, stored.table.freshness.age(now), &error) =>
                 {
                     Ok(Arc::new(stored))
                 }
@@ -402,48 +399,15 @@ impl NpmIndex {
 
     /// Names spelled like this one, among those that this user's cache has met on the registry: nearest first.
     fn near(&self, name: &PackageName) -> Vec<String> {
-        let wanted = name.as_str();
         let folder = self.registry_folder(name);
-        let mut near: Vec<(usize, String)> = Vec::new();
-        for form in [Form::Abbreviated, Form::Full] {
-            let Ok(entries) = std::fs::read_dir(folder.join(form.folder())) else {
-                continue;
-            };
-            for entry in entries.flatten() {
-                let file = entry.file_name();
-                let Some(known) = file.to_str().and_then(|file| file.strip_suffix(".bin")) else {
-                    continue;
-                };
-                let known = known.replace('+', "/");
-                let distance = strsim::osa_distance(wanted, &known);
-                // Short names are all alike.
-                if distance > 0 && distance < FAR.min(wanted.len().div_ceil(3) + 1) {
-                    near.push((distance, known));
-                }
-            }
-        }
-        near.sort();
-        near.dedup();
-        near.into_iter().take(2).map(|(_, name)| name).collect()
+        let files = [Form::Abbreviated, Form::Full].map(|form| names::kept(&folder.join(form.folder())));
+        names::near(name.as_str(), files.into_iter().flatten().map(|file| file.replace('+', "/")))
     }
 }
 
 /// When a packument changed last, where that is not after `until`.
 fn old(packument: &Packument, until: Timestamp) -> Option<Timestamp> {
     packument.table.modified.filter(|modified| *modified <= until)
-}
-
-fn age(table: &Table, now: i64) -> Duration {
-    Duration::from_secs(u64::try_from(now.saturating_sub(table.freshness.fetched)).unwrap_or(0))
-}
-
-fn freshness(fresh_for: Duration, age: Duration) -> Freshness {
-    let now = Timestamp::now().as_second();
-    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    Freshness {
-        fetched: now.saturating_sub(seconds(age)),
-        until: now.saturating_add(seconds(fresh_for)),
-    }
 }
 
 /// A packument and what is to be written; no head where it may not be kept.
@@ -465,7 +429,7 @@ async fn parse(name: PackageName, path: PathBuf, document: Box<Document>) -> Res
         let scanned = packument::scan(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
         let packed = blocks::pack(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
         let mut table = table_of(name, scanned);
-        table.freshness = freshness(lifetime.fresh_for, lifetime.age);
+        table.freshness = Freshness::of(lifetime);
         table.validators = validators;
         table.must_revalidate = lifetime.must_revalidate;
         table.content = packed.sum();

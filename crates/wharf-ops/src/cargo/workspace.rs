@@ -18,11 +18,11 @@ use super::error::CargoError;
 use super::known::{Known, Packages};
 use super::solve::solve;
 use crate::error::OpsError;
-use crate::lock::Mode;
+use crate::lock::{Mode, moved};
 use crate::report::Change;
 use crate::request::Upgrade;
 use crate::session::Session;
-use crate::{names, write};
+use crate::write;
 
 /// A `Cargo.lock` that answers its workspace.
 pub(crate) struct Locked {
@@ -331,18 +331,7 @@ pub(crate) fn changes(old: Option<&CargoLock>, new: &CargoLock) -> Vec<Change> {
             .map(|(name, versions)| (name, versions.join(", ")));
         listed.collect::<BTreeMap<_, _>>()
     };
-    let (before, after) = (versions(old), versions(Some(new)));
-    let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let moved = names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name));
-    moved
-        .map(|name| Change {
-            package: names::short(name),
-            from: before.get(name).cloned(),
-            to: after.get(name).cloned(),
-        })
-        .collect()
+    moved(&versions(old), &versions(Some(new)))
 }
 
 /// A version for people: of a package from a repository with the commit, which moves when the version does not.

@@ -153,13 +153,30 @@ impl Manifest<'_> {
     }
 
     fn document(&self) -> Result<toml_edit::DocumentMut, ProjectError> {
-        self.text.parse().map_err(|error: toml_edit::TomlError| {
-            let name = self.path.file_name().map_or(self.path, Path::new);
-            let source = crate::text::SourceText::new(name, self.text);
-            let message = format!("this is not valid TOML: {}", error.message());
-            crate::error::Invalid::new(&source, error.span().unwrap_or(0..0), "toml/syntax", message).into()
-        })
+        document(self.path, self.text)
     }
+}
+
+/// The text of a manifest, to be edited.
+fn document(path: &Path, text: &str) -> Result<toml_edit::DocumentMut, ProjectError> {
+    text.parse().map_err(|error: toml_edit::TomlError| {
+        let name = path.file_name().map_or(path, Path::new);
+        let source = crate::text::SourceText::new(name, text);
+        let message = format!("this is not valid TOML: {}", error.message());
+        crate::error::Invalid::new(&source, error.span().unwrap_or(0..0), "toml/syntax", message).into()
+    })
+}
+
+/// The table at a path, where it is there.
+fn existing<'d>(
+    document: &'d mut toml_edit::DocumentMut,
+    path: &[impl AsRef<str>],
+) -> Option<&'d mut dyn toml_edit::TableLike> {
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for part in path {
+        table = table.get_mut(part.as_ref())?.as_table_like_mut()?;
+    }
+    Some(table)
 }
 
 /// The requirement as a PEP 508 text, with a direct reference as it was given.

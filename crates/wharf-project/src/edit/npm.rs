@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, Item, Value};
 use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::{EdgeKind, Spec, Version};
 
-use super::{package_json, pyproject, wharf};
-use crate::error::{Invalid, ProjectError};
+use super::{document, existing, package_json, pyproject, wharf};
+use crate::error::ProjectError;
 use crate::npm::scripts::ScriptApproval;
 use crate::npm::{NpmImporter, NpmOptions};
 use crate::project::{ManifestKind, Project};
@@ -327,11 +327,9 @@ fn scripts(document: &mut DocumentMut, kind: ManifestKind) -> Option<&mut Array>
 }
 
 fn existing_scripts(document: &mut DocumentMut, kind: ManifestKind) -> Option<&mut Array> {
-    let mut table: &mut dyn TableLike = document.as_table_mut();
-    for part in policy_path(kind) {
-        table = table.get_mut(&part)?.as_table_like_mut()?;
-    }
-    table.get_mut("scripts")?.as_array_mut()
+    existing(document, &policy_path(kind))?
+        .get_mut("scripts")?
+        .as_array_mut()
 }
 
 /// The tables of `wharf.toml` with what they mean.
@@ -396,14 +394,6 @@ fn remove_from_wharf(
     Ok((document.to_string(), removed))
 }
 
-fn existing<'d>(document: &'d mut DocumentMut, path: &[&str]) -> Option<&'d mut dyn TableLike> {
-    let mut table: &mut dyn TableLike = document.as_table_mut();
-    for part in path {
-        table = table.get_mut(part)?.as_table_like_mut()?;
-    }
-    Some(table)
-}
-
 impl NpmManifest<'_> {
     pub(super) fn source(&self) -> SourceText {
         let name = self.path.file_name().map_or(self.path, Path::new);
@@ -411,11 +401,7 @@ impl NpmManifest<'_> {
     }
 
     fn document(&self) -> Result<DocumentMut, ProjectError> {
-        self.text.parse().map_err(|error: toml_edit::TomlError| {
-            let message = format!("this is not valid TOML: {}", error.message());
-            let span = error.span().unwrap_or(0..0);
-            Invalid::new(&self.source(), span, "toml/syntax", message).into()
-        })
+        document(self.path, self.text)
     }
 
     fn cannot(&self, reason: &str) -> ProjectError {

@@ -201,7 +201,9 @@ impl Lock {
         differences(&mut reasons, "constraint", &then.constraints, &now.constraints);
         differences(&mut reasons, "override", &then.overrides, &now.overrides);
         settings(&mut reasons, then, now);
-        local_trees(&mut reasons, &then.local, &now.local);
+        local_trees(&mut reasons, &then.local, &now.local, |path| {
+            format!("the source tree `{path}` states other requirements than it did")
+        });
         self.unlocked_roots(&mut reasons);
         (!reasons.is_empty()).then_some(Stale { reasons })
     }
@@ -216,19 +218,19 @@ impl Lock {
     }
 }
 
-/// A local source tree that states other requirements. One that came or went is told as a requirement already, and a
-/// fingerprint means nothing to people.
-fn local_trees(reasons: &mut Vec<String>, then: &[String], now: &[String]) {
-    let path = |line: &str| line.rsplit_once(' ').map_or(line, |(path, _)| path).to_owned();
+/// Local source trees of which the manifests ask for something else than they did; `says` puts the path into words. One that came or
+/// went is told as a requirement already, and a fingerprint means nothing to people.
+pub(super) fn local_trees(
+    reasons: &mut Vec<String>,
+    then: &[String],
+    now: &[String],
+    says: impl Fn(&str) -> String,
+) {
+    let path = |line: &'_ str| line.rsplit_once(' ').map_or(line.len(), |(path, _)| path.len());
     for line in now.iter().filter(|line| !then.contains(line)) {
-        let path = path(line);
-        if then
-            .iter()
-            .any(|old| old.rsplit_once(' ').is_some_and(|(old, _)| old == path))
-        {
-            reasons.push(format!(
-                "the source tree `{path}` states other requirements than it did"
-            ));
+        let own = &line[..path(line)];
+        if then.iter().any(|old| &old[..path(old)] == own) {
+            reasons.push(says(own));
         }
     }
     // A lock from before there were fingerprints, or one of a bad merge, is stale all the same.

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, TableLike};
 use wharf_ecosystem::cargo::{CrateName, DependencyKind, GitReference, Req, SourceId, Version, crate_name};
 
-use crate::error::{Invalid, ProjectError};
+use super::{document, existing};
+use crate::error::ProjectError;
 use crate::project::{ManifestKind, Project};
-use crate::text::SourceText;
 
 pub use manifest::{add, remove};
 pub use tools::{add_tools, remove_tools};
@@ -334,12 +334,7 @@ pub fn home(project: &Project, directory: &Path, meant: Meant) -> Result<CrateHo
 
 impl CrateManifestText<'_> {
     fn document(&self) -> Result<DocumentMut, ProjectError> {
-        self.text.parse().map_err(|error: toml_edit::TomlError| {
-            let name = self.path.file_name().map_or(self.path, Path::new);
-            let source = SourceText::new(name, self.text);
-            let message = format!("this is not valid TOML: {}", error.message());
-            Invalid::new(&source, error.span().unwrap_or(0..0), "toml/syntax", message).into()
-        })
+        document(self.path, self.text)
     }
 
     fn cannot(&self, reason: String) -> ProjectError {
@@ -349,15 +344,6 @@ impl CrateManifestText<'_> {
             hints: Vec::new(),
         }
     }
-}
-
-/// The table at a path, where it is there.
-fn existing<'d>(document: &'d mut DocumentMut, path: &[String]) -> Option<&'d mut dyn TableLike> {
-    let mut table: &mut dyn TableLike = document.as_table_mut();
-    for part in path {
-        table = table.get_mut(part)?.as_table_like_mut()?;
-    }
-    Some(table)
 }
 
 /// Takes tables out that became empty, the innermost first.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
-use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, To};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, PackageIndex, To};
 
 use super::fields::{Fields, Parsed};
 use super::reader::{Entry, Item};
@@ -107,13 +107,13 @@ impl<'t> RawEdge<'t> {
 
 /// The entries of a graph by name.
 pub(super) struct Entries<'g> {
-    graph: &'g Graph,
-    by_name: FxHashMap<&'g str, Vec<usize>>,
+    pub(super) graph: &'g Graph,
+    pub(super) by_name: FxHashMap<&'g str, Vec<PackageIndex>>,
 }
 
 impl<'g> Entries<'g> {
     pub(super) fn of(graph: &'g Graph) -> Self {
-        let mut by_name: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+        let mut by_name: FxHashMap<&str, Vec<PackageIndex>> = FxHashMap::default();
         for (index, package) in graph.packages.iter().enumerate() {
             by_name.entry(package.name.as_str()).or_default().push(index);
         }

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use wharf_core::{Digest, Source, WebUrl};
 use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
 
+use super::edges::Entries;
 use super::normal::same_facts;
 use super::{LockedNode, NpmInputs, NpmLock, NpmRoot};
 use crate::lock::print::{source_table, write_quoted};
@@ -269,21 +270,7 @@ fn edges(
     });
 }
 
-/// The entries of a graph by name, to tell how much an edge must say.
-struct Entries<'g> {
-    graph: &'g Graph,
-    by_name: FxHashMap<&'g str, Vec<PackageIndex>>,
-}
-
-impl<'g> Entries<'g> {
-    fn of(graph: &'g Graph) -> Self {
-        let mut by_name: FxHashMap<&str, Vec<PackageIndex>> = FxHashMap::default();
-        for (index, package) in graph.packages.iter().enumerate() {
-            by_name.entry(package.name.as_str()).or_default().push(index);
-        }
-        Self { graph, by_name }
-    }
-
+impl Entries<'_> {
     /// Says which entry is meant: nothing where the name has one only, then its version, its peers, its number.
     fn print(&self, table: &mut Inline<'_>, alias: &str, index: PackageIndex) {
         let package = &self.graph.packages[index];

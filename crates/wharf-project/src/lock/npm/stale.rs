@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use wharf_ecosystem::npm::EdgeKind;
 
 use super::{NpmInputs, NpmLock, NpmRoot};
+use crate::lock::stale::{changed, local_trees};
 
 impl NpmLock {
     /// Each difference between what was resolved and what the project asks for, in words.
@@ -20,7 +21,9 @@ impl NpmLock {
             lines_changed(&mut reasons, what, then, now);
         }
         settings_changed(&mut reasons, then, now);
-        local_changed(&mut reasons, &then.local, &now.local);
+        local_trees(&mut reasons, &then.local, &now.local, |path| {
+            format!("`{path}` needs something else than it did")
+        });
         self.unanswered(&mut reasons);
         reasons
     }
@@ -100,22 +103,7 @@ fn settings_changed(reasons: &mut Vec<String>, then: &NpmInputs, now: &NpmInputs
         ("npm's `before`", instant(then), instant(now)),
     ] {
         if then != now {
-            reasons.push(crate::lock::stale::changed(what, then.as_deref(), now.as_deref()));
+            reasons.push(changed(what, then.as_deref(), now.as_deref()));
         }
-    }
-}
-
-/// A local folder that needs something else. One that came or went is told as a requirement already, and a fingerprint means
-/// nothing to people.
-fn local_changed(reasons: &mut Vec<String>, then: &[String], now: &[String]) {
-    let path = |line: &str| line.rsplit_once(' ').map_or(line, |(path, _)| path).to_owned();
-    for line in now.iter().filter(|line| !then.contains(line)) {
-        if then.iter().any(|old| path(old) == path(line)) {
-            reasons.push(format!("`{}` needs something else than it did", path(line)));
-        }
-    }
-    // From a bad merge.
-    if reasons.is_empty() && then != now {
-        reasons.push("the local folders changed".to_owned());
     }
 }
