@@ -642,7 +642,13 @@ fn registries_of_crates(config: &CargoConfig) -> Result<Vec<Registry>, OpsError>
     for source in sources {
         let place = match config.endpoint(source)? {
             CrateEndpoint::Sparse { index, token, name } => (index, token, name),
-            CrateEndpoint::LocalRegistry(path) | CrateEndpoint::Directory(path) => {
+            CrateEndpoint::LocalRegistry(path) => {
+                let shown = path.display().to_string();
+                let url = url::Url::from_directory_path(&path);
+                let url = url.map_err(|()| OpsError::io("find", path)(std::io::ErrorKind::NotFound.into()))?;
+                (wharf_core::WebUrl::from(url), None, Some(shown))
+            }
+            CrateEndpoint::Directory(path) => {
                 return Err(CargoError::Place {
                     source_id: source.to_string(),
                     place: path.display().to_string(),

@@ -83,6 +83,9 @@ impl CratesIndex {
     /// As [`fetch`](Self::fetch).
     pub async fn unpack(&self, wanted: &Wanted) -> Result<Unpacked, IndexError> {
         let registry = self.registry(&wanted.source)?;
+        if let Some(folder) = registry.folder() {
+            return self.unpack_local(wanted, folder).await;
+        }
         let config = self.config(&wanted.source).await?;
         let url = config
             .download(&wanted.name, &wanted.version, &wanted.checksum)

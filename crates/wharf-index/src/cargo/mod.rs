@@ -5,6 +5,7 @@
 //! | [`CratesIndex`] | the one door |
 //! | [`registry`] | [`Registry`]: where an index is, and what it says of itself |
 //! | `versions` | index files: cache, registry, read once, lines parsed as they are needed |
+//! | `local` | local registries: folders of archives |
 //! | `table` | the file that an index file is kept in |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
 //! | [`about`] | [`About`]: what people ask about a crate |
@@ -15,6 +16,7 @@
 //! however many tasks want it. A line that cannot be used costs that version. A token goes to its own registry alone, and
 //! to the host of its archives where the registry says that everything wants one. Source: The Cargo Book, "Registry Index".
 
+mod local;
 mod table;
 mod versions;
 

@@ -1,8 +1,11 @@
-//! Where an index is, what it says of itself, and who may read it.
+//! Where an index is, what it says of itself, and who may read it. An index on this machine (`file:`) is that of a local registry: a
+//! folder of archives with the index files in `index/`, which nobody has to be asked for.
 //!
 //! Invariant: a registry with a token is asked for its `config.json` first, without the token; only one that refuses that,
-//! or says `auth-required`, ever gets it. Source: The Cargo Book, "Registry Authentication".
+//! or says `auth-required`, ever gets it. Source: The Cargo Book, "Registry Authentication",
+//! "Source Replacement".
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::WebUrl;
@@ -22,7 +25,7 @@ pub struct Registry {
     pub source: SourceId,
     /// What the configuration and messages call it: `crates-io`.
     pub name: String,
-    /// The index, without `sparse+`.
+    /// The index, without `sparse+`; for a local registry its folder, as a URL.
     pub index: WebUrl,
     /// What `Authorization` says where the registry wants that.
     pub token: Option<String>,
@@ -58,6 +61,14 @@ impl Registry {
     /// The URL of a crate's index file.
     pub(super) fn index_file(&self, name: &CrateName) -> Result<WebUrl, IndexError> {
         self.url(&index::path_in_index(name.as_str()))
+    }
+
+    /// The folder of a local registry.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        let url = self.index.as_url();
+        (url.scheme() == "file")
+            .then(|| url.to_file_path().ok())
+            .flatten()
     }
 
     /// The index for messages.

@@ -34,6 +34,9 @@ struct Asked<'a> {
 
 impl CratesIndex {
     /// The versions where the cache has them and they are fresh.
+        if let Some(folder) = registry.folder() {
+            return Self::local_versions(&registry, &folder, name).ok();
+        }
     pub(super) fn fresh(&self, source: &SourceId, name: &CrateName) -> Option<Arc<CrateVersions>> {
         let registry = self.registry(source).ok()?;
         let stored = table::read(&self.path_of(&registry, name), source, name)?;
@@ -64,6 +67,9 @@ impl CratesIndex {
         source: &SourceId,
         name: &CrateName,
     ) -> Result<Arc<CrateVersions>, IndexError> {
+        if let Some(folder) = registry.folder() {
+            return Self::local_versions(&registry, &folder, name);
+        }
         let client = &self.shared.client;
         let registry = self.registry(source)?;
         let path = self.path_of(&registry, name);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 use wharf_core::{Algorithm, Digest};
-use wharf_ecosystem::cargo::{SourceId, Summary, Version};
+use wharf_ecosystem::cargo::{Dependency, SourceId, Summary, Version};
 use wharf_store::Hasher;
 
 use super::{RustError, manifest};
@@ -60,6 +60,8 @@ pub struct Repository {
     pub source: SourceId,
     /// The manifest of the tool's workspace, whose profiles count.
     pub workspace: String,
+    /// What takes the place of packages of these sources there.
+    pub patches: Vec<(SourceId, Dependency)>,
 }
 
 /// A crate of the tool's graph.
@@ -197,6 +199,23 @@ impl Ground {
         directory["directory"] = value(self.crates().to_string_lossy().into_owned());
         sources[OURS] = Item::Table(directory);
         file["source"] = Item::Table(sources);
+        let patches = request
+            .repository
+            .iter()
+            .flat_map(|repository| &repository.patches);
+        for (of, dependency) in patches {
+            let patched = match of {
+                of if of.is_crates_io() => "crates-io".to_owned(),
+                of => of
+                    .keys()
+                    .into_iter()
+                    .next()
+                    .map(|(_, url)| url)
+                    .unwrap_or_default(),
+            };
+            let entry = &mut file["patch"][&patched][&*dependency.alias];
+            *entry = value(manifest::requirement(dependency));
+        }
         let mut net = Table::new();
         net["offline"] = value(true);
         file["net"] = Item::Table(net);

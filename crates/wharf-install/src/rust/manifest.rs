@@ -165,7 +165,8 @@ pub(super) fn listed(summary: &Summary) -> String {
     manifest.to_string()
 }
 
-fn requirement(dependency: &Dependency) -> InlineTable {
+/// A dependency as manifests and patches write it.
+pub(super) fn requirement(dependency: &Dependency) -> InlineTable {
     let mut table = InlineTable::new();
     let version = match &dependency.req {
         Req::Any => "*".to_owned(),
@@ -177,6 +178,11 @@ fn requirement(dependency: &Dependency) -> InlineTable {
     }
     if let Some(index) = index(&dependency.source) {
         table.insert("registry-index", index.into());
+    }
+    if let SourceId::Git(_) = dependency.source {
+        for (key, text) in dependency.source.keys() {
+            table.insert(key, text.into());
+        }
     }
     if dependency.optional {
         table.insert("optional", true.into());
@@ -247,6 +253,7 @@ mod tests {
         let source = SourceId::git("https://example.org/r", GitReference::Tag("v1".to_owned())).unwrap();
         let repository = Repository {
             source: source.at_commit(Some("5f5f")),
+            patches: Vec::new(),
             workspace: "[workspace]\nmembers = [\"a\"]\n[profile.release]\nlto = true\n".to_owned(),
         };
         let text = "[package]\nname = \"a\"\n\n[workspace]\n\n[patch.crates-io]\nz = { path = \"z\" }\n\n[dependencies]\n\

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::{Algorithm, Event, PackageName};
-use wharf_crates::{Previous, Problem};
+use wharf_crates::{Patch, Previous, Problem};
 use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, SourceId, Summary};
 use wharf_index::Refresh;
 use wharf_index::cargo::{CratesIndex, Wanted};
@@ -27,7 +27,7 @@ use wharf_sys::{Permit, Work, run_blocking};
 use super::error::CargoError;
 use super::known::Known;
 use super::prebuilt::{self, Had, Prebuilts};
-use super::repository::Members;
+use super::repository::{self, Members};
 use super::solve::solve;
 use super::sync::fetch;
 use super::workspace::{pinned, shown_version};
@@ -235,13 +235,16 @@ impl Workshop<'_> {
         self.fetched += repositories.missing;
         if let Some(member) = repositories.of(&tool.root) {
             request.home.clone_from(&member.folder);
+            let patches = repository::patches(member, self.config)?.into_iter();
+            let used = patches.filter(|patch| takes_part(patch, tool));
             request.repository = Some(Repository {
                 source: tool.source().clone(),
+                patches: used.map(|patch| (patch.of, patch.dependency)).collect(),
                 workspace: std::fs::read_to_string(member.workspace.join(MANIFEST)).unwrap_or_default(),
             });
         }
         let graph = Graph::read(&self.index, tool, &repositories).await;
-        let needed = self.needed(tool, &graph, &toolchain).await?;
+        let needed = self.needed(&request, tool, &graph, &toolchain).await?;
         check_compiler(&request, &graph, &needed, &toolchain)?;
         let homes = needed
             .iter()
@@ -285,6 +288,7 @@ impl Workshop<'_> {
     /// say that, all of them.
     async fn needed(
         &self,
+        request: &Request,
         tool: &LockedTool,
         graph: &Graph<'_>,
         toolchain: &Toolchain,
@@ -293,7 +297,16 @@ impl Workshop<'_> {
         let Some(summary) = graph.summaries.first().cloned().flatten() else {
             return Ok(everything());
         };
+        let patches = request
+            .repository
+            .iter()
+            .flat_map(|repository| &repository.patches);
+        let patches = patches.map(|(of, dependency)| Patch {
+            of: of.clone(),
+            dependency: dependency.clone(),
+        });
         let problem = Problem {
+            patches: patches.collect(),
             previous: Some(Previous::kept(Arc::new(tool.cargo_lock()))),
             ..Problem::new(vec![super::tools::root(&tool.request, summary)])
         };
@@ -395,6 +408,14 @@ fn sources(tool: &LockedTool) -> Vec<SourceId> {
     let sources = tool.all().filter_map(|package| package.source.as_ref());
     let sources: BTreeSet<_> = sources.filter(|source| !source.is_crates_io()).collect();
     sources.into_iter().cloned().collect()
+}
+
+/// Whether what a patch offers is in a tool's graph. cargo would note one that is not in its lock, which is not to change.
+fn takes_part(patch: &Patch, tool: &LockedTool) -> bool {
+    let dependency = &patch.dependency;
+    tool.crates.iter().any(|package| {
+        package.name == dependency.package && package.source.as_ref() == Some(&dependency.source)
+    })
 }
 
 /// cargo knows a crate of a directory source by name and version alone.

@@ -82,9 +82,9 @@ pub enum CargoError {
         /// The manifest.
         manifest: PathBuf,
     },
-    /// The crates of a registry lie in a place that Wharf does not read.
+    /// The crates of a registry lie unpacked in a folder, which has no index.
     #[error(
-        "the crates of `{source_id}` are to come from {place} ({origin}), and Wharf reads registries over HTTP alone"
+        "the crates of `{source_id}` are to come from {place} ({origin}), a directory of unpacked crates, and Wharf reads registries alone"
     )]
     Place {
         /// The registry.

@@ -3,6 +3,7 @@
 //! Registries' answers lie in the index, which reads a fresh one from the cache when the resolver comes to it: a warm solve
 //! fetches nothing and waits for nothing. Invariant: an answer stays the same for as long as this lives.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -61,16 +62,20 @@ impl<'a> Known<'a> {
         self
     }
 
-    /// Reads a repository.
-    pub(crate) async fn visit(&mut self, source: SourceId) {
-        // Sources are equal whatever their commits.
-        let pinned = self.pinned.iter().find(|pinned| **pinned == source);
-        let at = match source.commit() {
-            None => pinned.unwrap_or(&source),
-            Some(_) => &source,
-        };
-        let packages = repository::packages(&self.index, self.config, at).await;
-        self.packages.insert(source, packages);
+    /// Reads repositories, all at once.
+    pub(crate) async fn visit(&mut self, sources: BTreeSet<SourceId>) {
+        let each = sources.into_iter().map(|source| {
+            // Sources are equal whatever their commits.
+            let pinned = self.pinned.iter().find(|pinned| **pinned == source);
+            let at = match source.commit() {
+                None => pinned.unwrap_or(&source).clone(),
+                Some(_) => source.clone(),
+            };
+            let (index, config) = (&self.index, self.config);
+            async move { (source, repository::packages(index, config, &at).await) }
+        });
+        let visited = futures::future::join_all(each).await;
+        self.packages.extend(visited);
     }
 
     /// The first thing that could not be had, if the resolver came to any.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use wharf_crates::Patch;
 use wharf_ecosystem::cargo::{LockedCrate, SourceId};
 use wharf_index::IndexError;
 use wharf_index::cargo::{CrateRepository, CratesIndex};
-use wharf_project::cargo::{repository_manifests, repository_packages};
+use wharf_project::cargo::{repository_manifests, repository_packages, repository_patches};
 use wharf_project::{CargoConfig, CargoMember, CargoProject, CrateEndpoint};
 use wharf_sys::run_blocking;
 
@@ -73,6 +74,19 @@ pub(crate) async fn laid(
         Err(error) => Err(repository.failed(error.to_string())),
     };
     run_blocking(read).await
+}
+
+/// What takes the place of other packages where a tool of this package's workspace is built.
+///
+/// # Errors
+/// The manifest of the workspace says it in a way that nothing can follow.
+pub(crate) fn patches(member: &CargoMember, config: &CargoConfig) -> Result<Vec<Patch>, OpsError> {
+    let stated = repository_patches(&member.workspace, &member.summary.source, config)?;
+    let patches = stated.into_iter().map(|patch| Patch {
+        of: patch.of,
+        dependency: patch.dependency,
+    });
+    Ok(patches.collect())
 }
 
 /// Where a repository is really fetched from: another may stand in for it.

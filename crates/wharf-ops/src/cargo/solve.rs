@@ -103,7 +103,7 @@ impl<'a> Fetching<'a> {
     async fn ahead(&mut self, problem: &Problem, known: &mut Known<'_>) -> Result<(), OpsError> {
         loop {
             let needs = self.guess.advance(problem, known);
-            self.start(needs, known).await;
+            self.start(needs, known).await?;
             if self.running.is_empty() {
                 return Ok(());
             }
@@ -118,20 +118,22 @@ impl<'a> Fetching<'a> {
         needs: Needs,
         known: &mut Known<'_>,
     ) -> Result<(), OpsError> {
-        self.start(needs, known).await;
+        self.start(needs, known).await?;
         while !self.running.is_empty() {
             self.receive().await?;
         }
         self.ahead(problem, known).await
     }
 
-    async fn start(&mut self, needs: Needs, known: &mut Known<'_>) {
+    async fn start(&mut self, needs: Needs, known: &mut Known<'_>) -> Result<(), OpsError> {
         for (source, name) in needs.crates {
             self.ask(known, source, name);
         }
-        for source in needs.sources {
-            known.visit(source).await;
+        if needs.sources.is_empty() {
+            return Ok(());
         }
+        let visited = self.session.cancel().or(known.visit(needs.sources)).await;
+        visited.ok_or(OpsError::Interrupted)
     }
 
     fn ask(&mut self, known: &Known<'_>, source: SourceId, name: CrateName) {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use futures::stream::{StreamExt, TryStreamExt};
 use wharf_core::{Ecosystem, Event};
-use wharf_crates::{DevDependencies, Outcome, Previous, Problem, Root, RootFeatures, RustVersions, lock_of};
+use wharf_crates::{
+    DevDependencies, Outcome, Patch, Previous, Problem, Root, RootFeatures, RustVersions, lock_of,
+};
 use wharf_ecosystem::cargo::{
     CargoLock, CrateVersions, FeatureValue, LockedCrate, Manifest, RustVersion, SourceId, Summary, VersionRow,
 };
@@ -137,7 +139,7 @@ impl Solver<'_> {
         // Our own choice is kept where it was ours before.
         let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
         let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
-        let (outcome, lock) = self.graph(tool, summary, previous).await?;
+        let (outcome, lock) = self.graph(tool, summary, previous, Vec::new()).await?;
         self.tell_yanked(tool, &outcome);
         Ok(locked_tool(request, graph, &outcome, lock))
     }
@@ -192,7 +194,8 @@ impl Solver<'_> {
         let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
         let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
         let summary = Arc::new(member.summary.clone());
-        let (outcome, lock) = self.graph(tool, summary, previous).await?;
+        let patches = repository::patches(member, &self.tools.config)?;
+        let (outcome, lock) = self.graph(tool, summary, previous, patches).await?;
         self.tell_yanked(tool, &outcome);
         Ok(locked_tool(request, graph, &outcome, lock))
     }
@@ -312,6 +315,7 @@ impl Solver<'_> {
         tool: &CargoTool,
         summary: Arc<Summary>,
         previous: Option<CargoLock>,
+        patches: Vec<Patch>,
     ) -> Result<(Outcome, CargoLock), OpsError> {
         // What is asked for has to be there by itself. cargo reads a lock of all features, whichever are built.
         let asked = root(&ToolRequest::of(tool), Arc::clone(&summary));
@@ -320,6 +324,7 @@ impl Solver<'_> {
             ..asked.clone()
         };
         let problem = Problem {
+            patches,
             previous: previous.clone().map(|lock| Previous::kept(Arc::new(lock))),
             rust_versions: self
                 .compiler

@@ -43,7 +43,7 @@ use crate::text::SourceText;
 use config::{CargoConfig, IncompatibleRustVersions};
 
 pub(crate) use read::read;
-pub use repository::{repository_manifests, repository_packages};
+pub use repository::{repository_manifests, repository_packages, repository_patches};
 
 /// The file that describes a package or a workspace.
 pub const MANIFEST: &str = "Cargo.toml";

@@ -10,7 +10,7 @@ use wharf_ecosystem::cargo::SourceId;
 use super::config::CargoConfig;
 use super::folders::relative;
 use super::load::{Loader, Package};
-use super::{CargoMember, MANIFEST, alone, sources};
+use super::{CargoMember, CargoPatch, MANIFEST, alone, sources};
 use crate::error::ProjectError;
 use crate::requirement::normalize;
 use crate::stated::Stated;
@@ -46,6 +46,35 @@ pub fn repository_manifests(folder: &Path) -> Result<BTreeMap<String, Option<Str
         found.insert(path.to_string_lossy().into_owned(), manifest);
     })?;
     Ok(found)
+}
+
+/// `[patch]` of a workspace in a checked-out repository: cargo obeys it where a command of that workspace is built. Paths lead to
+/// the same repository.
+///
+/// # Errors
+/// Where the manifest cannot be read, or a patch leads nowhere.
+pub fn repository_patches(
+    workspace: &Path,
+    source: &SourceId,
+    config: &CargoConfig,
+) -> Result<Vec<CargoPatch>, ProjectError> {
+    let mut stated = Stated::default();
+    let mut loader = Loader::new(workspace, Some(workspace), &mut stated);
+    let Some(written) = loader.written(workspace)? else {
+        return Ok(Vec::new());
+    };
+    let place = sources::Place {
+        root: workspace,
+        folder: workspace,
+        workspace,
+    };
+    let mut patches = sources::patches(&written.manifest.patches, &place, config, &written.source)?;
+    for patch in &mut patches {
+        if patch.dependency.source.is_path() {
+            patch.dependency.source = source.clone();
+        }
+    }
+    Ok(patches)
 }
 
 /// Shows every package with its folder.

@@ -542,6 +542,69 @@ fn a_tool_is_built_from_its_repository() {
 }
 
 #[test]
+fn a_tool_for_the_user_comes_from_a_repository() {
+    let registry = published();
+    let fixture = project(&registry);
+    let repository = workshop(&fixture);
+    repository.commit();
+    // What the workspace patches counts as where cargo builds it.
+    repository.package("base", "base", "1.0.9", "");
+    let text = std::fs::read_to_string(repository.folder.join("Cargo.toml")).expect("it was written");
+    let patched = format!("{text}\n[patch.crates-io]\nbase = {{ path = \"base\" }}\n");
+    repository.write("Cargo.toml", &patched);
+    repository.git(&["checkout", "-q", "-b", "patched"]);
+    let main = "fn main() { println!(\"{} {}\", voice::WHO, base::WHO); }\n";
+    repository.write(
+        "shouter/src/main.rs",
+        &format!("#[cfg(feature = \"loud\")]\n{main}#[cfg(not(feature = \"loud\"))]\nfn main() {{}}\n"),
+    );
+    repository.commit();
+    let spec = format!("cargo:shouter@git+{}?branch=patched", repository.url());
+    fixture
+        .run(&["tool", "install", &spec, "--features", "loud"])
+        .success();
+    let program = fixture.home().join(".local/bin/shouter");
+    let finished = fixture.finish(fixture.isolated(&program)).success();
+    assert_eq!(finished.stdout, "voice 0.1.0 base 1.0.9\n");
+    repository.package("voice", "voice", "0.3.0", "").commit();
+    fixture.run(&["tool", "upgrade", "shouter"]).success();
+    let finished = fixture.finish(fixture.isolated(&program)).success();
+    assert_eq!(finished.stdout, "voice 0.3.0 base 1.0.9\n");
+    fixture.run(&["tool", "remove", "shouter"]).success();
+}
+
+#[test]
+fn the_packages_of_a_repository_move_together() {
+    let registry = published();
+    let fixture = project(&registry);
+    let repository = Repository::new(&fixture, "pair");
+    let release = |version: &str| {
+        repository.package(
+            "one",
+            "one",
+            version,
+            "[dependencies]\ntwo = { path = \"../two\" }\n",
+        );
+        repository.package("two", "two", version, "").commit()
+    };
+    release("0.1.0");
+    let url = repository.url();
+    manifest(
+        &fixture,
+        &format!("one = {{ git = \"{url}\" }}\ntwo = {{ git = \"{url}\" }}\n"),
+    );
+    sync(&fixture);
+    release("0.2.0");
+    fixture.run(&["sync", "--upgrade-package", "cargo:two"]).success();
+    assert_eq!(locked(&fixture), ["app 0.1.0", "one 0.2.0", "two 0.2.0"]);
+    assert_eq!(
+        printed(&fixture, "[one::WHO, two::WHO].concat()"),
+        "one 0.2.0two 0.2.0"
+    );
+    same_lock_as_cargo(&fixture);
+}
+
+#[test]
 fn the_lock_of_a_tools_repository_counts() {
     let registry = published();
     let fixture = project(&registry);

@@ -6,6 +6,7 @@ mod bad_input;
 mod edits;
 mod git;
 mod kills;
+mod local_registry;
 mod mixed;
 mod tools;
 mod workspaces;
@@ -29,6 +30,11 @@ fn use_registry(fixture: &Fixture, registry: &CargoRegistry) {
     let home = fixture.home().join(".cargo");
     std::fs::create_dir_all(&home).expect("the home can be written");
     std::fs::write(home.join("config.toml"), registry.config_toml()).expect("the home can be written");
+    link_compiler(fixture);
+}
+
+/// Puts this machine's compiler on the PATH.
+fn link_compiler(fixture: &Fixture) {
     let programs = fixture.programs();
     std::fs::create_dir_all(&programs).expect("the scratch folder can be written");
     for name in ["cargo", "rustc"] {
