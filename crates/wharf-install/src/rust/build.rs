@@ -122,8 +122,8 @@ fn fresh(request: &Request, running: &Running<'_>) -> Result<Built, RustError> {
             how: ended(status),
             tail: tail(&text),
             limits: match running.strength {
-                Strength::None => Vec::new(),
-                _ => sandbox::limits_met(&text),
+                Strength::None => Box::default(),
+                _ => sandbox::limits_met(&text).into(),
             },
             log,
         });

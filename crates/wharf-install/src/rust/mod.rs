@@ -71,7 +71,7 @@ pub enum RustError {
         /// The last lines of its output.
         tail: String,
         /// What the output says of the limits of its sandbox, as hints.
-        limits: Vec<String>,
+        limits: Box<[String]>,
         /// All of its output.
         log: PathBuf,
     },
@@ -168,7 +168,7 @@ impl Explain for RustError {
             RustError::Failed {
                 tail, limits, log, ..
             } => {
-                let mut hints = limits.clone();
+                let mut hints = limits.to_vec();
                 hints.extend(missing_program(tail));
                 hints.push(format!("all of cargo's output is in {}", log.display()));
                 hints
