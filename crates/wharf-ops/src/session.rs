@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::sync::OnceCell;
 use wharf_core::{Event, Sink, Sinks, Span, Target, Timestamp};
 use wharf_ecosystem::cargo::SourceId;
 use wharf_index::cargo::{CratesIndex, Registry};
 use wharf_index::npm::{Detail, NpmIndex};
 use wharf_index::{IndexLocation, Locations, PypiIndex, Refresh, Strategy};
+use wharf_install::nodejs::NodeBinary;
 use wharf_install::python::{self, Considered, Interpreter};
 use wharf_net::{Client, ClientIdentity, KeyringMode, Login, ProxySettings};
 use wharf_project::cargo::config::{ConfiguredSource, SourcePlace};
@@ -84,6 +86,8 @@ pub struct Session {
     npm: Mutex<Option<KnownNpm>>,
     /// The registries of crates that were asked for last.
     crates: Mutex<Option<CratesIndex>>,
+    /// The machine's own Node, where none is asked for; or why there is none.
+    node: Arc<OnceCell<Result<NodeBinary, String>>>,
     /// What is typed to allow install scripts here.
     approving: String,
 }
@@ -156,6 +160,7 @@ impl Session {
             pypi: Mutex::default(),
             npm: Mutex::default(),
             crates: Mutex::default(),
+            node: Arc::default(),
             approving: "wharf approve".to_owned(),
         }
     }
@@ -176,6 +181,7 @@ impl Session {
             pypi: Mutex::default(),
             npm: Mutex::default(),
             crates: Mutex::default(),
+            node: Arc::clone(&self.node),
             approving: self.approving.clone(),
         }
     }
@@ -190,6 +196,11 @@ impl Session {
     pub(crate) fn approving_by(mut self, words: String) -> Self {
         self.approving = words;
         self
+    }
+
+    /// Where the machine's own Node is kept once it is known.
+    pub(crate) fn machine_node(&self) -> &Arc<OnceCell<Result<NodeBinary, String>>> {
+        &self.node
     }
 
     /// What is typed to allow install scripts here, before the packages.

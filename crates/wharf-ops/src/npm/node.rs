@@ -4,6 +4,7 @@
 //! same packages.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wharf_core::{Arch, Ecosystem, Event, Explain, Os, OsVersion, PackageName, Source, Target, WebUrl};
 use wharf_ecosystem::npm::pick::{PickRules, pick_range};
@@ -85,23 +86,49 @@ fn platform_package(target: &Target) -> Option<&'static str> {
 
 /// The machine's own Node, if one fits. The first time that one is met it is run, while others do what does not need to know.
 async fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
-    let cache = session.settings().cache.clone();
-    let request = npm.node.as_ref();
-    let range = request.map(|request| (request.range.clone(), request.origin.to_string()));
-    let found = run_blocking(move || {
-        let range = range.as_ref().map(|(range, origin)| (range, origin.as_str()));
-        NodeSearch::new(NodeSurroundings::from_env())
-            .cache(Some(&cache))
-            .range(range)
-            .find()
-    });
-    match found.await {
-        Ok(found) => Some(found.node),
+    let found = match &npm.node {
+        None => any_of_machine(session).await,
+        Some(request) => {
+            let range = (request.range.clone(), request.origin.to_string());
+            search(session.settings().cache.clone(), Some(range)).await
+        }
+    };
+    match found {
+        Ok(found) => Some(found),
         Err(error) => {
-            session.emit(Event::detail(error.to_string()));
+            session.emit(Event::detail(error));
             None
         }
     }
+}
+
+/// The machine's own Node where none is asked for: looked for once in a session.
+async fn any_of_machine(session: &Session) -> Result<NodeBinary, String> {
+    let cache = session.settings().cache.clone();
+    session
+        .machine_node()
+        .get_or_init(|| search(cache, None))
+        .await
+        .clone()
+}
+
+/// Begins to look for the machine's own Node, for whoever will need it.
+pub(crate) fn look_ahead(session: &Session) {
+    let (known, cache) = (
+        Arc::clone(session.machine_node()),
+        session.settings().cache.clone(),
+    );
+    tokio::spawn(async move { known.get_or_init(|| search(cache, None)).await.is_ok() });
+}
+
+async fn search(cache: PathBuf, range: Option<(Range, String)>) -> Result<NodeBinary, String> {
+    run_blocking(move || {
+        let range = range.as_ref().map(|(range, origin)| (range, origin.as_str()));
+        let search = NodeSearch::new(NodeSurroundings::from_env()).cache(Some(&cache));
+        let found = search.range(range).find();
+        found.map(|found| found.node).map_err(|error| error.to_string())
+    })
+    .await
 }
 
 fn fits(npm: &NpmProject, version: &Version) -> bool {
@@ -313,7 +340,7 @@ async fn fetched(
             },
         };
         let (unpacked, _) = index.unpack(&wanted).await?;
-        let (store, home) = (std::sync::Arc::clone(store), home.clone());
+        let (store, home) = (Arc::clone(store), home.clone());
         run_blocking(move || store.place_home(&home, HomeContent::Fresh(unpacked), &[])).await?;
     }
     Ok(store.home_package(&home).join("bin/node"))
@@ -323,7 +350,7 @@ async fn fetched(
 pub(crate) struct Carried {
     index: NpmIndex,
     name: PackageName,
-    versions: std::sync::Arc<Versions>,
+    versions: Arc<Versions>,
 }
 
 impl Carried {

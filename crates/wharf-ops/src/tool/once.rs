@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use wharf_core::{Algorithm, Event, Explain, Fault};
+use wharf_core::{Algorithm, Ecosystem, Event, Explain, Fault};
 use wharf_install::Environment;
 use wharf_store::{Hasher, durable};
 
 use crate::error::OpsError;
-use crate::npm::scripts::quoted;
+use crate::npm::{node, scripts::quoted};
 use crate::request::{Installing, Solving, Upgrade};
 use crate::session::Session;
 use crate::sync::{self, SyncRequest};
@@ -79,6 +79,14 @@ pub fn ready(session: &Session, request: &OnceRequest) -> Result<Option<Command>
 pub async fn prepare(session: &Session, request: &OnceRequest) -> Result<Command, OpsError> {
     let places = Places::of(session)?;
     let once = Once::of(session, &places, request)?;
+    if once
+        .asked
+        .iter()
+        .any(|asked| asked.package.ecosystem() == Ecosystem::Npm)
+    {
+        // One that is met for the first time is run, and nothing can be placed before it has answered.
+        node::look_ahead(session);
+    }
     forget_unused(&places, &once.folder);
     let environment = Environment::open(&once.folder)?;
     let stands = environment.current()?.is_some();
