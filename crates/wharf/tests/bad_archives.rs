@@ -142,7 +142,11 @@ fn refused(fixture: &Fixture, finished: &Finished, words: &[&str]) {
     }
     assert!(!fixture.has(".venv"), "half an environment");
     let store = fixture.home().join("data/wharf/store");
-    assert_eq!(files_below(&store), Vec::<PathBuf>::new(), "the store keeps something");
+    assert_eq!(
+        files_below(&store),
+        Vec::<PathBuf>::new(),
+        "the store keeps something"
+    );
 }
 
 #[test]
@@ -316,6 +320,10 @@ fn hostile_source_distributions_are_refused_before_any_of_their_code_runs() {
         }
         assert!(!fixture.has("wharf.lock"));
         let store = fixture.home().join("data/wharf/store");
-        assert_eq!(files_below(&store), Vec::<PathBuf>::new(), "the store keeps something");
+        assert_eq!(
+            files_below(&store),
+            Vec::<PathBuf>::new(),
+            "the store keeps something"
+        );
     }
 }

@@ -17,7 +17,10 @@ fn a_changed_module_of_a_copied_package_is_installed() {
     assert!(fixture.run(&["sync"]).success().stderr.contains("Nothing to do"));
 
     let files = files_below(&fixture.project().join("near"));
-    let module = files.iter().find(|file| file.ends_with("__init__.py")).expect("it has a module");
+    let module = files
+        .iter()
+        .find(|file| file.ends_with("__init__.py"))
+        .expect("it has a module");
     std::fs::write(&module, "NUMBER = 2\n").expect("the project can be written");
     fixture.run(&["sync", "--locked"]).success();
     fixture.python("import near; assert near.NUMBER == 2").success();

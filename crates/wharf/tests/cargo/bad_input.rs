@@ -29,6 +29,28 @@ fn refused(registry: &CargoRegistry, fixture: &Fixture, more: &str, code: i32, w
     fixture.run(&["sync"]).success();
 }
 
+/// Index files are written behind the command: one that fails waits for them all the same.
+#[test]
+fn what_a_failing_command_learnt_is_not_asked_again() {
+    let registry = CargoRegistry::start();
+    let fixture = project(&registry);
+    let mut wanted = String::from("a0 = \"2\"\n");
+    for number in 0..30 {
+        release(&format!("a{number}"), "1.0.0").publish(&registry);
+        if number > 0 {
+            wanted.push_str(&format!("a{number} = \"1\"\n"));
+        }
+    }
+    manifest(&fixture, &wanted);
+    says(&fixture.run(&["lock"]), 3, &["a0"]);
+    registry.clear_log();
+    says(&fixture.run(&["lock"]), 3, &["a0"]);
+    // Whether there is a newer `a0` is asked before it is said that there is none.
+    let a0 = registry.index_path("a0");
+    let asked: Vec<_> = registry.log().into_iter().map(|request| request.path).collect();
+    assert!(asked.iter().all(|path| *path == a0), "{asked:?}");
+}
+
 #[test]
 fn a_wrong_checksum() {
     let registry = CargoRegistry::start();

@@ -35,6 +35,25 @@ fn what_passes_is_tried_again() {
     }
 }
 
+/// Documents are written behind the command: one that fails waits for them all the same.
+#[test]
+fn what_a_failing_command_learnt_is_not_asked_again() {
+    let registry = NpmRegistry::start();
+    let names: Vec<String> = (0..30).map(|number| format!("a{number}")).collect();
+    for name in &names {
+        release(name, "1.0.0").publish(&registry);
+    }
+    let mut wanted: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), json!("1"))).collect();
+    wanted.insert("a0".to_owned(), json!("2"));
+    let fixture = project(&registry, &json!({ "dependencies": wanted }));
+    says(&fixture.run(&["lock"]), 3, &["a0", "1.0.0"]);
+    registry.clear_log();
+    says(&fixture.run(&["lock"]), 3, &["a0", "1.0.0"]);
+    // Whether there is a newer `a0` is asked before it is said that there is none.
+    let asked: Vec<_> = registry.log().into_iter().map(|request| request.path).collect();
+    assert!(asked.iter().all(|path| path == "/a0"), "{asked:?}");
+}
+
 #[test]
 fn what_lasts_is_told_and_leaves_nothing() {
     for (path, fault, code, words) in [

@@ -1,5 +1,7 @@
 //! Which Node a project gets: the machine's where one fits, else the registry's platform package.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use wharf_testkit::{Fixture, NpmRegistry, node_package, node_runtime};
 
@@ -76,6 +78,40 @@ fn where_none_fits_the_registry_has_one() {
         fixture.run(&["run", "--", "node", "-v"]).success().stdout,
         "v22.12.0\n"
     );
+}
+
+/// A Node that is met for the first time answers only when the archive was asked for.
+#[test]
+fn archives_come_while_a_node_is_met() {
+    let (registry, fixture) = case();
+    fixture.run(&["lock"]).success();
+    fixture.forget().expect("the home can be cleared");
+    registry.clear_log();
+    let node = fixture.programs().join("node");
+    let answers = std::fs::read_to_string(&node).expect("the project has a Node");
+    let gate = fixture.home().join("gate");
+    let waits = format!(
+        "#!/bin/sh\nwhile [ ! -e '{}' ]; do sleep 0.02; done\n",
+        gate.display()
+    );
+    std::fs::write(&node, answers.replacen("#!/bin/sh\n", &waits, 1)).expect("the home can be written");
+    std::thread::scope(|scope| {
+        let sync = scope.spawn(|| fixture.run(&["sync", "--frozen"]));
+        let start = Instant::now();
+        while registry.hits("/a/-/a-1.0.0.tgz") == 0 && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let asked = registry.hits("/a/-/a-1.0.0.tgz");
+        std::fs::write(&gate, "").expect("the home can be written");
+        sync.join().expect("it ran").success();
+        assert_eq!(asked, 1, "nothing was fetched before Node had answered");
+    });
+    assert_eq!(
+        registry.hits("/a/-/a-1.0.0.tgz"),
+        1,
+        "what came ahead is what is installed"
+    );
+    assert_eq!(crate::installed(&fixture), ["a 1.0.0"]);
 }
 
 #[test]
