@@ -359,7 +359,8 @@ impl Linker<'_> {
         })
     }
 
-    /// Fills an open folder with a home's files. Archives are many, so one is one thread's work unless it is large.
+    /// Fills an open folder with a home's files. Archives are many, so one is one thread's work unless it is large, and of a large
+    /// one each folder is.
     fn fill_home(
         &self,
         home: &HomeId,
@@ -367,7 +368,6 @@ impl Linker<'_> {
         fd: BorrowedFd<'_>,
         folder: &Folder<'_>,
     ) -> Result<(), StoreError> {
-        const PART: usize = 512;
         let record = self.store.home_record(home)?;
         let from = open_folder(&self.store.home_package(home))?;
         let (mut last, mut made) = ("", FxHashSet::default());
@@ -378,7 +378,7 @@ impl Linker<'_> {
             }
             last = above;
         }
-        record.tree.entries.par_chunks(PART).try_for_each(|part| {
+        parts(&record.tree.entries).into_par_iter().try_for_each(|part| {
             let (mut bytes, mut by) = (0, [0u64; 3]);
             for entry in part {
                 let way = self.place_home_file(entry, copy, from.as_fd(), fd, folder, home)?;
@@ -502,6 +502,23 @@ impl Linker<'_> {
     }
 }
 
+/// Many files, in parts for one thread each: two threads that link into one folder would wait for each other.
+fn parts(entries: &[Entry]) -> Vec<&[Entry]> {
+    const PART: usize = 128;
+    let (mut parts, mut rest) = (Vec::new(), entries);
+    while rest.len() > PART {
+        let folder = rest[PART - 1].path.parent();
+        let same = rest[PART..]
+            .iter()
+            .take_while(|entry| entry.path.parent() == folder);
+        let (part, after) = rest.split_at(PART + same.count());
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
+}
+
 /// A file of the store.
 struct Origin<'a> {
     folder: BorrowedFd<'a>,
@@ -543,4 +560,32 @@ fn create(fd: BorrowedFd<'_>, name: &str, executable: bool) -> Result<File, Errn
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
     rustix::fs::openat(fd, name, flags, mode).map(File::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_core::SafePath;
+
+    #[test]
+    fn the_files_of_one_folder_are_one_threads_work() {
+        let lengths = |folders: &[(&str, usize)]| -> Vec<usize> {
+            let names = folders
+                .iter()
+                .flat_map(|(folder, count)| (0..*count).map(move |file| format!("{folder}{file}")));
+            let entries: Vec<Entry> = names
+                .map(|name| Entry {
+                    path: SafePath::new(&name).unwrap(),
+                    kind: Kind::Link(String::new()),
+                })
+                .collect();
+            parts(&entries).iter().map(|part| part.len()).collect()
+        };
+        assert_eq!(lengths(&[]), [0]);
+        assert_eq!(lengths(&[("", 100), ("a/", 28)]), [128]);
+        assert_eq!(
+            lengths(&[("a/", 100), ("b/", 100), ("c/", 300), ("d/", 10)]),
+            [200, 300, 10]
+        );
+    }
 }
