@@ -260,10 +260,7 @@ mod tests {
              b = { path = \"../b\", version = \"1\" }\nc = \"1\"\n\n[target.'cfg(unix)'.dependencies.d]\npath = \"../d\"\n";
         let left = outside_of_workspace(text, &repository).unwrap();
         for (word, stays) in [
-            (
-                "b = { version = \"1\", git = \"https://example.org/r\", tag = \"v1\" }",
-                true,
-            ),
+            (", git = \"https://example.org/r\", tag = \"v1\" }", true),
             ("c = \"1\"", true),
             ("git = \"https://example.org/r\"\ntag = \"v1\"", true),
             ("lto = true", true),
