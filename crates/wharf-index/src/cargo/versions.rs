@@ -34,11 +34,11 @@ struct Asked<'a> {
 
 impl CratesIndex {
     /// The versions where the cache has them and they are fresh.
+    pub(super) fn fresh(&self, source: &SourceId, name: &CrateName) -> Option<Arc<CrateVersions>> {
+        let registry = self.registry(source).ok()?;
         if let Some(folder) = registry.folder() {
             return Self::local_versions(&registry, &folder, name).ok();
         }
-    pub(super) fn fresh(&self, source: &SourceId, name: &CrateName) -> Option<Arc<CrateVersions>> {
-        let registry = self.registry(source).ok()?;
         let stored = table::read(&self.path_of(&registry, name), source, name)?;
         let now = Timestamp::now().as_second();
         let usable = self.shared.client.is_offline() || self.may_use(&stored, name, now);
@@ -67,11 +67,11 @@ impl CratesIndex {
         source: &SourceId,
         name: &CrateName,
     ) -> Result<Arc<CrateVersions>, IndexError> {
+        let client = &self.shared.client;
+        let registry = self.registry(source)?;
         if let Some(folder) = registry.folder() {
             return Self::local_versions(&registry, &folder, name);
         }
-        let client = &self.shared.client;
-        let registry = self.registry(source)?;
         let path = self.path_of(&registry, name);
         let stored = table::read(&path, source, name);
         let now = Timestamp::now().as_second();
