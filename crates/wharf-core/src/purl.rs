@@ -56,17 +56,6 @@ impl PackageUrl {
         }
     }
 
-    /// The same with a qualifier such as `arch=amd64`; an empty value removes it.
-    #[must_use]
-    pub fn with_qualifier(mut self, key: &str, value: &str) -> Self {
-        if value.is_empty() {
-            self.qualifiers.remove(key);
-        } else {
-            self.qualifiers.insert(key.to_ascii_lowercase(), value.to_owned());
-        }
-        self
-    }
-
     /// The ecosystem: the URL's type.
     pub fn ecosystem(&self) -> Ecosystem {
         self.ecosystem

@@ -25,7 +25,11 @@ proptest! {
     #[test]
     fn package_urls_carry_any_name_and_version(name in "[a-z0-9]([a-z0-9.-]{0,12}[a-z0-9])?", version in "[!-~]{1,20}") {
         let name = PackageName::new(Ecosystem::Pypi, &name).unwrap();
-        let purl = PackageUrl::of(&name, Some(&version)).with_qualifier("repository_url", "https://example.org/a?b=c&d#e");
+        let plain = PackageUrl::of(&name, Some(&version)).to_string();
+        prop_assert_eq!(plain.parse::<PackageUrl>(), Ok(PackageUrl::of(&name, Some(&version))));
+        let text = format!("{plain}?repository_url=https%3A%2F%2Fexample.org%2Fa%3Fb%3Dc%26d%23e");
+        let purl: PackageUrl = text.parse().unwrap();
+        prop_assert_eq!(purl.qualifier("repository_url"), Some("https://example.org/a?b=c&d#e"));
         prop_assert_eq!(purl.to_string().parse::<PackageUrl>(), Ok(purl));
     }
 

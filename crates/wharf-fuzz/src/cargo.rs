@@ -2,7 +2,7 @@
 //! lockfiles, configuration, requirements.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wharf_core::{Algorithm, Digest};
 use wharf_ecosystem::cargo::{
@@ -12,9 +12,9 @@ use wharf_project::ManifestKind;
 use wharf_project::cargo::config::{CargoConfig, replacement};
 use wharf_project::edit::cargo::{self as edit, CrateAddition, CrateManifestText};
 use wharf_project::{CrateEndpoint, Options};
-use wharf_store::{CrateId, Store};
+use wharf_store::CrateId;
 
-use crate::{limits, read_project, text};
+use crate::{limits, read_project, store, text};
 
 /// What every archive says that it is.
 const LABEL: &str = "a-1.0.0";
@@ -62,12 +62,7 @@ pub(crate) fn crate_config(bytes: &[u8]) {
 
 /// Both readers agree, and what is placed is a crate that verification finds sound.
 pub(crate) fn crate_archive(bytes: &[u8]) {
-    static STORE: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
-    let (_, store) = STORE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("the temporary directory can be written");
-        let store = Store::open(folder.path()).expect("a store can be made there");
-        (folder, store)
-    });
+    let store = store();
     let memory = store.unpack_crate_bytes(bytes, LABEL, &limits());
     let stream = store.unpack_crate(bytes, LABEL, &limits());
     // What follows the archive's end marker may be broken: only the stream reads on and refuses it.

@@ -9,13 +9,14 @@ mod npm;
 mod prebuilt;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use wharf_core::{Digest, PackageName, PackageUrl, ShortRequirement, Target, WebUrl};
 use wharf_ecosystem::pypi;
 use wharf_ecosystem::pypi::wheel::{EntryPoints, Layout, Record, Root, WheelFile};
 use wharf_project::{Lock, Options, Project, preferences};
 use wharf_store::archive::{Limits, tar, zip};
-use wharf_store::{Compression, Tree, journal};
+use wharf_store::{Compression, Store, Tree, journal};
 
 /// A target: bytes in, a panic or nothing.
 pub type Body = fn(&[u8]);
@@ -208,6 +209,17 @@ fn manifest(bytes: &[u8]) {
 /// Reads a project that consists of one file; an error has to have words.
 fn read_project(name: &str, text: &str) {
     read_project_of(&[(name, text)]);
+}
+
+/// One store for all archives of a run.
+fn store() -> &'static Store {
+    static STORE: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
+    let (_, store) = STORE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("the temporary directory can be written");
+        let store = Store::open(folder.path()).expect("a store can be made there");
+        (folder, store)
+    });
+    store
 }
 
 /// Reads a project that consists of these files.

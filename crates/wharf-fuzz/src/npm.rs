@@ -1,7 +1,6 @@
 //! npm's part: versions, specifiers, manifests, documents, archives, settings, and the lockfiles of its tools.
 
 use std::path::Path;
-use std::sync::OnceLock;
 
 use wharf_core::{Ecosystem, PackageName, Target};
 use wharf_ecosystem::npm::pick::why_none;
@@ -12,9 +11,8 @@ use wharf_ecosystem::npm::{
 use wharf_ecosystem::rules::rules;
 use wharf_project::npm::ScriptApproval;
 use wharf_project::preferences::npm::{self as foreign, PeerLock};
-use wharf_store::Store;
 
-use crate::{limits, read_project, read_project_of, text};
+use crate::{limits, read_project, read_project_of, store, text};
 
 pub(crate) fn npm_version(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
@@ -158,7 +156,7 @@ pub(crate) fn npm_rules(bytes: &[u8]) {
 
 pub(crate) fn npmrc(bytes: &[u8]) {
     if let Some(text) = text(bytes) {
-        read_project_of(&[("package.json", "{}"), (".npmrc", text)]);
+        read_project_of(&[("package.json", "{}"), (".npmrc", text), (".nvmrc", text)]);
     }
 }
 
@@ -194,12 +192,7 @@ fn foreign_lock(form: PeerLock, file: &str, bytes: &[u8]) {
 
 /// Both ways of unpacking give the same tree, and keep to the limits.
 pub(crate) fn npm_archive(bytes: &[u8]) {
-    static STORE: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
-    let (_, store) = STORE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("the temporary directory can be written");
-        let store = Store::open(folder.path()).expect("a store can be made there");
-        (folder, store)
-    });
+    let store = store();
     let memory = store.unpack_tgz_bytes(bytes, &limits());
     let stream = store.unpack_tgz(bytes, &limits());
     // What follows the archive's end marker may be broken: only the stream reads on and refuses it.

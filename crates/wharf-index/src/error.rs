@@ -160,16 +160,6 @@ impl IndexError {
             error: Arc::new(error),
         }
     }
-
-    /// Whether every place said that there is no such package.
-    pub fn is_unknown_package(&self) -> bool {
-        match self {
-            IndexError::UnknownPackage { .. } => true,
-            IndexError::Npm(error) => matches!(**error, NpmError::Unknown { .. }),
-            IndexError::Cargo(error) => error.is_unknown(),
-            _ => false,
-        }
-    }
 }
 
 impl From<BuildError> for IndexError {

@@ -5,7 +5,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wharf_core::{Timestamp, WebUrl};
 use wharf_ecosystem::cargo::{CrateName, CrateVersions, SourceId, index};
@@ -17,10 +16,9 @@ use super::{CargoError, CratesIndex};
 use crate::cache::short_hash;
 use crate::error::IndexError;
 use crate::keep::Freshness;
+use crate::names;
 
 const ACCEPT: &str = "text/plain, */*;q=0.8";
-/// Names this different from one that was asked for are no suggestion.
-const FAR: usize = 3;
 /// "Unavailable for legal reasons": for cargo the same as a crate that is not there.
 const LEGAL: u16 = 451;
 
@@ -95,7 +93,7 @@ impl CratesIndex {
         match client.get_document(&url, ACCEPT, validators).await {
             Ok(DocumentReply::Unchanged(lifetime)) => match stored {
                 Some(stored) => {
-                    let fresh = freshness(lifetime.fresh_for, lifetime.age);
+                    let fresh = Freshness::of(lifetime);
                     self.shared.keeper.renew(path, fresh);
                     Ok(stored.versions)
                 }
@@ -105,7 +103,8 @@ impl CratesIndex {
             Ok(DocumentReply::New(document)) => self.take_in(asked, path, document).await,
             Err(error) => match stored {
                 Some(stored)
-                    if !stored.must_revalidate && client.stands_in(&url, age(&stored, now), &error) =>
+                    if !stored.must_revalidate
+                        && client.stands_in(&url, stored.freshness.age(now), &error) =>
                 {
                     Ok(stored.versions)
                 }
@@ -195,24 +194,9 @@ impl CratesIndex {
     }
 
     fn near_in_cache(&self, registry: &Registry, wanted: &str) -> Vec<String> {
-        let path = index::path_in_index(wanted);
-        let folder = self.folder_of(registry).join(path);
+        let path = self.folder_of(registry).join(index::path_in_index(wanted));
         // The same first letters: those are the names that share a folder.
-        let entries = folder.parent().and_then(|folder| std::fs::read_dir(folder).ok());
-        let mut near: Vec<(usize, String)> = Vec::new();
-        for entry in entries.into_iter().flatten().flatten() {
-            let file = entry.file_name();
-            let Some(known) = file.to_str().and_then(|file| file.strip_suffix(".bin")) else {
-                continue;
-            };
-            let distance = strsim::osa_distance(wanted, known);
-            // Short names are all alike.
-            if distance > 0 && distance < FAR.min(wanted.len().div_ceil(3) + 1) {
-                near.push((distance, known.to_owned()));
-            }
-        }
-        near.sort();
-        near.into_iter().take(2).map(|(_, name)| name).collect()
+        names::near(wanted, path.parent().map(names::kept).into_iter().flatten())
     }
 }
 
@@ -222,19 +206,6 @@ fn no_index(url: &WebUrl, reason: &str) -> IndexError {
         reason: reason.to_owned(),
     }
     .into()
-}
-
-fn age(table: &Table, now: i64) -> Duration {
-    Duration::from_secs(u64::try_from(now.saturating_sub(table.freshness.fetched)).unwrap_or(0))
-}
-
-fn freshness(fresh_for: Duration, age: Duration) -> Freshness {
-    let now = Timestamp::now().as_second();
-    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    Freshness {
-        fetched: now.saturating_sub(seconds(age)),
-        until: now.saturating_add(seconds(fresh_for)),
-    }
 }
 
 /// Versions, and the file that is to be kept of them; none where it may not be kept.
@@ -250,7 +221,7 @@ async fn take(source: &SourceId, name: &CrateName, document: Box<Document>) -> R
         let validators: Validators = document.validators.clone();
         let body = document.decode()?;
         let versions = CrateVersions::scan(name, source, Arc::new(body));
-        let fresh = freshness(lifetime.fresh_for, lifetime.age);
+        let fresh = Freshness::of(lifetime);
         let file = lifetime
             .store
             .then(|| table::encode(&versions, fresh, &validators, lifetime.must_revalidate))

@@ -6,6 +6,8 @@ use wharf_testkit::{Fault, Options, Package, Registry, Times, files_below};
 
 use crate::support::{World, name, newest, url};
 
+const UNKNOWN: &str = "index/unknown-package";
+
 fn versions(releases: &wharf_index::Releases) -> Vec<String> {
     releases
         .iter()
@@ -185,7 +187,7 @@ async fn explicit_indexes_serve_those_who_name_them() {
         .releases_from(&name("b"), Some("special"))
         .await
         .unwrap_err();
-    assert!(missing.is_unknown_package(), "{missing}");
+    assert_eq!(missing.code(), UNKNOWN, "{missing}");
 }
 
 #[tokio::test]
@@ -194,7 +196,7 @@ async fn unknown_packages_say_where_they_were_looked_for() {
     let mut world = World::new(&[&registry]);
     world.locations.find_links = vec!["links".to_owned()];
     let error = world.index().releases(&name("nothing")).await.unwrap_err();
-    assert!(error.is_unknown_package());
+    assert_eq!(error.code(), UNKNOWN);
     let text = error.to_string();
     assert!(
         text.contains("`nothing`") && text.contains(&registry.index_url()) && text.contains("links"),
@@ -310,7 +312,7 @@ async fn pages_of_links_list_several_projects() {
         index.fetch(&dist).await.unwrap();
     }
     assert_eq!(registry.hits("/links/index.html"), 1);
-    assert!(index.releases(&name("b")).await.unwrap_err().is_unknown_package());
+    assert_eq!(index.releases(&name("b")).await.unwrap_err().code(), UNKNOWN);
 }
 
 #[tokio::test]
@@ -325,7 +327,7 @@ async fn an_index_can_be_a_folder() {
     let index = world.index();
     let dist = newest(&index, "a").await;
     index.fetch(&dist).await.unwrap();
-    assert!(index.releases(&name("b")).await.unwrap_err().is_unknown_package());
+    assert_eq!(index.releases(&name("b")).await.unwrap_err().code(), UNKNOWN);
 }
 
 #[tokio::test]

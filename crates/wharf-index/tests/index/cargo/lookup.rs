@@ -134,7 +134,7 @@ async fn no_such_crate_is_told_by_name() {
     let world = World::new(&registry);
     let index = world.index();
     let error = index.versions(&io(), &name("proc_macro2")).await.unwrap_err();
-    assert!(error.is_unknown_package());
+    assert_eq!(error.code(), "cargo/unknown-crate");
     assert!(
         error
             .to_string()

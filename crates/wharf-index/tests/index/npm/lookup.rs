@@ -210,7 +210,7 @@ async fn unknown_packages_are_told_with_the_registry_and_names_alike() {
     index.versions(&name("react")).await.unwrap();
     index.flush().await;
     let error = index.versions(&name("raect")).await.unwrap_err();
-    assert!(error.is_unknown_package());
+    assert_eq!(error.code(), "npm/unknown-package");
     assert_eq!(
         error.to_string(),
         format!(
@@ -465,13 +465,8 @@ async fn people_are_told_about_a_package() {
     );
     let first = about(Some(&version("1.0.0"))).await.shown.unwrap();
     assert_eq!(first.description.as_deref(), Some("about 1.0.0"));
-    assert!(
-        index
-            .about(&name("none"), None)
-            .await
-            .unwrap_err()
-            .is_unknown_package()
-    );
+    let error = index.about(&name("none"), None).await.unwrap_err();
+    assert_eq!(error.code(), "npm/unknown-package");
 }
 
 #[tokio::test]
