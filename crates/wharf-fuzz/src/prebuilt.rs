@@ -39,7 +39,7 @@ pub(crate) fn binstall_table(bytes: &[u8]) {
             if let Ok(path) = command_path(&settings, facts, &triple, "gg", |_| has_folder) {
                 let parts: Vec<&str> = path.split('/').collect();
                 let odd = |part: &&str| part.is_empty() || *part == "." || *part == "..";
-                assert!(!parts.iter().any(|part| odd(part)), "{path}");
+                assert!(!parts.iter().any(odd), "{path}");
             }
         }
     }

@@ -63,3 +63,21 @@ fn ten_tools_of_three_ecosystems_come_and_go() {
     project.run(&[&["tool", "remove"], &names[..]].concat());
     assert_eq!(project.tools(), <[std::path::PathBuf; 0]>::default());
 }
+
+/// Crates, the versions that the other registry has, their commands, and where these come from.
+const ELSEWHERE: [(&str, &str, &str); 3] = [
+    ("cargo:typos-cli", "typos", "prebuilt from pypi:typos"),
+    ("cargo:uv@=0.13.6", "uvx", "prebuilt from pypi:uv"),
+    ("cargo:dprint@=0.57.4", "dprint", "prebuilt from npm:dprint"),
+];
+
+#[test]
+#[ignore = "needs the registries"]
+fn crates_come_from_the_registry_that_has_them_prebuilt() {
+    let project = Project::new("prebuilt");
+    for (asked, command, origin) in ELSEWHERE {
+        let told = project.run(&["-v", "tool", "install", asked]);
+        assert!(told.contains(origin) && !told.contains("Building"), "{asked}: {told}");
+        assert!(!project.tool(command, &["--version"]).is_empty(), "{asked}");
+    }
+}

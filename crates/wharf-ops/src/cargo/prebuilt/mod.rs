@@ -86,6 +86,9 @@ pub(crate) fn kept(
         PrebuiltPolicy::Never => return None,
     };
     let known = standing.tools.iter().find(|tool| tool.key == key)?;
+    if !receipt::is_kept(store, &key) {
+        return None;
+    }
     let built = rust::build::standing(known.tree, store)?;
     Some(Had { built, key })
 }

@@ -256,7 +256,12 @@ impl Search<'_, '_> {
         });
         let mut best: Option<(PackageName, std::sync::Arc<PackageManifest>)> = None;
         for (name, manifest) in join_all(asked).await {
-            let manifest = manifest?;
+            let manifest = match manifest {
+                Ok(manifest) => manifest,
+                // Not every machine has a package in every version.
+                Err(error) if error.fault() == Fault::User || error.fault() == Fault::Unsatisfiable => continue,
+                Err(error) => return Err(error.into()),
+            };
             let fits = npm_platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.machine);
             // One that is for all is none; one that names its C library is meant for this one.
             let is_for_some = !manifest.os.is_empty() && !manifest.cpu.is_empty();

@@ -88,6 +88,11 @@ pub(super) fn known(request: &Request, store: &Store) -> Option<Had> {
     Some(Had { built, key })
 }
 
+/// Whether there is a receipt of a key.
+pub(super) fn is_kept(store: &Store, key: &str) -> bool {
+    receipt(store, key).is_some()
+}
+
 /// Puts commands and their receipt into the store.
 ///
 /// # Errors
