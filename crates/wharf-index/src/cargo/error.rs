@@ -105,6 +105,11 @@ impl CargoError {
         matches!(self, CargoError::Refused { sent: None, .. })
     }
 
+    /// Whether the registry said that there is no such crate.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, CargoError::Unknown { .. })
+    }
+
     fn hint(&self) -> String {
         match self {
             CargoError::Unknown { near, registry, .. } => match near.as_slice() {
