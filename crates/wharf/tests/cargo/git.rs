@@ -339,6 +339,46 @@ fn one_name_and_version_of_two_sources_lie_side_by_side() {
 }
 
 #[test]
+fn a_mirror_stands_in_for_a_repository() {
+    let registry = published();
+    let fixture = project(&registry);
+    let mirror = Repository::new(&fixture, "mirror");
+    mirror.package(".", "gitty", "0.3.0", "").commit();
+    let gone = "file:///nowhere/gitty";
+    let settings = format!(
+        "[source.\"git+{gone}\"]\ngit = \"{gone}\"\nreplace-with = \"mirror\"\n\n[source.mirror]\ngit = \"{}\"\n",
+        mirror.url()
+    );
+    fixture.write(".cargo/config.toml", &settings);
+    manifest(&fixture, &format!("gitty = {{ git = \"{gone}\" }}\n"));
+    sync(&fixture);
+    assert!(fixture.read("Cargo.lock").contains(&format!("git+{gone}#")));
+    assert_eq!(printed(&fixture, "gitty::WHO"), "gitty 0.3.0");
+    // A directory in its place is the user's own affair.
+    let vendored = format!(
+        "[source.\"git+{gone}\"]\ngit = \"{gone}\"\nreplace-with = \"v\"\n\n[source.v]\ndirectory = \"vendor\"\n"
+    );
+    fixture.write(".cargo/config.toml", &vendored);
+    says(&fixture.run(&["lock", "--upgrade"]), 2, &["gitty", gone, "vendor"]);
+}
+
+#[test]
+fn a_crate_of_a_repository_is_added_by_its_url() {
+    let registry = published();
+    let fixture = project(&registry);
+    let repository = Repository::new(&fixture, "gitty");
+    repository.package(".", "gitty", "0.3.0", "").commit();
+    repository.git(&["tag", "v3"]);
+    manifest(&fixture, "");
+    let spec = format!("cargo:gitty@git+{}?tag=v3", repository.url());
+    fixture.run(&["add", &spec]).success();
+    let text = fixture.read("Cargo.toml");
+    let entry = format!("gitty = {{ git = \"{}\", tag = \"v3\" }}", repository.url());
+    assert!(text.contains(&entry), "{text}");
+    assert_eq!(printed(&fixture, "gitty::WHO"), "gitty 0.3.0");
+}
+
+#[test]
 fn what_the_store_has_needs_no_repository() {
     let registry = published();
     let fixture = project(&registry);
