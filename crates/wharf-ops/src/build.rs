@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use wharf_core::{Explain, Fault, Origin, Sinks};
+use wharf_core::{Explain, Fault, Origin, PackageName, Sinks};
 use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
 use wharf_install::python::Interpreter;
 use wharf_install::{Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted};
@@ -216,6 +216,12 @@ impl Builder for EnvironmentBuilder {
                 .strength()
                 .await
                 .map_err(|error| shared(error.into()))?;
+            let name = request
+                .label
+                .split(' ')
+                .next()
+                .and_then(|name| PackageName::pypi(name).ok());
+            let network = self.sandbox.network(name.as_ref());
             let made = self.make(request).await.map_err(shared)?;
             tracing::debug!(root = %made.environment.root().display(), "build environment");
             Ok(BuildEnvironment {
@@ -223,6 +229,7 @@ impl Builder for EnvironmentBuilder {
                 path_dirs: vec![made.scripts.clone()],
                 readable: vec![self.store.root().to_owned(), self.interpreter.base_prefix.clone()],
                 strength,
+                network,
                 guard: Some(Box::new(made)),
             })
         })

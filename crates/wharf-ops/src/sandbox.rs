@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use wharf_core::{Event, Explain, Fault, Sinks};
+use wharf_core::{Event, Explain, Fault, PackageName, Sinks};
 use wharf_project::{Project, SandboxPolicy};
-use wharf_sys::sandbox::{Strength, Support, support};
+use wharf_sys::sandbox::{Network, Strength, Support, support};
 
 use crate::session::Session;
 
@@ -65,6 +65,7 @@ impl Explain for SandboxError {
 /// What is asked for the builds of a project.
 pub(crate) struct Asked {
     policy: SandboxPolicy,
+    online: Vec<PackageName>,
     sinks: Sinks,
     /// Set once the user was told how builds run.
     told: OnceLock<()>,
@@ -75,9 +76,18 @@ impl Asked {
     pub(crate) fn of(session: &Session, project: &Project) -> Result<Self, SandboxError> {
         Ok(Self {
             policy: asked(&session.settings().environment, project.policy.sandbox)?,
+            online: project.policy.build_network.clone(),
             sinks: Arc::clone(session.sinks()),
             told: OnceLock::new(),
         })
+    }
+
+    /// What the build of a package reaches over the network.
+    pub(crate) fn network(&self, package: Option<&PackageName>) -> Network {
+        match package.is_some_and(|package| self.online.contains(package)) {
+            true => Network::Host,
+            false => Network::None,
+        }
     }
 
     /// How strong a sandbox builds run in. Tried when the first one asks, so that only builds pay for it.

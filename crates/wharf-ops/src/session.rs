@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
-use wharf_core::{Event, Sink, Sinks, Span, Target, Timestamp};
+use wharf_core::{Event, PackageName, Sink, Sinks, Span, Target, Timestamp};
 use wharf_ecosystem::cargo::SourceId;
 use wharf_index::cargo::{CratesIndex, Registry};
 use wharf_index::npm::{Detail, NpmIndex};
@@ -19,7 +19,7 @@ use wharf_project::cargo::config::{ConfiguredSource, SourcePlace};
 use wharf_project::npm::{CredentialKind, RegistryCredential};
 use wharf_project::{
     CargoConfig, CrateEndpoint, FindLinksLocation, IndexStrategy, NetworkSettings, NpmProject, Options,
-    Project,
+    Project, SandboxPolicy,
 };
 use wharf_store::Store;
 use wharf_sys::Governor;
@@ -106,6 +106,8 @@ struct Builds {
     interpreter: Interpreter,
     exclude_newer: Option<Timestamp>,
     cooldown: Span,
+    sandbox: SandboxPolicy,
+    build_network: Vec<PackageName>,
 }
 
 impl Builds {
@@ -114,6 +116,8 @@ impl Builds {
             interpreter: interpreter.clone(),
             exclude_newer: project.policy.exclude_newer,
             cooldown: project.policy.cooldown,
+            sandbox: project.policy.sandbox,
+            build_network: project.policy.build_network.clone(),
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Policy {
     pub prebuilt: PrebuiltPolicy,
     /// Whether builds of packages run in a sandbox.
     pub sandbox: SandboxPolicy,
+    /// Packages whose builds may use the network.
+    pub build_network: Vec<PackageName>,
 }
 
 /// Whether builds of packages run in a sandbox without network.

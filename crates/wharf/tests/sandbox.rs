@@ -107,6 +107,16 @@ fn a_project_or_a_variable_can_turn_it_off() {
 }
 
 #[test]
+fn a_package_that_the_policy_names_has_the_network_and_no_more() {
+    let case = Case::new("[policy]\nbuild-network = [\"pypi:near\"]\n");
+    let finished = case.fixture.run(&["-v", "sync"]);
+    assert_eq!(
+        case.reached(&finished),
+        expected(&finished).replace("network=no", "network=yes")
+    );
+}
+
+#[test]
 fn words_that_mean_nothing_are_refused() {
     let case = Case::new("[policy]\nsandbox = \"none\"\n");
     let finished = case.fixture.run(&["sync"]).failure(2);

@@ -171,7 +171,8 @@ impl Call<'_> {
             .program(&self.environment.python)
             .writable(self.scratch)
             .writable(self.tree)
-            .temporary(temporary);
+            .temporary(temporary)
+            .network(self.environment.network);
         let repository = repository(self.tree);
         for path in self.environment.readable.iter().chain(&repository) {
             sandbox = sandbox.readable(path);
@@ -183,7 +184,10 @@ impl Call<'_> {
     fn hints(&self, output: &str) -> Vec<String> {
         let mut hints = match self.environment.strength {
             Strength::None => Vec::new(),
-            _ => sandbox::limits_met(output),
+            _ => {
+                let name = self.what.split(' ').next().unwrap_or(self.what);
+                sandbox::limits_met(output, &format!("pypi:{name}"), self.environment.network)
+            }
         };
         hints.extend(diagnose(output));
         hints

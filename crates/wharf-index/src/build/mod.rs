@@ -24,7 +24,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault};
 use wharf_ecosystem::pypi::Requirement;
-use wharf_sys::sandbox::Strength;
+use wharf_sys::sandbox::{Network, Strength};
 
 use crate::error::Cause;
 use crate::index::PypiIndex;
@@ -64,6 +64,8 @@ pub struct BuildEnvironment {
     pub readable: Vec<PathBuf>,
     /// How strong a sandbox its builds run in.
     pub strength: Strength,
+    /// What its builds reach over the network.
+    pub network: Network,
     /// Whatever keeps the environment in place; dropped when the build is over.
     pub guard: Option<Box<dyn Any + Send + Sync>>,
 }

@@ -193,6 +193,7 @@ impl Builder for HostBuilder {
                 path_dirs: Vec::new(),
                 readable: Vec::new(),
                 strength: wharf_sys::sandbox::support().strength,
+                network: wharf_sys::sandbox::Network::None,
                 guard: None,
             })
         })

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal};
 use serde::Deserialize;
 use wharf_core::{Algorithm, Digest, Ecosystem, Event, Phase, Sinks, TaskId};
 use wharf_store::{Hasher, Kind, Limits, Store, TreeId};
-use wharf_sys::sandbox::{self, Sandbox, Strength};
+use wharf_sys::sandbox::{self, Network, Sandbox, Strength};
 
 use super::ground::{CrateContent, Ground, Request};
 use super::{RustError, Toolchain, scrub};
@@ -79,6 +79,8 @@ pub struct Running<'a> {
     pub jobs: usize,
     /// How strong a sandbox it runs in.
     pub strength: Strength,
+    /// What build scripts reach over the network.
+    pub network: Network,
     /// Where the output of a failure is kept.
     pub logs: &'a Path,
     /// Who hears of its progress.
@@ -123,7 +125,7 @@ fn fresh(request: &Request, running: &Running<'_>) -> Result<Built, RustError> {
             tail: tail(&text),
             limits: match running.strength {
                 Strength::None => Box::default(),
-                _ => sandbox::limits_met(&text).into(),
+                _ => sandbox::limits_met(&text, &format!("cargo:{}", request.name), running.network).into(),
             },
             log,
         });
@@ -272,7 +274,8 @@ fn confine(
         .readable(&request.home)
         .writable(ground.root())
         .writable(ground.home())
-        .temporary(temporary);
+        .temporary(temporary)
+        .network(running.network);
     for one in &request.crates {
         if let CrateContent::Home(home) = &one.content {
             sandbox = sandbox.readable(home);

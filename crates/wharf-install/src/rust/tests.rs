@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use wharf_core::{Algorithm, NullSink, Sinks};
 use wharf_ecosystem::cargo::{Dependency, Req, SourceId, Summary, Version, crate_name};
 use wharf_store::{Hasher, Store};
-use wharf_sys::sandbox::{Strength, support};
+use wharf_sys::sandbox::{Network, Strength, support};
 
 use super::build::{Running, known};
 use super::*;
@@ -65,6 +65,7 @@ impl Fixture {
             store: &self.store,
             jobs: 1,
             strength: self.strength,
+            network: Network::None,
             logs: &self.logs,
             sinks: &self.sinks,
             cancel: &NEVER,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_core::{Algorithm, Event, PackageName};
+use wharf_core::{Algorithm, Ecosystem, Event, PackageName};
 use wharf_crates::{Patch, Previous, Problem};
 use wharf_ecosystem::cargo::{Dependency, DependencyKind, LockedCrate, LockedId, SourceId, Summary};
 use wharf_index::Refresh;
@@ -369,7 +369,10 @@ impl Workshop<'_> {
     }
 
     async fn build(&self, request: Request, toolchain: Arc<Toolchain>) -> Result<Built, OpsError> {
-        let strength = Asked::of(self.session, self.project)?.strength().await?;
+        let asked = Asked::of(self.session, self.project)?;
+        let strength = asked.strength().await?;
+        let name = PackageName::new(Ecosystem::Cargo, &request.name);
+        let network = asked.network(name.ok().as_ref());
         let permits = self.permits().await;
         let session = self.session;
         let (store, sinks, cancel) = (
@@ -384,6 +387,7 @@ impl Workshop<'_> {
                 store: &store,
                 jobs: permits.len(),
                 strength,
+                network,
                 logs: &logs,
                 sinks: &sinks,
                 cancel: &cancel,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::civil::Date;
 use toml::de::DeTable;
-use wharf_core::{Span, Timestamp, WebUrl};
+use wharf_core::{Ecosystem, PackageName, Span, Timestamp, WebUrl};
 
 use crate::error::Invalid;
 use crate::index::{
@@ -44,7 +44,14 @@ pub(crate) fn policy(
 ) -> Result<(), Invalid> {
     let Some(value) = value else { return Ok(()) };
     let table = reader.table(value, "`policy`")?;
-    let known = ["cooldown", "exclude-newer", "prebuilt", "sandbox", "scripts"];
+    let known = [
+        "cooldown",
+        "exclude-newer",
+        "prebuilt",
+        "sandbox",
+        "build-network",
+        "scripts",
+    ];
     reader.known_keys(table, "[policy]", &known)?;
     if let Some(value) = table.get("cooldown") {
         let text = reader.string(value, "`cooldown`")?;
@@ -60,10 +67,28 @@ pub(crate) fn policy(
         let instant = parse_instant(&text).map_err(|reason| reader.error(value.span(), reason))?;
         stated.policy.exclude_newer = Some(instant);
     }
-    let prebuilt = word(reader, table, "prebuilt", PrebuiltPolicy::WORDS, PrebuiltPolicy::from_word)?;
+    let prebuilt = word(
+        reader,
+        table,
+        "prebuilt",
+        PrebuiltPolicy::WORDS,
+        PrebuiltPolicy::from_word,
+    )?;
     stated.policy.prebuilt = prebuilt.unwrap_or(stated.policy.prebuilt);
-    let sandbox = word(reader, table, "sandbox", SandboxPolicy::WORDS, SandboxPolicy::from_word)?;
+    let sandbox = word(
+        reader,
+        table,
+        "sandbox",
+        SandboxPolicy::WORDS,
+        SandboxPolicy::from_word,
+    )?;
     stated.policy.sandbox = sandbox.unwrap_or(stated.policy.sandbox);
+    if let Some(value) = table.get("build-network") {
+        for (text, span) in reader.strings(value, "`build-network`")? {
+            let name = built_package(text).map_err(|reason| reader.error(span, reason))?;
+            stated.policy.build_network.push(name);
+        }
+    }
     if let Some(value) = table.get("scripts") {
         let scripts = reader.strings(value, "`scripts`")?;
         for (text, span) in scripts {
@@ -72,6 +97,21 @@ pub(crate) fn policy(
         }
     }
     Ok(())
+}
+
+/// Reads the name of a package that may be built: `pypi:NAME` or `cargo:NAME`.
+fn built_package(text: &str) -> Result<PackageName, String> {
+    let named = text
+        .split_once(':')
+        .and_then(|(word, name)| Some((word.parse().ok()?, name)));
+    match named {
+        Some((ecosystem @ (Ecosystem::Pypi | Ecosystem::Cargo), name)) => {
+            PackageName::new(ecosystem, name).map_err(|error| error.to_string())
+        }
+        _ => Err(format!(
+            "`{text}` names nothing that is built: write `pypi:NAME` or `cargo:NAME`"
+        )),
+    }
 }
 
 /// Reads an instant: RFC 3339, or a date, which includes that whole day in UTC.

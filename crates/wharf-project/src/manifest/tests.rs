@@ -54,6 +54,8 @@ urllib3 = "==2.0"
 idna = "<4"
 [policy]
 cooldown = "7d"
+sandbox = "required"
+build-network = ["pypi:Rpds_Py", "cargo:hatch"]
 exclude-newer = "2026-01-31"
 scripts = ["npm:x"]
 [options]
@@ -95,6 +97,9 @@ explicit = true
         stated.policy.exclude_newer.unwrap().to_string(),
         "2026-02-01T00:00:00Z"
     );
+    assert_eq!(stated.policy.sandbox, crate::SandboxPolicy::Required);
+    let online: Vec<_> = stated.policy.build_network.iter().map(ToString::to_string).collect();
+    assert_eq!(online, ["rpds-py", "hatch"]);
     assert_eq!(stated.targets.len(), 2);
 }
 
@@ -182,6 +187,14 @@ fn errors_point_and_advise() {
         (
             "[policy]\nexclude-newer = \"yesterday\"",
             "`yesterday` is neither a date",
+        ),
+        (
+            "[policy]\nsandbox = \"always\"",
+            "hint: its values are `auto`, `required` and `off`",
+        ),
+        (
+            "[policy]\nbuild-network = [\"npm:sharp\"]",
+            "`npm:sharp` names nothing that is built",
         ),
         ("[project]\ntargets = [\"linux\"]", "`linux` is not a target"),
         (

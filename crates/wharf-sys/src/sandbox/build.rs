@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Sandbox;
+use super::{Network, Sandbox};
 
 /// What is secret in a home, also where the home is shown.
 const SECRETS: [&str; 28] = [
@@ -143,16 +143,16 @@ impl Sandbox {
     }
 }
 
-/// What a build that failed in a sandbox says of the sandbox's limits, as hints; the most telling first.
+/// What the output of a build that failed in a sandbox says of the sandbox's limits, as hints; the most telling first.
+/// `package` is how the policy names it: `pypi:NAME`.
 #[must_use]
-pub fn limits_met(output: &str) -> Vec<String> {
+pub fn limits_met(output: &str, package: &str, network: Network) -> Vec<String> {
     let says = |signs: &[&str]| signs.iter().any(|sign| output.contains(sign));
     let mut hints = Vec::new();
-    if says(&NO_NETWORK) {
-        hints.push(
-            "builds have no network: choose a version that brings what it needs (a wheel, or vendored sources), or let builds run as you do: `sandbox = \"off\"` under `[policy]`, or `WHARF_SANDBOX=off` for one command"
-                .to_owned(),
-        );
+    if network == Network::None && says(&NO_NETWORK) {
+        hints.push(format!(
+            "builds have no network: choose a version that brings what it needs (a wheel, or vendored sources), or allow it this one: `build-network = [\"{package}\"]` under `[policy]`"
+        ));
     }
     if says(&["Read-only file system", "os error 30", "Errno 30"]) {
         hints.push(
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn what_a_failed_build_missed_is_said() {
         let check = |output: &str, expected: &[&str]| {
-            let hints = limits_met(output);
+            let hints = limits_met(output, "pypi:near", Network::None);
             assert_eq!(hints.len(), expected.len(), "{output}: {hints:?}");
             for (hint, words) in hints.iter().zip(expected) {
                 assert!(hint.starts_with(words), "{hint}");
@@ -365,6 +365,9 @@ mod tests {
             "OSError: [Errno 30] Read-only file system: '/usr/x'",
             &["builds write only"],
         );
+        let hints = limits_met("Could not resolve host: x", "pypi:near", Network::None);
+        assert!(hints[0].contains("build-network = [\"pypi:near\"]"), "{hints:?}");
+        assert!(limits_met("Could not resolve host: x", "pypi:near", Network::Host).is_empty());
         check("error[E0425]: cannot find value `x` in this scope", &[]);
     }
 

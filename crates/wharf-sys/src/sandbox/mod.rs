@@ -105,11 +105,15 @@ impl Sandbox {
         self
     }
 
-    /// Another reach over the network.
+    /// Another reach over the network. Who reaches the host's finds its name servers too.
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.network = network;
-        self
+        match network {
+            Network::None => self,
+            // Often a link into a folder that is hidden.
+            Network::Host => self.readable("/etc/resolv.conf"),
+        }
     }
 
     fn with(mut self, at: impl Into<PathBuf>, access: Access) -> Self {
