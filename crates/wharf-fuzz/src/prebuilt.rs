@@ -7,7 +7,12 @@ use wharf_project::prebuilt::code_hosts;
 
 use crate::text;
 
-const MACHINES: [&str; 4] = ["linux-x86_64", "linux-aarch64-musl1.2", "macos-arm64", "windows-x86_64"];
+const MACHINES: [&str; 4] = [
+    "linux-x86_64",
+    "linux-aarch64-musl1.2",
+    "macos-arm64",
+    "windows-x86_64",
+];
 /// A key of the tests, whose other half nobody has.
 const KEY: &str = "RWRjIJwW5QKqeRUZ/MxObw+EazBxiWEyr7AMx/mS3QU6bPcqUlRIfqUG";
 
@@ -26,7 +31,10 @@ pub(crate) fn binstall_table(bytes: &[u8]) {
         version: "1.2.3",
         repository: declared.repository.as_deref(),
     };
-    for triple in MACHINES.iter().flat_map(|name| Triple::of_machine(&machine(name))) {
+    for triple in MACHINES
+        .iter()
+        .flat_map(|name| Triple::of_machine(&machine(name)))
+    {
         let settings = table.of_machine(&triple);
         if let Ok(places) = candidates(&settings, facts, &triple, code_hosts()) {
             let mut seen = Vec::new();

@@ -53,7 +53,8 @@ impl Case {
                 .expect("the scratch folder can be written");
         }
         let path = std::env::var("PATH").expect("tests have a PATH");
-        case.fixture.set("PATH", &format!("{}:{path}", programs.display()));
+        case.fixture
+            .set("PATH", &format!("{}:{path}", programs.display()));
         case
     }
 
@@ -192,7 +193,10 @@ fn a_signed_prebuilt_needs_no_compiler() {
     let native = native();
     case.release(&name, &tgz(&[("README", b"read"), ("gadget", &native)]));
     let finished = case.sync(&[]).success();
-    let origin = format!("cargo:gadget 1.0.0: prebuilt, signed with key {}", case.key.public());
+    let origin = format!(
+        "cargo:gadget 1.0.0: prebuilt, signed with key {}",
+        case.key.public()
+    );
     tells(&finished, &["+ cargo:gadget 1.0.0", &origin]);
     assert_eq!(case.says("gadget"), "prebuilt\n");
     assert_eq!(
@@ -201,14 +205,21 @@ fn a_signed_prebuilt_needs_no_compiler() {
         "what a build would need is not fetched"
     );
     let command = case.fixture.project().join(".wharf/bin/gadget");
-    assert_eq!(hex_digest(&fs::read(command).expect("it is there")), hex_digest(&native));
-    assert!(!case.fixture.has(".wharf/bin/README"), "nothing but commands is taken");
+    assert_eq!(
+        hex_digest(&fs::read(command).expect("it is there")),
+        hex_digest(&native)
+    );
+    assert!(
+        !case.fixture.has(".wharf/bin/README"),
+        "nothing but commands is taken"
+    );
     case.crates.clear_log();
     tells(&case.sync(&[]).success(), &["Nothing to do"]);
     assert_eq!(case.crates.requests(), 0);
 
     // A second project has it at once, without network.
-    case.fixture.write("other/wharf.toml", "[cargo]\ngadget = \"*\"\n");
+    case.fixture
+        .write("other/wharf.toml", "[cargo]\ngadget = \"*\"\n");
     let other = case.fixture.project().join("other");
     let mut command = case.fixture.command();
     command.current_dir(&other).args(["sync", "--offline"]);
@@ -239,8 +250,14 @@ fn a_tool_of_the_user_comes_prebuilt_too() {
     case.signed("gadget.tgz");
     case.release("gadget.tgz", &tgz(&[("gadget", &native())]));
     let finished = case.fixture.run(&["tool", "install", "cargo:gadget"]).success();
-    tells(&finished, &["Installed cargo:gadget 1.0.0", "prebuilt, signed with key"]);
-    assert_eq!(case.fixture.run(&["x", "cargo:gadget"]).success().stdout, "prebuilt\n");
+    tells(
+        &finished,
+        &["Installed cargo:gadget 1.0.0", "prebuilt, signed with key"],
+    );
+    assert_eq!(
+        case.fixture.run(&["x", "cargo:gadget"]).success().stdout,
+        "prebuilt\n"
+    );
 }
 
 #[test]
@@ -255,7 +272,11 @@ fn whoever_wants_none_gets_none() {
     let finished = case.sync(&["--prebuilt", "never"]).success();
     tells(&finished, &["Building gadget 1.0.0", "cargo:gadget 1.0.0: built"]);
     assert_eq!(case.says("gadget"), "built\n");
-    assert_eq!(case.fixture.read("wharf.lock"), lock, "the lock knows nothing of it");
+    assert_eq!(
+        case.fixture.read("wharf.lock"),
+        lock,
+        "the lock knows nothing of it"
+    );
     // What was built stays: nothing is gained by another.
     case.sync(&["--prebuilt", "verified"]).success();
     assert_eq!(case.says("gadget"), "built\n");
@@ -273,18 +294,33 @@ fn whoever_wants_none_gets_none() {
         let said = Command::new(program).output().expect("it runs").stdout;
         assert_eq!(String::from_utf8_lossy(&said).trim(), says);
     }
-    case.fixture.write("odd/wharf.toml", "[policy]\nprebuilt = \"always\"\n[cargo]\ngadget = \"1\"\n");
+    case.fixture.write(
+        "odd/wharf.toml",
+        "[policy]\nprebuilt = \"always\"\n[cargo]\ngadget = \"1\"\n",
+    );
     let mut command = case.fixture.command();
-    command.current_dir(case.fixture.project().join("odd")).arg("sync");
+    command
+        .current_dir(case.fixture.project().join("odd"))
+        .arg("sync");
     let finished = case.fixture.finish(command).failure(2);
-    tells(&finished, &["`always` is no value of `prebuilt`", "its values are `verified` and `never`"]);
+    tells(
+        &finished,
+        &[
+            "`always` is no value of `prebuilt`",
+            "its values are `verified` and `never`",
+        ],
+    );
 }
 
 #[test]
 fn formats_and_folders() {
     let native = native();
     for (name, declared, archive) in [
-        ("gadget.tgz", "bin-dir = \"deep/{ bin }\"", tgz(&[("deep/gadget", &native)])),
+        (
+            "gadget.tgz",
+            "bin-dir = \"deep/{ bin }\"",
+            tgz(&[("deep/gadget", &native)]),
+        ),
         ("gadget.tar.gz", "", tgz(&[("gadget-1.0.0/gadget", &native)])),
         ("gadget", "pkg-fmt = \"bin\"", native.clone()),
     ] {
@@ -304,19 +340,45 @@ fn formats_and_folders() {
 fn what_cannot_be_verified_is_built_and_v_says_why() {
     let native = native();
     for (declared, reason) in [
-        ("", "it declares prebuilt commands, and no key that they could be verified with"),
-        ("signing = { algorithm = \"other\", pubkey = \"x\" }", "signed with `other`, which is not known"),
-        ("signing = { algorithm = \"minisign\", pubkey = \"x\" }", "is not a minisign public key"),
-        ("signing = { algorithm = \"minisign\" }", "its `signing` has no `pubkey`"),
-        ("disabled-strategies = [\"crate-meta-data\"]", "asks not to take what its releases have"),
+        (
+            "",
+            "it declares prebuilt commands, and no key that they could be verified with",
+        ),
+        (
+            "signing = { algorithm = \"other\", pubkey = \"x\" }",
+            "signed with `other`, which is not known",
+        ),
+        (
+            "signing = { algorithm = \"minisign\", pubkey = \"x\" }",
+            "is not a minisign public key",
+        ),
+        (
+            "signing = { algorithm = \"minisign\" }",
+            "its `signing` has no `pubkey`",
+        ),
+        (
+            "disabled-strategies = [\"crate-meta-data\"]",
+            "asks not to take what its releases have",
+        ),
     ] {
         let case = Case::with_compiler();
         let url = format!("pkg-url = \"{}{RELEASES}/gadget.tgz\"\n", case.crates.base_url());
         case.gadget(&format!("{url}{declared}"));
         case.release("gadget.tgz", &tgz(&[("gadget", &native)]));
         let finished = case.sync(&["-v"]).success();
-        tells(&finished, &["gadget 1.0.0 is not taken prebuilt", reason, "gadget 1.0.0: built"]);
-        assert_eq!(case.crates.hits(&format!("{RELEASES}/gadget.tgz")), 0, "{declared}");
+        tells(
+            &finished,
+            &[
+                "gadget 1.0.0 is not taken prebuilt",
+                reason,
+                "gadget 1.0.0: built",
+            ],
+        );
+        assert_eq!(
+            case.crates.hits(&format!("{RELEASES}/gadget.tgz")),
+            0,
+            "{declared}"
+        );
     }
 }
 
@@ -330,7 +392,8 @@ fn what_is_asked_otherwise_is_built() {
         "{ version = \"1\", default-features = false }",
         "{ version = \"1\", locked = false }",
     ] {
-        case.fixture.write("wharf.toml", &format!("[cargo]\ngadget = {asked}\n"));
+        case.fixture
+            .write("wharf.toml", &format!("[cargo]\ngadget = {asked}\n"));
         case.sync(&[]).success();
         assert_eq!(case.says("gadget"), "built\n", "{asked}");
     }
@@ -352,10 +415,20 @@ fn what_is_not_there_is_built_with_a_line() {
     };
     for (what, served, set, reason) in [
         ("nothing", None, nothing, "does not exist (HTTP 404)"),
-        ("no signature", None, archive_only, "gadget.tgz.sig does not exist"),
+        (
+            "no signature",
+            None,
+            archive_only,
+            "gadget.tgz.sig does not exist",
+        ),
         ("no archive", None, signature_only, "gadget.tgz does not exist"),
         ("refused", Some(&archive), down, "refused access (HTTP 403)"),
-        ("another processor", Some(&foreign), nothing, "it is for another processor"),
+        (
+            "another processor",
+            Some(&foreign),
+            nothing,
+            "it is for another processor",
+        ),
         ("a script", Some(&script), nothing, "it is a script"),
         ("no command", Some(&empty), nothing, "it has no `gadget`"),
     ] {
@@ -366,7 +439,10 @@ fn what_is_not_there_is_built_with_a_line() {
         }
         set(&case);
         let finished = case.sync(&[]).success();
-        tells(&finished, &["warning: gadget 1.0.0 is not taken prebuilt", reason]);
+        tells(
+            &finished,
+            &["warning: gadget 1.0.0 is not taken prebuilt", reason],
+        );
         assert_eq!(case.says("gadget"), "built\n", "{what}");
     }
 }
@@ -437,14 +513,24 @@ fn an_unsafe_archive_is_refused_though_it_is_signed() {
     for (archive, reason) in [
         (tgz(&[("../gadget", &native)]), "../gadget"),
         (tgz(&[("gadget", &native), ("/etc/gadget", b"")]), "/etc/gadget"),
-        (tgz(&[("gadget", &native), ("gadget", &native)]), "it appears twice"),
+        (
+            tgz(&[("gadget", &native), ("gadget", &native)]),
+            "it appears twice",
+        ),
         (b"no archive at all".to_vec(), "not gzip"),
     ] {
         let case = Case::new();
         case.signed("gadget.tgz");
         case.release("gadget.tgz", &archive);
         let finished = case.sync(&[]).failure(5);
-        tells(&finished, &["the prebuilt commands of gadget 1.0.0 are refused", reason, "--prebuilt never"]);
+        tells(
+            &finished,
+            &[
+                "the prebuilt commands of gadget 1.0.0 are refused",
+                reason,
+                "--prebuilt never",
+            ],
+        );
     }
 }
 
@@ -475,12 +561,16 @@ fn the_same_tool_out_of_another_registry() {
     typos(&case);
     wheel("1.2.3", &format!("{REPOSITORY}.git"), &native()).publish(&case.pypi);
     let finished = case.sync(&[]).success();
-    tells(&finished, &["+ cargo:typos-cli 1.2.3", "prebuilt from pypi:typos"]);
+    tells(
+        &finished,
+        &["+ cargo:typos-cli 1.2.3", "prebuilt from pypi:typos"],
+    );
     assert_eq!(case.says("typos"), "prebuilt\n");
     let lock = case.fixture.read("wharf.lock");
     assert!(!lock.contains("pypi"), "{lock}");
     let requests = case.pypi.requests();
-    case.fixture.write("other/wharf.toml", "[cargo]\ntypos-cli = \"*\"\n");
+    case.fixture
+        .write("other/wharf.toml", "[cargo]\ntypos-cli = \"*\"\n");
     let mut command = case.fixture.command();
     command
         .current_dir(case.fixture.project().join("other"))
@@ -488,7 +578,10 @@ fn the_same_tool_out_of_another_registry() {
     let finished = case.fixture.finish(command).success();
     let document: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
     let origin = &document["result"]["tools"][0]["origin"];
-    assert_eq!((&origin["kind"], &origin["package"]), (&"package".into(), &"pypi:typos".into()));
+    assert_eq!(
+        (&origin["kind"], &origin["package"]),
+        (&"package".into(), &"pypi:typos".into())
+    );
     assert_eq!(case.pypi.requests(), requests);
 }
 
@@ -496,7 +589,14 @@ fn the_same_tool_out_of_another_registry() {
 fn what_does_not_agree_is_built() {
     let native = native();
     let other = "https://code.example.org/somebody/else";
-    let far = format!("py3-none-linux_{}", if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86_64" });
+    let far = format!(
+        "py3-none-linux_{}",
+        if cfg!(target_arch = "x86_64") {
+            "aarch64"
+        } else {
+            "x86_64"
+        }
+    );
     let away = Package::new("typos", "1.2.3").wheel_for(&far);
     let nameless = Package::new("typos", "1.2.3")
         .wheel_for(&format!("py3-none-linux_{}", std::env::consts::ARCH))
@@ -505,10 +605,22 @@ fn what_does_not_agree_is_built() {
         ));
     for (package, reason) in [
         (None, "no package `typos` was found"),
-        (Some(wheel("1.2.3", other, &native)), "it does not name the crate's repository"),
-        (Some(wheel("1.2.4", REPOSITORY, &native)), "it has no version 1.2.3"),
-        (Some(wheel("1.2.3", REPOSITORY, &foreign())), "it is for another processor"),
-        (Some(wheel("1.2.3", REPOSITORY, &native).yanked("broken")), "has no wheel for this machine"),
+        (
+            Some(wheel("1.2.3", other, &native)),
+            "it does not name the crate's repository",
+        ),
+        (
+            Some(wheel("1.2.4", REPOSITORY, &native)),
+            "it has no version 1.2.3",
+        ),
+        (
+            Some(wheel("1.2.3", REPOSITORY, &foreign())),
+            "it is for another processor",
+        ),
+        (
+            Some(wheel("1.2.3", REPOSITORY, &native).yanked("broken")),
+            "has no wheel for this machine",
+        ),
         (Some(away), "has no wheel for this machine"),
         (Some(nameless), "it has no command `typos`"),
     ] {
@@ -518,7 +630,10 @@ fn what_does_not_agree_is_built() {
             package.publish(&case.pypi);
         }
         let finished = case.sync(&["-v"]).success();
-        tells(&finished, &["typos-cli 1.2.3 is not taken prebuilt: pypi:typos: ", reason]);
+        tells(
+            &finished,
+            &["typos-cli 1.2.3 is not taken prebuilt: pypi:typos: ", reason],
+        );
         does_not_tell(&finished, &["warning"]);
         assert_eq!(case.says("typos"), "built\n", "{reason}");
     }
@@ -535,7 +650,11 @@ fn other_bytes_than_the_index_promises_are_refused() {
     let finished = case.sync(&[]).failure(5);
     tells(
         &finished,
-        &["the prebuilt commands of typos-cli 1.2.3 are refused", &file, "--prebuilt never"],
+        &[
+            "the prebuilt commands of typos-cli 1.2.3 are refused",
+            &file,
+            "--prebuilt never",
+        ],
     );
     case.sync(&["--prebuilt", "never"]).success();
     assert_eq!(case.says("typos"), "built\n");
@@ -550,7 +669,10 @@ fn an_outage_of_the_other_registry_is_told() {
     let page = case.pypi.page_path("typos");
     case.pypi.fault(&page, Fault::Status(400), Times::Always);
     let finished = case.sync(&[]).success();
-    tells(&finished, &["warning: typos-cli 1.2.3 is not taken prebuilt: pypi:typos: "]);
+    tells(
+        &finished,
+        &["warning: typos-cli 1.2.3 is not taken prebuilt: pypi:typos: "],
+    );
     assert_eq!(case.says("typos"), "built\n");
 }
 
@@ -562,7 +684,11 @@ fn a_package_of_npm_holds_the_command_of_one_machine() {
         .bin("dprint")
         .publish(&case.crates);
     case.fixture.write("wharf.toml", "[cargo]\ndprint = \"1\"\n");
-    let cpu = if cfg!(target_arch = "x86_64") { "x64" } else { "arm64" };
+    let cpu = if cfg!(target_arch = "x86_64") {
+        "x64"
+    } else {
+        "arm64"
+    };
     let platform = |os: &str, cpu: &str, libc: &str| {
         let name = format!("@dprint/{os}-{cpu}-{libc}");
         let package = NpmPackage::new(&name, "1.2.3").os(os).cpu(cpu);
@@ -571,8 +697,10 @@ fn a_package_of_npm_holds_the_command_of_one_machine() {
             _ => (name, package),
         }
     };
-    let mut main = NpmPackage::new("dprint", "1.2.3")
-        .told("repository", serde_json::json!({ "type": "git", "url": format!("git+{REPOSITORY}.git") }));
+    let mut main = NpmPackage::new("dprint", "1.2.3").told(
+        "repository",
+        serde_json::json!({ "type": "git", "url": format!("git+{REPOSITORY}.git") }),
+    );
     for (os, cpu, libc, bytes) in [
         ("linux", cpu, "glibc", native()),
         ("linux", cpu, "musl", b"not for here".to_vec()),

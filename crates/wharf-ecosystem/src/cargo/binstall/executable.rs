@@ -384,25 +384,4 @@ mod tests {
         );
         check(&with(None, None), "linux-x86_64-musl1.2", Ok(()));
     }
-
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[test]
-    fn this_very_program_is_one() {
-        let own = std::env::current_exe().expect("it has a path");
-        let bytes = std::fs::read(own).expect("it can be read");
-        let found = Executable::read(&bytes).expect("it runs");
-        assert!(
-            found.loader.is_some_and(|loader| loader.contains("ld-")),
-            "it is dynamic"
-        );
-        assert!(
-            found.glibc.is_some_and(|version| version >= (2, 2)),
-            "{:?}",
-            found.glibc
-        );
-        for length in (0..4096).chain([bytes.len() / 2]) {
-            // Every cut ends in a verdict.
-            let _ = Executable::read(&bytes[..length.min(bytes.len())]);
-        }
-    }
 }

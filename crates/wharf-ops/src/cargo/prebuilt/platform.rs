@@ -259,7 +259,9 @@ impl Search<'_, '_> {
             let manifest = match manifest {
                 Ok(manifest) => manifest,
                 // Not every machine has a package in every version.
-                Err(error) if error.fault() == Fault::User || error.fault() == Fault::Unsatisfiable => continue,
+                Err(error) if error.fault() == Fault::User || error.fault() == Fault::Unsatisfiable => {
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             let fits = npm_platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.machine);

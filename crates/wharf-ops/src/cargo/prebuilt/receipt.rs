@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wharf_core::{Algorithm, Digest, Ecosystem, PackageName, SafePath};
 use wharf_ecosystem::cargo::binstall::Triple;
-use wharf_install::{CommandsPart, CommandsWanted, Generation, InstalledTool};
 use wharf_install::rust::{self, Built, Request};
+use wharf_install::{CommandsPart, CommandsWanted, Generation, InstalledTool};
 use wharf_store::{Entry, Hasher, Kind, Store, Tree};
 
 use super::{Commands, Had};

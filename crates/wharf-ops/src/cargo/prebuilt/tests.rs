@@ -44,8 +44,14 @@ fn what_a_prebuilt_is_known_by() {
     for (what, other) in [
         ("name", key(|request| request.name.push('s'))),
         ("version", key(|request| request.version = Version::new(1, 0, 1))),
-        ("checksum", key(|request| request.checksum = Hasher::digest(Algorithm::Sha256, b"other"))),
-        ("index", key(|request| request.index = Some("registry".to_owned()))),
+        (
+            "checksum",
+            key(|request| request.checksum = Hasher::digest(Algorithm::Sha256, b"other")),
+        ),
+        (
+            "index",
+            key(|request| request.index = Some("registry".to_owned())),
+        ),
         ("commands", key(|request| request.bins = vec!["gg".to_owned()])),
     ] {
         assert_ne!(plain, other, "another {what}");
@@ -56,7 +62,11 @@ fn what_a_prebuilt_is_known_by() {
         key(|request| request.bins = vec!["a".to_owned(), "b".to_owned()]),
         key(|request| request.bins = vec!["b".to_owned(), "a".to_owned(), "b".to_owned()])
     );
-    assert_ne!(plain.hex(), request(|_| {}).key().hex(), "a build is known by something else");
+    assert_ne!(
+        plain.hex(),
+        request(|_| {}).key().hex(),
+        "a build is known by something else"
+    );
 }
 
 #[test]
@@ -73,7 +83,10 @@ fn what_is_kept_comes_back_with_its_receipt() {
     let kept = receipt::keep(&request, &store, commands, &origin).expect("there is room");
     let kept = kept.expect("this machine is known");
     let known = receipt::known(&request, &store).expect("it was kept");
-    assert_eq!((known.key, known.built.commands), (kept.key.clone(), vec!["gg".to_owned()]));
+    assert_eq!(
+        (known.key, known.built.commands),
+        (kept.key.clone(), vec!["gg".to_owned()])
+    );
     let standing = CommandsPart {
         tools: vec![InstalledTool {
             name: wharf_ecosystem::cargo::crate_name("gadget").expect("it is a name"),
@@ -109,7 +122,10 @@ fn words_of_origins_and_refusals() {
     assert_eq!(signed.to_string(), "prebuilt, signed with key RWQ");
     assert_eq!(Origin::Built.to_string(), "built");
     let text = serde_json::to_string(&signed).expect("it is plain data");
-    assert_eq!(text, r#"{"kind":"signed","key":"RWQ","url":"https://example.org/a"}"#);
+    assert_eq!(
+        text,
+        r#"{"kind":"signed","key":"RWQ","url":"https://example.org/a"}"#
+    );
     let refused = PrebuiltError::Signature {
         package: "gadget 1.0.0".to_owned(),
         url: Box::new("https://example.org/a.tgz".parse().expect("it is a URL")),
@@ -119,6 +135,37 @@ fn words_of_origins_and_refusals() {
         refused.to_string(),
         "the prebuilt commands of gadget 1.0.0 are refused: the signature of https://example.org/a.tgz: it does not match the file"
     );
-    assert_eq!((refused.code(), refused.fault()), ("prebuilt/bad-signature", Fault::Denied));
-    assert!(refused.hints().iter().any(|hint| hint.contains("--prebuilt never")));
+    assert_eq!(
+        (refused.code(), refused.fault()),
+        ("prebuilt/bad-signature", Fault::Denied)
+    );
+    assert!(
+        refused
+            .hints()
+            .iter()
+            .any(|hint| hint.contains("--prebuilt never"))
+    );
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn this_very_program_is_a_command_for_this_machine() {
+    let own = std::env::current_exe().expect("it has a path");
+    let bytes = std::fs::read(own).expect("it can be read");
+    let found = Executable::read(&bytes).expect("it runs");
+    assert!(
+        found.loader.as_ref().is_some_and(|loader| loader.contains("ld-")),
+        "it is dynamic"
+    );
+    assert!(
+        found.glibc.is_some_and(|version| version >= (2, 2)),
+        "{:?}",
+        found.glibc
+    );
+    let machine = wharf_sys::host::target().expect("it is known");
+    assert_eq!(found.fits(&machine), Ok(()));
+    for length in (0..4096).chain([bytes.len() / 2]) {
+        // Every cut ends in a verdict.
+        let _ = Executable::read(&bytes[..length.min(bytes.len())]);
+    }
 }
