@@ -45,6 +45,7 @@ mod npm;
 mod sandbox;
 mod select;
 mod to_lock;
+mod ways;
 mod write;
 
 pub use error::OpsError;

@@ -14,6 +14,7 @@ use crate::error::OpsError;
 use crate::names;
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
 use crate::request::Selecting;
+use crate::ways::shortest;
 
 /// The crates of a project: graphs that know nothing of each other.
 pub(crate) struct View<'l> {
@@ -366,33 +367,13 @@ impl<'l> Graph<'l> {
     }
 
     fn shortest(&self, start: usize, wanted: &PackageName) -> Option<Vec<WhyStep>> {
-        let mut before = vec![None; self.packages.len()];
-        let mut known = vec![false; self.packages.len()];
-        let mut queue = VecDeque::from([start]);
-        known[start] = true;
-        while let Some(at) = queue.pop_front() {
-            if self.packages[at].name == *wanted {
-                return Some(self.way(&before, at));
-            }
-            for next in &self.needs[at] {
-                if !std::mem::replace(&mut known[*next], true) {
-                    before[*next] = Some(at);
-                    queue.push_back(*next);
-                }
-            }
-        }
-        None
-    }
-
-    fn way(&self, before: &[Option<usize>], end: usize) -> Vec<WhyStep> {
-        let ways = std::iter::successors(Some(end), |at| before[*at]);
-        let mut steps: Vec<WhyStep> = ways
-            .map(|at| WhyStep {
-                package: names::short(&self.packages[at].name),
-                version: self.packages[at].version.to_string(),
-            })
-            .collect();
-        steps.reverse();
-        steps
+        let packages = &self.packages;
+        let needs = |at: usize| self.needs[at].iter().copied();
+        let way = shortest(packages.len(), start, |at| packages[at].name == *wanted, needs)?;
+        let steps = way.into_iter().map(|at| WhyStep {
+            package: names::short(&packages[at].name),
+            version: packages[at].version.to_string(),
+        });
+        Some(steps.collect())
     }
 }

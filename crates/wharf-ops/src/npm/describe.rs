@@ -1,6 +1,6 @@
 //! What `tree`, `why` and `list` say of the npm part of a lock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use wharf_core::{PackageName, PackageUrl};
 use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, To};
@@ -10,6 +10,7 @@ use wharf_project::lock::npm::{GraphView, Node};
 use crate::describe::{Direction, TreeRequest};
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
 use crate::request::Selecting;
+use crate::ways::shortest;
 
 /// The selected part of a graph, for looking at it.
 pub(crate) struct View<'g> {
@@ -216,39 +217,19 @@ impl<'g> View<'g> {
     }
 
     fn shortest(&self, start: usize, wanted: &PackageName) -> Option<Vec<WhyStep>> {
-        let mut before = vec![None; self.graph.packages.len()];
-        let mut known = vec![false; self.graph.packages.len()];
-        let mut queue = VecDeque::from([start]);
-        known[start] = true;
-        while let Some(at) = queue.pop_front() {
-            let package = &self.graph.packages[at];
-            if package.name == *wanted {
-                return Some(self.way(&before, at));
-            }
-            for edge in &package.dependencies {
-                if let Some(To::Package(next)) = edge.to
-                    && !std::mem::replace(&mut known[next], true)
-                {
-                    before[next] = Some(at);
-                    queue.push_back(next);
-                }
-            }
-        }
-        None
-    }
-
-    fn way(&self, before: &[Option<usize>], end: usize) -> Vec<WhyStep> {
-        let mut steps: Vec<WhyStep> = std::iter::successors(Some(end), |at| before[*at])
-            .map(|at| {
-                let package = &self.graph.packages[at];
-                WhyStep {
-                    package: crate::names::short(&package.name),
-                    version: package.version.clone(),
-                }
+        let packages = &self.graph.packages;
+        let needs = |at: usize| {
+            packages[at].dependencies.iter().filter_map(|edge| match edge.to {
+                Some(To::Package(next)) => Some(next),
+                _ => None,
             })
-            .collect();
-        steps.reverse();
-        steps
+        };
+        let way = shortest(packages.len(), start, |at| packages[at].name == *wanted, needs)?;
+        let steps = way.into_iter().map(|at| WhyStep {
+            package: crate::names::short(&packages[at].name),
+            version: packages[at].version.clone(),
+        });
+        Some(steps.collect())
     }
 }
 
