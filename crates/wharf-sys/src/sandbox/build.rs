@@ -94,9 +94,7 @@ impl Sandbox {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let mut found = Vec::new();
         named(program, home.as_deref(), &mut found);
-        for path in found {
-            self = self.readable(path);
-        }
+        self.seen.extend(found);
         self
     }
 
@@ -127,7 +125,7 @@ impl Sandbox {
                         programs(&folder, home, &mut found);
                     }
                 }
-                Some("HOME" | "TMPDIR" | "TEMP" | "TMP") => {}
+                Some("HOME" | "USERPROFILE" | "TMPDIR" | "TEMP" | "TMP") => {}
                 Some(_) | None => {
                     for path in paths(value) {
                         named(&path, home, &mut found);
@@ -136,9 +134,8 @@ impl Sandbox {
             }
         }
         // The home itself is never what a tool is.
-        for path in found.into_iter().filter(|path| Some(path.as_path()) != home) {
-            self = self.readable(path);
-        }
+        self.seen
+            .extend(found.into_iter().filter(|path| Some(path.as_path()) != home));
         self
     }
 }
@@ -232,7 +229,7 @@ fn programs(folder: &Path, home: Option<&Path>, found: &mut Vec<PathBuf>) {
 
 /// Folders of the system are to be seen anyway.
 fn needs_showing(folder: &Path, home: Option<&Path>) -> bool {
-    let hidden = ["/home", "/root", "/run"].map(Path::new);
+    let hidden = ["/home", "/root", "/run", "/tmp", "/var/tmp"].map(Path::new);
     let hides = |one: &Path| folder.starts_with(one) && folder != one;
     hidden.into_iter().any(hides) || home.is_some_and(hides)
 }
@@ -261,7 +258,6 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::super::Access;
     use super::*;
 
     /// A home with tools as people have them.
@@ -298,12 +294,10 @@ mod tests {
         let sandbox = Sandbox::new()
             .hiding(Some(home), std::iter::empty())
             .showing(Some(home), &seen);
-        let shown = sandbox
-            .places
+        let mut names: Vec<String> = sandbox
+            .seen
             .iter()
-            .filter(|place| place.access == Access::ReadOnly);
-        let mut names: Vec<String> = shown
-            .filter_map(|place| Some(place.at.strip_prefix(home).ok()?.to_str()?.to_owned()))
+            .filter_map(|path| Some(path.strip_prefix(home).ok()?.to_str()?.to_owned()))
             .collect();
         names.sort();
         names

@@ -68,6 +68,8 @@ struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sandbox {
     places: Vec<Place>,
+    /// What can be read where nothing above says otherwise but that it is hidden.
+    seen: Vec<PathBuf>,
     temporary: Option<PathBuf>,
     network: Network,
 }

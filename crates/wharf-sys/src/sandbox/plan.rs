@@ -82,6 +82,7 @@ impl Resolved {
     /// A writable place or the temporary folder is missing.
     pub(super) fn of(sandbox: &Sandbox) -> io::Result<Self> {
         let mut resolved = Self::default();
+        let mut found = Vec::new();
         for place in &sandbox.places {
             let (real, links) = match trace(&place.at) {
                 Ok(found) => found,
@@ -99,6 +100,22 @@ impl Resolved {
             let known = resolved.places.entry(real).or_insert(place.access);
             *known = place.access.max(*known);
         }
+        for path in &sandbox.seen {
+            let Ok((real, links)) = trace(path) else { continue };
+            let place = real.ancestors().find_map(|above| resolved.places.get(above));
+            let covered = match place {
+                Some(access) => *access == Access::Hidden && !resolved.places.contains_key(&real),
+                // The system's temporary files are covered by the program's own.
+                None => real.starts_with("/tmp") || real.starts_with("/var/tmp"),
+            };
+            if covered {
+                found.push(real);
+                resolved.links.extend(links);
+            }
+        }
+        resolved
+            .places
+            .extend(found.into_iter().map(|path| (path, Access::ReadOnly)));
         if let Some(folder) = &sandbox.temporary {
             let (real, _) = trace(folder).map_err(|error| naming(folder, &error))?;
             resolved.temporary = Some(real);

@@ -465,6 +465,29 @@ fn odd_places_and_links_work_as_they_do_outside() {
 }
 
 #[test]
+fn a_variable_that_names_what_is_writable_leaves_it_so() {
+    let ground = Ground::new();
+    let inner = ground.at("out/inner");
+    fs::create_dir(&inner).unwrap();
+    for strength in whole() {
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            "echo made > $INNER/file && rm $INNER/file && cat $SHOWN/tool",
+        ]);
+        command
+            .env("INNER", &inner)
+            .env("SHOWN", ground.at("home/shown"))
+            .current_dir("/");
+        let sandbox = Sandbox::for_build(&command).hidden(ground.at("home"));
+        let sandbox = sandbox.writable(ground.at("out")).temporary(ground.at("tmp"));
+        sandbox.confine(&mut command, strength).unwrap();
+        let told = said(command.output().unwrap());
+        assert_eq!(told, (Some(0), "useful".to_owned()), "{strength:?}");
+    }
+}
+
+#[test]
 fn nothing_inside_can_undo_it() {
     let ground = Ground::new();
     for strength in whole() {
