@@ -359,7 +359,11 @@ fn a_mirror_stands_in_for_a_repository() {
         "[source.\"git+{gone}\"]\ngit = \"{gone}\"\nreplace-with = \"v\"\n\n[source.v]\ndirectory = \"vendor\"\n"
     );
     fixture.write(".cargo/config.toml", &vendored);
-    says(&fixture.run(&["lock", "--upgrade"]), 2, &["gitty", gone, "vendor"]);
+    says(
+        &fixture.run(&["lock", "--upgrade"]),
+        2,
+        &["gitty", gone, "vendor"],
+    );
 }
 
 #[test]

@@ -35,10 +35,9 @@ impl CrateShort {
     pub fn tool(&self) -> ToolAddition {
         let req = match self.origin {
             CrateOrigin::Git { .. } => self.req.clone(),
-            CrateOrigin::Usual
-            | CrateOrigin::Registry(_)
-            | CrateOrigin::Workspace
-            | CrateOrigin::Path(_) => Some(self.asked().to_owned()),
+            CrateOrigin::Usual | CrateOrigin::Registry(_) | CrateOrigin::Workspace | CrateOrigin::Path(_) => {
+                Some(self.asked().to_owned())
+            }
         };
         ToolAddition {
             source: self.origin.clone(),
