@@ -65,7 +65,8 @@ pub struct Apart<'g> {
 /// A layout apart from the importers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaidApart<'g> {
-    /// Sorted by path. `node_modules/a` is seen by all, `2/node_modules/a` by what only the third importer sees.
+    /// Sorted by path. `node_modules/a` is seen by all, `2/node_modules/a` is one that a member asks for, or what that one needs
+    /// otherwise than all others.
     pub placements: Vec<Placement>,
     /// For each package the place of its files; `None` where they lie elsewhere or nobody needs it.
     pub places: Vec<Option<String>>,
@@ -87,19 +88,23 @@ pub fn hoist(graph: &Graph, selected: &[bool], members: Members) -> Vec<Placemen
     layout.placements()
 }
 
-/// Lays out the selected packages below a folder that no importer lies in: in its `node_modules`, nested where versions differ, and
-/// what an importer needs besides in a `node_modules` of that one alone. Each package has its files once; whoever does not find
+/// Lays out the selected packages below a folder that no importer lies in: in its `node_modules`, nested where versions differ;
+/// what a member of the workspace asks for, and the project does not, in a `node_modules` by itself. Each package has its files once; whoever does not find
 /// it above gets a link. Every name that something is known by is found from everywhere.
 pub fn apart<'g>(request: Apart<'g>) -> LaidApart<'g> {
     let mut layout = Layout::new(request.graph, request.selected);
     layout.apart = Some(request);
     layout.above = needs_above(request.graph, request.selected, request.elsewhere);
     let shared = layout.push(None, String::new(), Content::Shared);
-    for (index, importer) in request.graph.importers.iter().enumerate() {
-        if request.importers.get(index).copied().unwrap_or(true) {
-            let own = layout.push(Some(shared), index.to_string(), Content::Importer(index));
-            layout.fill_with(own, &importer.dependencies);
-        }
+    let counts = |index: &usize| request.importers.get(*index).copied().unwrap_or(true);
+    let importers = (0..request.graph.importers.len()).filter(counts);
+    let (root, members): (Vec<usize>, Vec<usize>) = importers.partition(|index| *index == layout.root());
+    for index in root {
+        let own = layout.push(Some(shared), "0".to_owned(), Content::Importer(index));
+        layout.fill_with(own, &request.graph.importers[index].dependencies);
+    }
+    for index in members {
+        layout.stand_alone(shared, index);
     }
     layout.fill_queue();
     layout.add_names(shared);
@@ -158,6 +163,8 @@ struct Layout<'g> {
     passed: FxHashSet<(FolderId, &'g str)>,
     /// Where packages lie apart, the folder of each.
     first: FxHashMap<PackageIndex, FolderId>,
+    /// How many of them stand by themselves.
+    stands: usize,
 }
 
 impl<'g> Layout<'g> {
@@ -171,6 +178,7 @@ impl<'g> Layout<'g> {
             queue: VecDeque::new(),
             passed: FxHashSet::default(),
             first: FxHashMap::default(),
+            stands: 0,
         }
     }
 
@@ -465,15 +473,38 @@ impl<'g> Layout<'g> {
         id
     }
 
+    /// Places what a member asks for, each package in a folder of its own, to which everybody links who needs it. `npm ls` and its
+    /// like take a folder that a member's link leads to for nobody else's, if it lies where others find it.
+    fn stand_alone(&mut self, shared: FolderId, importer: usize) {
+        let edges = &self.graph.importers[importer].dependencies;
+        for position in self.providers_first(edges) {
+            let edge = &edges[position];
+            let Some(To::Package(package)) = self.answer(edge, true) else {
+                continue;
+            };
+            let (package, same) = (*package, self.same(*package));
+            if self.lies_elsewhere(package) || self.first.contains_key(&same) {
+                continue;
+            }
+            self.stands += 1;
+            let own = self.push(Some(shared), self.stands.to_string(), Content::Importer(importer));
+            let folder = self.add(own, &edge.alias, Content::Package(package));
+            self.first.insert(same, folder);
+            self.queue.push_back(folder);
+        }
+    }
+
     /// Links every name that something is known by where all see it, nearest to the importers first.
     fn add_names(&mut self, shared: FolderId) {
         let graph = self.graph;
         let mut seen = FxHashSet::default();
-        let importers = self.folders.iter().filter_map(|folder| match folder.content {
-            Content::Importer(index) => Some((&*graph.importers[index].dependencies, true)),
-            _ => None,
-        });
-        let mut pending: VecDeque<(&'g [Edge], bool)> = importers.collect();
+        let mut pending: VecDeque<(&'g [Edge], bool)> = VecDeque::new();
+        for (index, importer) in graph.importers.iter().enumerate() {
+            let counts = |apart: Apart<'_>| apart.importers.get(index).copied().unwrap_or(true);
+            if self.apart.is_none_or(counts) {
+                pending.push_back((&importer.dependencies, true));
+            }
+        }
         while let Some((edges, of_importer)) = pending.pop_front() {
             for edge in edges {
                 let Some(to @ To::Package(package)) = self.answer(edge, of_importer) else {

@@ -6,7 +6,7 @@
 //! node_modules/.wharf/node_modules/.store/                 of the project's root only:
 //!   node_modules/<alias>                                   every name there is: a package that is not shared, or a link
 //!   node_modules/<alias>/node_modules/<alias>              what that one needs in another version
-//!   <number>/node_modules/<alias>                          what only packages that this importer asks for need so
+//!   <number>/node_modules/<alias>                          what a member asks for, and the project itself does not
 //! ```
 //!
 //! So what a project's own packages see is what they name and, further up, every name there is, as in a tree that npm made; the

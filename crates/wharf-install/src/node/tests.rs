@@ -551,13 +551,14 @@ fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
     assert_eq!(
         found,
         [
-            ".: .wharf/node_modules/.store/node_modules/@s/d = @s/d@2.0.0 copied",
+            ".: .wharf/node_modules/.store/1/node_modules/@s/d = @s/d@2.0.0 copied",
+            ".: .wharf/node_modules/.store/node_modules/@s/d -> ../../1/node_modules/@s/d",
             ".: .wharf/node_modules/.store/node_modules/a = a@1.0.0",
             ".: .wharf/node_modules/.store/node_modules/e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
             ".: a -> .wharf/node_modules/.store/node_modules/a",
             ".: e -> STORE/store/npm/node_modules/.store/e@1.0.0/#/node_modules/e",
             ".: m -> ../packages/m",
-            "packages/m: @s/d -> ../../../../node_modules/.wharf/node_modules/.store/node_modules/@s/d",
+            "packages/m: @s/d -> ../../../../node_modules/.wharf/node_modules/.store/1/node_modules/@s/d",
             "packages/m: here -> ../../../vendor/x",
         ]
     );
@@ -592,6 +593,8 @@ fn what_lies_in_the_project_lies_once_and_is_linked_by_those_who_ask() {
         found,
         [
             ".: APART/1/node_modules/c = c@2.0.0",
+            ".: APART/2/node_modules/c -> ../../1/node_modules/c",
+            ".: APART/2/node_modules/e = e@1.0.0",
             ".: APART/node_modules/a = a@1.0.0",
             ".: APART/node_modules/a/node_modules/c -> ../../../1/node_modules/c",
             ".: APART/node_modules/also -> c",
@@ -599,15 +602,14 @@ fn what_lies_in_the_project_lies_once_and_is_linked_by_those_who_ask() {
             ".: APART/node_modules/b/node_modules/c -> ../../../1/node_modules/c",
             ".: APART/node_modules/c = c@1.0.0",
             ".: APART/node_modules/d = d@1.0.0",
-            ".: APART/node_modules/e = e@1.0.0",
-            ".: APART/node_modules/e/node_modules/c -> ../../../1/node_modules/c",
+            ".: APART/node_modules/e -> ../2/node_modules/e",
             ".: APART/node_modules/m -> ../../../../../m",
             ".: a -> APART/node_modules/a",
             ".: c -> APART/node_modules/c",
             ".: m -> ../m",
             ".: n -> ../n",
             "m: c -> ../../node_modules/APART/1/node_modules/c",
-            "m: e -> ../../node_modules/APART/node_modules/e",
+            "m: e -> ../../node_modules/APART/2/node_modules/e",
             "n: also -> ../../node_modules/APART/node_modules/c",
             "n: c -> ../../node_modules/APART/1/node_modules/c",
         ]

@@ -166,12 +166,13 @@ fn apart_from_the_importers_each_package_lies_once() {
 }
 
 #[test]
-fn what_only_one_importer_needs_so_lies_beside_the_rest() {
+fn what_members_ask_for_lies_by_itself() {
     let text = "r 17.0.0\nr 18.0.0\nui 1.0.0 : peer r *, x *\nx 1.0.0\n. : r ^18, ui *\n\
                 packages/a (a 1.0.0) : r ^17, ui *\npackages/b (b 1.0.0) : r ^17, ui *, a workspace:*";
     assert_snapshot!(lies_apart(text), @r"
     1/node_modules/r 17.0.0
-    1/node_modules/ui 1.0.0
+    2/node_modules/r to 1/node_modules/r
+    2/node_modules/ui 1.0.0
     node_modules/r 18.0.0
     node_modules/ui 1.0.0
     node_modules/x 1.0.0
