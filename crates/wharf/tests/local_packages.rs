@@ -21,7 +21,7 @@ fn a_changed_module_of_a_copied_package_is_installed() {
         .iter()
         .find(|file| file.ends_with("__init__.py"))
         .expect("it has a module");
-    std::fs::write(&module, "NUMBER = 2\n").expect("the project can be written");
+    std::fs::write(module, "NUMBER = 2\n").expect("the project can be written");
     fixture.run(&["sync", "--locked"]).success();
     fixture.python("import near; assert near.NUMBER == 2").success();
 

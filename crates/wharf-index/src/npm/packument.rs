@@ -401,7 +401,10 @@ impl NpmIndex {
     fn near(&self, name: &PackageName) -> Vec<String> {
         let folder = self.registry_folder(name);
         let files = [Form::Abbreviated, Form::Full].map(|form| names::kept(&folder.join(form.folder())));
-        names::near(name.as_str(), files.into_iter().flatten().map(|file| file.replace('+', "/")))
+        names::near(
+            name.as_str(),
+            files.into_iter().flatten().map(|file| file.replace('+', "/")),
+        )
     }
 }
 
