@@ -32,8 +32,11 @@ fn leftovers(project: &Path) -> usize {
         .sum()
 }
 
+/// What the roots of an environment hold.
+type Held = BTreeMap<String, BTreeMap<String, String>>;
+
 /// The old environment, what it holds, and the new one over it, neither waited for.
-fn changed() -> Option<(Fixture, BTreeMap<String, BTreeMap<String, String>>)> {
+fn changed() -> Option<(Fixture, Held)> {
     let fixture = mixed()?;
     apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
     let old = state(&fixture.project);
