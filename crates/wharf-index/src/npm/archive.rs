@@ -1,6 +1,6 @@
 //! Archives of npm packages: where they come from, and into the store with them.
 //!
-//! Invariant: as [`crate::arrive`] has it: nothing of an archive stays whose digest is not the promised one.
+//! Invariant: as `arrive.rs` has it: nothing of an archive stays whose digest is not the promised one.
 
 use std::io;
 use std::path::Path;
