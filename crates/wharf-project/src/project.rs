@@ -193,13 +193,6 @@ impl Project {
         self.npm.as_ref().is_some_and(NpmProject::asks_for_something)
     }
 
-    /// Whether the project has tools that are built from crates.
-    pub fn uses_cargo_tools(&self) -> bool {
-        self.cargo_tools
-            .as_ref()
-            .is_some_and(|tools| !tools.tools.is_empty())
-    }
-
     /// The path of `wharf.lock`. The crates of a workspace are in its `Cargo.lock`.
     pub fn lock_path(&self) -> PathBuf {
         self.root.join("wharf.lock")
