@@ -564,12 +564,12 @@ impl Session {
         Ok(index)
     }
 
-    /// The project's package index where nothing but wheels is wanted: no Python is needed.
     /// The client that fetches what crates declare, with cargo's own settings of the network.
     pub(crate) fn client_for_crates(&self, config: &CargoConfig) -> Client {
         self.client_of(self.network(&config.network))
     }
 
+    /// The project's package index where nothing but wheels is wanted: no Python is needed.
     ///
     /// # Errors
     /// Where the store cannot be opened.
@@ -660,7 +660,8 @@ fn registries_of_crates(config: &CargoConfig) -> Result<Vec<Registry>, OpsError>
             CrateEndpoint::LocalRegistry(path) => {
                 let shown = path.display().to_string();
                 let url = url::Url::from_directory_path(&path);
-                let url = url.map_err(|()| OpsError::io("find", path)(std::io::ErrorKind::NotFound.into()))?;
+                let url =
+                    url.map_err(|()| OpsError::io("find", path)(std::io::ErrorKind::NotFound.into()))?;
                 (wharf_core::WebUrl::from(url), None, Some(shown))
             }
             CrateEndpoint::Directory(path) => {

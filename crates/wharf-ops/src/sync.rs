@@ -496,7 +496,6 @@ fn wanted(
         Link::Copy => LinkMode::Copy,
     };
     wanted.foreign = foreign(installing);
-    wanted.durability = Durability::Power;
     wanted
 }
 

@@ -130,7 +130,9 @@ impl Journal {
     /// Where the journal cannot be written.
     pub fn prepared(&mut self) -> Result<(), StoreError> {
         if let Some(begun) = self.begun.take() {
-            let flushed = begun.join().unwrap_or_else(|_| Err(io::Error::other("its thread died")));
+            let flushed = begun
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("its thread died")));
             flushed.map_err(StoreError::io("write", &self.path))?;
         }
         self.step(Op::Prepared, &Value::Null)

@@ -98,7 +98,12 @@ explicit = true
         "2026-02-01T00:00:00Z"
     );
     assert_eq!(stated.policy.sandbox, crate::SandboxPolicy::Required);
-    let online: Vec<_> = stated.policy.build_network.iter().map(ToString::to_string).collect();
+    let online: Vec<_> = stated
+        .policy
+        .build_network
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(online, ["rpds-py", "hatch"]);
     assert_eq!(stated.targets.len(), 2);
 }

@@ -24,8 +24,8 @@ use wharf_ops::session::{Session, Settings};
 use wharf_ops::settle::Flush;
 
 use crate::args::{
-    Command, Files, Format, Global, Installing, LinkMode, Prebuilt, Prerelease, Resolution, Selecting, Settle, Solving, Tool,
-    ToolCommand, Upgrading,
+    Command, Files, Format, Global, Installing, LinkMode, Prebuilt, Prerelease, Resolution, Selecting,
+    Settle, Solving, Tool, ToolCommand, Upgrading,
 };
 use crate::output::Printer;
 

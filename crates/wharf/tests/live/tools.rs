@@ -77,7 +77,10 @@ fn crates_come_from_the_registry_that_has_them_prebuilt() {
     let project = Project::new("prebuilt");
     for (asked, command, origin) in ELSEWHERE {
         let told = project.run(&["-v", "tool", "install", asked]);
-        assert!(told.contains(origin) && !told.contains("Building"), "{asked}: {told}");
+        assert!(
+            told.contains(origin) && !told.contains("Building"),
+            "{asked}: {told}"
+        );
         assert!(!project.tool(command, &["--version"]).is_empty(), "{asked}");
     }
 }

@@ -41,7 +41,10 @@ fn a_command_runs_and_the_second_time_nobody_is_asked() {
         let (mut asked, mut log) = (BTreeSet::new(), case.pypi.log());
         log.extend(case.npm.log());
         let twice = log.iter().find(|request| !asked.insert(&request.path));
-        assert!(twice.is_none(), "what was asked ahead is not asked again: {twice:?}");
+        assert!(
+            twice.is_none(),
+            "what was asked ahead is not asked again: {twice:?}"
+        );
         case.pypi.clear_log();
         case.npm.clear_log();
         let finished = case.run(&["x", package, "a", "--", "-h"]).success();
