@@ -157,6 +157,7 @@ fn results_have_the_documented_shapes() {
                 "node",
                 "python",
                 "downloaded",
+                "tools",
                 "fetched",
                 "seconds",
             ],
