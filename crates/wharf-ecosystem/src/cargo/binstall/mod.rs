@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `read` | the manifest's text → [`Declared`] |
 //! | [`template`] | `{ repo }/releases/{ name }` |
-//! | [`format`] | how archives are packed |
+//! | [`mod@format`] | how archives are packed |
 //! | [`triple`] | the machines that commands are for |
 //! | [`places`] | [`Declared`] and a machine → the URLs where an archive and its signature may lie, and the commands in it |
 //! | [`signature`] | minisign signatures |
