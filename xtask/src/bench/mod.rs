@@ -160,17 +160,25 @@ fn settle(removed: bool, options: &Options) {
     }
 }
 
-/// Removes a file or directory; one that is missing is fine.
+/// Removes a file or directory; one that is missing is fine, and so is one in which something goes on behind a command that
+/// has ended: that is waited for.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
-    let removed = if path.is_dir() && !path.is_symlink() {
-        std::fs::remove_dir_all(path)
-    } else {
-        std::fs::remove_file(path)
-    };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure(format!("{}: {error}", path.display())))
+    const TRIES: u32 = 200;
+    for left in (0..TRIES).rev() {
+        let removed = if path.is_dir() && !path.is_symlink() {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        };
+        match removed {
+            Err(error) if error.kind() == std::io::ErrorKind::DirectoryNotEmpty && left > 0 => {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure(format!("{}: {error}", path.display())));
+            }
+            _ => break,
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
