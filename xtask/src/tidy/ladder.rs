@@ -10,6 +10,7 @@ const RUNGS: [(&str, u8); 16] = [
     ("wharf-sys", 1),
     ("wharf-tree", 2),
     ("wharf-crates", 2),
+    ("wharf-deb", 2),
     ("wharf-store", 2),
     ("wharf-net", 2),
     ("wharf-index", 3),
@@ -24,7 +25,13 @@ const RUNGS: [(&str, u8); 16] = [
 ];
 
 /// Crates that hold the pure core: these may not bring I/O or a runtime with them.
-const PURE: [&str; 4] = ["wharf-core", "wharf-ecosystem", "wharf-tree", "wharf-crates"];
+const PURE: [&str; 5] = [
+    "wharf-core",
+    "wharf-ecosystem",
+    "wharf-tree",
+    "wharf-crates",
+    "wharf-deb",
+];
 /// What a pure crate may not depend on.
 const IMPURE: [&str; 6] = ["tokio", "reqwest", "rustix", "tempfile", "memmap2", "rayon"];
 
