@@ -3,7 +3,7 @@
 use super::Metadata;
 
 /// The rung of every crate. A new crate gets its line here, with its place on the architecture page.
-const RUNGS: [(&str, u8); 16] = [
+const RUNGS: [(&str, u8); 17] = [
     ("wharf-core", 0),
     ("wharf-ecosystem", 1),
     ("wharf-solve", 1),
