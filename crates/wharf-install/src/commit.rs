@@ -30,7 +30,7 @@ use crate::environment::Applied;
 use crate::error::InstallError;
 use crate::folder::{self, Folder};
 use crate::foreign::{self, Standing};
-use crate::generation::{CommandsPart, CratesPart, Generation, Marker, NodePart, RootRecord};
+use crate::generation::{CommandsPart, CratesPart, Generation, Marker, NodePart, RootRecord, SystemPart};
 use crate::ground::{Ground, RootName};
 use crate::plan::Plan;
 use crate::python_root::PythonFolder;
@@ -222,6 +222,11 @@ impl Task<'_> {
         let commands = self.wanted.commands.as_ref().map(|wanted| CommandsPart {
             tools: wanted.tools.clone(),
         });
+        let system = self.wanted.system.as_ref().map(|wanted| SystemPart {
+            root: wanted.root.clone(),
+            packages: wanted.packages.clone(),
+            store: self.store.root().to_owned(),
+        });
         Generation {
             format: Generation::FORMAT,
             number: marker.generation,
@@ -237,6 +242,7 @@ impl Task<'_> {
             node,
             crates,
             commands,
+            system,
         }
     }
 

@@ -33,10 +33,10 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
             RootKind::Python => {
                 names(&ground.path(&root.name), root, "", &mut drift);
                 if let Some(part) = &generation.python {
-                    reasons = python(ground, part);
+                    reasons = python(ground, generation, part);
                 }
             }
-            RootKind::Node | RootKind::Crates | RootKind::Commands => {
+            RootKind::Node | RootKind::Crates | RootKind::Commands | RootKind::System => {
                 let path = ground.path(&root.name);
                 let shown = path.strip_prefix(ground.project()).unwrap_or(&path).display();
                 let before = format!("{shown}/");
@@ -75,7 +75,7 @@ fn counts(kind: RootKind, place: &str, name: &str) -> bool {
     match kind {
         RootKind::Python => name != "__pycache__",
         RootKind::Node if place.is_empty() => !name.starts_with('.') || OURS.contains(&name),
-        RootKind::Node | RootKind::Crates | RootKind::Commands => true,
+        RootKind::Node | RootKind::Crates | RootKind::Commands | RootKind::System => true,
     }
 }
 
@@ -94,12 +94,18 @@ fn names(path: &Path, root: &RootRecord, before: &str, drift: &mut Drift) {
     }
 }
 
-fn python(ground: &Ground, part: &PythonPart) -> Vec<String> {
+fn python(ground: &Ground, generation: &Generation, part: &PythonPart) -> Vec<String> {
     let mut reasons = Vec::new();
     if part.root != ground.python() {
         reasons.push(format!("the environment was made at {}", part.root.display()));
     }
-    if !ground.python().join(&part.scripts).join("python").exists() {
+    let linked = ground.python().join(&part.scripts).join("python");
+    let stands = match &part.interpreter.root {
+        // The link leads there in the view alone.
+        Some(_) => generation.python_on_disk(part).exists() && linked.is_symlink(),
+        None => linked.exists(),
+    };
+    if !stands {
         reasons.push(format!(
             "the Python behind the environment, {}, is gone",
             part.interpreter.base_executable.display()

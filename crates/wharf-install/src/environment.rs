@@ -22,6 +22,7 @@ use crate::layout::Collision;
 use crate::plan::Plan;
 use crate::redo::{self, Site, Unsettled};
 use crate::state::State;
+use crate::wanted::SYSTEM_LINK;
 use crate::{Durability, Foreign, Wanted, commit, drift, trash};
 
 /// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
@@ -147,6 +148,18 @@ impl Environment {
         self.ground.path(&RootName::crates())
     }
 
+    /// The system root that its commands run in, if it has one.
+    #[must_use]
+    pub fn system(&self) -> Option<PathBuf> {
+        std::fs::read_link(self.ground.path(&RootName::system()).join(SYSTEM_LINK)).ok()
+    }
+
+    /// Where programs that run in the system root keep what they change of `/etc` and `/var`. No commit touches it.
+    #[must_use]
+    pub fn system_state(&self) -> PathBuf {
+        self.state.directory().join("system-state")
+    }
+
     /// Where its records lie.
     #[must_use]
     pub fn state_directory(&self) -> &Path {
@@ -225,7 +238,7 @@ impl Environment {
             let name = match kind {
                 RootKind::Python => self.ground.python_name(),
                 RootKind::Node => RootName::node("."),
-                RootKind::Crates | RootKind::Commands => continue, // they lie in Wharf's own folder
+                RootKind::Crates | RootKind::Commands | RootKind::System => continue, // they lie in Wharf's own folder
             };
             foreign::movable(&self.ground.path(&name), *kind, foreign)?;
         }

@@ -40,6 +40,12 @@ pub(crate) fn all(wanted: &Wanted) -> Vec<Folder<'_>> {
             .as_ref()
             .map(|commands| Folder::new(RootName::commands(), &commands.items)),
     );
+    found.extend(
+        wanted
+            .system
+            .as_ref()
+            .map(|system| Folder::new(RootName::system(), &system.items)),
+    );
     found.retain(|folder| folder.items().next().is_some());
     found.sort_by(|left, right| left.name.cmp(&right.name));
     found

@@ -74,7 +74,7 @@ pub(crate) fn standing(path: &Path, kind: RootKind) -> Result<Standing, InstallE
         RootKind::Node => names
             .iter()
             .all(|name| caches::is_cache(name) && path.join(name).is_dir()),
-        RootKind::Crates | RootKind::Commands => names.is_empty(),
+        RootKind::Crates | RootKind::Commands | RootKind::System => names.is_empty(),
     };
     if bare {
         return Ok(Standing::Nothing);
@@ -90,7 +90,7 @@ pub(crate) fn standing(path: &Path, kind: RootKind) -> Result<Standing, InstallE
         RootKind::Node if has(".yarn-integrity") || has(".yarn-state.yml") => "yarn installed it",
         RootKind::Node if has(".bun") => "bun installed it",
         RootKind::Node => "another tool installed it",
-        RootKind::Crates | RootKind::Commands => "something else put files there",
+        RootKind::Crates | RootKind::Commands | RootKind::System => "something else put files there",
     }))
 }
 

@@ -278,10 +278,14 @@ fn record(ground: &Ground, generation: &Generation, fingerprint: &Fingerprint) -
     let roots = generation.roots.iter().map(|root| Root::read(ground, root));
     let stat = |path: PathBuf| Stat::read(&path).map(|stat| (path, stat));
     let python = match &generation.python {
-        Some(part) => Some(stat(ground.python().join(&part.scripts).join("python"))?),
+        Some(part) => Some(stat(match &part.interpreter.root {
+            Some(_) => generation.python_on_disk(part),
+            None => ground.python().join(&part.scripts).join("python"),
+        })?),
         None => None,
     };
-    let linked = [RootKind::Node, RootKind::Crates].map(|kind| generation.linked_store(kind));
+    let kinds = [RootKind::Node, RootKind::Crates, RootKind::System];
+    let linked = kinds.map(|kind| generation.linked_store(kind));
     let linked = linked.into_iter().flatten().next();
     let store = match linked {
         Some(store) => Some((store.to_owned(), Stat::read(store)?.inode)),

@@ -15,7 +15,7 @@ use crate::error::InstallError;
 use crate::ground::{Ground, RootKind, RootName};
 use crate::python::Interpreter;
 use crate::venv::SystemSite;
-use crate::{Compile, InstalledCrate, InstalledNode, InstalledTool, NodeRuntime};
+use crate::{Compile, InstalledCrate, InstalledDeb, InstalledNode, InstalledTool, NodeRuntime};
 
 /// The version of the record's shape. Records of format 1 knew one `.venv` and nothing else; what they describe is made anew.
 const FORMAT: u32 = 2;
@@ -47,6 +47,9 @@ pub struct Generation {
     /// Its tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<CommandsPart>,
+    /// Its system root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemPart>,
 }
 
 /// One folder of a generation.
@@ -126,6 +129,17 @@ pub struct CommandsPart {
     pub tools: Vec<InstalledTool>,
 }
 
+/// The system root of a generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemPart {
+    /// Where it lies in the store.
+    pub root: PathBuf,
+    /// What it is made of, sorted.
+    pub packages: Vec<InstalledDeb>,
+    /// The store that it lies in.
+    pub store: PathBuf,
+}
+
 /// One Python package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledPackage {
@@ -179,6 +193,15 @@ impl Generation {
         serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }
 
+    /// Where the Python behind the environment lies on the machine: in the system root that stands now if it is of one.
+    pub(crate) fn python_on_disk(&self, part: &PythonPart) -> PathBuf {
+        let path = &part.interpreter.base_executable;
+        match (&part.interpreter.root, &self.system) {
+            (Some(_), Some(system)) => system.root.join(path.strip_prefix("/").unwrap_or(path)),
+            _ => path.clone(),
+        }
+    }
+
     /// The record of a root.
     #[must_use]
     pub fn root(&self, name: &RootName) -> Option<&RootRecord> {
@@ -190,6 +213,7 @@ impl Generation {
         match kind {
             RootKind::Node => self.node.as_ref().map(|part| part.store.as_path()),
             RootKind::Crates => self.crates.as_ref().map(|part| part.store.as_path()),
+            RootKind::System => self.system.as_ref().map(|part| part.store.as_path()),
             RootKind::Python | RootKind::Commands => None,
         }
     }
@@ -205,12 +229,14 @@ impl Generation {
             RootKind::Node,
             RootKind::Crates,
             RootKind::Commands,
+            RootKind::System,
         ];
-        let [python, node, crates, commands] = kinds.map(has);
+        let [python, node, crates, commands, system] = kinds.map(has);
         self.python = self.python.filter(|_| python);
         self.node = self.node.filter(|_| node);
         self.crates = self.crates.filter(|_| crates);
         self.commands = self.commands.filter(|_| commands);
+        self.system = self.system.filter(|_| system);
         (recorded == 0 || !self.roots.is_empty()).then_some(self)
     }
 }

@@ -19,6 +19,8 @@ pub enum RootKind {
     Crates,
     /// The commands of tools.
     Commands,
+    /// The system root that commands run in: a link to one in the store.
+    System,
 }
 
 /// Names one root of an environment.
@@ -26,7 +28,7 @@ pub enum RootKind {
 pub struct RootName {
     /// What it is.
     pub kind: RootKind,
-    /// Where, relative to the project with `/` separators: `.venv`, `packages/a/node_modules`; crates and commands lie among
+    /// Where, relative to the project with `/` separators: `.venv`, `packages/a/node_modules`; crates, commands and the system root lie among
     /// the environment's records, and theirs is relative to those.
     pub path: String,
 }
@@ -58,6 +60,14 @@ impl RootName {
         Self {
             kind: RootKind::Crates,
             path: "cargo".to_owned(),
+        }
+    }
+
+    /// The system root of the project.
+    pub(crate) fn system() -> Self {
+        Self {
+            kind: RootKind::System,
+            path: "system".to_owned(),
         }
     }
 
@@ -104,7 +114,7 @@ impl Ground {
         match name.kind {
             RootKind::Python => self.python.clone(),
             RootKind::Node => joined(&self.project, &name.path),
-            RootKind::Crates | RootKind::Commands => joined(&self.state, &name.path),
+            RootKind::Crates | RootKind::Commands | RootKind::System => joined(&self.state, &name.path),
         }
     }
 }

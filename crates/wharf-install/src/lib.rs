@@ -61,13 +61,16 @@ pub mod wheel;
 pub use environment::{Applied, Environment, Recovered};
 pub use error::InstallError;
 pub use fresh::{Fingerprint, Freshness};
-pub use generation::{CommandsPart, CratesPart, Generation, InstalledPackage, NodePart, PythonPart};
+pub use generation::{
+    CommandsPart, CratesPart, Generation, InstalledPackage, NodePart, PythonPart, SystemPart,
+};
 pub use ground::{RootKind, RootName};
 pub use plan::{Change, Plan, RootPlan};
 pub use python::{Considered, Interpreter, PythonError, Request, Search};
 pub use running::RunEnvironment;
 pub use venv::SystemSite;
 pub use wanted::{
-    CommandsWanted, Compile, CratesWanted, Durability, FileChange, Foreign, InstalledCrate, InstalledNode,
-    InstalledTool, NodeRoot, NodeRuntime, NodeWanted, Package, PythonWanted, Wanted,
+    CommandsWanted, Compile, CratesWanted, Durability, FileChange, Foreign, InstalledCrate, InstalledDeb,
+    InstalledNode, InstalledTool, NodeRoot, NodeRuntime, NodeWanted, Package, PythonWanted, SystemWanted,
+    Wanted,
 };

@@ -9,7 +9,9 @@ use wharf_core::PackageName;
 use crate::drift::Drift;
 use crate::generation::{Generation, InstalledPackage, PythonPart};
 use crate::ground::RootName;
-use crate::{InstalledCrate, InstalledNode, InstalledTool, Package, PythonWanted, Wanted, folder};
+use crate::{
+    InstalledCrate, InstalledDeb, InstalledNode, InstalledTool, Package, PythonWanted, Wanted, folder,
+};
 
 /// The difference between an environment and what is wanted of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -212,21 +214,23 @@ fn same(before: &InstalledPackage, package: &Package) -> bool {
 /// The versions of each package.
 type Versions<'a> = BTreeMap<&'a PackageName, Vec<&'a str>>;
 
-/// The npm packages, crates and tools that stand there.
+/// The npm packages, crates, tools and system packages that stand there.
 fn standing(current: &Generation) -> Versions<'_> {
     versions(
         current.node.iter().flat_map(|part| &part.packages),
         current.crates.iter().flat_map(|part| &part.packages),
         current.commands.iter().flat_map(|part| &part.tools),
+        current.system.iter().flat_map(|part| &part.packages),
     )
 }
 
-/// The npm packages, crates and tools that are wanted.
+/// The npm packages, crates, tools and system packages that are wanted.
 fn asked(wanted: &Wanted) -> Versions<'_> {
     versions(
         wanted.node.iter().flat_map(|part| &part.packages),
         wanted.crates.iter().flat_map(|part| &part.packages),
         wanted.commands.iter().flat_map(|part| &part.tools),
+        wanted.system.iter().flat_map(|part| &part.packages),
     )
 }
 
@@ -235,12 +239,14 @@ fn versions<'a>(
     node: impl Iterator<Item = &'a InstalledNode>,
     crates: impl Iterator<Item = &'a InstalledCrate>,
     tools: impl Iterator<Item = &'a InstalledTool>,
+    system: impl Iterator<Item = &'a InstalledDeb>,
 ) -> Versions<'a> {
     let node = node.map(|one| (&one.name, &one.version));
     let crates = crates.map(|one| (&one.name, &one.version));
     let tools = tools.map(|one| (&one.name, &one.version));
     let mut found = Versions::new();
-    for (name, version) in node.chain(crates).chain(tools) {
+    let system = system.map(|one| (&one.name, &one.version));
+    for (name, version) in node.chain(crates).chain(tools).chain(system) {
         let versions = found.entry(name).or_default();
         if !versions.contains(&version.as_str()) {
             versions.push(version);

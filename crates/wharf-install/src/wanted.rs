@@ -1,9 +1,9 @@
-//! What an environment shall be: its Python part, its Node part, its crates, its tools, any of them.
+//! What an environment shall be: its Python part, its Node part, its crates, its tools, its system root, any of them.
 //!
 //! Invariant: what is wanted names everything that a commit needs and nothing of what stands there now, so that the same
 //! wish gives the same environment whatever stood there before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wharf_core::PackageName;
@@ -25,6 +25,8 @@ pub struct Wanted {
     pub crates: Option<CratesWanted>,
     /// The commands of its tools.
     pub commands: Option<CommandsWanted>,
+    /// The system root that commands run in.
+    pub system: Option<SystemWanted>,
     /// Files of the project that change in the same commit.
     pub files: Vec<FileChange>,
     /// What this realises, for the record: usually the digest of the lockfile.
@@ -88,6 +90,50 @@ pub struct CommandsWanted {
     pub items: Vec<Item>,
     /// What brings them, for plans and records.
     pub tools: Vec<InstalledTool>,
+}
+
+/// The system root that an environment's commands run in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SystemWanted {
+    /// What lies there: the link to the root in the store.
+    pub(crate) items: Vec<Item>,
+    /// The root in the store.
+    pub(crate) root: PathBuf,
+    /// What it is made of, for plans and records.
+    pub(crate) packages: Vec<InstalledDeb>,
+}
+
+/// The name of the link to a system root.
+pub(crate) const SYSTEM_LINK: &str = "root";
+
+impl SystemWanted {
+    /// The root at `root` in the store, made of these packages.
+    #[must_use]
+    pub fn new(root: &Path, mut packages: Vec<InstalledDeb>) -> Self {
+        packages.sort();
+        Self {
+            items: vec![Item::link(SYSTEM_LINK, &root.to_string_lossy())],
+            root: root.to_owned(),
+            packages,
+        }
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn packages(&self) -> &[InstalledDeb] {
+        &self.packages
+    }
+}
+
+/// A package of a system root.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InstalledDeb {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// Its architecture; that of the machine or `all`, or a foreign one.
+    pub architecture: String,
 }
 
 /// A file of the project that a commit changes, such as a tool's own configuration.
@@ -242,6 +288,7 @@ impl Wanted {
             node: None,
             crates: None,
             commands: None,
+            system: None,
             files: Vec::new(),
             label: label.to_owned(),
             link: LinkMode::Auto,

@@ -54,6 +54,9 @@ pub struct Interpreter {
     pub cache_tag: Option<String>,
     /// The four bytes in front of its bytecode files, in hexadecimal.
     pub magic: String,
+    /// The system root in whose view it runs, and every path above is one; `None` for the machine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
 }
 
 /// Directories of an environment, relative to its root, `/`-separated.
@@ -166,6 +169,7 @@ impl Interpreter {
     #[must_use]
     pub fn same_runtime(&self, other: &Self) -> bool {
         self.base_executable == other.base_executable
+            && self.root.is_some() == other.root.is_some()
             && self.implementation == other.implementation
             && self.minor == other.minor
             && self.gil_disabled == other.gil_disabled

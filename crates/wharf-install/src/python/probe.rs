@@ -120,6 +120,7 @@ fn interpreter(path: &Path, facts: Facts) -> Result<Interpreter, Refusal> {
         extension_suffix: facts.extension_suffix,
         cache_tag: facts.cache_tag,
         magic: facts.magic,
+        root: None,
     })
 }
 
