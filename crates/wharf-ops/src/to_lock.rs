@@ -61,6 +61,7 @@ pub(crate) fn locked(resolution: &Resolution, project: &Project, digests: &Diges
             .collect(),
         targets,
         cargo: None,
+        deb: None,
         npm: None,
     };
     lock.normalize();

@@ -70,6 +70,7 @@ fn lock(count: usize) -> Lock {
         targets: Vec::new(),
         packages: (0..count).map(package).collect(),
         cargo: None,
+        deb: None,
         npm: None,
     }
 }

@@ -405,6 +405,8 @@ fn assemble(
         npm,
         cargo: crates.workspace,
         cargo_tools: crates.tools,
+        deb: None,
+        external: crate::external::ExternalProject::default(),
         network: configured.network,
         formats: stated.formats,
         prereleases: stated.prereleases.unwrap_or_default(),

@@ -399,6 +399,7 @@ fn a_lock_of_a_project_is_fresh_until_the_project_changes() {
         targets: Vec::new(),
         packages: vec![package("a"), package("b")],
         cargo: None,
+        deb: None,
         npm: None,
     };
     let lock = Lock::parse_file(&SourceText::new(Path::new("wharf.lock"), &lock.print())).unwrap();

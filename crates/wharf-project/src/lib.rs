@@ -6,6 +6,8 @@
 //! | [`requirement`] | [`RootRequirement`]: one requirement with its group, its source and its place |
 //! | [`npm`] | [`NpmProject`]: the npm part of a project |
 //! | [`cargo`] | [`CargoProject`]: the crates of a project; Cargo's configuration; tools of `[cargo]` |
+//! | [`deb`] | [`DebProject`]: the Debian part of a project |
+//! | [`mod@external`] | what packages need of the system, and the Debian packages that answer it |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
 //! | [`prebuilt`] | prebuilt commands of crates: the policy, and what the product knows of them |
 //! | [`mod@preferences`] | versions that another tool pinned |
@@ -17,9 +19,11 @@
 //! Invariant: no network, no printing, and the environment is read only through what the caller passes in.
 
 pub mod cargo;
+pub mod deb;
 pub mod edit;
 pub mod error;
 pub mod export;
+pub mod external;
 pub mod index;
 pub mod init;
 pub mod lock;
@@ -48,10 +52,16 @@ mod yaml;
 pub use cargo::config::{CargoConfig, CargoRegistry, CrateEndpoint};
 pub use cargo::tools::{CargoTool, CargoTools, ToolSource};
 pub use cargo::{CargoMember, CargoPatch, CargoProject, GitUse};
+pub use deb::{DebHold, DebKeys, DebPin, DebProject, DebRepository, DebRequirement, DebSources, DebSuite};
 pub use error::{Invalid, ProjectError};
+pub use external::{ExternalDependency, ExternalNeed, ExternalProject, ExternalRole};
 pub use index::{
     Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,
     NetworkSettings, PackageSet, Prereleases, ResolutionMode,
+};
+pub use lock::deb::{
+    DebCause, DebEdge, DebEdgeKind, DebId, DebInputs, DebLock, DebRoot, LockedDeb, LockedDebRoot, LockedRepository,
+    LockedSystem,
 };
 pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use lock::{

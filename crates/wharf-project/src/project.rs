@@ -10,6 +10,8 @@ use wharf_core::{Origin, PackageName, Span, Target, Timestamp};
 
 use crate::cargo::CargoProject;
 use crate::cargo::tools::CargoTools;
+use crate::deb::DebProject;
+use crate::external::ExternalProject;
 use crate::index::{Formats, IndexSettings, NetworkSettings, Prereleases, ResolutionMode};
 use crate::npm::NpmProject;
 use crate::prebuilt::PrebuiltPolicy;
@@ -146,6 +148,10 @@ pub struct Project {
     pub cargo: Option<CargoProject>,
     /// The tools of `[cargo]`, where it has that table.
     pub cargo_tools: Option<CargoTools>,
+    /// What it has of Debian packages.
+    pub deb: Option<DebProject>,
+    /// What its files say about the system.
+    pub external: ExternalProject,
     /// How the network is reached.
     pub network: NetworkSettings,
     /// Which kinds of archive may be used.

@@ -8,10 +8,12 @@
 //! | `select` | which packages and files a machine installs |
 //! | [`npm`] | npm's part of the lock |
 //! | [`cargo`] | tools that are built from crates |
+//! | [`deb`] | Debian packages |
 //!
 //! Invariant: `parse(print(lock))` is the normalised lock, and `print` of equal locks is the same bytes.
 
 pub mod cargo;
+pub mod deb;
 mod local;
 pub mod npm;
 mod parse;
@@ -28,6 +30,7 @@ use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
 use crate::requirement::Group;
 
 pub use cargo::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
+pub use deb::{DebInputs, DebLock};
 pub use npm::{NpmInputs, NpmLock};
 pub(crate) use print::quoted;
 pub use select::{DevGroups, InstallItem, Selection};
@@ -51,6 +54,8 @@ pub struct Lock {
     pub packages: Vec<LockedPackage>,
     /// Tools that are built from crates; `None` where the project has none.
     pub cargo: Option<ToolsLock>,
+    /// The Debian part; `None` where the project has none.
+    pub deb: Option<DebLock>,
     /// npm's part; `None` where the project has nothing of npm.
     pub npm: Option<NpmLock>,
 }
@@ -65,6 +70,7 @@ impl Default for Lock {
             targets: Vec::new(),
             packages: Vec::new(),
             cargo: None,
+            deb: None,
             npm: None,
         }
     }

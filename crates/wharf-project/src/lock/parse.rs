@@ -67,6 +67,7 @@ fn read(source: &SourceText) -> Parsed<Lock> {
             Some(value) => Some(super::cargo::read(&reader, value)?).filter(|tools| !tools.tools.is_empty()),
             None => None,
         },
+        deb: None,
         npm: split.map(|start| super::npm::parse(source, start)).transpose()?,
     };
     lock.targets.shrink_to_fit();

@@ -113,6 +113,7 @@ pub(crate) fn sample() -> Lock {
             .map(|name| package(name, "3.0", Vec::new()))
             .into(),
         cargo: None,
+        deb: None,
         npm: None,
     };
     lock.packages.extend([app, lib]);
