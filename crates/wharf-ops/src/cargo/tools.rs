@@ -13,6 +13,7 @@ use wharf_crates::{
 use wharf_ecosystem::cargo::{
     CargoLock, CrateVersions, FeatureValue, LockedCrate, Manifest, RustVersion, SourceId, Summary, VersionRow,
 };
+use wharf_index::IndexError;
 use wharf_index::cargo::{CratesIndex, Wanted};
 use wharf_install::rust::{RustError, Surroundings};
 use wharf_project::lock::{GraphOrigin, LockedTool, ToolRequest, ToolsLock};
@@ -121,25 +122,37 @@ impl Solver<'_> {
             .await;
         let versions = versions
             .ok_or(OpsError::Interrupted)?
-            .map_err(|cause| OpsError::Unavailable {
-                what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
-                cause,
-            })?;
+            .map_err(|cause| unavailable(tool, cause))?;
         let summary = self.choose(tool, &versions, kept)?;
         self.tell_skipped(&versions);
         let files = self.fetch(&summary).await?;
-        let packaged = match tool.locked {
-            true => self.packaged(&files)?,
-            false => None,
+        let found = Found {
+            packaged: match tool.locked {
+                true => self.packaged(&files)?,
+                false => None,
+            },
+            summary,
+            patches: Vec::new(),
         };
-        let graph = match packaged {
+        self.locked(tool, request, kept, found).await
+    }
+
+    /// The graph of a tool whose version is known.
+    async fn locked(
+        &self,
+        tool: &CargoTool,
+        request: ToolRequest,
+        kept: Option<&LockedTool>,
+        found: Found,
+    ) -> Result<LockedTool, OpsError> {
+        let graph = match found.packaged {
             Some(_) => GraphOrigin::Packaged,
             None => GraphOrigin::Resolved,
         };
         // Our own choice is kept where it was ours before.
         let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
-        let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
-        let (outcome, lock) = self.graph(tool, summary, previous, Vec::new()).await?;
+        let previous = found.packaged.or_else(|| own.map(LockedTool::cargo_lock));
+        let (outcome, lock) = self.graph(tool, found.summary, previous, found.patches).await?;
         self.tell_yanked(tool, &outcome);
         Ok(locked_tool(request, graph, &outcome, lock))
     }
@@ -155,10 +168,7 @@ impl Solver<'_> {
         let kept = kept.filter(|kept| kept.source() == source);
         let at = kept.map_or(source, LockedTool::source);
         let laid = repository::laid(&self.index, &self.tools.config, at).await;
-        let laid = laid.map_err(|cause| OpsError::Unavailable {
-            what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
-            cause,
-        })?;
+        let laid = laid.map_err(|cause| unavailable(tool, cause))?;
         let member = laid
             .members
             .iter()
@@ -183,21 +193,15 @@ impl Solver<'_> {
             }
             .into());
         }
-        let packaged = match tool.locked {
-            true => self.packaged_in(member)?,
-            false => None,
+        let found = Found {
+            packaged: match tool.locked {
+                true => self.packaged_in(member)?,
+                false => None,
+            },
+            summary: Arc::new(member.summary.clone()),
+            patches: repository::patches(member, &self.tools.config)?,
         };
-        let graph = match packaged {
-            Some(_) => GraphOrigin::Packaged,
-            None => GraphOrigin::Resolved,
-        };
-        let own = kept.filter(|kept| kept.graph == GraphOrigin::Resolved);
-        let previous = packaged.or_else(|| own.map(LockedTool::cargo_lock));
-        let summary = Arc::new(member.summary.clone());
-        let patches = repository::patches(member, &self.tools.config)?;
-        let (outcome, lock) = self.graph(tool, summary, previous, patches).await?;
-        self.tell_yanked(tool, &outcome);
-        Ok(locked_tool(request, graph, &outcome, lock))
+        self.locked(tool, request, kept, found).await
     }
 
     /// The lock of the workspace in a repository. What it knows as folders comes from the repository here.
@@ -368,6 +372,21 @@ impl Solver<'_> {
             );
             self.session.emit(Event::warning("cargo/yanked", message));
         }
+    }
+}
+
+/// A tool at its version.
+struct Found {
+    summary: Arc<Summary>,
+    /// The lock that it brings, where that is to be kept to.
+    packaged: Option<CargoLock>,
+    patches: Vec<Patch>,
+}
+
+fn unavailable(tool: &CargoTool, cause: IndexError) -> OpsError {
+    OpsError::Unavailable {
+        what: format!("{tool}, which {} asks for, cannot be had: {cause}", tool.origin),
+        cause,
     }
 }
 
