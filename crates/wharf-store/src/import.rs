@@ -93,7 +93,12 @@ impl Store {
     }
 
     /// Gives everything its name: objects first, so that a tree never names what is not there.
-    fn publish(&self, mut batch: Batch<'_>, tree: Tree) -> Result<TreeId, Trouble> {
+    fn publish(&self, batch: Batch<'_>, tree: Tree) -> Result<TreeId, Trouble> {
+        self.publish_objects(batch)?;
+        Ok(self.write_tree(&tree)?)
+    }
+
+    pub(crate) fn publish_objects(&self, mut batch: Batch<'_>) -> Result<(), StoreError> {
         self.about_to_publish()?;
         let workbench = batch.workbench;
         batch
@@ -101,7 +106,7 @@ impl Store {
             .par_iter()
             .try_for_each(|staged| workbench.publish(staged))?;
         batch.staged.clear();
-        Ok(self.write_tree(&tree)?)
+        Ok(())
     }
 }
 
@@ -181,20 +186,20 @@ fn file_kind((object, size, executable): (ObjectId, u64, bool)) -> Kind {
 }
 
 /// What an import has staged. Dropping it unpublished removes it.
-struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     workbench: &'a Workbench,
     staged: Vec<Staged>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(workbench: &'a Workbench) -> Self {
+    pub(crate) fn new(workbench: &'a Workbench) -> Self {
         Self {
             workbench,
             staged: Vec::new(),
         }
     }
 
-    fn stream(
+    pub(crate) fn stream(
         &mut self,
         executable: bool,
         size: u64,

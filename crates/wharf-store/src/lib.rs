@@ -9,6 +9,8 @@
 //! | [`import`] | archives into the store, verified while they are written |
 //! | [`extract`] | archives into a plain folder, with the same checks |
 //! | [`crates`] | crates, unpacked once in folders that cargo can use as they stand |
+//! | [`deb`] | Debian packages into the store |
+//! | [`system`] | system roots: Debian packages merged into one folder |
 //! | [`home`] | npm packages, unpacked once in folders that node can use as they stand |
 //! | [`link`] | many files out of the store into a folder: reflink, hardlink or copy |
 //! | [`verify`] | what the store holds, and whether it is still what was written |
@@ -23,6 +25,7 @@
 
 pub mod archive;
 pub mod crates;
+pub mod deb;
 pub mod durable;
 pub mod error;
 pub mod extract;
@@ -36,11 +39,13 @@ pub mod link;
 pub mod lock;
 mod object;
 pub mod store;
+pub mod system;
 pub mod tree;
 pub mod verify;
 
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
 pub use crates::{CrateId, RepositoryId, RepositoryPackages};
+pub use deb::DebPackage;
 pub use error::StoreError;
 pub use hash::{Hasher, hash_file};
 pub use home::{ContentKey, GraphKey, HomeContent, HomeFile, HomeId, HomeLink, Unpacked, is_alias};
@@ -48,5 +53,6 @@ pub use id::{InvalidId, ObjectId, TreeId};
 pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
 pub use lock::Lock;
 pub use store::{Stage, Store};
+pub use system::{Owner, RootPath, SystemDraft, SystemEntry, SystemId, SystemKind, SystemTree};
 pub use tree::{Entry, InvalidTree, Kind, Tree};
 pub use verify::{Damage, Depth, Repair, StoreSize, VerifyReport};

@@ -8,6 +8,7 @@
 //! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
 //! store/npm/node_modules/.store/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
 //! store/cargo/<name>-<version>.<content>/   homes of crates, see [`crate::crates`]
+//! store/systems/<id>/          system roots, see [`crate::system`]
 //! stage/<process>/             what a running command has not verified yet; locked while it runs
 //! quarantine/                  what verification took out
 //! ```
@@ -31,6 +32,7 @@ use crate::flush::Flusher;
 use crate::id::{ObjectId, TreeId};
 use crate::lock::{Access, Lock};
 use crate::object::{Workbench, object_name, open_folder};
+use crate::system::SystemTree;
 use crate::tree::Tree;
 
 const FORMAT: &str = "wharf-store 1";
@@ -196,14 +198,25 @@ impl Store {
     /// # Errors
     /// Where it cannot be written.
     pub fn write_tree(&self, tree: &Tree) -> Result<TreeId, StoreError> {
-        let bytes = tree.print();
-        let id = TreeId::of(&bytes);
+        self.write_manifest(&tree.print())
+    }
+
+    /// Puts the manifest of a system package's tree into the store. Its objects should be there already.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_system_tree(&self, tree: &SystemTree) -> Result<TreeId, StoreError> {
+        self.write_manifest(&tree.print())
+    }
+
+    fn write_manifest(&self, bytes: &[u8]) -> Result<TreeId, StoreError> {
+        let id = TreeId::of(bytes);
         let path = self.tree_path(&id);
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
             return Ok(id);
         }
         self.about_to_publish()?;
-        self.put(&path, &bytes)?;
+        self.put(&path, bytes)?;
         Ok(id)
     }
 
@@ -212,6 +225,18 @@ impl Store {
     /// # Errors
     /// Where it is missing or damaged.
     pub fn tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
+        Tree::parse(&self.manifest(id)?).map_err(|source| StoreError::DamagedTree { id: *id, source })
+    }
+
+    /// Reads the tree of a system package, checking it against its id.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn system_tree(&self, id: &TreeId) -> Result<SystemTree, StoreError> {
+        SystemTree::parse(&self.manifest(id)?).map_err(|source| StoreError::DamagedTree { id: *id, source })
+    }
+
+    fn manifest(&self, id: &TreeId) -> Result<Vec<u8>, StoreError> {
         let path = self.tree_path(id);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -226,7 +251,7 @@ impl Store {
                 reason: "its content has another digest".to_owned(),
             });
         }
-        Tree::parse(&bytes).map_err(|source| StoreError::DamagedTree { id: *id, source })
+        Ok(bytes)
     }
 
     /// Where a tree's manifest lies.
@@ -310,6 +335,25 @@ impl Store {
             }
             other => other,
         }
+    }
+
+    /// Every tree that an archive with this digest became, in the order in which they were remembered; `None` unless the store has
+    /// them all.
+    pub(crate) fn lookup_trees(&self, ecosystem: Ecosystem, upstream: &Digest) -> Option<Vec<TreeId>> {
+        let text = fs::read_to_string(self.package_path(ecosystem, upstream)).ok()?;
+        let ids = text.lines().map(str::parse).collect::<Result<Vec<TreeId>, _>>().ok()?;
+        ids.iter().all(|id| self.tree_path(id).exists()).then_some(ids)
+    }
+
+    /// Remembers what trees an archive with this digest became.
+    pub(crate) fn record_trees(
+        &self,
+        ecosystem: Ecosystem,
+        upstream: &Digest,
+        trees: &[TreeId],
+    ) -> Result<(), StoreError> {
+        let text: String = trees.iter().map(|tree| format!("{tree}\n")).collect();
+        self.put(&self.package_path(ecosystem, upstream), text.as_bytes())
     }
 
     fn package_path(&self, ecosystem: Ecosystem, upstream: &Digest) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The manifest of an unpacked package: which objects lie where.
 //!
-//! Format 1, the only one: the line `wharf-tree 1`, then the entries sorted by path, each one byte of kind
+//! Format 1 (system packages have [format 2](crate::system::tree)): the line `wharf-tree 1`, then the entries sorted by path, each one byte of kind
 //! (`f` file, `x` executable file, `l` link); files have 32 bytes of object id and their size, links their target
 //! with its length before it; then the path with its length before it. Numbers are LEB128, shortest form.
 //!
@@ -110,7 +110,7 @@ impl Tree {
     /// # Errors
     /// Where the bytes are not exactly what [`Tree::print`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidTree> {
-        let mut reader = Reader { bytes, offset: 0 };
+        let mut reader = Reader::new(bytes);
         if reader.take(HEADER.len())? != HEADER {
             return Err(InvalidTree {
                 offset: 0,
@@ -118,7 +118,7 @@ impl Tree {
             });
         }
         let mut entries: Vec<Entry> = Vec::with_capacity(bytes.len() / 64);
-        while reader.offset < bytes.len() {
+        while !reader.is_done() {
             let start = reader.offset;
             let entry = reader.entry()?;
             if entries.last().is_some_and(|last| last.path >= entry.path) {
@@ -148,7 +148,7 @@ impl Entry {
     }
 }
 
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -157,16 +157,33 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_number(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(out, text.as_bytes());
 }
 
-struct Reader<'a> {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Reads a manifest, of either format.
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
 impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, offset: 0 }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.offset >= self.bytes.len()
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
     fn entry(&mut self) -> Result<Entry, InvalidTree> {
         let kind = match self.take(1)?[0] {
             letter @ (b'f' | b'x') => Kind::File {
@@ -185,14 +202,14 @@ impl<'a> Reader<'a> {
         Ok(Entry { path, kind })
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], InvalidTree> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], InvalidTree> {
         let rest = &self.bytes[self.offset..];
         let taken = rest.get(..count).ok_or_else(|| self.refuse("an early end"))?;
         self.offset += count;
         Ok(taken)
     }
 
-    fn number(&mut self) -> Result<u64, InvalidTree> {
+    pub(crate) fn number(&mut self) -> Result<u64, InvalidTree> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.take(1)?[0];
@@ -208,12 +225,16 @@ impl<'a> Reader<'a> {
         Err(self.refuse("a number in another form"))
     }
 
-    fn text(&mut self) -> Result<&'a str, InvalidTree> {
-        let length = usize::try_from(self.number()?).map_err(|_| self.refuse("an early end"))?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| self.refuse("a text that is not UTF-8"))
+    pub(crate) fn text(&mut self) -> Result<&'a str, InvalidTree> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| self.refuse("a text that is not UTF-8"))
     }
 
-    fn refuse(&self, reason: &'static str) -> InvalidTree {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], InvalidTree> {
+        let length = usize::try_from(self.number()?).map_err(|_| self.refuse("an early end"))?;
+        self.take(length)
+    }
+
+    pub(crate) fn refuse(&self, reason: &'static str) -> InvalidTree {
         InvalidTree {
             offset: self.offset,
             reason,

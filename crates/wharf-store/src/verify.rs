@@ -17,7 +17,8 @@ use crate::error::StoreError;
 use crate::home::check;
 use crate::id::{ObjectId, TreeId};
 use crate::store::Store;
-use crate::tree::{Kind, Tree};
+use crate::system::{self, SystemEntry, SystemKind, SystemTree};
+use crate::tree::{Entry, Kind, Tree};
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,12 @@ pub struct StoreSize {
     pub crate_files: u64,
     /// The bytes of these.
     pub crate_bytes: u64,
+    /// How many system roots.
+    pub systems: u64,
+    /// Their files that no object is shared with, and their records.
+    pub system_files: u64,
+    /// The bytes of these.
+    pub system_bytes: u64,
     /// How many archives are known by their digest.
     pub packages: u64,
     /// Bytes of unfinished work.
@@ -106,7 +113,11 @@ impl Store {
         };
         let (home_files, home_bytes) = check::size(self)?;
         let (crate_files, crate_bytes) = crates::check::size(self)?;
+        let (system_files, system_bytes) = system::check::size(self)?;
         Ok(StoreSize {
+            systems: system::check::systems(self)?.len() as u64,
+            system_files,
+            system_bytes,
             crates: crates::check::homes(self)?.len() as u64,
             crate_files,
             crate_bytes,
@@ -130,7 +141,7 @@ impl Store {
         let trees = read_trees(&files(&self.root().join("store/tree"))?);
         let mut sizes = FxHashMap::default();
         for tree in trees.iter().filter_map(|(_, tree)| tree.as_ref().ok()) {
-            sizes.extend(objects_of(tree));
+            sizes.extend(tree.objects.iter().copied());
         }
         let paths = files(&self.root().join("store/obj"))?;
         let judged: Vec<(PathBuf, Option<String>)> = paths
@@ -156,7 +167,7 @@ impl Store {
             .collect();
         let mut sound_trees = FxHashSet::default();
         for (path, tree) in trees {
-            match tree.and_then(|tree| complete(&tree, &sound).map(|()| tree.id())) {
+            match tree.and_then(|tree| complete(&tree, &sound).map(|()| tree.id)) {
                 Ok(id) => {
                     sound_trees.insert(id);
                 }
@@ -170,9 +181,11 @@ impl Store {
             }
         }
         let crates = crates::check::judge(crates::check::homes(self)?, depth);
+        let systems = system::check::judge(system::check::systems(self)?, depth);
         for home in check::judge(self, check::homes(self)?, depth)
             .into_iter()
             .chain(crates)
+            .chain(systems)
         {
             report.checked += 1;
             bad.extend(home.wrong.map(|reason| (home.path, reason)));
@@ -213,7 +226,12 @@ pub(crate) fn quarantine_damaged_since(store: &Store, since: SystemTime) -> Resu
     })?;
     let (homes, crates) = (recent_homes(store, since)?, recent_crates(store, since)?);
     let crates = crates::check::judge(crates, Depth::Full);
-    for home in check::judge(store, homes, Depth::Full).into_iter().chain(crates) {
+    let systems = system::check::judge(recent_systems(store, since)?, Depth::Full);
+    for home in check::judge(store, homes, Depth::Full)
+        .into_iter()
+        .chain(crates)
+        .chain(systems)
+    {
         if home.wrong.is_some() {
             count += 1;
             quarantine(store, &home.path)?;
@@ -264,6 +282,17 @@ pub(crate) fn recent_crates(store: &Store, since: SystemTime) -> Result<Vec<Path
     Ok(recent)
 }
 
+/// The same for system roots.
+pub(crate) fn recent_systems(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+    let mut recent = Vec::new();
+    for system in system::check::systems(store)? {
+        if is_recent(&system, since)? {
+            recent.push(system);
+        }
+    }
+    Ok(recent)
+}
+
 fn is_recent(path: &Path, since: SystemTime) -> Result<bool, StoreError> {
     // Clocks of file systems are coarse.
     let since = since
@@ -276,52 +305,77 @@ fn is_recent(path: &Path, since: SystemTime) -> Result<bool, StoreError> {
     Ok(metadata.ctime().max(metadata.mtime()) >= since)
 }
 
-fn read_trees(paths: &[PathBuf]) -> Vec<(PathBuf, Result<Tree, String>)> {
+/// What a manifest, of either format, says about objects.
+struct Manifest {
+    id: TreeId,
+    objects: Vec<((ObjectId, bool), u64)>,
+}
+
+fn read_trees(paths: &[PathBuf]) -> Vec<(PathBuf, Result<Manifest, String>)> {
     paths
         .par_iter()
         .map(|path| (path.clone(), read_tree(path)))
         .collect()
 }
 
-fn read_tree(path: &Path) -> Result<Tree, String> {
+fn read_tree(path: &Path) -> Result<Manifest, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let name = path.file_name().unwrap_or_default();
-    if TreeId::of(&bytes).to_string().as_str() != name {
+    let id = TreeId::of(&bytes);
+    if id.to_string().as_str() != name {
         return Err("its content has another digest than its name".to_owned());
     }
-    Tree::parse(&bytes).map_err(|error| error.to_string())
+    let objects = if bytes.starts_with(system::tree::HEADER) {
+        let tree = SystemTree::parse(&bytes).map_err(|error| error.to_string())?;
+        tree.entries.iter().filter_map(system_object).collect()
+    } else {
+        let tree = Tree::parse(&bytes).map_err(|error| error.to_string())?;
+        tree.entries.iter().filter_map(object).collect()
+    };
+    Ok(Manifest { id, objects })
 }
 
-fn objects_of(tree: &Tree) -> impl Iterator<Item = ((ObjectId, bool), u64)> + '_ {
-    tree.entries.iter().filter_map(|entry| match &entry.kind {
+fn object(entry: &Entry) -> Option<((ObjectId, bool), u64)> {
+    match &entry.kind {
         Kind::File {
             object,
             size,
             executable,
         } => Some(((*object, *executable), *size)),
         Kind::Link(_) => None,
-    })
+    }
 }
 
-fn complete(tree: &Tree, sound: &FxHashSet<(ObjectId, bool)>) -> Result<(), String> {
-    match objects_of(tree).find(|(key, _)| !sound.contains(key)) {
+fn system_object(entry: &SystemEntry) -> Option<((ObjectId, bool), u64)> {
+    match &entry.kind {
+        SystemKind::File { object, size, .. } => Some(((*object, entry.kind.is_executable()), *size)),
+        SystemKind::Folder { .. } | SystemKind::Link(_) | SystemKind::Noted { .. } => None,
+    }
+}
+
+fn complete(tree: &Manifest, sound: &FxHashSet<(ObjectId, bool)>) -> Result<(), String> {
+    match tree.objects.iter().find(|(key, _)| !sound.contains(key)) {
         Some(((object, _), _)) => Err(format!("its object {object} is missing or damaged")),
         None => Ok(()),
     }
 }
 
 fn judge_record(path: &Path, trees: &FxHashSet<TreeId>) -> Result<(), String> {
-    let tree = judge_text(path)?;
-    if trees.contains(&tree) {
-        Ok(())
-    } else {
-        Err(format!("its tree {tree} is missing or damaged"))
+    let named = judge_text(path)?;
+    match named.iter().find(|tree| !trees.contains(tree)) {
+        None => Ok(()),
+        Some(tree) => Err(format!("its tree {tree} is missing or damaged")),
     }
 }
 
-fn judge_text(path: &Path) -> Result<TreeId, &'static str> {
+/// The trees that a record names: one, or a Debian package's two.
+fn judge_text(path: &Path) -> Result<Vec<TreeId>, &'static str> {
     let text = fs::read_to_string(path).map_err(|_| "it cannot be read")?;
-    text.trim_end().parse().map_err(|_| "it names no tree")
+    let trees: Result<Vec<TreeId>, _> = text.lines().map(str::parse).collect();
+    trees
+        .ok()
+        .filter(|trees| !trees.is_empty())
+        .ok_or("it names no tree")
 }
 
 fn parse_object(path: &Path) -> Option<(ObjectId, bool)> {

@@ -12,7 +12,7 @@ pub mod zip;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wharf_core::{Explain, Fault, UnsafePath};
+use wharf_core::{Digest, Explain, Fault, UnsafePath};
 
 use crate::error::{StoreError, is_full};
 
@@ -162,6 +162,25 @@ pub enum Refusal {
     /// A device, a pipe, a socket.
     #[error("it is {0}, not a file, folder or link")]
     Special(&'static str),
+    /// Another file than the one that was asked for.
+    #[error("its digest is {actual}, not {expected}")]
+    Digest {
+        /// The one that was asked for.
+        expected: Box<Digest>,
+        /// The one it has.
+        actual: Box<Digest>,
+    },
+    /// Something else stands where a part of the archive should.
+    #[error("it has {found} where its {wanted} should be")]
+    Member {
+        /// What is there.
+        found: String,
+        /// What should be.
+        wanted: &'static str,
+    },
+    /// A version of the format that is not known.
+    #[error("its format has version {0}, and only 2 is known")]
+    FormatVersion(String),
     /// Too many entries.
     #[error("it has more than {limit} entries")]
     TooMany {
@@ -252,8 +271,10 @@ impl Explain for ArchiveError {
                 | Refusal::Malformed(_)
                 | Refusal::Damaged(_)
                 | Refusal::Checksum
+                | Refusal::Digest { .. }
+                | Refusal::Member { .. }
                 | Refusal::Size => "archive/damaged",
-                Refusal::Encrypted | Refusal::Method(_) => "archive/unsupported",
+                Refusal::Encrypted | Refusal::Method(_) | Refusal::FormatVersion(_) => "archive/unsupported",
                 Refusal::TooMany { .. }
                 | Refusal::TooLarge { .. }
                 | Refusal::TooMuch { .. }

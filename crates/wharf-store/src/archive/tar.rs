@@ -32,10 +32,10 @@ pub(crate) trait Sink {
 }
 
 /// Memory an xz or Zstandard stream may ask for: the largest that their command-line tools use by default.
-const DECODER_MEMORY: u64 = 128 << 20;
+pub(crate) const DECODER_MEMORY: u64 = 128 << 20;
 
 /// Bytes between two files' contents, long names and pax records included: these are held in memory.
-const MAX_HEADERS: u64 = 1 << 20;
+pub(crate) const MAX_HEADERS: u64 = 1 << 20;
 
 /// The paths and sizes of a tar in memory, after unpacking and checking all of it.
 ///
@@ -65,7 +65,7 @@ pub(crate) fn read(
     let progress = Rc::new(Progress::default());
     let decoded = Metered {
         inner: decoder(archive, compression)?,
-        packed,
+        packed: Rc::new(Cell::new(packed)),
         limits,
         progress: Rc::clone(&progress),
     };
@@ -169,7 +169,7 @@ fn link_target<R: Read>(
 }
 
 /// Padding after the end marker is usual; more of it than a tape block is not, but harmless while the limits hold.
-fn drain(mut rest: impl Read, explain: &impl Fn(&str, io::Error) -> Trouble) -> Result<(), Trouble> {
+pub(crate) fn drain(mut rest: impl Read, explain: &impl Fn(&str, io::Error) -> Trouble) -> Result<(), Trouble> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match rest.read(&mut buffer) {
@@ -181,7 +181,7 @@ fn drain(mut rest: impl Read, explain: &impl Fn(&str, io::Error) -> Trouble) -> 
     }
 }
 
-fn check_label(head: &[u8], compression: Compression) -> Result<(), Trouble> {
+pub(crate) fn check_label(head: &[u8], compression: Compression) -> Result<(), Trouble> {
     if head.is_empty() {
         return Err(Refusal::Truncated.into());
     }
@@ -198,7 +198,7 @@ fn check_label(head: &[u8], compression: Compression) -> Result<(), Trouble> {
     }
 }
 
-fn decoder<'a>(archive: impl BufRead + 'a, compression: Compression) -> Result<Box<dyn Read + 'a>, Trouble> {
+pub(crate) fn decoder<'a>(archive: impl BufRead + 'a, compression: Compression) -> Result<Box<dyn Read + 'a>, Trouble> {
     Ok(match compression {
         Compression::None => Box::new(archive),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(archive)),
@@ -218,20 +218,21 @@ fn decoder<'a>(archive: impl BufRead + 'a, compression: Compression) -> Result<B
 }
 
 #[derive(Default)]
-struct Progress {
-    read: Cell<u64>,
+pub(crate) struct Progress {
+    pub(crate) read: Cell<u64>,
     /// How many bytes the headers before the next file may still have; `None` inside contents.
-    headers: Cell<Option<u64>>,
+    pub(crate) headers: Cell<Option<u64>>,
     /// Set when the limits stopped the stream, because an `io::Error` cannot say so.
-    refusal: Cell<Option<Refusal>>,
+    pub(crate) refusal: Cell<Option<Refusal>>,
 }
 
 /// Counts unpacked bytes and stops at the limits. Headers count too: a tar of a million empty names is a bomb as well.
-struct Metered<'a> {
-    inner: Box<dyn Read + 'a>,
-    packed: u64,
-    limits: &'a Limits,
-    progress: Rc<Progress>,
+pub(crate) struct Metered<'a> {
+    pub(crate) inner: Box<dyn Read + 'a>,
+    /// The archive's size in bytes, or what has come of it so far.
+    pub(crate) packed: Rc<Cell<u64>>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) progress: Rc<Progress>,
 }
 
 impl Read for Metered<'_> {
@@ -252,7 +253,7 @@ impl Read for Metered<'_> {
             }
             None => Ok(()),
         };
-        match headers.and_then(|()| self.limits.check_total(read, self.packed)) {
+        match headers.and_then(|()| self.limits.check_total(read, self.packed.get())) {
             Ok(()) => Ok(count),
             Err(refusal) => {
                 self.progress.refusal.set(Some(refusal));
@@ -263,9 +264,9 @@ impl Read for Metered<'_> {
 }
 
 /// Turns an early end into an error: a short file must never pass for a whole one.
-struct Exact<'a, R> {
-    inner: &'a mut R,
-    missing: u64,
+pub(crate) struct Exact<'a, R> {
+    pub(crate) inner: &'a mut R,
+    pub(crate) missing: u64,
 }
 
 impl<R: Read> Read for Exact<'_, R> {
