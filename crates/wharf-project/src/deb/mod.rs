@@ -13,7 +13,7 @@ pub mod repository;
 use std::fmt;
 
 use serde::Serialize;
-use wharf_core::{Origin, PackageName};
+use wharf_core::{Arch, Origin, PackageName};
 
 use crate::requirement::Group;
 
@@ -115,6 +115,36 @@ crate::index::words!(DebSources {
     Default = "default",
     None = "none"
 });
+
+/// What Debian calls an architecture.
+pub const fn architecture_of(arch: Arch) -> &'static str {
+    match arch {
+        Arch::X86_64 => "amd64",
+        Arch::Aarch64 => "arm64",
+        Arch::X86 => "i386",
+        Arch::Armv7l => "armhf",
+        Arch::Ppc64le => "ppc64el",
+        Arch::S390x => "s390x",
+        Arch::Riscv64 => "riscv64",
+    }
+}
+
+impl DebHold {
+    /// `nginx`, `nginx (= 1.22.1-9)`
+    pub(crate) fn words(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{} (= {version})", self.name),
+            None => self.name.to_string(),
+        }
+    }
+}
+
+impl DebPin {
+    /// `nginx libnginx-mod-*: release n=bookworm-backports 500`
+    pub(crate) fn words(&self) -> String {
+        format!("{}: {} {}", self.packages.join(" "), self.pin, self.priority)
+    }
+}
 
 impl fmt::Display for DebRequirement {
     /// `deb:libpq-dev (>= 15)`

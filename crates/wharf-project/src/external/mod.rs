@@ -58,6 +58,26 @@ pub struct ExternalProject {
     pub table: Table,
 }
 
+impl ExternalProject {
+    /// Everything that it says, one statement a text.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = self.needs.iter().map(|need| need.words("the project")).collect();
+        words.extend(self.table.words());
+        words
+    }
+}
+
+impl ExternalNeed {
+    /// `pypi:psycopg2 host dep:generic/libpq`
+    pub(crate) fn words(&self, whose: &str) -> String {
+        let group = match &self.group {
+            Group::Main => String::new(),
+            group => format!(" ({group})"),
+        };
+        format!("{whose} {} {}{group}", self.role, self.dependency)
+    }
+}
+
 impl fmt::Display for ExternalRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -64,6 +64,19 @@ impl Table {
         self.answer(needs.iter().filter(|need| need.group == Group::Main))
     }
 
+    /// Everything that it says, one statement a text.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let packages = self.packages.iter().flat_map(|(package, needs)| {
+            let whose = format!("{}:{package}", package.ecosystem());
+            needs.iter().map(move |need| need.words(&whose))
+        });
+        let names = self.names.iter().flat_map(|(name, answer)| {
+            let roles = answer.roles.iter();
+            roles.map(move |(role, packages)| format!("dep:{name} {role} {}", packages.join(", ")))
+        });
+        packages.chain(names).collect()
+    }
+
     /// The Debian packages that answer needs.
     pub fn answer<'n>(&self, needs: impl IntoIterator<Item = &'n ExternalNeed>) -> Needs {
         let _ = (&self.names, needs.into_iter().count());

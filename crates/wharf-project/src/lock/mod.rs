@@ -5,6 +5,7 @@
 //! | `parse` | text → [`Lock`], with line and column for everything malformed |
 //! | `print` | [`Lock`] → text, sorted, one fact a line, so that diffs are readable |
 //! | `stale` | does the lock still answer what the project asks? |
+//! | `reader`, `fields` | the text of the large parts → keys and values that know where they stand |
 //! | `select` | which packages and files a machine installs |
 //! | [`npm`] | npm's part of the lock |
 //! | [`cargo`] | tools that are built from crates |
@@ -14,10 +15,12 @@
 
 pub mod cargo;
 pub mod deb;
+mod fields;
 mod local;
 pub mod npm;
 mod parse;
 mod print;
+mod reader;
 mod select;
 mod stale;
 
@@ -230,6 +233,9 @@ impl Lock {
         });
         if let Some(tools) = &mut self.cargo {
             tools.normalize();
+        }
+        if let Some(deb) = &mut self.deb {
+            deb.normalize();
         }
         if let Some(npm) = &mut self.npm {
             npm.normalize();

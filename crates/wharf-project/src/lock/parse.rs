@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 use wharf_core::{Digest, Ecosystem, PackageName, Source, Span, Target, Timestamp, WebUrl};
 
+use super::reader::start_of;
 use super::{FORMAT, Lock, LockInputs, LockedEdge, LockedFile, LockedPackage, LockedRoot, LockedTarget};
 use crate::error::Invalid;
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
@@ -34,9 +35,11 @@ impl Lock {
 }
 
 fn read(source: &SourceText) -> Parsed<Lock> {
-    // npm's part comes last and has a reader of its own, many times faster than a document tree.
-    let split = super::npm::split(source.text());
-    let table = table::parse_head(source, split.unwrap_or(source.text().len()))?;
+    // The large parts come last and have a reader of their own, many times faster than a document tree.
+    let end = source.text().len();
+    let npm = start_of(source.text(), "npm");
+    let deb = start_of(&source.text()[..npm.unwrap_or(end)], "deb");
+    let table = table::parse_head(source, deb.or(npm).unwrap_or(end))?;
     let reader = LockReader(Reader {
         source,
         code: "lock/malformed",
@@ -67,8 +70,10 @@ fn read(source: &SourceText) -> Parsed<Lock> {
             Some(value) => Some(super::cargo::read(&reader, value)?).filter(|tools| !tools.tools.is_empty()),
             None => None,
         },
-        deb: None,
-        npm: split.map(|start| super::npm::parse(source, start)).transpose()?,
+        deb: deb
+            .map(|start| super::deb::parse(source, start..npm.unwrap_or(end)))
+            .transpose()?,
+        npm: npm.map(|start| super::npm::parse(source, start)).transpose()?,
     };
     lock.targets.shrink_to_fit();
     Ok(lock)

@@ -23,7 +23,7 @@ impl Lock {
             line(&mut text, "requires-python", &quoted(requires));
         }
         // A lock without a Python part has no word about Python.
-        let alone = sorted.npm.is_none() && sorted.cargo.is_none();
+        let alone = sorted.npm.is_none() && sorted.cargo.is_none() && sorted.deb.is_none();
         if alone || sorted.inputs != LockInputs::default() {
             text.push_str("\n[inputs]\n");
             inputs(&mut text, &sorted.inputs);
@@ -38,6 +38,9 @@ impl Lock {
         }
         if let Some(tools) = &sorted.cargo {
             super::cargo::print(&mut text, tools);
+        }
+        if let Some(deb) = &sorted.deb {
+            super::deb::print(&mut text, deb);
         }
         if let Some(npm) = &sorted.npm {
             super::npm::print(&mut text, npm);
@@ -257,7 +260,7 @@ pub(super) fn line(text: &mut String, key: &str, value: &str) {
 }
 
 /// An array with one inline table a line; nothing at all where it is empty.
-fn block<T>(text: &mut String, key: &str, items: &[T], print: impl Fn(&T) -> String) {
+pub(super) fn block<T>(text: &mut String, key: &str, items: &[T], print: impl Fn(&T) -> String) {
     if items.is_empty() {
         return;
     }
@@ -278,31 +281,31 @@ fn target_list(targets: &[Target]) -> String {
 }
 
 /// An inline table being written.
-struct Inline(String);
+pub(super) struct Inline(String);
 
 impl Inline {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(String::from("{ "))
     }
 
-    fn raw(&mut self, key: &str, value: &str) {
+    pub(super) fn raw(&mut self, key: &str, value: &str) {
         if self.0.len() > 2 {
             self.0.push_str(", ");
         }
         write!(self.0, "{key} = {value}").expect("a String takes every write");
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(super) fn text(&mut self, key: &str, value: &str) {
         self.raw(key, &quoted(value));
     }
 
-    fn optional(&mut self, key: &str, value: Option<&str>) {
+    pub(super) fn optional(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(key, value);
         }
     }
 
-    fn finish(mut self) -> String {
+    pub(super) fn finish(mut self) -> String {
         self.0.push_str(" }");
         self.0
     }

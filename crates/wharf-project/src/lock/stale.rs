@@ -6,7 +6,7 @@ use std::fmt;
 
 use wharf_core::{Span, Timestamp};
 
-use super::{Lock, LockInputs, LockedRoot, NpmInputs, ToolsLock};
+use super::{DebInputs, Lock, LockInputs, LockedRoot, NpmInputs, ToolsLock};
 use crate::index::{Declared, PackageSet};
 use crate::project::Project;
 use crate::requirement::RootRequirement;
@@ -130,6 +130,7 @@ impl Lock {
             self.stale_python(project),
             self.stale_npm(project),
             self.stale_tools(project),
+            self.stale_deb(project),
         ];
         for part in parts {
             for reason in part.map(|stale| stale.reasons).unwrap_or_default() {
@@ -173,6 +174,17 @@ impl Lock {
         if self.cargo.is_some() {
             self.ages(&mut reasons, project);
         }
+        (!reasons.is_empty()).then_some(Stale { reasons })
+    }
+
+    /// Why the Debian part no longer answers `project`.
+    pub fn stale_deb(&self, project: &Project) -> Option<Stale> {
+        let reasons = match (&self.deb, DebInputs::of(project)) {
+            (None, None) => Vec::new(),
+            (Some(lock), Some(now)) => lock.differences(&now),
+            (None, Some(_)) => vec!["no Debian package is locked yet".to_owned()],
+            (Some(_), None) => vec!["the project has no Debian packages any more".to_owned()],
+        };
         (!reasons.is_empty()).then_some(Stale { reasons })
     }
 

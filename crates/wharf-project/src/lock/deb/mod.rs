@@ -1,7 +1,21 @@
 //! The Debian part of the lock: one set of packages for each architecture, and what it was solved from.
 //!
+//! | module | job |
+//! |---|---|
+//! | `parse` | the text of the part → [`DebLock`] |
+//! | `print` | [`DebLock`] → text |
+//! | `stale` | what a project asks, and whether the lock still answers it |
+//! | `reach` | which packages a root brings along, and why a package is there |
+//!
 //! Invariants: `parse(print(lock))` is the normalised lock; every edge and every root leads to exactly one package of its
 //! system; every package has a checksum and comes from a repository of the lock.
+
+mod parse;
+mod print;
+mod reach;
+mod stale;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::fmt;
 
@@ -10,6 +24,10 @@ use wharf_core::{Digest, PackageName, WebUrl};
 use crate::deb::DebSources;
 use crate::external::ExternalRole;
 use crate::requirement::Group;
+
+pub(super) use parse::parse;
+pub(super) use print::print;
+pub use reach::DebChain;
 
 /// What a project has of Debian packages, locked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,6 +185,17 @@ pub enum DebEdgeKind {
     Recommends,
 }
 
+crate::index::words!(DebEdgeKind { PreDepends = "pre-depends", Depends = "depends", Recommends = "recommends" });
+
+impl DebEdgeKind {
+    /// All of them, the strongest first.
+    pub(super) const ALL: [DebEdgeKind; 3] = [
+        DebEdgeKind::PreDepends,
+        DebEdgeKind::Depends,
+        DebEdgeKind::Recommends,
+    ];
+}
+
 impl DebLock {
     /// The packages for an architecture.
     pub fn system(&self, architecture: &str) -> Option<&LockedSystem> {
@@ -175,9 +204,43 @@ impl DebLock {
             .find(|system| system.architecture == architecture)
     }
 
+    /// Sorts everything whose order means nothing.
+    pub(super) fn normalize(&mut self) {
+        self.inputs.normalize();
+        self.repositories.sort();
+        self.repositories.dedup();
+        for system in &mut self.systems {
+            system.roots.sort();
+            system.roots.dedup();
+            for package in &mut system.packages {
+                package.dependencies.sort();
+                package.dependencies.dedup();
+            }
+            system.packages.sort_by(|a, b| a.id.cmp(&b.id));
+        }
+        self.systems.sort_by(|a, b| a.architecture.cmp(&b.architecture));
+    }
+
     /// The repository of a name.
     pub fn repository(&self, name: &str) -> Option<&LockedRepository> {
         self.repositories.iter().find(|repository| repository.name == name)
+    }
+}
+
+impl LockedRepository {
+    /// Names for repositories: the suite, and a number where an earlier one has that name.
+    pub fn named(places: impl IntoIterator<Item = (WebUrl, String)>) -> Vec<Self> {
+        let mut named: Vec<Self> = Vec::new();
+        for (uri, suite) in places {
+            let plain = suite.trim_end_matches('/');
+            let count = named.iter().filter(|other| other.suite == suite).count();
+            let name = match count {
+                0 => plain.to_owned(),
+                count => format!("{plain} {}", count + 1),
+            };
+            named.push(Self { name, uri, suite });
+        }
+        named
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, PackageIndex, To};
 
-use super::fields::{Fields, Parsed};
-use super::reader::{Entry, Item};
+use crate::lock::fields::{Fields, Parsed};
+use crate::lock::reader::{Entry, Item};
 
 const KEYS: &[&str] = &[
     "name", "range", "kind", "package", "version", "peers", "entry", "importer", "link", "missing", "asked",

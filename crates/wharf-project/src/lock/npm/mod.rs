@@ -2,8 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `reader` | the text of the part → keys and values that know where they stand |
-//! | `parse`, `fields`, `edges` | those → [`NpmLock`] |
+//! | `parse`, `fields`, `edges` | keys and values → [`NpmLock`] |
 //! | `print` | [`NpmLock`] → text |
 //! | `normal` | one order for equal graphs |
 //! | `inputs` | what a project asks |
@@ -21,7 +20,6 @@ mod inputs;
 mod normal;
 mod parse;
 mod print;
-mod reader;
 mod stale;
 #[cfg(test)]
 mod stale_tests;
@@ -34,7 +32,7 @@ use std::fmt;
 use wharf_core::{Digest, PackageName, Span, Timestamp};
 use wharf_ecosystem::npm::{EdgeKind, Graph};
 
-pub(super) use parse::{parse, split};
+pub(super) use parse::parse;
 pub(super) use print::print;
 pub use view::{GraphView, Node, Use};
 

@@ -5,29 +5,14 @@ use wharf_core::{Ecosystem, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::{Edge, EdgeKind, Importer, Package};
 
 use super::edges::{Entries, Owner, RawEdge};
-use super::fields::{Fields, Parsed};
-use super::reader::{Cursor, Entry, Item, Section};
 use super::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
+use crate::lock::fields::{Fields, Parsed};
+use crate::lock::reader::{Cursor, Entry, Item, Section};
 use crate::text::SourceText;
-
-/// Where npm's part of a lock begins: at the first line with one of its headers. No line before it can look so, since the
-/// part before holds no string of several lines.
-pub(in crate::lock) fn split(text: &str) -> Option<usize> {
-    let mut from = 0;
-    while let Some(found) = text[from..].find("[npm") {
-        let at = from + found;
-        let start = if text[..at].ends_with('[') { at - 1 } else { at };
-        if start == 0 || text.as_bytes()[start - 1] == b'\n' {
-            return Some(start);
-        }
-        from = at + 1;
-    }
-    None
-}
 
 /// Reads npm's part, which runs from a byte of the text to its end.
 pub(in crate::lock) fn parse(source: &SourceText, start: usize) -> Parsed<NpmLock> {
-    let mut cursor = Cursor::new(source, start);
+    let mut cursor = Cursor::new(source, start..source.text().len());
     let mut reader = Reader {
         fields: Fields::new(source),
         lock: NpmLock::default(),

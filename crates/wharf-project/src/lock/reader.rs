@@ -1,5 +1,6 @@
-//! Reads the TOML of npm's part: tables of basic strings, whole numbers, flags, arrays and inline tables, as `print` writes
-//! them, in one pass without a document tree: a lock of 1,500 packages has some 700 KB, and every command reads it.
+//! Reads the TOML of the parts with thousands of packages, npm's and Debian's: tables of basic strings, whole numbers, flags, arrays
+//! and inline tables, as `print` writes them, in one pass without a document tree: a lock of 1,500 packages has some 700 KB, and
+//! every command reads it.
 //! Invariants: what it accepts is TOML and means the same there; every refusal has its place; nesting is bounded.
 //! Source: toml.io, TOML 1.0.
 
@@ -64,7 +65,23 @@ pub(super) struct Section<'t> {
 
 type Read<T> = Result<T, Invalid>;
 
-/// Reads sections from a byte of the text to its end.
+/// Where the part of a lock begins whose headers begin with `word`. No line before it can look so, since the parts before hold
+/// no string of several lines.
+pub(super) fn start_of(text: &str, word: &str) -> Option<usize> {
+    let header = format!("[{word}");
+    let mut from = 0;
+    while let Some(found) = text[from..].find(&header) {
+        let at = from + found;
+        let start = if text[..at].ends_with('[') { at - 1 } else { at };
+        if start == 0 || text.as_bytes()[start - 1] == b'\n' {
+            return Some(start);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+/// Reads sections of a part of the text.
 pub(super) struct Cursor<'t> {
     source: &'t SourceText,
     bytes: &'t [u8],
@@ -72,11 +89,11 @@ pub(super) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(source: &'t SourceText, start: usize) -> Self {
+    pub(super) fn new(source: &'t SourceText, part: Range<usize>) -> Self {
         Self {
             source,
-            bytes: source.text().as_bytes(),
-            at: start,
+            bytes: &source.text().as_bytes()[..part.end],
+            at: part.start,
         }
     }
 
@@ -371,7 +388,7 @@ impl<'t> Cursor<'t> {
     }
 
     fn unexpected(&self, wanted: &str) -> Invalid {
-        let found = self.source.text()[self.floor()..].chars().next();
+        let found = self.source.text()[self.floor()..self.bytes.len()].chars().next();
         let found = found.map_or("the end of the file".to_owned(), |c| {
             format!("`{}`", c.escape_debug())
         });
