@@ -10,6 +10,10 @@
 //!   finite sets of candidates instead of version ranges.
 //! - `sat`: resolvo's CDCL solver, for problems with alternatives (`a | b`), as the judge when the walk gives
 //!   up, and as the prover whose conflict graph becomes the explanation.
+//!
+//! A third has a door of its own, since it is asked in other words: [`agenda`], for worlds of alternatives, exclusions and
+//! wishes without versions to choose from.
+pub mod agenda;
 mod bits;
 mod conflict;
 mod provider;
