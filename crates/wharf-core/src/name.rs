@@ -185,16 +185,17 @@ fn normal_cargo(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// Policy 5.6.1 as dpkg has it: it takes underscores too, and upper case for lower case.
 fn normal_deb(text: &str) -> Result<String, &'static str> {
     const RULE: &str =
-        "use lower-case letters, digits, `+`, `-` and `.`, at least two of them, a letter or digit first";
-    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+        "use letters, digits, `+`, `-`, `.` and `_`, at least two of them, a letter or digit first";
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte);
     let first_fits = text
         .bytes()
         .next()
-        .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     if text.len() >= 2 && first_fits && text.bytes().all(legal) {
-        Ok(text.to_owned())
+        Ok(text.to_ascii_lowercase())
     } else {
         Err(RULE)
     }
@@ -251,7 +252,11 @@ mod tests {
     fn system_names() {
         check(Ecosystem::Deb, "libstdc++6", Some("libstdc++6"));
         check(Ecosystem::Deb, "g", None);
-        check(Ecosystem::Deb, "Nginx", None);
+        check(Ecosystem::Deb, "Nginx", Some("nginx"));
+        check(Ecosystem::Deb, "lib_x", Some("lib_x"));
+        for bad in ["", "-x", "a/b", "nginx:i386", "..", "a b", "\u{e9}e"] {
+            check(Ecosystem::Deb, bad, None);
+        }
         check(Ecosystem::Rpm, "NetworkManager", Some("NetworkManager"));
         check(Ecosystem::Cargo, "tokio-util", Some("tokio-util"));
         check(Ecosystem::Cargo, "1st", None);

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`rules`] | [`rules::Rules`]: what the ecosystems have in common, one `&'static dyn` set each |
 //! | [`cargo`] | Cargo: crates, their dependencies and features, index lines, `Cargo.lock` |
+//! | [`deb`] | Debian: the order of versions, conditions on them |
 //! | [`npm`] | npm: semantic versions, specifiers, manifests, packuments, the graph of resolved packages |
 //! | [`pypi`] | PyPI: PEP 440, 508, 425, 600, 656, 503, 691, 658, 621, 517 and the wheel format |
 //!
@@ -12,6 +13,7 @@
 //! date costs is that one file, never the page it stands on.
 
 pub mod cargo;
+pub mod deb;
 pub mod npm;
 pub mod pypi;
 pub mod rules;

@@ -48,13 +48,14 @@ pub trait Rules: fmt::Debug + Send + Sync {
     }
 }
 
-/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today those are the system packages.
+/// The rules of `ecosystem`; `None` for those that Wharf does not handle yet. Today those are the system packages but Debian's.
 pub fn rules(ecosystem: Ecosystem) -> Option<&'static dyn Rules> {
     match ecosystem {
         Ecosystem::Pypi => Some(&crate::pypi::rules::PypiRules),
         Ecosystem::Npm => Some(&crate::npm::rules::NpmRules),
         Ecosystem::Cargo => Some(&crate::cargo::rules::CargoRules),
-        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => None,
+        Ecosystem::Deb => Some(&crate::deb::rules::DebRules),
+        Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => None,
     }
 }
 
@@ -161,12 +162,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_have_rules_today() {
+    fn four_have_rules_today() {
         let with_rules: Vec<_> = Ecosystem::ALL
             .into_iter()
             .filter(|ecosystem| rules(*ecosystem).is_some())
             .collect();
-        assert_eq!(with_rules, [Ecosystem::Pypi, Ecosystem::Npm, Ecosystem::Cargo]);
+        assert_eq!(
+            with_rules,
+            [Ecosystem::Pypi, Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Deb]
+        );
     }
 
     #[test]
@@ -216,5 +220,24 @@ mod tests {
         assert!(cargo.satisfies("latest", "1.0.0").is_err());
         assert!(cargo.parse_version("1.0").is_err());
         assert_eq!(cargo.coexistence(), Coexistence::OnePerCompatibleRange);
+    }
+
+    #[test]
+    fn deb_through_the_seam() {
+        let deb = rules(Ecosystem::Deb).unwrap();
+        let version = |text| deb.parse_version(text).unwrap();
+        assert_eq!(deb.parse_name("libstdc++6").unwrap().as_str(), "libstdc++6");
+        assert_eq!(version("1.0"), version("0:1.0-0"));
+        assert_eq!(
+            deb.compare(&version("1.0~rc1-1"), &version("1.0-1")),
+            Ordering::Less
+        );
+        assert_eq!(deb.satisfies("(>= 1.2)", "1.10-1"), Ok(true));
+        assert_eq!(deb.satisfies("<< 1.10", "1.10-1"), Ok(false));
+        assert_eq!(deb.satisfies("", "1"), Ok(true));
+        assert!(deb.satisfies("latest", "1.0").is_err());
+        assert!(deb.parse_version("1.0-").is_err());
+        assert_eq!(deb.coexistence(), Coexistence::One);
+        assert!(deb.provides());
     }
 }
