@@ -6,6 +6,7 @@
 //! * [`Crash`] kills the binary at random points and judges what is left;
 //! * [`Scenario`] is a plain-text case for the solver, readable as a table;
 //! * [`Crate`] and [`CargoRegistry`] are crates and a sparse registry of them;
+//! * [`DebPackage`], [`DebRepository`] and [`DebKey`] are Debian packages, signed repositories of them, and who signs;
 //! * [`SigningKey`] signs files as minisign does;
 //! * [`NpmPackage`], [`NpmRegistry`] and [`NpmScenario`] are the same for npm, and [`Modules`] reads what is installed as
 //!   node finds it.
@@ -16,6 +17,7 @@
 mod archive;
 mod cargo;
 mod crash;
+mod deb;
 mod fault;
 mod fixture;
 mod minisign;
@@ -29,6 +31,10 @@ mod server;
 pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive};
 pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
+pub use deb::{
+    DebCompression, DebHash, DebKey, DebPackage, DebRepository, DebSignatures, DebSuite, clear_signed,
+    detached_signature, host_architecture as deb_architecture,
+};
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, files_below, host_node, host_python};
 pub use minisign::SigningKey;

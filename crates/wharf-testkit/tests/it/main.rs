@@ -1,6 +1,8 @@
 //! The registries against clients that know nothing of them.
 
 #[cfg(test)]
+mod deb;
+#[cfg(test)]
 mod npm;
 #[cfg(test)]
 mod pypi;
