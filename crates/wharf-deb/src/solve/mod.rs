@@ -1,1 +1,228 @@
-//! (under way)
+//! From what is asked for to a set of packages.
+//!
+//! | module | job |
+//! |---|---|
+//! | `ask` | what people ask for, as demands; versions that are chosen by hand, and what follows for others |
+//! | `encode` | what a record says, as groups and exclusions of items |
+//! | `order` | which package comes before which |
+//!
+//! The search itself is [`wharf_solve::agenda`]. What it is told makes it take what apt takes: the candidate of each package,
+//! alternatives in order, what is there before what is not, Recommends where nothing speaks against them.
+//! Invariant: every solution fulfils every relation of every package in it ([`crate::check`] looks at that in its own way); equal
+//! questions have equal answers.
+
+mod ask;
+mod encode;
+mod order;
+
+#[cfg(test)]
+mod tests;
+
+use rustc_hash::FxHashMap;
+use wharf_solve::Effort;
+use wharf_solve::agenda::{self, Failure, Item};
+
+use crate::explain::{self, Unsatisfiable};
+use crate::index::Kind;
+use crate::universe::shelf::Shelf;
+use crate::universe::{PackageKey, Place, Universe};
+
+pub use ask::{Asked, InvalidAsked, What};
+
+pub(crate) use ask::{Questions, wanted};
+pub(crate) use encode::{Meaning, alternatives};
+
+use encode::Encoder;
+
+/// What is to be solved.
+#[derive(Debug, Clone, Default)]
+pub struct Problem {
+    /// What is asked for, in the order in which it was written. What comes first is looked at first.
+    pub asked: Vec<Asked>,
+    /// Whether the packages without which no system works are part of the solution.
+    pub essential: Essential,
+    /// Whether recommended packages are taken.
+    pub recommends: Recommends,
+    /// Versions to be kept where nothing speaks against it.
+    pub locked: Vec<Locked>,
+}
+
+/// Whether packages that are marked as essential are asked for as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Essential {
+    /// They are: what comes out can stand alone.
+    #[default]
+    Included,
+    /// They are not: they are installed already, or nobody cares.
+    LeftOut,
+}
+
+/// What becomes of `Recommends`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Recommends {
+    /// They are taken where nothing speaks against them.
+    #[default]
+    Taken,
+    /// They are not looked at.
+    Ignored,
+}
+
+/// A version that was chosen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// The package.
+    pub package: PackageKey,
+    /// Its version.
+    pub version: String,
+}
+
+/// A set of packages that fulfils everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solution {
+    /// The packages, those that are asked for first and then depth first in reading order: what brought a package in comes
+    /// before it.
+    pub packages: Vec<Chosen>,
+    /// Recommends that the rest does not admit, or that nothing fulfils.
+    pub declined: Vec<Declined>,
+    /// Installed packages that have to go.
+    pub removed: Vec<Place>,
+    /// What the search cost.
+    pub effort: Effort,
+}
+
+/// One package of a solution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    /// Which record.
+    pub place: Place,
+    /// What brought it in.
+    pub why: Why,
+    /// What is done about it, seen from what is installed.
+    pub change: Change,
+}
+
+/// What brought a package in first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// No system works without it.
+    Essential,
+    /// It is installed and stays.
+    Installed,
+    /// It was asked for: the position in [`Problem::asked`].
+    Asked(usize),
+    /// Another package needs or recommends it.
+    Needed {
+        /// That package: its position in [`Solution::packages`].
+        by: usize,
+        /// The field that says so.
+        kind: Kind,
+        /// Which group of the field.
+        group: u32,
+    },
+}
+
+/// What is done about a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is not installed.
+    New,
+    /// It is installed like this.
+    Kept,
+    /// Another version of it is installed: this one.
+    From(Place),
+}
+
+/// A recommendation that is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declined {
+    /// Whose: the position in [`Solution::packages`].
+    pub by: usize,
+    /// Which group of its Recommends.
+    pub group: u32,
+}
+
+/// More conflicts than this are no package set that anybody means.
+const PATIENCE: u64 = 200_000;
+
+/// Solves a problem.
+///
+/// # Errors
+/// When nothing fulfils what is asked for; the error tells why.
+pub fn solve(universe: &Universe, problem: &Problem) -> Result<Solution, Box<Unsatisfiable>> {
+    let mut shelf = Shelf::new(universe);
+    let questions = ask::questions(&mut shelf, problem);
+    let mut encoder = Encoder::new(&mut shelf, problem.recommends, PATIENCE);
+    match agenda::solve(&mut encoder, &questions.demands) {
+        Ok(solution) => Ok(told(&mut shelf, solution, &questions)),
+        Err(Failure::Stopped(encode::Impatient)) => Err(explain::gave_up(problem)),
+        Err(Failure::Unsatisfiable(rules)) => Err(explain::explain(&mut shelf, problem, &questions, rules)),
+    }
+}
+
+fn told(shelf: &mut Shelf<'_>, solution: agenda::Solution, questions: &Questions) -> Solution {
+    let positions: FxHashMap<Item, usize> = solution
+        .taken
+        .iter()
+        .enumerate()
+        .map(|(position, taken)| (taken.item, position))
+        .collect();
+    let packages: Vec<Chosen> = solution
+        .taken
+        .iter()
+        .map(|taken| Chosen {
+            place: shelf.version(taken.item).place,
+            why: match taken.lead.by {
+                None => questions.why(taken.lead.tag),
+                Some(by) => {
+                    let (kind, group) = Meaning::of(taken.lead.tag).relation();
+                    Why::Needed {
+                        by: positions[&by],
+                        kind,
+                        group,
+                    }
+                }
+            },
+            change: change(shelf, taken.item),
+        })
+        .collect();
+    let declined = solution
+        .declined
+        .iter()
+        .filter_map(|declined| {
+            Some(Declined {
+                by: positions[&declined.by?],
+                group: Meaning::of(declined.tag).relation().1,
+            })
+        })
+        .collect();
+    Solution {
+        removed: removed(shelf, &positions),
+        packages,
+        declined,
+        effort: solution.effort,
+    }
+}
+
+fn change(shelf: &Shelf<'_>, item: Item) -> Change {
+    match shelf.package_of(item).installed {
+        None => Change::New,
+        Some(installed) if installed == item => Change::Kept,
+        Some(installed) => Change::From(shelf.installed_place(installed)),
+    }
+}
+
+/// The installed packages of which no version was chosen.
+fn removed(shelf: &mut Shelf<'_>, chosen: &FxHashMap<Item, usize>) -> Vec<Place> {
+    let mut removed = Vec::new();
+    for package in shelf.installed_packages() {
+        let package = shelf.package(package);
+        let stays = package
+            .versions
+            .clone()
+            .any(|item| chosen.contains_key(&Item(item)));
+        if let (false, Some(installed)) = (stays, package.installed) {
+            removed.push(shelf.installed_place(installed));
+        }
+    }
+    removed
+}

@@ -1,0 +1,1 @@
+//! Universes written as text.
