@@ -17,6 +17,7 @@ use wharf_core::{Event, Phase, Sinks};
 use wharf_sys::{Governor, Work};
 
 use crate::error::InstallError;
+use crate::inside::Inside;
 use crate::layout::{Content, Layout};
 use crate::python::Interpreter;
 
@@ -128,7 +129,13 @@ pub(crate) fn compile(
         phase: Phase::Compile,
         total: Some(total as u64),
     });
+    let inside = task.python.root.as_deref().map(Inside::of).transpose();
+    let inside = inside.map_err(|error| InstallError::Compile {
+        python: task.python.base_executable.clone(),
+        reason: error.to_string(),
+    })?;
     let pool = Pool {
+        inside: inside.as_ref(),
         task,
         files: &files,
         next: AtomicUsize::new(0),
@@ -182,6 +189,8 @@ struct Pool<'a> {
     deaths: AtomicUsize,
     failed: AtomicUsize,
     error: Mutex<Option<InstallError>>,
+    /// The view that the Python runs in.
+    inside: Option<&'a Inside>,
 }
 
 impl Pool<'_> {
@@ -199,7 +208,7 @@ impl Pool<'_> {
             };
             let answer = match &mut worker {
                 Some(running) => Worker::compile(running, batch),
-                none => Worker::start(&self.task.python.base_executable)
+                none => Worker::start(&self.task.python.base_executable, self.inside)
                     .and_then(|started| none.insert(started).compile(batch)),
             };
             match answer {
@@ -251,7 +260,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(python: &Path) -> std::io::Result<Self> {
+    fn start(python: &Path, inside: Option<&Inside>) -> std::io::Result<Self> {
         let mut command = Command::new(python);
         command
             .args([
@@ -266,6 +275,9 @@ impl Worker {
             // It would turn time stamps into hashes, which every import checks.
             .env_remove("SOURCE_DATE_EPOCH")
             .env_remove("PYTHONHOME");
+        if let Some(inside) = inside {
+            inside.enter(&mut command)?;
+        }
         let mut child = command.spawn()?;
         let output = BufReader::new(child.stdout.take().expect("the worker's output is piped"));
         Ok(Self {

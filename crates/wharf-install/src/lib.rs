@@ -36,6 +36,7 @@ mod foreign;
 pub mod fresh;
 pub mod generation;
 pub mod ground;
+mod inside;
 pub mod layout;
 pub mod lifecycle;
 pub mod node;

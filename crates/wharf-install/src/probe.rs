@@ -14,10 +14,44 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::inside::Inside;
+
+use crate::inside::Inside;
+
 /// What the one line of an answer starts with; anything else is a start-up hook talking.
 const MARKER: &str = "wharf-facts:";
 /// A program that says nothing for this long is taken for broken.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program that can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program<'a> {
+    path: &'a Path,
+    root: Option<&'a Path>,
+}
+
+impl<'a> Program<'a> {
+    /// One of this machine.
+    pub(crate) fn of(path: &'a Path) -> Self {
+        Self { path, root: None }
+    }
+
+    /// One of a system root, by its path inside.
+    pub(crate) fn inside(root: &'a Path, path: &'a Path) -> Self {
+        Self {
+            path,
+            root: Some(root),
+        }
+    }
+
+    /// Where it lies on this machine.
+    fn on_disk(&self) -> PathBuf {
+        match self.root {
+            Some(root) => root.join(self.path.strip_prefix("/").unwrap_or(self.path)),
+            None => self.path.to_owned(),
+        }
+    }
+}
 
 /// A question to programs of one kind.
 pub(crate) struct Question {
@@ -82,11 +116,12 @@ impl Question {
     /// Asks the program at `path`, or takes a remembered answer from `cache`. An answer is remembered if it is `lasting`.
     pub(crate) fn ask_cached<F: Serialize + DeserializeOwned>(
         &self,
-        path: &Path,
+        program: Program<'_>,
         cache: &Path,
         lasting: impl Fn(&F) -> bool,
     ) -> Result<F, Silence> {
-        let stamp = Stamp::of(path).ok_or(Silence::Missing)?;
+        let path = program.on_disk();
+        let stamp = Stamp::of(&path).ok_or(Silence::Missing)?;
         let mut key = blake3::Hasher::new();
         key.update(self.script.as_bytes())
             .update(path.as_os_str().as_encoded_bytes());
@@ -97,7 +132,7 @@ impl Question {
         if let Some(known) = known.filter(|known| known.stamp == stamp) {
             return Ok(known.facts);
         }
-        let facts = self.ask(path)?;
+        let facts = self.ask(program)?;
         let remembered = Remembered { stamp, facts };
         if lasting(&remembered.facts)
             && let Err(error) = remember(&file, &remembered)
@@ -108,14 +143,14 @@ impl Question {
     }
 
     /// Asks the program at `path`.
-    pub(crate) fn ask<F: DeserializeOwned>(&self, path: &Path) -> Result<F, Silence> {
-        match fs::metadata(path) {
+    pub(crate) fn ask<F: DeserializeOwned>(&self, program: Program<'_>) -> Result<F, Silence> {
+        match fs::metadata(program.on_disk()) {
             Err(_) => return Err(Silence::Missing),
             Ok(data) if !data.is_file() || data.mode() & 0o111 == 0 => return Err(Silence::NotExecutable),
             Ok(_) => {}
         }
         let output = self
-            .run(path)
+            .run(program)
             .map_err(|error| Silence::Broken(error.to_string()))?;
         let Some(output) = output else {
             let seconds = PATIENCE.as_secs();
@@ -133,8 +168,9 @@ impl Question {
     }
 
     /// Runs the script without input and with a time limit; `None` where that was passed.
-    fn run(&self, path: &Path) -> io::Result<Option<Output>> {
-        let mut command = Command::new(path);
+    fn run(&self, program: Program<'_>) -> io::Result<Option<Output>> {
+        let inside = program.root.map(Inside::of).transpose()?;
+        let mut command = Command::new(program.path);
         command
             .args(self.options)
             .arg(self.script)
@@ -143,6 +179,9 @@ impl Question {
             .stderr(Stdio::piped());
         for name in self.without {
             command.env_remove(name);
+        }
+        if let Some(inside) = &inside {
+            inside.enter(&mut command)?;
         }
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().map(reader);
@@ -241,7 +280,9 @@ mod tests {
     fn silence_has_a_reason() {
         let directory = tempfile::tempdir().unwrap();
         let check = |body: &str, expected: &str| {
-            let silence = QUESTION.ask::<u32>(&program(directory.path(), body)).unwrap_err();
+            let silence = QUESTION
+                .ask::<u32>(Program::of(&program(directory.path(), body)))
+                .unwrap_err();
             let words = words(silence);
             assert!(words.contains(expected), "{body}: {words}");
         };
@@ -252,7 +293,7 @@ mod tests {
         check("exit 0", "printed nothing");
         check("exit 3", "without a word");
         check("echo 'wharf-facts:{'", "odd answer");
-        let ask = |path: &Path| words(QUESTION.ask::<u32>(path).unwrap_err());
+        let ask = |path: &Path| words(QUESTION.ask::<u32>(Program::of(path)).unwrap_err());
         assert_eq!(ask(&directory.path().join("nowhere")), "missing");
         let plain = directory.path().join("plain");
         fs::write(&plain, "x").unwrap();
@@ -267,7 +308,7 @@ mod tests {
         let asked = || fs::read_to_string(&count).unwrap().lines().count();
         let ask = |path: &Path| {
             QUESTION
-                .ask_cached::<u32>(path, &cache, |answer| *answer > 1)
+                .ask_cached::<u32>(Program::of(path), &cache, |answer| *answer > 1)
                 .unwrap()
         };
         let path = program(directory.path(), &body(22));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wharf_ecosystem::npm::Version;
 
 use super::{NodeBinary, NodeRefusal};
-use crate::probe::{Question, Silence};
+use crate::probe::{Program, Question, Silence};
 
 const QUESTION: Question = Question {
     kind: "node",
@@ -38,7 +38,7 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<NodeBinary, Nod
     let Some(cache) = cache else { return probe(path) };
     // A stand-in answers for another executable.
     let itself = |facts: &Facts| fs::canonicalize(path).is_ok_and(|real| real == facts.executable);
-    binary(path, QUESTION.ask_cached(path, cache, itself)?)
+    binary(path, QUESTION.ask_cached(Program::of(path), cache, itself)?)
 }
 
 /// Asks the Node at `path`, without any cache.
@@ -46,7 +46,7 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<NodeBinary, Nod
 /// # Errors
 /// As [`probe_cached`].
 pub fn probe(path: &Path) -> Result<NodeBinary, NodeRefusal> {
-    binary(path, QUESTION.ask(path)?)
+    binary(path, QUESTION.ask(Program::of(path))?)
 }
 
 impl From<Silence> for NodeRefusal {

@@ -13,7 +13,7 @@ use wharf_core::{Arch, Explain, Fault, OsVersion, PythonMinor, Target};
 use wharf_ecosystem::pypi::MarkerEnvironment;
 
 pub use discover::{Considered, Discovered, Refusal, Search, Surroundings, Verdict, discover};
-pub use probe::{probe, probe_cached};
+pub use probe::{probe, probe_cached, probe_inside};
 pub use request::{Request, RequestError};
 
 /// One Python interpreter, as it describes itself.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use wharf_core::PythonMinor;
 
 use super::{Interpreter, Libc, Markers, Refusal, Scheme};
-use crate::probe::{Question, Silence};
+use crate::probe::{Program, Question, Silence};
 
 const QUESTION: Question = Question {
     kind: "python",
@@ -53,7 +53,10 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<Interpreter, Re
     let Some(cache) = cache.filter(|_| !is_script(path)) else {
         return probe(path);
     };
-    interpreter(path, QUESTION.ask_cached(path, cache, |_: &Facts| true)?)
+    interpreter(
+        path,
+        QUESTION.ask_cached(Program::of(path), cache, |_: &Facts| true)?,
+    )
 }
 
 /// Asks the interpreter at `path`, without any cache.
@@ -61,7 +64,19 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<Interpreter, Re
 /// # Errors
 /// As [`probe_cached`].
 pub fn probe(path: &Path) -> Result<Interpreter, Refusal> {
-    interpreter(path, QUESTION.ask(path)?)
+    interpreter(path, QUESTION.ask(Program::of(path))?)
+}
+
+/// Asks the interpreter at `path` inside a system root, or takes a remembered answer from `cache`.
+///
+/// # Errors
+/// As [`probe_cached`]; also where this machine gives no view of the root.
+pub fn probe_inside(root: &Path, path: &Path, cache: &Path) -> Result<Interpreter, Refusal> {
+    let facts = QUESTION.ask_cached(Program::inside(root, path), cache, |_: &Facts| true)?;
+    Ok(Interpreter {
+        root: Some(root.to_owned()),
+        ..interpreter(path, facts)?
+    })
 }
 
 impl From<Silence> for Refusal {
