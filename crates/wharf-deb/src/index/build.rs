@@ -307,11 +307,20 @@ impl Builder {
             flags & (at::ESSENTIAL | at::PROTECTED) != 0
         });
         let essential = essential.flat_map(|(place, _)| place.to_le_bytes()).collect();
-        let bytes = |numbers: &[u32]| numbers.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<u8>>();
+        let bytes = |numbers: &[u32]| {
+            numbers
+                .iter()
+                .flat_map(|it| it.to_le_bytes())
+                .collect::<Vec<u8>>()
+        };
         [
             self.name_rows(order, &providers),
             self.names.texts.clone().into_bytes(),
-            bytes(&self.names.slots),
+            self.names
+                .slots
+                .iter()
+                .flat_map(|(_, number)| number.to_le_bytes())
+                .collect(),
             bytes(&self.versions.starts()),
             self.versions.texts.clone().into_bytes(),
             bytes(&self.terms.starts()),
@@ -331,7 +340,10 @@ impl Builder {
         let mut place = 0;
         for (name, start) in (0u32..).zip(self.names.starts()) {
             // Names are in the order of their numbers, and so are the records.
-            while order.get(place).is_some_and(|it| self.records[*it as usize].name < name) {
+            while order
+                .get(place)
+                .is_some_and(|it| self.records[*it as usize].name < name)
+            {
                 place += 1;
             }
             for number in [start, offset(place), providers.starts[name as usize]] {
@@ -357,7 +369,9 @@ impl Builder {
         for name in 0..self.names.len() {
             starts[name + 1] += starts[name];
         }
-        let rows = provided.iter().flat_map(|[_, record, version]| [*record, *version]);
+        let rows = provided
+            .iter()
+            .flat_map(|[_, record, version]| [*record, *version]);
         Providers {
             starts,
             rows: rows.flat_map(u32::to_le_bytes).collect(),
@@ -536,8 +550,8 @@ fn offset(number: usize) -> u32 {
 struct Interner {
     texts: String,
     ends: Vec<u32>,
-    /// Numbers plus one, by hash; a power of two of them, at most half of them taken.
-    slots: Vec<u32>,
+    /// Hash and number plus one, by hash; a power of two of them, at most half of them taken.
+    slots: Vec<(u32, u32)>,
 }
 
 impl Interner {
@@ -547,7 +561,9 @@ impl Interner {
 
     fn text(&self, number: u32) -> &str {
         let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let start = number
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
         &self.texts[start..self.ends[number] as usize]
     }
 
@@ -555,37 +571,32 @@ impl Interner {
         if self.slots.len() < (self.ends.len() + 1) * 2 {
             self.grow();
         }
-        let slot = match self.find(text) {
-            Ok(number) => return number,
-            Err(slot) => slot,
-        };
+        let mask = self.slots.len() - 1;
+        let hash = hash(text.as_bytes()) as u32;
+        let mut slot = hash as usize & mask;
+        loop {
+            match self.slots[slot] {
+                (_, 0) => break,
+                (known, number) if known == hash && self.text(number - 1) == text => return number - 1,
+                _ => slot = (slot + 1) & mask,
+            }
+        }
         let number = offset(self.ends.len());
         self.texts.push_str(text);
         self.ends.push(offset(self.texts.len()));
-        self.slots[slot] = number + 1;
+        self.slots[slot] = (hash, number + 1);
         number
-    }
-
-    /// The number of a text, or the slot where it belongs.
-    fn find(&self, text: &str) -> Result<u32, usize> {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash(text.as_bytes()) as u32 as usize & mask;
-        loop {
-            match self.slots[slot].checked_sub(1) {
-                None => return Err(slot),
-                Some(number) if self.text(number) == text => return Ok(number),
-                Some(_) => slot = (slot + 1) & mask,
-            }
-        }
     }
 
     fn grow(&mut self) {
         let length = (self.slots.len() * 2).max(1024);
-        self.slots = vec![0; length];
-        for number in 0..offset(self.ends.len()) {
-            if let Err(slot) = self.find(self.text(number)) {
-                self.slots[slot] = number + 1;
+        let old = std::mem::replace(&mut self.slots, vec![(0, 0); length]);
+        for taken in old.into_iter().filter(|(_, number)| *number != 0) {
+            let mut slot = taken.0 as usize & (length - 1);
+            while self.slots[slot].1 != 0 {
+                slot = (slot + 1) & (length - 1);
             }
+            self.slots[slot] = taken;
         }
     }
 

@@ -18,6 +18,8 @@
 //! whether the whole file is as it was written.
 
 mod layout;
+#[cfg(test)]
+mod tests;
 
 pub mod build;
 pub mod facts;

@@ -82,7 +82,10 @@ struct Step {
 impl Group<'_> {
     fn word(&mut self) -> Option<u32> {
         let at = self.words.next()?;
-        Some(u32_at(self.index.section(Section::Relations), at.saturating_mul(4)))
+        Some(u32_at(
+            self.index.section(Section::Relations),
+            at.saturating_mul(4),
+        ))
     }
 
     fn step(&mut self) -> Option<Step> {

@@ -71,22 +71,30 @@ impl Index {
             }
         };
         let names = |number: u32| self.starts(Section::Names, NAME, 0, number).start;
-        each_match(&texts.names, &finder, self.names, names, |number, start, length| {
-            let place = match (start, length == word.len()) {
-                (0, true) => Place::Exact,
-                (0, false) => Place::Prefix,
-                _ => Place::Name,
-            };
-            for record in self.versions(NameId(number)) {
-                found(record.0, place);
-            }
-        });
+        each_match(
+            &texts.names,
+            &finder,
+            self.names,
+            names,
+            |number, start, length| {
+                let place = match (start, length == word.len()) {
+                    (0, true) => Place::Exact,
+                    (0, false) => Place::Prefix,
+                    _ => Place::Name,
+                };
+                for record in self.versions(NameId(number)) {
+                    found(record.0, place);
+                }
+            },
+        );
         for (text, field, place) in [
             (&texts.summaries, at::SUMMARY, Place::Summary),
             (&texts.descriptions, at::DESCRIPTION, Place::Description),
         ] {
             let starts = |number: u32| self.start_of(field, number);
-            each_match(text, &finder, self.records, starts, |number, _, _| found(number, place));
+            each_match(text, &finder, self.records, starts, |number, _, _| {
+                found(number, place)
+            });
         }
         places
     }
@@ -115,9 +123,15 @@ impl Lowered {
 }
 
 fn place_of(number: u8) -> Option<Place> {
-    [Place::Exact, Place::Prefix, Place::Name, Place::Summary, Place::Description]
-        .get(usize::from(number))
-        .copied()
+    [
+        Place::Exact,
+        Place::Prefix,
+        Place::Name,
+        Place::Summary,
+        Place::Description,
+    ]
+    .get(usize::from(number))
+    .copied()
 }
 
 /// Calls with the number of each of `count` texts that has the word, where in it the word is first, and its length.
