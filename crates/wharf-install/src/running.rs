@@ -52,7 +52,8 @@ impl Environment {
             let value = with_first(&hoisted, before.as_deref());
             found.variables.push(("NODE_PATH".to_owned(), value));
         }
-        Ok((!found.path.is_empty() || !found.variables.is_empty()).then_some(found))
+        let stands = !found.path.is_empty() || !found.variables.is_empty() || self.system().is_some();
+        Ok(stands.then_some(found))
     }
 
     /// The commands of npm packages that count in `folder`, nearest first.
@@ -78,9 +79,13 @@ impl RunEnvironment {
         std::env::join_paths(folders).unwrap_or_else(|_| path.to_owned())
     }
 
-    /// Puts all of it around a command.
+    /// Puts all of it around a command: before the PATH that this was given, else before this process's.
     pub fn surround(&self, command: &mut std::process::Command) {
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let own = command.get_envs().find(|(name, _)| *name == "PATH");
+        let path = match own.and_then(|(_, value)| value) {
+            Some(path) => path.to_owned(),
+            None => std::env::var_os("PATH").unwrap_or_default(),
+        };
         command.env("PATH", self.path_before(&path));
         for (name, value) in &self.variables {
             command.env(name, value);

@@ -163,6 +163,7 @@ pub struct Search<'a> {
     request: Option<Request>,
     project: Option<&'a Path>,
     cache: Option<&'a Path>,
+    root: Option<&'a Path>,
 }
 
 /// Finds the interpreter for a project: the one asked for (`explicit`: a path, a name or a version), else the first
@@ -196,6 +197,7 @@ impl<'a> Search<'a> {
             request: None,
             project: None,
             cache: None,
+            root: None,
         }
     }
 
@@ -224,6 +226,13 @@ impl<'a> Search<'a> {
     #[must_use]
     pub fn cache(mut self, cache: Option<&'a Path>) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// The system root whose interpreters are looked at, in its view, in the place of this machine's.
+    #[must_use]
+    pub fn root(mut self, root: Option<&'a Path>) -> Self {
+        self.root = root;
         self
     }
 
@@ -301,6 +310,9 @@ impl<'a> Search<'a> {
 
     /// All executables that could answer the request, best first. Some may not exist.
     fn candidates(&self, request: &Request) -> Vec<Candidate> {
+        if let (Some(root), false) = (self.root, matches!(request, Request::Path(_))) {
+            return inside(root, &names(request));
+        }
         match request {
             Request::Path(path) => vec![Candidate::new(executable_of(path), "path")],
             Request::Name(name) => {
@@ -431,6 +443,23 @@ impl Candidate {
     }
 }
 
+/// The interpreters of a system root, by their paths inside.
+fn inside(root: &Path, names: &[String]) -> Vec<Candidate> {
+    let paths = names.iter().map(|name| Path::new("/usr/bin").join(name));
+    paths
+        .filter(|path| on_disk(Some(root), path).symlink_metadata().is_ok())
+        .map(|path| Candidate::new(path, "the project's Debian packages"))
+        .collect()
+}
+
+/// Where a path lies on this machine; in a system root only what it has itself.
+fn on_disk(root: Option<&Path>, path: &Path) -> PathBuf {
+    match (root, path.strip_prefix("/")) {
+        (Some(root), Ok(inner)) if path.starts_with("/usr") => root.join(inner),
+        _ => path.to_owned(),
+    }
+}
+
 /// A search under way.
 struct Walk<'s, 'a> {
     search: &'s Search<'a>,
@@ -464,13 +493,15 @@ impl Walk<'_, '_> {
             self.note(candidate, None, Verdict::Refused(refusal.clone()));
             return None;
         }
-        let real = fs::canonicalize(&candidate.path).unwrap_or_else(|_| candidate.path.clone());
+        let lies = on_disk(self.search.root, &candidate.path);
+        let real = fs::canonicalize(&lies).unwrap_or(lies);
         if !by_path && !self.seen.insert(real) {
             return None;
         }
         let judged = match self.judge_name(candidate, request, asked_by) {
             Some(refusal) => Err((refusal, None)),
-            None => probe::probe_cached(&candidate.path, self.search.cache)
+            None => self
+                .ask(&candidate.path)
                 .map_err(|refusal| (refusal, None))
                 .and_then(|found| match self.judge(&found, request, asked_by) {
                     Some(refusal) => Err((refusal, Some(found.version))),
@@ -480,6 +511,13 @@ impl Walk<'_, '_> {
         judged
             .map_err(|(refusal, version)| self.note(candidate, version, Verdict::Refused(refusal)))
             .ok()
+    }
+
+    fn ask(&self, path: &Path) -> Result<Interpreter, Refusal> {
+        match self.search.root {
+            Some(root) => probe::probe_inside(root, path, self.search.cache),
+            None => probe::probe_cached(path, self.search.cache),
+        }
     }
 
     /// Refuses by the version that the directory name claims, which saves running the interpreter.

@@ -71,8 +71,12 @@ pub fn probe(path: &Path) -> Result<Interpreter, Refusal> {
 ///
 /// # Errors
 /// As [`probe_cached`]; also where this machine gives no view of the root.
-pub fn probe_inside(root: &Path, path: &Path, cache: &Path) -> Result<Interpreter, Refusal> {
-    let facts = QUESTION.ask_cached(Program::inside(root, path), cache, |_: &Facts| true)?;
+pub fn probe_inside(root: &Path, path: &Path, cache: Option<&Path>) -> Result<Interpreter, Refusal> {
+    let program = Program::inside(root, path);
+    let facts = match cache {
+        Some(cache) => QUESTION.ask_cached(program, cache, |_: &Facts| true)?,
+        None => QUESTION.ask(program)?,
+    };
     Ok(Interpreter {
         root: Some(root.to_owned()),
         ..interpreter(path, facts)?
