@@ -73,6 +73,8 @@ pub struct Package<'a> {
     pub homepage: &'a [u8],
     /// Who looks after it.
     pub maintainer: &'a [u8],
+    /// In dpkg's own file: what is wanted of it, and how far it is. [`crate::status`] reads it.
+    pub status: &'a str,
     /// Ubuntu: to how many of a hundred machines the update is offered so far.
     pub phased: Option<u8>,
     /// The line of its first field, from 1.
@@ -233,6 +235,7 @@ enum Slot {
     Homepage,
     Maintainer,
     Phased,
+    Status,
 }
 
 /// The fields that are read, by the length of their names: a line is compared with seven of them at most.
@@ -246,6 +249,7 @@ const fn candidates(length: usize) -> &'static [(&'static str, Slot)] {
             ("Source", Slot::Source),
             ("Breaks", Slot::Breaks),
             ("SHA512", Slot::Sha512),
+            ("Status", Slot::Status),
         ],
         7 => &[
             ("Package", Slot::Name),
@@ -406,6 +410,7 @@ impl<'a> Package<'a> {
             Slot::Md5 => self.md5 = text,
             Slot::DescriptionMd5 => self.description_md5 = text,
             Slot::Tag => self.tag = text,
+            Slot::Status => self.status = text,
             Slot::Phased => self.phased = text.parse().ok().filter(|percent| *percent <= 100),
             Slot::Description | Slot::Homepage | Slot::Maintainer => {}
         }
@@ -418,6 +423,10 @@ impl<'a> Package<'a> {
         }
         if !is_name(self.name) {
             return Err("`Package` is no package's name");
+        }
+        // dpkg remembers packages that it knows nothing of.
+        if self.version.is_empty() && self.status.ends_with(" not-installed") {
+            return Ok(());
         }
         if self.version.is_empty() {
             return Err("it has no `Version`");
