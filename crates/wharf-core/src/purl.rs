@@ -56,6 +56,13 @@ impl PackageUrl {
         }
     }
 
+    /// The same with a qualifier: `arch`, `distro`.
+    #[must_use]
+    pub fn with_qualifier(mut self, key: &str, value: &str) -> Self {
+        self.qualifiers.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
     /// The ecosystem: the URL's type.
     pub fn ecosystem(&self) -> Ecosystem {
         self.ecosystem
@@ -196,13 +203,24 @@ fn parse(text: &str) -> Result<PackageUrl, String> {
             .map_err(|error| error.to_string())?
             .as_str()
             .to_owned(),
-        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Alpm => name.to_lowercase(),
+        Ecosystem::Deb => PackageName::new(ecosystem, &name)
+            .map_err(|error| error.to_string())?
+            .as_str()
+            .to_owned(),
+        Ecosystem::Apk | Ecosystem::Alpm => name.to_lowercase(),
         Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Rpm => name,
     };
     let version = version.filter(|version| !version.is_empty());
+    let namespace = match ecosystem {
+        // The distribution: `debian`, `ubuntu`.
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Alpm | Ecosystem::Rpm => {
+            parts.iter().map(|part| part.to_lowercase()).collect()
+        }
+        Ecosystem::Pypi | Ecosystem::Npm | Ecosystem::Cargo => parts,
+    };
     Ok(PackageUrl {
         ecosystem,
-        namespace: parts,
+        namespace,
         name,
         version,
         qualifiers,
@@ -273,7 +291,8 @@ fn name_part(ecosystem: Ecosystem, requirement: &str) -> &str {
             .find(|(_, c)| *c == '@')
             .map(|(at, _)| at),
         Ecosystem::Cargo => requirement.find(['@', ' ']),
-        Ecosystem::Deb => requirement.find([' ', '(', ':', '=']),
+        // What may follow: a condition, an architecture, apt's `=version` and `/suite`, our `@version`, an alternative.
+        Ecosystem::Deb => requirement.find([' ', '\t', '(', '[', ':', '=', '@', '/', '<', '>', '|']),
         Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => requirement.find([' ', '<', '>', '=', '~']),
     };
     end.map_or(requirement, |end| &requirement[..end])
@@ -305,7 +324,7 @@ mod tests {
             ("pkg:PYPI/Django_allauth@12.23", "pkg:pypi/django-allauth@12.23"),
             ("pkg://pypi/six", "pkg:pypi/six"),
             (
-                "pkg:deb/debian/Nginx?arch=&distro=bookworm",
+                "pkg:deb/Debian/Nginx?arch=&distro=bookworm",
                 "pkg:deb/debian/nginx?distro=bookworm",
             ),
             ("pkg:npm/@types/node", "pkg:npm/%40types/node"),
@@ -319,6 +338,8 @@ mod tests {
             "pkg:pypi/",
             "pkg:golang/x",
             "pkg:pypi/six?=1",
+            "pkg:deb/debian/..",
+            "pkg:deb/debian/a%20b",
             "pkg:pypi/six?a=1&a=2",
         ] {
             assert!(bad.parse::<PackageUrl>().is_err(), "{bad}");
@@ -343,6 +364,16 @@ mod tests {
             ("npm:vite@^7", "vite", "vite@^7"),
             ("cargo:ripgrep@14", "ripgrep", "ripgrep@14"),
             ("deb:libpq-dev (>= 15)", "libpq-dev", "libpq-dev (>= 15)"),
+            ("deb:libstdc++6:i386", "libstdc++6", "libstdc++6:i386"),
+            ("deb:nginx=1.22.1-9", "nginx", "nginx=1.22.1-9"),
+            ("deb:nginx@1.22.1-9", "nginx", "nginx@1.22.1-9"),
+            (
+                "deb:Nginx/bookworm-backports",
+                "nginx",
+                "Nginx/bookworm-backports",
+            ),
+            ("deb:nginx>=1.22", "nginx", "nginx>=1.22"),
+            ("deb:exim4|postfix", "exim4", "exim4|postfix"),
         ] {
             let short = ShortRequirement::parse(text).unwrap();
             assert_eq!((short.name.as_str(), short.text.as_str()), (name, rest));
