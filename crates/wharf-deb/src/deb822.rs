@@ -146,7 +146,7 @@ impl<'a> Iterator for Stanzas<'a> {
 
 /// Lines of nothing but spaces separate stanzas, although Policy forbids them.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
-    line.trim_ascii().is_empty()
+    line.first().is_none_or(|first| *first <= b' ' && line.trim_ascii().is_empty())
 }
 
 /// Fields whose values may still grow by a line.
