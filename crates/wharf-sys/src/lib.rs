@@ -5,7 +5,8 @@
 //! - [`bridge`]: runs CPU work on rayon and awaits it from async code;
 //! - [`host`]: what this machine is (operating system, architecture, C library) as a lock target;
 //! - [`process`]: becoming another program;
-//! - [`sandbox`]: running a program without network, over a file system that it cannot change.
+//! - [`sandbox`]: running a program without network, over a file system that it cannot change;
+//! - [`view`]: running a program over a system root instead of the installed system.
 //!
 //! Invariants: this crate knows no packages and uses no network. It is the only one that may hold `unsafe`;
 //! every block says why it is sound.
@@ -15,8 +16,10 @@ pub mod governor;
 pub mod host;
 pub mod process;
 pub mod sandbox;
+pub mod view;
 
 pub use bridge::{run_blocking, run_compute};
 pub use governor::{Gauge, Governor, Limits, Permit, Work};
 pub use process::replace_process;
 pub use sandbox::Sandbox;
+pub use view::View;

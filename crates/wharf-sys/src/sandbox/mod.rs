@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | `build` | what a build gets: nothing of the user's home but the programs that it may need |
+//! | `construction` | a system root that is being made, for the scripts that make it |
 //! | `plan` | the description as a list of mounts, in order; paths resolved, links found |
 //! | `strength` | how strong a sandbox is here, and what is missing for a stronger one |
 //! | `linux` | the kernel's side: namespaces and mounts, or Landlock and seccomp |
@@ -19,10 +20,11 @@
 //! confined never runs its program unconfined: where a step fails, starting it fails.
 
 mod build;
+mod construction;
 #[cfg(target_os = "linux")]
-mod linux;
+pub(crate) mod linux;
 #[cfg(target_os = "linux")]
-mod plan;
+pub(crate) mod plan;
 mod strength;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::view::View;
+
 pub use build::limits_met;
+pub use construction::Construction;
 pub use strength::{Lack, Step, Strength, Support, support};
 
 /// What a program can do with a place of the file system.
@@ -72,6 +77,7 @@ pub struct Sandbox {
     seen: Vec<PathBuf>,
     temporary: Option<PathBuf>,
     network: Network,
+    view: Option<View>,
 }
 
 impl Sandbox {
@@ -116,6 +122,57 @@ impl Sandbox {
             // Often a link into a folder that is hidden.
             Network::Host => self.readable("/etc/resolv.conf"),
         }
+    }
+
+    /// The program sees a system root in the place of the system, read-only as everything; its `/etc` and `/var` too. What is
+    /// writable is so where it is outside. Without namespaces starting the command fails.
+    #[must_use]
+    pub fn view(mut self, view: View) -> Self {
+        self.view = Some(view);
+        self
+    }
+
+    /// As it is for limits without mounts, which look at where a file lies, not where it is seen: a view's may lie in a home.
+    #[cfg(target_os = "linux")]
+    fn seeing_its_view(&self) -> Self {
+        let Some(view) = &self.view else {
+            return self.clone();
+        };
+        let usr = view.root().join("usr");
+        // What was put somewhere is looked at by itself: each of these may have been.
+        let parts = std::fs::read_dir(&usr).into_iter().flatten().flatten();
+        let parts = parts.map(|entry| entry.path());
+        let own = ["etc", "var"].map(|name| view.state().join(name));
+        parts
+            .chain(own)
+            .chain([usr.clone()])
+            .fold(self.clone(), Self::readable)
+    }
+
+    /// The view, with the places that have to be seen where they are.
+    #[cfg(target_os = "linux")]
+    fn view_with_places(&self) -> io::Result<Option<View>> {
+        let Some(view) = &self.view else { return Ok(None) };
+        let places = self.places.iter().filter(|place| match place.access {
+            Access::Writable => true,
+            // Programs and libraries of the system are the system root's.
+            Access::ReadOnly => place.at.starts_with("/var"),
+            Access::Hidden => false,
+        });
+        let seen = self.seen.iter().filter(|path| path.starts_with("/var"));
+        let mut view = view.clone();
+        for path in places.map(|place| &place.at).chain(&self.temporary).chain(seen) {
+            let Ok((real, _)) = plan::trace(path) else {
+                continue;
+            };
+            let hosts = ["/usr/local", "/var/tmp", "/run/user"]
+                .iter()
+                .any(|host| real.starts_with(host));
+            if crate::view::covered(&real) && !hosts {
+                view = view.showing(real);
+            }
+        }
+        Ok(Some(view))
     }
 
     fn with(mut self, at: impl Into<PathBuf>, access: Access) -> Self {

@@ -14,9 +14,9 @@ use super::{Access, Sandbox};
 /// How many links a path may lead over, as in the kernel.
 const LINKS: usize = 40;
 /// The devices that a program gets.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+pub(crate) const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The names in `/dev` that lead to a program's own files.
-const DEVICE_LINKS: [(&str, &str); 4] = [
+pub(crate) const DEVICE_LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
@@ -25,25 +25,27 @@ const DEVICE_LINKS: [(&str, &str); 4] = [
 
 /// What can be done through a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Through {
+pub(crate) enum Through {
     /// Read.
     ReadOnly,
     /// Read and write.
     Writable,
     /// Use it as the device that it is.
     Device,
+    /// Whatever could be done before.
+    Anything,
 }
 
 /// A part of the outside that is taken hold of before anything is covered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tree {
-    pub(super) from: CString,
-    pub(super) through: Through,
+pub(crate) struct Tree {
+    pub(crate) from: CString,
+    pub(crate) through: Through,
 }
 
 /// One step in the new file system.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     /// Makes a folder, unless it is there.
     Folder(CString),
     /// Makes an empty file, unless it is there.
@@ -59,13 +61,19 @@ pub(super) enum Op {
     Empty(CString),
     /// Puts a tree, by its number, over a folder or file.
     Attach(usize, CString),
+    /// Makes an emptied folder read-only, with what was put there.
+    Seal(CString),
+    /// Mounts the processes of a new namespace.
+    Proc(CString),
+    /// Makes a folder the root, and lets go of the one before.
+    Root(CString),
 }
 
 /// All steps.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) trees: Vec<Tree>,
-    pub(super) ops: Vec<Op>,
+pub(crate) struct Plan {
+    pub(crate) trees: Vec<Tree>,
+    pub(crate) ops: Vec<Op>,
 }
 
 /// What the file system is to be, resolved: real paths, each once, in the order of paths.
@@ -182,7 +190,8 @@ impl Plan {
         Ok(plan)
     }
 
-    fn tree(&mut self, from: &Path, through: Through) -> io::Result<usize> {
+    /// Has a part of the outside taken hold of. Returns its number.
+    pub(crate) fn tree(&mut self, from: &Path, through: Through) -> io::Result<usize> {
         let from = c_string(from)?;
         self.trees.push(Tree { from, through });
         Ok(self.trees.len() - 1)
@@ -264,7 +273,7 @@ impl Plan {
 }
 
 /// The real path of a place, and the links that lead to it with where they lead.
-pub(super) fn trace(path: &Path) -> io::Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
+pub(crate) fn trace(path: &Path) -> io::Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
     let path = std::path::absolute(path)?;
     let mut links = Vec::new();
     let mut real = PathBuf::from("/");
@@ -306,7 +315,7 @@ fn naming(path: &Path, error: &io::Error) -> io::Error {
 }
 
 /// A path as the kernel takes it.
-pub(super) fn c_string(path: &Path) -> io::Result<CString> {
+pub(crate) fn c_string(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
 }
 
@@ -323,6 +332,9 @@ mod tests {
             Op::File(at) => format!("file {}", text(at)),
             Op::Link { at, to } => format!("link {} -> {}", text(at), text(to)),
             Op::Empty(at) => format!("empty {}", text(at)),
+            Op::Seal(at) => format!("seal {}", text(at)),
+            Op::Proc(at) => format!("proc {}", text(at)),
+            Op::Root(at) => format!("root {}", text(at)),
             Op::Attach(tree, at) => {
                 let Tree { from, through } = &plan.trees[*tree];
                 let same = if from == at {

@@ -95,10 +95,14 @@ pub enum Step {
     Seccomp,
     /// All of it: the system is none that Wharf has sandboxes for.
     System,
+    /// Putting a system root in the place of the system's folders.
+    View,
+    /// Standing in the folder that the program was to start in.
+    Folder,
 }
 
 impl Step {
-    const ALL: [Step; 11] = [
+    const ALL: [Step; 13] = [
         Step::Namespaces,
         Step::Users,
         Step::Loopback,
@@ -110,6 +114,8 @@ impl Step {
         Step::Landlock,
         Step::Seccomp,
         Step::System,
+        Step::View,
+        Step::Folder,
     ];
 
     fn words(self) -> &'static str {
@@ -125,12 +131,14 @@ impl Step {
             Step::Landlock => "Landlock is not to be had (Linux 5.19 and later have what is needed)",
             Step::Seccomp => "seccomp filters are not to be had",
             Step::System => "there are no sandboxes for this system",
+            Step::View => "a system root cannot be put in the place of the system's folders (Linux 5.12 can)",
+            Step::Folder => "the working folder is not seen inside",
         }
     }
 
     /// The error number of a failure of this step, to pass through the pipe on which a child tells why it did not start.
     #[cfg(target_os = "linux")]
-    pub(super) fn failed(self, error: rustix::io::Errno) -> io::Error {
+    pub(crate) fn failed(self, error: rustix::io::Errno) -> io::Error {
         io::Error::from_raw_os_error((self as i32) << SHIFT | error.raw_os_error())
     }
 }
@@ -185,7 +193,7 @@ fn hint(
     let says = |path, value: &str| read(path).is_some_and(|text| text.trim() == value);
     if !matches!(
         step,
-        Step::Namespaces | Step::Users | Step::Loopback | Step::ReadOnly | Step::Mounts
+        Step::Namespaces | Step::Users | Step::Loopback | Step::ReadOnly | Step::Mounts | Step::View
     ) {
         return None;
     }

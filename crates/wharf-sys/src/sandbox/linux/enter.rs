@@ -16,7 +16,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use rustix::thread::UnshareFlags;
 
-use super::super::plan::{Plan, Resolved};
+use super::super::plan::Resolved;
 use super::super::{Network, Step};
 use super::ids::Ids;
 use super::landlock::Ruleset;
@@ -24,10 +24,19 @@ use super::mounts::Mounts;
 use super::seccomp::Filter;
 use super::watch::{self, Orphans, Watch};
 use super::{Stopped, ids};
+use crate::view::Entering;
+
+/// What a program sees of files.
+pub(super) enum Sees {
+    /// The system, or a system root in its place, with limits.
+    System(Option<Entering>, Mounts),
+    /// A root under construction, as its root; with several users or as if there were.
+    Construction(Mounts, Option<Filter>),
+}
 
 /// Everything that a child needs to enter namespaces.
 pub(super) struct Inside {
-    mounts: Mounts,
+    sees: Sees,
     folder: CString,
     network: Network,
     processes: bool,
@@ -37,13 +46,16 @@ pub(super) struct Inside {
 }
 
 impl Inside {
-    pub(super) fn new(plan: Plan, folder: CString, network: Network, processes: bool) -> io::Result<Self> {
+    pub(super) fn new(sees: Sees, folder: CString, network: Network, processes: bool) -> io::Result<Self> {
         Ok(Self {
-            mounts: Mounts::new(plan),
+            ids: match &sees {
+                Sees::System(..) => Ids::of_this_process(),
+                Sees::Construction(..) => Ids::as_root(),
+            },
+            sees,
             folder,
             network,
             processes,
-            ids: Ids::of_this_process(),
             wharf: pidfd_open(getpid(), PidfdFlags::empty())?,
         })
     }
@@ -104,10 +116,28 @@ impl Inside {
 
     /// Sees what the program will see, and may no more than that.
     fn see(&mut self) -> Result<(), Stopped> {
-        self.mounts.carry_out(self.processes)?;
+        match &mut self.sees {
+            Sees::System(view, mounts) => {
+                if let Some(view) = view {
+                    view.lay()?;
+                }
+                mounts.carry_out(self.processes)?;
+            }
+            Sees::Construction(mounts, _) => mounts.lay().map_err(|error| (Step::View, error))?,
+        }
         // The folder that the child stands in is the one below what was mounted.
-        rustix::process::chdir(self.folder.as_c_str()).map_err(|error| (Step::Mounts, error))?;
-        ids::give_up_privileges().map_err(|error| (Step::Privileges, error))
+        rustix::process::chdir(self.folder.as_c_str()).map_err(|error| (Step::Folder, error))?;
+        let privileges = |error| (Step::Privileges, error);
+        match &self.sees {
+            Sees::System(..) => ids::give_up_privileges().map_err(privileges),
+            Sees::Construction(_, filter) => {
+                ids::keep(ids::BUILDING).map_err(privileges)?;
+                match filter {
+                    Some(filter) => filter.load().map_err(|error| (Step::Seccomp, error)),
+                    None => Ok(()),
+                }
+            }
+        }
     }
 }
 

@@ -23,7 +23,7 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::FSETID);
 
 /// Which users a namespace gets.
-pub(super) struct Ids {
+pub(crate) struct Ids {
     /// This process's own user and group.
     alone: [Vec<u8>; 2],
     /// All users and groups of this process's own namespace, where it may give them.
@@ -31,7 +31,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let alone = |id: u32| format!("{id} {id} 1\n").into_bytes();
         let (user, group) = (geteuid(), getegid());
         let read = |path| Some(same(&std::fs::read_to_string(path).ok()?));
@@ -44,8 +44,23 @@ impl Ids {
         }
     }
 
+    /// As [`Ids::of_this_process`], but an ordinary user is root inside, and may do no more than before outside.
+    pub(crate) fn as_root() -> Self {
+        let [user, group] =
+            [geteuid().as_raw(), getegid().as_raw()].map(|id| format!("0 {id} 1\n").into_bytes());
+        Self {
+            alone: [user, group],
+            ..Self::of_this_process()
+        }
+    }
+
+    /// Whether there is more than one user inside.
+    pub(crate) fn several(&self) -> bool {
+        self.all.is_some()
+    }
+
     /// Makes the namespaces and gives them their users.
-    pub(super) fn unshare(&self, flags: UnshareFlags) -> Result<(), Stopped> {
+    pub(crate) fn unshare(&self, flags: UnshareFlags) -> Result<(), Stopped> {
         let users = |error| (Step::Users, error);
         let helped = match &self.all {
             Some(all) => {
@@ -114,14 +129,25 @@ fn same(map: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// What root of a system under construction keeps more: becoming the users that it makes.
+pub(super) const BUILDING: CapabilitySet = KEPT
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SYS_CHROOT)
+    .union(CapabilitySet::KILL);
+
 /// Keeps no privilege, also over exec, but root's over files.
 pub(super) fn give_up_privileges() -> Result<(), Errno> {
-    rustix::thread::set_no_new_privs(true)?;
-    let kept = if geteuid().is_root() {
+    keep(if geteuid().is_root() {
         KEPT
     } else {
         CapabilitySet::empty()
-    };
+    })
+}
+
+/// Keeps some privileges and no other, also over exec.
+pub(super) fn keep(kept: CapabilitySet) -> Result<(), Errno> {
+    rustix::thread::set_no_new_privs(true)?;
     for number in 0..64 {
         if kept.bits() & 1 << number == 0 {
             // SAFETY: the call takes numbers only.

@@ -16,9 +16,9 @@
 )]
 
 mod enter;
-mod ids;
+pub(crate) mod ids;
 mod landlock;
-mod mounts;
+pub(crate) mod mounts;
 mod seccomp;
 mod watch;
 
@@ -31,23 +31,32 @@ use rustix::io::Errno;
 
 use super::plan::{Plan, Resolved, c_string};
 use super::{Sandbox, Step, Strength};
-use enter::{Filters, Inside};
+use crate::view::{Entering, working_directory};
+use enter::{Filters, Inside, Sees};
+use mounts::Mounts;
 
 /// What went wrong between fork and exec.
-type Stopped = (Step, Errno);
+pub(crate) type Stopped = (Step, Errno);
 
 /// See [`Sandbox::confine`].
 pub(super) fn confine(sandbox: &Sandbox, command: &mut Command, strength: Strength) -> io::Result<()> {
-    let resolved = Resolved::of(sandbox)?;
-    let folder = match command.get_current_dir() {
-        Some(folder) => folder.to_owned(),
-        None => std::env::current_dir().unwrap_or_else(|_| "/".into()),
+    let folder = working_directory(command);
+    let view = sandbox.view_with_places()?;
+    let resolved = match strength {
+        Strength::Filtered => Resolved::of(&sandbox.seeing_its_view())?,
+        _ => Resolved::of(sandbox)?,
     };
-    let mut enter: Box<dyn FnMut() -> Result<(), Stopped> + Send + Sync> = match strength {
+    if let (Some(view), false) = (&view, matches!(strength, Strength::Isolated { .. })) {
+        // Where there are views but no sandboxes with mounts, it comes before what limits the program.
+        view.enter(command).map_err(io::Error::other)?;
+    }
+    let enter: Box<dyn FnMut() -> Result<(), Stopped> + Send + Sync> = match strength {
         Strength::None => return Ok(()),
         Strength::Isolated { processes } => {
             let plan = Plan::of(&resolved)?;
-            let mut inside = Inside::new(plan, c_string(&folder)?, sandbox.network, processes)?;
+            let view = view.as_ref().map(|view| Entering::new(view, &folder));
+            let sees = Sees::System(view.transpose().map_err(io::Error::other)?, Mounts::new(plan));
+            let mut inside = Inside::new(sees, c_string(&folder)?, sandbox.network, processes)?;
             Box::new(move || inside.enter())
         }
         Strength::Filtered => {
@@ -59,11 +68,29 @@ pub(super) fn confine(sandbox: &Sandbox, command: &mut Command, strength: Streng
             Box::new(move || filters.enter())
         }
     };
+    before_exec(command, enter);
+    Ok(())
+}
+
+/// See [`super::Construction::confine`].
+pub(super) fn construct(root: &Path, command: &mut Command, processes: bool) -> io::Result<()> {
+    let mounts = Mounts::new(super::construction::plan(root, processes)?);
+    let alone = !ids::Ids::as_root().several();
+    let filter = alone.then(seccomp::Filter::giving_files).transpose()?;
+    let sees = Sees::Construction(mounts, filter);
+    let mut inside = Inside::new(sees, c"/".into(), super::Network::None, processes)?;
+    before_exec(command, move || inside.enter());
+    Ok(())
+}
+
+fn before_exec(
+    command: &mut Command,
+    mut enter: impl FnMut() -> Result<(), Stopped> + Send + Sync + 'static,
+) {
     let enter = move || enter().map_err(|(step, error)| step.failed(error));
     // SAFETY: what runs between fork and exec allocates nothing and takes no lock: it makes system calls on what was
-    // prepared above, and does so in the child, whose memory is its own. The error is a number.
+    // prepared before, and does so in the child, whose memory is its own. The error is a number.
     unsafe { command.pre_exec(enter) };
-    Ok(())
 }
 
 /// Enters a sandbox and leaves it again.

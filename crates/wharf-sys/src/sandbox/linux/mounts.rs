@@ -11,22 +11,22 @@ use rustix::fd::IntoRawFd;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change, move_mount,
-    open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change,
+    move_mount, open_tree, unmount,
 };
 
 use super::super::Step;
-use super::super::plan::{Op, Plan, Through};
+use super::super::plan::{Op, Plan, Through, Tree};
 use super::{Stopped, watch};
 
 /// A plan and the trees that it takes hold of.
-pub(super) struct Mounts {
+pub(crate) struct Mounts {
     plan: Plan,
     trees: Vec<Option<RawFd>>,
 }
 
 impl Mounts {
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan) -> Self {
         let trees = plan.trees.iter().map(|_| None).collect();
         Self { plan, trees }
     }
@@ -36,24 +36,53 @@ impl Mounts {
         let mounts = |error| (Step::Mounts, error);
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         mount_change(c"/", private).map_err(mounts)?;
+        self.take().map_err(mounts)?;
+        limit(CWD, c"/", Through::ReadOnly, Reach::Below).map_err(|error| (Step::ReadOnly, error))?;
+        if processes {
+            proc(c"/proc").map_err(|error| (Step::Proc, error))?;
+        }
+        self.apply().map_err(mounts)
+    }
+
+    /// Puts what the plan says over a file system that stays as it is otherwise. What is mounted outside later is seen.
+    pub(crate) fn lay(&mut self) -> Result<(), Errno> {
+        let follows = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+        mount_change(c"/", follows)?;
+        self.take()?;
+        self.apply()
+    }
+
+    fn take(&mut self) -> Result<(), Errno> {
         for (tree, kept) in self.plan.trees.iter().zip(&mut self.trees) {
             *kept = match take(&tree.from, tree.through) {
                 Ok(taken) => Some(taken),
                 // It was there a moment ago; what is gone is not seen.
                 Err(Errno::NOENT) if tree.through != Through::Writable => None,
-                Err(error) => return Err((Step::Mounts, error)),
+                Err(error) => return Err(error),
             };
         }
-        limit(CWD, c"/", Through::ReadOnly).map_err(|error| (Step::ReadOnly, error))?;
-        if processes {
-            // Read-only: root's user number is the system's own, to which settings in /proc/sys would listen.
-            let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
-            mount(c"proc", c"/proc", c"proc", flags, None).map_err(|error| (Step::Proc, error))?;
-        }
+        Ok(())
+    }
+
+    fn apply(&self) -> Result<(), Errno> {
         for op in &self.plan.ops {
-            apply(op, &self.trees).map_err(mounts)?;
+            match apply(op, &self.trees) {
+                // In a view it may be missing; then there is nothing to hide, and nowhere to show it.
+                Err(Errno::NOENT) if op.may_miss(&self.plan.trees) => {}
+                other => other?,
+            }
         }
         Ok(())
+    }
+}
+
+impl Op {
+    fn may_miss(&self, trees: &[Tree]) -> bool {
+        match self {
+            Op::Empty(_) => true,
+            Op::Attach(tree, _) => trees[*tree].through == Through::ReadOnly,
+            Op::Folder(_) | Op::File(_) | Op::Link { .. } | Op::Seal(_) | Op::Proc(_) | Op::Root(_) => false,
+        }
     }
 }
 
@@ -63,17 +92,29 @@ fn take(from: &CStr, through: Through) -> Result<RawFd, Errno> {
         | OpenTreeFlags::AT_RECURSIVE
         | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
     let tree = open_tree(CWD, from, flags)?;
-    limit(rustix::fd::AsFd::as_fd(&tree), c"", through)?;
+    if through != Through::Anything {
+        limit(rustix::fd::AsFd::as_fd(&tree), c"", through, Reach::Below)?;
+    }
     Ok(tree.into_raw_fd())
 }
 
-/// Sets what can be done through a mount and all below it. What is set already stays, locked or not.
-fn limit(folder: BorrowedFd<'_>, path: &CStr, through: Through) -> Result<(), Errno> {
+/// How far a limit reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// One mount.
+    Alone,
+    /// And all below it.
+    Below,
+}
+
+/// Sets what can be done through a mount. What is set already stays, locked or not.
+fn limit(folder: BorrowedFd<'_>, path: &CStr, through: Through, reach: Reach) -> Result<(), Errno> {
     let set = libc::MOUNT_ATTR_NOSUID
         | match through {
             Through::ReadOnly => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV,
             Through::Writable => libc::MOUNT_ATTR_NODEV,
             Through::Device => libc::MOUNT_ATTR_NOEXEC,
+            Through::Anything => 0,
         };
     let attributes = libc::mount_attr {
         attr_set: set,
@@ -81,7 +122,11 @@ fn limit(folder: BorrowedFd<'_>, path: &CStr, through: Through) -> Result<(), Er
         propagation: 0,
         userns_fd: 0,
     };
-    let flags = AtFlags::EMPTY_PATH.bits() | libc::AT_RECURSIVE as u32;
+    let below = match reach {
+        Reach::Alone => 0,
+        Reach::Below => libc::AT_RECURSIVE as u32,
+    };
+    let flags = AtFlags::EMPTY_PATH.bits() | below;
     // SAFETY: the call reads a path that ends in NUL and a structure of the size that it is told, both of which outlive it.
     let done = unsafe {
         libc::syscall(
@@ -124,7 +169,22 @@ fn apply(op: &Op, trees: &[Option<RawFd>]) -> Result<(), Errno> {
                 MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
             )
         }
+        Op::Proc(at) => proc(at),
+        Op::Seal(at) => limit(CWD, at, Through::ReadOnly, Reach::Alone),
+        Op::Root(at) => {
+            rustix::process::chdir(at.as_c_str())?;
+            // The old root comes to lie over the new one, from where it is taken away. Source: pivot_root(2).
+            rustix::process::pivot_root(c".", c".")?;
+            unmount(c".", UnmountFlags::DETACH)?;
+            rustix::process::chdir(c"/")
+        }
     }
+}
+
+/// Mounts `/proc`. Read-only: root's user number is the system's own, to which settings in /proc/sys would listen.
+fn proc(at: &CStr) -> Result<(), Errno> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
+    mount(c"proc", at, c"proc", flags, None)
 }
 
 /// What is there already is as good as made.

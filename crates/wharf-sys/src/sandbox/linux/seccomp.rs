@@ -60,6 +60,44 @@ impl Filter {
         ]))
     }
 
+    /// Under this filter files are given to any user, as it seems: the one user of a namespace can give them to nobody.
+    ///
+    /// # Errors
+    /// As [`Filter::without_sockets`].
+    pub(super) fn giving_files() -> io::Result<Self> {
+        let Some(architecture) = ARCHITECTURE else {
+            return Err(Step::Seccomp.failed(Errno::NOSYS));
+        };
+        let load = |at| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at);
+        let equal = |value, yes, no| jump(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, yes, no);
+        let end = |value| statement(libc::BPF_RET | libc::BPF_K, value);
+        #[cfg(target_arch = "x86_64")]
+        let old = [libc::SYS_chown, libc::SYS_lchown];
+        #[cfg(not(target_arch = "x86_64"))]
+        let old = [libc::SYS_fchown, libc::SYS_fchown];
+        let [chown, lchown] = old;
+        let calls = [
+            chown,
+            lchown,
+            libc::SYS_fchown,
+            libc::SYS_fchownat,
+            libc::SYS_setgroups,
+        ];
+        // To the end that lets everything through; one further to the other.
+        let mut program = vec![
+            load(ARCHITECTURE_AT),
+            equal(architecture, 0, calls.len() as u8 + 1),
+            load(NUMBER),
+        ];
+        for (number, call) in calls.into_iter().enumerate() {
+            let call = u32::try_from(call).expect("numbers of calls are small");
+            program.push(equal(call, (calls.len() - number) as u8, 0));
+        }
+        program.push(end(libc::SECCOMP_RET_ALLOW));
+        program.push(end(libc::SECCOMP_RET_ERRNO));
+        Ok(Self(program))
+    }
+
     /// From here on the filter holds for this process and all that it starts.
     pub(super) fn load(&self) -> Result<(), Errno> {
         let program = libc::sock_fprog {
