@@ -32,7 +32,7 @@ pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive};
 pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
 pub use deb::{
-    DebCompression, DebHash, DebKey, DebPackage, DebRepository, DebSignatures, DebSuite, clear_signed,
+    DebCompression, DebHash, DebKey, DebListForm, DebMachine, DebPackage, DebRepository, DebSignatures, DebSuite, clear_signed,
     detached_signature, host_architecture as deb_architecture,
 };
 pub use fault::{Fault, Times};

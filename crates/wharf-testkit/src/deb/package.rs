@@ -65,6 +65,31 @@ impl DebPackage {
         }
     }
 
+    /// This machine's `/bin/sh` with the libraries that it needs, as an essential package: a system root in which scripts run.
+    ///
+    /// # Panics
+    /// When `ldd` does not tell what the shell needs.
+    #[must_use]
+    pub fn host_shell() -> Self {
+        let output = std::process::Command::new("ldd").arg("/bin/sh").output();
+        let output = output.expect("the machine has `ldd`");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let libraries = text.split_whitespace().filter(|word| word.starts_with('/'));
+        let mut package = Self::new("shell", "1").native().essential();
+        for path in std::iter::once("/bin/sh").chain(libraries) {
+            let content = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let merged = match path.starts_with("/usr/") {
+                true => path.to_owned(),
+                false => format!("/usr{path}"),
+            };
+            package = package.program(merged, content);
+        }
+        for folder in ["bin", "sbin", "lib", "lib64"] {
+            package = package.symlink(format!("/{folder}"), format!("usr/{folder}"));
+        }
+        package
+    }
+
     /// For this architecture: `amd64`.
     #[must_use]
     pub fn architecture(mut self, architecture: &str) -> Self {

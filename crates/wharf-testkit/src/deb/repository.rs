@@ -242,6 +242,15 @@ impl DebRepository {
         self.lock().content(path.strip_prefix(ROOT)?)
     }
 
+    /// The text of an index, as it is before it is compressed.
+    pub(super) fn plain_packages(&self, suite: &str, component: &str, architecture: &str) -> String {
+        self.with_suite(suite, |shelf| {
+            let name = index_name(&shelf.suite, component, architecture);
+            let found = shelf.indexes().into_iter().find(|(known, _)| *known == name);
+            found.unwrap_or_else(|| panic!("{name}: no such index")).1
+        })
+    }
+
     /// How often something of this path's beginning was asked for.
     #[must_use]
     pub fn hits_below(&self, beginning: &str) -> usize {
