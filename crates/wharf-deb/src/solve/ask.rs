@@ -172,8 +172,11 @@ pub(super) fn questions<'u>(shelf: &mut Shelf<'u>, problem: &'u Problem) -> Ques
     for (position, asked) in problem.asked.iter().enumerate() {
         let why = Why::Asked(position);
         match &asked.what {
-            What::Install { relation, .. } => {
-                let found = asked_items(shelf, relation);
+            What::Install { relation, release } => {
+                let mut found = asked_items(shelf, relation);
+                if let Some(release) = release {
+                    found.retain(|&item| shelf.is_in(item, release));
+                }
                 questions.one_of(Strength::Must, found, why);
             }
             What::Remove { relation } => {
@@ -299,7 +302,7 @@ fn best_by_hand(shelf: &mut Shelf<'_>, relation: &Relation, release: Option<&str
             shelf.fulfilling(&wanted, |shelf, item| {
                 let version = shelf.version(item);
                 let package = shelf.package_of(item);
-                let there = release.is_none_or(|word| shelf.provenance(item).is_called(word));
+                let there = release.is_none_or(|word| shelf.is_in(item, word));
                 // What is pinned away is had by its exact version or release alone.
                 let admitted = there && (exact || release.is_some() || version.priority >= 0);
                 if !admitted || (shelf.is_held(package) && package.installed != Some(item)) {

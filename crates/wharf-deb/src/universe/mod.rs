@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 
 use crate::architecture::Architecture;
 use crate::index::{Index, Record, RecordId};
-
-pub use policy::{Pattern, Pin, Pinned};
+use crate::preferences::Pin;
+use crate::release::Release;
 
 /// What a repository's release says of all packages in one of its indexes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Provenance {
     pub version: String,
     /// The component: `main`.
     pub component: String,
+    /// The architecture of the index, as the repository's folders call it; empty where it has but one.
+    pub architecture: String,
     /// The host that the repository is on; empty for a folder.
     pub site: String,
     /// `NotAutomatic: yes`: nothing is taken from here unless it is asked for by name.
@@ -41,6 +43,23 @@ pub struct Provenance {
 }
 
 impl Provenance {
+    /// What a `Release` file says of one of its indexes, in a repository on the host `site`.
+    pub fn of(release: &Release, component: &str, architecture: &str, site: &str) -> Self {
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        Self {
+            origin: word(&release.origin),
+            label: word(&release.label),
+            suite: word(&release.suite),
+            codename: word(&release.codename),
+            version: word(&release.version),
+            component: component.to_owned(),
+            architecture: architecture.to_owned(),
+            site: site.to_owned(),
+            not_automatic: release.not_automatic,
+            but_automatic_upgrades: release.but_automatic_upgrades,
+        }
+    }
+
     /// Whether a person means this release by a word: its suite or its codename.
     pub fn is_called(&self, word: &str) -> bool {
         self.suite == word || self.codename == word

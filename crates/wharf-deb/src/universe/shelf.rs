@@ -501,10 +501,24 @@ impl<'u> Shelf<'u> {
         }
     }
 
-    /// Whether it stands before other alternatives, since it is there already.
+    /// Whether it stands before other alternatives, since its package is there already.
     pub(crate) fn is_favoured(&self, item: Item) -> bool {
         let package = self.package_of(item);
-        package.installed == Some(item) || package.locked == Some(item)
+        package.offered.first() == Some(&item) && (package.installed.is_some() || package.locked.is_some())
+    }
+
+    /// Whether a release that is called like this has the version.
+    pub(crate) fn is_in(&self, item: Item, release: &str) -> bool {
+        let record = self.record(item);
+        self.in_layers(self.package_of(item).name).any(|(layer, id)| {
+            let layer = &self.universe.layers[layer];
+            layer.provenance.is_called(release)
+                && layer.index.versions(id).any(|twin| {
+                    let twin = layer.index.record(twin);
+                    twin.architecture() == record.architecture()
+                        && compare(twin.version(), record.version()) == Ordering::Equal
+                })
+        })
     }
 
     fn providers(&mut self, name: Name) -> Range<u32> {
