@@ -191,7 +191,7 @@ impl<'a> Iterator for Stanzas<'a> {
             end = at + line.len();
             match self.lines.next() {
                 Some((next, text)) if !text.is_empty() && !deb822::is_blank(text) => {
-                    (at, line) = (next, text)
+                    (at, line) = (next, text);
                 }
                 Some(_) | None => break,
             }
@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
                 self.begun = true;
                 match deb822::split(line) {
                     Ok((name, value)) => {
-                        self.open(name, at + line.len() - value.len()..at + line.len(), number)
+                        self.open(name, at + line.len() - value.len()..at + line.len(), number);
                     }
                     Err(reason) => self.refuse(number, reason),
                 }

@@ -128,6 +128,9 @@ fn read(stanza: &Stanza<'_>) -> Result<Pin, InvalidPin> {
             format!("`{number}` is not a priority: write a number between -32768 and 32767, but 0"),
         )
     })?;
+    if std::str::from_utf8(packages.value).is_err() {
+        return Err(invalid(packages.line, "`Package` is not UTF-8".to_owned()));
+    }
     let names = packages
         .words()
         .map(PackagePattern::parse)

@@ -112,6 +112,8 @@ fn what_is_no_pin_is_reported() {
         };
         assert_eq!(error.to_string(), expected);
     }
+    let read = parse(b"Package: a \xff\nPin: version 1\nPin-Priority: 1\n");
+    assert_eq!(read[0].as_ref().unwrap_err().reason, "`Package` is not UTF-8");
     let read = parse(b"Package: /(/\nPin: version 1\nPin-Priority: 1\n");
     assert!(
         read[0]
