@@ -22,6 +22,9 @@ const NPM_FOLDER: &str = "npm-v1";
 /// The same for crates.
 const CARGO_FOLDER: &str = "cargo-v1";
 
+/// The same for Debian packages.
+const DEB_FOLDER: &str = "deb-v1";
+
 /// The folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
@@ -43,6 +46,11 @@ impl Cache {
     /// The folder for crates.
     pub(crate) fn cargo(cache_root: &Path) -> PathBuf {
         cache_root.join(CARGO_FOLDER)
+    }
+
+    /// The folder for Debian packages.
+    pub(crate) fn deb(cache_root: &Path) -> PathBuf {
+        cache_root.join(DEB_FOLDER)
     }
 
     /// The parsed page of a project on an index.

@@ -10,6 +10,7 @@ use wharf_net::NetError;
 
 use crate::build::BuildError;
 use crate::cargo::CargoError;
+use crate::deb::DebError;
 use crate::npm::NpmError;
 
 /// An error of another crate that explains itself.
@@ -121,6 +122,9 @@ pub enum IndexError {
     /// A crate that cannot be had.
     #[error("{0}")]
     Cargo(Arc<CargoError>),
+    /// A repository of Debian packages, or a package of it, that cannot be had.
+    #[error("{0}")]
+    Deb(Arc<DebError>),
     /// The disk failed.
     #[error("could not {action} `{}`: {error}", .path.display())]
     Disk {
@@ -185,6 +189,7 @@ impl Explain for IndexError {
             IndexError::Git { .. } => "index/git",
             IndexError::Npm(error) => error.code(),
             IndexError::Cargo(error) => error.code(),
+            IndexError::Deb(error) => error.code(),
             IndexError::Disk { .. } => "index/disk",
         }
     }
@@ -200,6 +205,7 @@ impl Explain for IndexError {
             IndexError::Build(error) => error.fault(),
             IndexError::Npm(error) => error.fault(),
             IndexError::Cargo(error) => error.fault(),
+            IndexError::Deb(error) => error.fault(),
             IndexError::Mismatch { .. } | IndexError::WrongDigest { .. } => Fault::Denied,
             IndexError::Page { .. }
             | IndexError::Metadata { .. }
@@ -235,6 +241,7 @@ impl Explain for IndexError {
             IndexError::Git { hints, .. } => hints.clone(),
             IndexError::Npm(error) => error.hints(),
             IndexError::Cargo(error) => error.hints(),
+            IndexError::Deb(error) => error.hints(),
             IndexError::Disk { error, .. } => vec![match error.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                     "the disk is full: free some space and run the command again".to_owned()

@@ -22,6 +22,7 @@
 //! | [`info`] | what people ask about a package |
 //! | [`npm`] | [`NpmIndex`]: the same for npm registries |
 //! | [`cargo`] | [`CratesIndex`]: the same for registries of crates |
+//! | [`deb`] | [`Repositories`]: the same for repositories of Debian packages |
 //! | [`error`] | [`IndexError`] |
 //!
 //! Invariants: a warm look-up is one file read and no parsing beyond what is asked for. Everything is asked for once per
@@ -44,6 +45,7 @@ mod source_tree;
 
 pub mod build;
 pub mod cargo;
+pub mod deb;
 pub mod direct;
 pub mod dist;
 pub mod error;
@@ -57,6 +59,7 @@ pub mod settings;
 
 pub use build::{BuildEnvironment, BuildError, Builder, EnvironmentRequest, NoBuilds};
 pub use cargo::{CargoError, CratesIndex};
+pub use deb::{DebError, Repositories};
 pub use direct::Direct;
 pub use dist::Dist;
 pub use error::{Cause, IndexError};

@@ -4,6 +4,7 @@
 //! - [`governor`]: one place that hands out permits for network, CPU, disk and build work;
 //! - [`bridge`]: runs CPU work on rayon and awaits it from async code;
 //! - [`host`]: what this machine is (operating system, architecture, C library) as a lock target;
+//! - [`mapped`]: files in memory without being read;
 //! - [`process`]: becoming another program;
 //! - [`sandbox`]: running a program without network, over a file system that it cannot change;
 //! - [`view`]: running a program over a system root instead of the installed system.
@@ -14,12 +15,14 @@
 pub mod bridge;
 pub mod governor;
 pub mod host;
+pub mod mapped;
 pub mod process;
 pub mod sandbox;
 pub mod view;
 
 pub use bridge::{run_blocking, run_compute};
 pub use governor::{Gauge, Governor, Limits, Permit, Work};
+pub use mapped::Mapped;
 pub use process::replace_process;
 pub use sandbox::Sandbox;
 pub use view::View;

@@ -4,6 +4,7 @@
 
 mod builds;
 mod cargo;
+mod deb;
 mod direct;
 mod fetching;
 mod lookup;
