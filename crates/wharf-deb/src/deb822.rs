@@ -146,7 +146,8 @@ impl<'a> Iterator for Stanzas<'a> {
 
 /// Lines of nothing but spaces separate stanzas, although Policy forbids them.
 pub(crate) fn is_blank(line: &[u8]) -> bool {
-    line.first().is_none_or(|first| *first <= b' ' && line.trim_ascii().is_empty())
+    line.first()
+        .is_none_or(|first| *first <= b' ' && line.trim_ascii().is_empty())
 }
 
 /// Fields whose values may still grow by a line.
@@ -188,12 +189,26 @@ impl<'a> Builder<'a> {
     fn finish(self, bytes: &'a [u8]) -> Stanza<'a> {
         let fields = self.fields.into_iter().map(|(name, value, line)| Field {
             name,
-            value: bytes[value].trim_ascii(),
+            value: content(&bytes[value]),
             line,
         });
         Stanza {
             fields: fields.collect(),
         }
+    }
+}
+
+/// A value without what stands around it: spaces, line ends, and comments before its first line.
+fn content(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii_end();
+    let mut rest = value.trim_ascii_start();
+    loop {
+        let start = value.len() - rest.len();
+        // On the line of the name it is no comment.
+        if !rest.starts_with(b"#") || start == 0 || value[start - 1] != b'\n' {
+            return rest;
+        }
+        rest = memchr(b'\n', rest).map_or(&[][..], |end| rest[end..].trim_ascii_start());
     }
 }
 
@@ -236,19 +251,21 @@ impl<'a> Field<'a> {
         if memchr::memmem::find(self.value, b"\n#").is_none() {
             return String::from_utf8_lossy(self.value);
         }
-        let kept: Vec<&[u8]> = self
-            .value
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.starts_with(b"#"))
-            .collect();
+        let kept: Vec<&[u8]> = self.kept_lines().collect();
         Cow::Owned(String::from_utf8_lossy(&kept.join(&b'\n')).into_owned())
+    }
+
+    /// The lines but comments, of which the first is none.
+    fn kept_lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let lines = self.value.split(|byte| *byte == b'\n').enumerate();
+        lines
+            .filter(|(at, line)| *at == 0 || !line.starts_with(b"#"))
+            .map(|(_, line)| line)
     }
 
     /// The lines of the value, without comments, indentation and empty ones.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.value
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.starts_with(b"#"))
+        self.kept_lines()
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
     }
@@ -264,17 +281,14 @@ impl<'a> Field<'a> {
     /// The lines of a text that keeps its form, such as a description or a block of keys: each line without the space that
     /// indents it, a lone dot as an empty line.
     pub fn paragraphs(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
-        self.value
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.starts_with(b"#"))
-            .map(|line| {
-                let line = line.trim_ascii_end();
-                let line = line
-                    .strip_prefix(b" ")
-                    .or_else(|| line.strip_prefix(b"\t"))
-                    .unwrap_or(line);
-                String::from_utf8_lossy(if line == b"." { b"" } else { line })
-            })
+        self.kept_lines().map(|line| {
+            let line = line.trim_ascii_end();
+            let line = line
+                .strip_prefix(b" ")
+                .or_else(|| line.strip_prefix(b"\t"))
+                .unwrap_or(line);
+            String::from_utf8_lossy(if line == b"." { b"" } else { line })
+        })
     }
 }
 
@@ -320,6 +334,10 @@ mod tests {
             ("# before\nA: 1\n# after\n\nB: 2\n", "A@2=1; B@5=2"),
             ("A: b: c\n", "A@1=b: c"),
             ("A:\n", "A@1="),
+            ("A:# 1\n", "A@1=# 1"),
+            ("A:\n# none\n# none\n one\n", "A@1=one"),
+            ("A:\n# none\n", "A@1="),
+            ("A: \n #1\n#2\n 3\n", "A@1=#1/ 3"),
         ] {
             assert_eq!(read(text), expected, "{text:?}");
         }

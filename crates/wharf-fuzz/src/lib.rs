@@ -5,6 +5,7 @@
 //! to the same; an accepted path stays inside). To add one, write a function and name it in [`TARGETS`].
 
 mod cargo;
+mod deb;
 mod npm;
 mod prebuilt;
 
@@ -21,8 +22,8 @@ use wharf_store::{Compression, Store, Tree, journal};
 /// A target: bytes in, a panic or nothing.
 pub type Body = fn(&[u8]);
 
-/// Every target by name. npm's and cargo's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 45] = [
+/// Every target by name. Cargo's, Debian's and npm's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
+pub const TARGETS: [(&str, Body); 55] = [
     ("binstall_table", prebuilt::binstall_table),
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
@@ -34,6 +35,16 @@ pub const TARGETS: [(&str, Body); 45] = [
     ("crate_archive", cargo::crate_archive),
     ("crate_config", cargo::crate_config),
     ("crate_index", cargo::crate_index),
+    ("deb_control", deb::deb_control),
+    ("deb_keyring", deb::deb_keyring),
+    ("deb_packages", deb::deb_packages),
+    ("deb_preferences", deb::deb_preferences),
+    ("deb_relation", deb::deb_relation),
+    ("deb_release", deb::deb_release),
+    ("deb_signature", deb::deb_signature),
+    ("deb_sources", deb::deb_sources),
+    ("deb_status", deb::deb_status),
+    ("deb_version", deb::deb_version),
     ("digest", digest),
     ("entry_points", entry_points),
     ("executable", prebuilt::executable),

@@ -1,0 +1,169 @@
+//! Debian's part: what repositories send, which is `Release` and `Packages` files and their signatures; what archives hold; and what
+//! a machine has: lists of repositories, pins, dpkg's status, files of keys.
+
+use std::cmp::Ordering;
+
+use wharf_core::Timestamp;
+use wharf_deb::control::Control;
+use wharf_deb::deb822;
+use wharf_deb::packages::Stanzas;
+use wharf_deb::relation::{Relations, terms};
+use wharf_deb::release::{Release, ValidUntil};
+use wharf_deb::signature::{Keyring, verify_detached, verify_inline};
+use wharf_deb::sources::{self, SignedBy};
+use wharf_deb::version::{Version, compare_bytes, is_version};
+use wharf_deb::{preferences, status};
+
+use crate::text;
+
+/// Keys of the tests, whose other halves nobody has.
+const KEYS: &[u8] = include_bytes!("../../wharf-deb/tests/signature/all.gpg");
+/// The text that they signed.
+const SIGNED: &[u8] = include_bytes!("../../wharf-deb/tests/signature/Release");
+
+fn now() -> Timestamp {
+    "2025-01-05T00:00:00Z".parse().expect("it is an instant")
+}
+
+/// The order is total on any bytes, and versions are in the order of their keys. The input is three texts on lines.
+pub(crate) fn deb_version(bytes: &[u8]) {
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').take(4).collect();
+    for a in &lines {
+        assert_eq!(compare_bytes(a, a), Ordering::Equal);
+        for b in &lines {
+            assert_eq!(compare_bytes(a, b), compare_bytes(b, a).reverse());
+            for c in &lines {
+                if compare_bytes(a, b).is_le() && compare_bytes(b, c).is_le() {
+                    assert!(compare_bytes(a, c).is_le());
+                }
+            }
+        }
+    }
+    let Some(text) = text(bytes) else { return };
+    let versions: Vec<Version> = text
+        .lines()
+        .take(4)
+        .filter_map(|line| Version::parse(line).ok())
+        .collect();
+    for a in &versions {
+        assert!(is_version(a.as_str()));
+        for b in &versions {
+            assert_eq!(a.key().cmp(&b.key()), a.cmp(b), "{a} {b}");
+        }
+    }
+}
+
+/// What is printed parses to the same, and both readers agree.
+pub(crate) fn deb_relation(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let borrowed: Vec<_> = terms(text).collect();
+    if let Ok(relations) = Relations::parse(text) {
+        let alternatives: usize = relations
+            .0
+            .iter()
+            .map(|relation| relation.alternatives.len())
+            .sum();
+        assert_eq!(borrowed.len(), alternatives, "{text:?}");
+        let printed = relations.to_string();
+        assert_eq!(Relations::parse(&printed).as_ref(), Ok(&relations), "{printed}");
+    }
+}
+
+/// Stanzas stand where they say, and each package is one.
+pub(crate) fn deb_packages(bytes: &[u8]) {
+    let packages: Vec<_> = Stanzas::new(bytes).collect();
+    assert_eq!(packages.len(), deb822::stanzas(bytes).count());
+    let mut end = 0;
+    for package in packages.into_iter().flatten() {
+        assert!(package.range.start >= end && package.range.end <= bytes.len());
+        end = package.range.end;
+        assert!(is_version(package.version) || package.status.ends_with(" not-installed"));
+        assert!(!package.filename.starts_with('/') && !package.filename.split('/').any(|part| part == ".."));
+        let _ = (package.source(), package.summary());
+    }
+}
+
+pub(crate) fn deb_control(bytes: &[u8]) {
+    if let Ok(control) = Control::parse(bytes) {
+        assert!(!control.name.as_str().contains('/') && !control.version.as_str().contains('/'));
+    }
+}
+
+/// Every file that is listed has a strong digest and stays inside of the suite.
+pub(crate) fn deb_release(bytes: &[u8]) {
+    let Ok(release) = Release::parse(bytes) else {
+        return;
+    };
+    for file in release.files() {
+        assert!(file.digest().algorithm().is_strong());
+        for path in [file.path.clone(), file.by_hash_path()] {
+            assert!(
+                !path.starts_with('/') && !path.split('/').any(|part| part == ".."),
+                "{path}"
+            );
+        }
+    }
+    let _ = release.check_dates(now(), ValidUntil::Checked);
+}
+
+/// Nobody but the owners of the keys can make a text that counts.
+pub(crate) fn deb_signature(bytes: &[u8]) {
+    let keyring = Keyring::parse(KEYS).expect("they are keys");
+    if let Ok(verified) = verify_inline(bytes, &keyring, now()) {
+        let lines = |text: &[u8]| -> Vec<String> {
+            let text = String::from_utf8_lossy(text);
+            text.lines().map(|line| line.trim_end().to_owned()).collect()
+        };
+        assert_eq!(lines(&verified.text), lines(SIGNED));
+        assert!(!verified.signers.is_empty());
+    }
+    if let Ok(verified) = verify_detached(SIGNED, bytes, &keyring, now()) {
+        assert!(!verified.signers.is_empty());
+    }
+    assert!(verify_detached(b"something else", bytes, &keyring, now()).is_err());
+}
+
+/// A signature counts by the keys of a file only when they are its makers'.
+pub(crate) fn deb_keyring(bytes: &[u8]) {
+    let Ok(keyring) = Keyring::parse(bytes) else {
+        return;
+    };
+    assert!(keyring.keys().count() > 0);
+    let known = Keyring::parse(KEYS).expect("they are keys");
+    let signed = include_bytes!("../../wharf-deb/tests/signature/two.inrelease");
+    if let Ok(verified) = verify_inline(signed, &keyring, now()) {
+        for signer in verified.signers {
+            assert!(known.keys().any(|key| key.fingerprint == signer.primary));
+        }
+    }
+}
+
+pub(crate) fn deb_sources(bytes: &[u8]) {
+    for source in [sources::parse_list(bytes), sources::parse_deb822(bytes)]
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        assert!(source.release_folder("amd64").ends_with('/'));
+        if let SignedBy::Named { files, .. } = &source.signed_by {
+            assert!(files.iter().all(|file| file.starts_with('/')));
+        }
+    }
+}
+
+pub(crate) fn deb_preferences(bytes: &[u8]) {
+    for pin in preferences::parse(bytes).into_iter().flatten() {
+        assert!(!pin.packages.is_empty() && pin.priority != 0);
+        let _ = pin.target.matches_version("1:1.2-3");
+        for pattern in &pin.packages {
+            assert!(!pattern.is_any() || pattern.matches("libstdc++6", "gcc-12", "amd64"));
+        }
+    }
+}
+
+pub(crate) fn deb_status(bytes: &[u8]) {
+    for known in status::parse(bytes).flatten() {
+        assert!(!known.is_present() || is_version(known.package.version));
+    }
+    let _ = status::automatic(bytes);
+}
