@@ -18,6 +18,7 @@
 //! | [`nodejs`] | Node itself: how one is found and asked |
 //! | [`toolchains`] | toolchains that Wharf was told to keep |
 //! | [`lifecycle`] | install scripts of npm packages that were approved |
+//! | [`patched`] | programs of a system root where no view is to be had |
 //! | [`rust`] | cargo and rustc: how they are found, and how a tool is built with them |
 //!
 //! Invariants: an environment is the old one or the new one; each of its folders is so at every instant, and all of them
@@ -41,6 +42,7 @@ pub mod layout;
 pub mod lifecycle;
 pub mod node;
 pub mod nodejs;
+pub mod patched;
 pub mod plan;
 mod probe;
 pub mod python;
