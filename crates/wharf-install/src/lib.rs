@@ -18,6 +18,7 @@
 //! | [`nodejs`] | Node itself: how one is found and asked |
 //! | [`toolchains`] | toolchains that Wharf was told to keep |
 //! | [`lifecycle`] | install scripts of npm packages that were approved |
+//! | [`system`] | system roots: Debian packages put together |
 //! | [`patched`] | programs of a system root where no view is to be had |
 //! | [`rust`] | cargo and rustc: how they are found, and how a tool is built with them |
 //!
@@ -52,6 +53,7 @@ pub mod running;
 pub mod rust;
 mod settle;
 mod state;
+pub mod system;
 #[cfg(test)]
 mod tests;
 mod text_file;

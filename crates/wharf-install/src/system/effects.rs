@@ -1,0 +1,936 @@
+//! What the commands of maintainer scripts do to a root: the table behind [`super::shell`].
+//!
+//! Each command is one of these: done to the files in memory; of no consequence in a root without services (`systemctl`); done by
+//! another part of this module from declarations (`ldconfig`, `systemd-sysusers`); left to the programs that finish the root
+//! (`fc-cache`); or not known, and then not done.
+//!
+//! Invariant: nothing is done outside the files that are handed in. Owners are not changed: everything in a root belongs to whoever
+//! has the store.
+
+use std::collections::BTreeMap;
+
+use wharf_deb::version;
+use wharf_store::{Store, StoreError};
+
+use super::accounts::{Accounts, User};
+use super::alternatives::Alternatives;
+use super::files::{Files, Last, Node, NodeKind};
+use super::merge::{Diversion, merged};
+use super::packages::Loaded;
+use super::report::{Note, RuntimeFolder};
+use super::shell::Status;
+
+/// A command with its words.
+pub(crate) struct Request<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) words: &'a [String],
+    /// The here-document on its input.
+    pub(crate) input: Option<&'a str>,
+}
+
+/// What is known of a command.
+pub(crate) enum Answer {
+    /// It is done, or there is nothing to do.
+    Done(Status),
+    /// It prints this; `None` where that is not known.
+    Says(Status, Option<String>),
+    /// It is left to the programs that finish the root.
+    Trigger,
+    /// It is not in the table.
+    Unknown,
+    /// It reads this into the shell.
+    Source(String),
+}
+
+/// What scripts did beside changing files.
+pub(crate) struct Effects<'a> {
+    store: &'a Store,
+    packages: &'a [Loaded],
+    current: usize,
+    pub(crate) accounts: Accounts,
+    pub(crate) alternatives: Alternatives,
+    pub(crate) diversions: Vec<Diversion>,
+    /// `user group mode path` as dpkg keeps them, by path.
+    pub(crate) overrides: BTreeMap<String, String>,
+    pub(crate) runtime: Vec<RuntimeFolder>,
+    pub(crate) notes: Vec<Note>,
+    /// A failure of the store on the way.
+    pub(crate) failure: Option<StoreError>,
+    /// The defaults of the current package's questions.
+    defaults: BTreeMap<String, String>,
+}
+
+/// Of no consequence: services, upgrades, terminals, the boot; and what other parts of this module do from declarations.
+const NOTHING: [&str; 58] = [
+    ":", "true", "trap", "umask", "wait", "sleep", "set", "ulimit", "deb-systemd-invoke", "deb-systemd-helper", "systemctl",
+    "invoke-rc.d", "update-rc.d", "service", "start-stop-daemon", "telinit", "initctl", "ldconfig", "dpkg-trigger",
+    "dpkg-maintscript-helper", "ucfr", "py3clean", "pyclean", "udevadm", "update-menus", "update-initramfs", "update-grub",
+    "update-passwd", "systemd-tmpfiles", "systemd-sysusers", "systemd-hwdb", "systemd-machine-id-setup", "journalctl", "db_version",
+    "db_stop", "db_go", "db_input", "db_set", "db_fset", "db_reset", "db_subst", "db_capb", "db_title", "db_unregister",
+    "db_purge", "db_info", "db_beginblock", "db_endblock", "db_settitle", "db_x_loadtemplatefile", "update-ca-certificates",
+    "chown", "chgrp", "busctl", "update-shells", "apparmor_parser", "update-binfmts", "dbus-send",
+];
+
+/// Left to the programs that finish the root.
+const TRIGGERS: [&str; 17] = [
+    "py3compile", "pycompile", "update-mime-database", "update-desktop-database", "gtk-update-icon-cache", "update-icon-caches",
+    "gtk4-update-icon-cache", "glib-compile-schemas", "gio-querymodules", "gdk-pixbuf-query-loaders", "fc-cache", "mandb",
+    "update-info-dir", "install-info", "gtk-query-immodules-3.0", "update-mime", "update-fonts-alias",
+];
+
+/// They read and print, and change nothing.
+const PRINTS: [&str; 42] = [
+    "echo", "printf", "cat", "grep", "egrep", "fgrep", "sed", "awk", "cut", "tr", "sort", "uniq", "head", "tail", "wc", "cmp", "diff",
+    "md5sum", "sha1sum", "sha256sum", "stat", "id", "getent", "dpkg-query", "uname", "ls", "expr", "date", "pwd", "hostname",
+    "lsb_release", "readlink", "realpath", "ischroot", "basename", "dirname", "which", "command", "test", "[", "file", "seq",
+];
+
+impl<'a> Effects<'a> {
+    pub(crate) fn new(store: &'a Store, packages: &'a [Loaded]) -> Self {
+        Self {
+            store,
+            packages,
+            current: 0,
+            accounts: Accounts::default(),
+            alternatives: Alternatives::default(),
+            diversions: Vec::new(),
+            overrides: BTreeMap::new(),
+            runtime: Vec::new(),
+            notes: Vec::new(),
+            failure: None,
+            defaults: BTreeMap::new(),
+        }
+    }
+
+    /// The next script is one of this package.
+    pub(crate) fn begin(&mut self, package: usize) {
+        self.current = package;
+        let text = self.packages[package].extra_text(self.store, "templates").unwrap_or_default();
+        self.defaults = defaults(&text);
+    }
+
+    /// The default answer to a question of the current package.
+    pub(crate) fn default_of(&self, question: &str) -> Option<String> {
+        self.defaults.get(question).cloned()
+    }
+
+    pub(crate) fn only_prints(&self, name: &str) -> bool {
+        PRINTS.contains(&name)
+    }
+
+    /// Whether a command changes nothing whatever its words are.
+    pub(crate) fn is_harmless(&self, name: &str) -> bool {
+        let name = base(name);
+        PRINTS.contains(&name)
+            || NOTHING.contains(&name)
+            || TRIGGERS.contains(&name)
+            || matches!(name, "false" | "mktemp" | "chmod")
+    }
+
+    /// Looks a command up and does it.
+    pub(crate) fn answer(&mut self, files: &mut Files, request: &Request<'_>) -> Answer {
+        let words = request.words;
+        let name = base(request.name);
+        let done = |success: bool| Answer::Done(Status::of(success));
+        match name {
+            "false" => done(false),
+            "test" => self.test(files, words),
+            "[" => match words.split_last() {
+                Some((last, words)) if last == "]" => self.test(files, words),
+                _ => Answer::Unknown,
+            },
+            "." | "source" => self.source(files, words),
+            "echo" => Answer::Says(Status::Success, Some(echo(words))),
+            "printf" => Answer::Says(Status::Success, printf(words)),
+            "cat" => self.cat(files, request),
+            "command" | "which" | "type" => which(files, words),
+            "basename" => says(words.first().map(|word| {
+                let name = word.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                let suffix = words.get(1).map_or("", String::as_str);
+                name.strip_suffix(suffix).unwrap_or(name).to_owned()
+            })),
+            "dirname" => says(words.first().map(|word| {
+                let above = word.trim_end_matches('/').rsplit_once('/').map(|(above, _)| above);
+                above.map_or(".", |above| if above.is_empty() { "/" } else { above }).to_owned()
+            })),
+            "readlink" | "realpath" => readlink(files, name, words),
+            "ischroot" => done(true),
+            "getent" => self.getent(words),
+            "id" => Answer::Says(self.id_status(words), self.number(words)),
+            "dpkg" => dpkg(self.native(), words),
+            "dpkg-divert" => self.divert(files, words),
+            "dpkg-statoverride" => self.stat_override(files, words),
+            "update-alternatives" => match self.alternatives.command(words) {
+                true => done(true),
+                false => Answer::Unknown,
+            },
+            "adduser" | "addgroup" | "useradd" | "groupadd" | "usermod" => match self.account(files, name, words) {
+                true => done(true),
+                false => Answer::Unknown,
+            },
+            "add-shell" => {
+                for shell in words {
+                    self.write(files, "/etc/shells", &format!("{shell}\n"), true);
+                }
+                done(true)
+            }
+            "mkdir" => self.mkdir(files, words),
+            "install" => self.install(files, words),
+            "touch" => {
+                for path in plain(words) {
+                    if self.is_real(path) && files.look(path.as_bytes()).is_none() {
+                        files.write(path.as_bytes(), Vec::new());
+                    }
+                }
+                done(true)
+            }
+            "rm" | "rmdir" => {
+                for path in plain(words).filter(|path| path.starts_with('/')) {
+                    let busy = name == "rmdir" && !files.list(path.as_bytes()).is_empty();
+                    if !busy {
+                        files.remove(path.as_bytes());
+                    }
+                }
+                done(true)
+            }
+            "ln" => self.ln(files, words),
+            "cp" | "mv" | "ucf" => self.copy(files, name, words),
+            "chmod" => {
+                chmod(files, words);
+                done(true)
+            }
+            name if NOTHING.contains(&name) => done(true),
+            name if TRIGGERS.contains(&name) => Answer::Trigger,
+            name if PRINTS.contains(&name) => Answer::Says(Status::Unknown, None),
+            "mktemp" => Answer::Says(Status::Success, None),
+            _ => Answer::Unknown,
+        }
+    }
+
+    /// Writes text to a file; what lies in folders of the machine is of no consequence.
+    pub(crate) fn write(&mut self, files: &mut Files, path: &str, text: &str, append: bool) -> bool {
+        if !path.starts_with('/') {
+            return false;
+        }
+        if !self.is_real(path) {
+            return true;
+        }
+        let mut bytes = Vec::new();
+        if append {
+            match files.read(self.store, path.as_bytes()) {
+                Ok(old) => bytes = old.unwrap_or_default(),
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        bytes.extend_from_slice(text.as_bytes());
+        files.write(path.as_bytes(), bytes)
+    }
+
+    /// Whether a path is one that the root keeps.
+    fn is_real(&self, path: &str) -> bool {
+        let passing = ["/proc/", "/sys/", "/dev/", "/run/", "/tmp/", "/var/run/", "/var/lock/", "/var/tmp/"];
+        path.starts_with('/') && !passing.iter().any(|folder| path.starts_with(folder))
+    }
+
+    fn native(&self) -> &str {
+        let architectures = self.packages.iter().map(Loaded::architecture);
+        let mut real = architectures.filter(|architecture| *architecture != "all");
+        real.next().unwrap_or("all")
+    }
+
+    fn source(&mut self, files: &Files, words: &[String]) -> Answer {
+        let Some(path) = words.first() else {
+            return Answer::Unknown;
+        };
+        if path.ends_with("/debconf/confmodule") {
+            return Answer::Done(Status::Success);
+        }
+        match files.read_text(self.store, path) {
+            Ok(Some(text)) => Answer::Source(text),
+            Ok(None) => Answer::Unknown,
+            Err(error) => {
+                self.failure = Some(error);
+                Answer::Unknown
+            }
+        }
+    }
+
+    fn cat(&mut self, files: &Files, request: &Request<'_>) -> Answer {
+        let mut text = String::new();
+        if request.words.is_empty() || request.words == ["-"] {
+            return Answer::Says(Status::Success, request.input.map(str::to_owned));
+        }
+        for path in plain(request.words) {
+            match files.read(self.store, path.as_bytes()) {
+                Ok(Some(bytes)) => match String::from_utf8(bytes) {
+                    Ok(more) => text.push_str(&more),
+                    Err(_) => return Answer::Says(Status::Success, None),
+                },
+                Ok(None) => return Answer::Says(Status::Failure, Some(text)),
+                Err(error) => {
+                    self.failure = Some(error);
+                    return Answer::Unknown;
+                }
+            }
+        }
+        Answer::Says(Status::Success, Some(text))
+    }
+
+    fn test(&self, files: &Files, words: &[String]) -> Answer {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Answer::Done(disjunction(files, &words))
+    }
+
+    fn getent(&self, words: &[String]) -> Answer {
+        let found = match words {
+            [table, name] if table == "passwd" => self.accounts.has_user(name),
+            [table, name] if table == "group" => self.accounts.has_group(name),
+            _ => return Answer::Says(Status::Unknown, None),
+        };
+        Answer::Says(Status::of(found), (!found).then(String::new))
+    }
+
+    fn id_status(&self, words: &[String]) -> Status {
+        match plain(words).next() {
+            Some(name) => Status::of(self.accounts.has_user(name)),
+            None => Status::Success,
+        }
+    }
+
+    /// What `id -u NAME` prints, where the number is fixed already.
+    fn number(&self, words: &[String]) -> Option<String> {
+        match words {
+            [option, name] if option == "-u" => self.accounts.uid(name).map(|uid| format!("{uid}\n")),
+            _ => None,
+        }
+    }
+
+    fn divert(&mut self, files: &mut Files, words: &[String]) -> Answer {
+        let package = self.packages[self.current].name().to_owned();
+        let (mut by, mut to, mut rename) = (package, None, false);
+        let (mut path, mut action) = (None, "--add");
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--package" => by = words.next().cloned().unwrap_or_default(),
+                "--divert" => to = words.next().cloned(),
+                "--rename" => rename = true,
+                "--no-rename" | "--quiet" => {}
+                "--local" => by = "LOCAL".to_owned(),
+                "--add" | "--remove" | "--truename" | "--listpackage" | "--list" => action = word,
+                word if word.starts_with("--") => return Answer::Unknown,
+                word => path = Some(word.to_owned()),
+            }
+        }
+        let Some(path) = path else {
+            return Answer::Unknown;
+        };
+        let from = merged(&path);
+        let known = self.diversions.iter().find(|diversion| diversion.from == from);
+        match action {
+            "--truename" => says(Some(known.map_or(path, |known| super::merge::lossy(&known.to)))),
+            "--listpackage" => says(Some(known.map(|known| known.by.clone()).unwrap_or_default())),
+            "--list" => Answer::Says(Status::of(known.is_some()), None),
+            "--remove" => {
+                self.diversions.retain(|diversion| diversion.from != from || diversion.by != by);
+                Answer::Done(Status::Success)
+            }
+            _ => {
+                let to = merged(&to.unwrap_or_else(|| format!("{path}.distrib")));
+                if known.is_none() {
+                    self.move_away(files, &from, &to, &by, rename);
+                    self.diversions.push(Diversion { from, to, by });
+                }
+                Answer::Done(Status::Success)
+            }
+        }
+    }
+
+    /// A diversion moves what another package has there, once that package is unpacked.
+    fn move_away(&self, files: &mut Files, from: &[u8], to: &[u8], by: &str, rename: bool) {
+        let owner = files.exact(from).and_then(|node| node.package);
+        let of_other = owner.is_some_and(|owner| self.packages[owner as usize].name() != by);
+        if rename
+            && of_other
+            && let Some(node) = files.remove(from)
+        {
+            files.put_exact(to.to_vec(), node);
+        }
+    }
+
+    fn stat_override(&mut self, files: &mut Files, words: &[String]) -> Answer {
+        let asks = words.iter().any(|word| word == "--list");
+        let plain: Vec<&str> = plain(words).collect();
+        match plain[..] {
+            [path] if asks => Answer::Says(Status::of(self.overrides.contains_key(path)), None),
+            [] if asks => Answer::Says(Status::Failure, None),
+            [user, group, mode, path] if words.iter().any(|word| word == "--add") => {
+                let wanted = format!("{user} {group} {mode}");
+                if words.iter().any(|word| word == "--update") {
+                    chmod(files, &[mode.to_owned(), path.to_owned()]);
+                }
+                self.overrides.insert(path.to_owned(), format!("{wanted} {path}"));
+                self.notes.push(Note::Override {
+                    path: path.to_owned(),
+                    wanted,
+                });
+                Answer::Done(Status::Success)
+            }
+            [path] if words.iter().any(|word| word == "--remove") => {
+                self.overrides.remove(path);
+                Answer::Done(Status::Success)
+            }
+            _ => Answer::Unknown,
+        }
+    }
+
+    /// The commands that make accounts.
+    fn account(&mut self, files: &mut Files, name: &str, words: &[String]) -> bool {
+        let mut wanted = Wanted::default();
+        if !wanted.read(name, words) {
+            return false;
+        }
+        match (name, wanted.names.as_slice()) {
+            ("adduser" | "addgroup", [user, group]) => self.accounts.add_member(user, group),
+            ("addgroup" | "groupadd", [group]) => self.accounts.add_group(group, wanted.gid),
+            ("adduser", [group]) if wanted.is_group && !wanted.is_system => self.accounts.add_group(group, wanted.gid),
+            ("usermod", [user]) => {
+                for group in &wanted.groups {
+                    self.accounts.add_member(user, group);
+                }
+            }
+            ("adduser" | "useradd", [user]) => {
+                let own = wanted.is_group || name == "useradd";
+                let fallback = if own { user.as_str() } else { "nogroup" };
+                let group = wanted.primary.clone().unwrap_or_else(|| fallback.to_owned());
+                let home = wanted.home.clone().unwrap_or_else(|| "/nonexistent".to_owned());
+                if wanted.home.is_some() && wanted.makes_home && self.is_real(&home) {
+                    files.make_folder(home.as_bytes(), 0o755);
+                }
+                let shell = wanted.shell.clone().unwrap_or_else(|| "/usr/sbin/nologin".to_owned());
+                self.accounts.add_group(&group, wanted.gid);
+                self.accounts.add_user(
+                    user,
+                    User {
+                        uid: wanted.uid,
+                        gid: None,
+                        group: Some(group),
+                        comment: wanted.comment.replace(':', " "),
+                        home,
+                        shell,
+                    },
+                );
+                for group in &wanted.groups {
+                    self.accounts.add_member(user, group);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn mkdir(&mut self, files: &mut Files, words: &[String]) -> Answer {
+        let mut mode = 0o755;
+        let mut paths = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-m" | "--mode" => mode = words.next().and_then(|text| octal(text)).unwrap_or(mode),
+                word if word.starts_with("-m") => mode = octal(&word[2..]).unwrap_or(mode),
+                word if word.starts_with("--mode=") => mode = octal(&word[7..]).unwrap_or(mode),
+                word if word.starts_with('-') => {}
+                path => paths.push(path),
+            }
+        }
+        Answer::Done(Status::of(paths.iter().all(|path| self.folder(files, path, mode))))
+    }
+
+    /// Makes a folder; one below `/run` is made when a service starts.
+    fn folder(&mut self, files: &mut Files, path: &str, mode: u16) -> bool {
+        if !path.starts_with('/') {
+            return false;
+        }
+        let path = path.trim_end_matches('/');
+        let path = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/")).unwrap_or(path);
+        if path.starts_with("/run/") {
+            self.runtime.push(RuntimeFolder {
+                path: path.to_owned(),
+                mode,
+            });
+            return true;
+        }
+        !self.is_real(path) || files.make_folder(path.as_bytes(), mode)
+    }
+
+    fn install(&mut self, files: &mut Files, words: &[String]) -> Answer {
+        let (mut mode, mut folders) = (0o755, false);
+        let mut paths = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "-m" | "--mode" => mode = words.next().and_then(|text| octal(text)).unwrap_or(mode),
+                "-o" | "-g" | "--owner" | "--group" => {
+                    words.next();
+                }
+                "-d" | "--directory" => folders = true,
+                "-t" => return Answer::Unknown,
+                word if word.starts_with("--mode=") => mode = octal(&word[7..]).unwrap_or(mode),
+                word if word.starts_with("-m") => mode = octal(&word[2..]).unwrap_or(mode),
+                word if word.starts_with('-') => folders |= !word.starts_with("--") && word.contains('d'),
+                path => paths.push(path.to_owned()),
+            }
+        }
+        if folders {
+            return Answer::Done(Status::of(paths.iter().all(|path| self.folder(files, path, mode))));
+        }
+        match paths.as_slice() {
+            [from, to] => {
+                let done = copy_to(files, from, to);
+                let to = inside(files, from, to);
+                chmod(files, &[format!("{mode:o}"), to]);
+                done.map_or(Answer::Unknown, |done| Answer::Done(Status::of(done)))
+            }
+            _ => Answer::Unknown,
+        }
+    }
+
+    fn ln(&mut self, files: &mut Files, words: &[String]) -> Answer {
+        let flags: String = words.iter().filter(|word| is_flags(word)).cloned().collect();
+        let keeps = flags.contains('n') || flags.contains('T');
+        let paths: Vec<&str> = plain(words).collect();
+        let [target, at] = paths[..] else {
+            return Answer::Unknown;
+        };
+        if flags.contains('r') || !at.starts_with('/') {
+            return Answer::Unknown;
+        }
+        let at = match keeps && files.look_at(at.as_bytes()).is_some_and(|node| !node.kind.is_folder()) {
+            true => at.to_owned(),
+            false => inside(files, target, at),
+        };
+        if !self.is_real(&at) {
+            return Answer::Done(Status::Success);
+        }
+        if files.look_at(at.as_bytes()).is_some() && !flags.contains('f') {
+            return Answer::Done(Status::Failure);
+        }
+        if flags.contains('s') {
+            return Answer::Done(Status::of(files.link(at.as_bytes(), target.as_bytes())));
+        }
+        match copy_to(files, target, &at) {
+            Some(done) => Answer::Done(Status::of(done)),
+            None => Answer::Unknown,
+        }
+    }
+
+    fn copy(&mut self, files: &mut Files, name: &str, words: &[String]) -> Answer {
+        let mut paths = Vec::new();
+        let mut rest = words.iter();
+        while let Some(word) = rest.next() {
+            match word.as_str() {
+                "--purge" => return Answer::Done(Status::Success),
+                "--debconf-template" | "--src-dir" | "--sum-file" if name == "ucf" => {
+                    rest.next();
+                }
+                word if word.starts_with('-') => {}
+                path => paths.push(path),
+            }
+        }
+        let [from, to] = paths[..] else {
+            return Answer::Unknown;
+        };
+        if !from.starts_with('/') || !to.starts_with('/') {
+            return Answer::Unknown;
+        }
+        if !self.is_real(to) {
+            return Answer::Done(Status::Success);
+        }
+        // `ucf` leaves what is there to whoever put it there.
+        if name == "ucf" && files.look(to.as_bytes()).is_some() {
+            return Answer::Done(Status::Success);
+        }
+        let folder = files.look_at(from.as_bytes()).is_some_and(|node| node.kind.is_folder());
+        let done = match (name, folder) {
+            ("mv", _) => {
+                let to = inside(files, from, to);
+                files.remove(from.as_bytes()).map(|node| files.put(to.as_bytes(), node))
+            }
+            (_, true) => None,
+            _ => copy_to(files, from, to),
+        };
+        match done {
+            Some(done) => Answer::Done(Status::of(done)),
+            None if files.look_at(from.as_bytes()).is_none() => Answer::Done(Status::Failure),
+            None => Answer::Unknown,
+        }
+    }
+}
+
+/// What a command that makes accounts is told.
+#[derive(Default)]
+struct Wanted {
+    names: Vec<String>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    primary: Option<String>,
+    groups: Vec<String>,
+    home: Option<String>,
+    shell: Option<String>,
+    comment: String,
+    is_group: bool,
+    is_system: bool,
+    makes_home: bool,
+}
+
+impl Wanted {
+    fn read(&mut self, name: &str, words: &[String]) -> bool {
+        self.makes_home = name == "adduser";
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let (option, inline) = match word.split_once('=') {
+                Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
+                _ => (word.as_str(), None),
+            };
+            let mut value = || inline.clone().or_else(|| words.next().cloned());
+            let short = !name.starts_with("add");
+            match option {
+                "--system" | "--quiet" | "--disabled-login" | "--disabled-password" | "--force-badname"
+                | "--allow-badname" | "--no-log-init" | "--force" | "-q" => self.is_system |= option == "--system",
+                "-r" if short => self.is_system = true,
+                "-f" if name == "groupadd" => {}
+                "--group" if name.starts_with("add") => self.is_group = true,
+                "--ingroup" => self.primary = value(),
+                "--gid" | "-g" => match value() {
+                    Some(text) => match text.parse() {
+                        Ok(number) => self.gid = Some(number),
+                        Err(_) => self.primary = Some(text),
+                    },
+                    None => return false,
+                },
+                "--uid" | "-u" => self.uid = value().and_then(|text| text.parse().ok()),
+                "--home" | "--home-dir" | "-d" => self.home = value(),
+                "--shell" | "-s" => self.shell = value(),
+                "--gecos" | "--comment" | "-c" => self.comment = value().unwrap_or_default(),
+                "--no-create-home" | "-M" => self.makes_home = false,
+                "--create-home" | "-m" => self.makes_home = true,
+                "-a" | "--append" | "-U" | "--user-group" | "-N" | "--no-user-group" => {}
+                "-G" | "--groups" | "-aG" => {
+                    let list = value().unwrap_or_default();
+                    self.groups.extend(list.split(',').map(str::to_owned));
+                }
+                option if option.starts_with('-') => return false,
+                name => self.names.push(name.to_owned()),
+            }
+        }
+        !self.names.is_empty()
+    }
+}
+
+/// A command's name without the folder that it is in.
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn is_flags(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-') && !word.starts_with("--")
+}
+
+/// Words that are no options.
+fn plain(words: &[String]) -> impl Iterator<Item = &str> {
+    let ended = words.iter().position(|word| word == "--");
+    words.iter().enumerate().filter_map(move |(at, word)| {
+        let option = word.len() > 1 && word.starts_with('-') && ended.is_none_or(|end| at <= end);
+        (!option).then_some(word.as_str())
+    })
+}
+
+fn says(text: Option<String>) -> Answer {
+    match text {
+        Some(text) => Answer::Says(Status::Success, Some(text + "\n")),
+        None => Answer::Unknown,
+    }
+}
+
+fn echo(words: &[String]) -> String {
+    let (words, end) = match words.split_first() {
+        Some((first, rest)) if first == "-n" => (rest, ""),
+        Some((first, rest)) if first == "-e" => (rest, "\n"),
+        _ => (words, "\n"),
+    };
+    words.join(" ") + end
+}
+
+/// `printf` with no directive but `%s`.
+fn printf(words: &[String]) -> Option<String> {
+    let (format, words) = words.split_first()?;
+    let mut words = words.iter();
+    let mut text = String::new();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' => match chars.next()? {
+                's' => text.push_str(words.next().map_or("", String::as_str)),
+                '%' => text.push('%'),
+                _ => return None,
+            },
+            '\\' => match chars.next()? {
+                'n' => text.push('\n'),
+                't' => text.push('\t'),
+                '\\' => text.push('\\'),
+                _ => return None,
+            },
+            c => text.push(c),
+        }
+    }
+    words.next().is_none().then_some(text)
+}
+
+fn which(files: &Files, words: &[String]) -> Answer {
+    let Some(name) = plain(words).next() else {
+        return Answer::Done(Status::Failure);
+    };
+    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+    let found = match name.starts_with('/') {
+        true => files.is_executable(name.as_bytes()).then(|| name.to_owned()),
+        false => folders
+            .iter()
+            .map(|folder| format!("{folder}/{name}"))
+            .find(|path| files.is_executable(path.as_bytes())),
+    };
+    match found {
+        Some(path) => says(Some(path)),
+        None => Answer::Says(Status::Failure, Some(String::new())),
+    }
+}
+
+fn readlink(files: &Files, name: &str, words: &[String]) -> Answer {
+    let Some(path) = plain(words).next().filter(|path| path.starts_with('/')) else {
+        return Answer::Says(Status::Unknown, None);
+    };
+    if name == "realpath" || words.iter().any(|word| matches!(word.as_str(), "-f" | "-e" | "-m")) {
+        return match files.resolve(path.as_bytes(), Last::Follow) {
+            Some(place) => says(Some(super::merge::lossy(&place))),
+            None => Answer::Says(Status::Failure, Some(String::new())),
+        };
+    }
+    match files.look_at(path.as_bytes()).map(|node| &node.kind) {
+        Some(NodeKind::Link(target)) => says(Some(String::from_utf8_lossy(target).into_owned())),
+        _ => Answer::Says(Status::Failure, Some(String::new())),
+    }
+}
+
+fn dpkg(native: &str, words: &[String]) -> Answer {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["--print-architecture"] => says(Some(native.to_owned())),
+        ["--compare-versions", one, operator, other] => {
+            Answer::Done(compare(one, operator, other).map_or(Status::Unknown, Status::of))
+        }
+        ["-s" | "-l" | "-L" | "-S" | "--status" | "--list" | "--listfiles" | "--search" | "--print-foreign-architectures", ..] => {
+            Answer::Says(Status::Unknown, None)
+        }
+        _ => Answer::Unknown,
+    }
+}
+
+/// dpkg's comparison. An empty version is before all others, and with `-nl` after them.
+fn compare(one: &str, operator: &str, other: &str) -> Option<bool> {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let (operator, empty) = match operator.strip_suffix("-nl") {
+        Some(operator) => (operator, Greater),
+        None => (operator, Less),
+    };
+    let order = match (one.is_empty(), other.is_empty()) {
+        (true, true) => Equal,
+        (true, false) => empty,
+        (false, true) => empty.reverse(),
+        (false, false) => version::compare(one, other),
+    };
+    Some(match operator {
+        "lt" | "<<" => order == Less,
+        "le" | "<=" => order != Greater,
+        "eq" | "=" => order == Equal,
+        "ne" => order != Equal,
+        "ge" | ">=" => order != Less,
+        "gt" | ">>" => order == Greater,
+        _ => return None,
+    })
+}
+
+fn disjunction(files: &Files, words: &[&str]) -> Status {
+    let mut all = words.split(|word| *word == "-o").map(|words| conjunction(files, words));
+    let first = all.next().unwrap_or(Status::Failure);
+    all.fold(first, |one, other| match (one, other) {
+        (Status::Success, _) | (_, Status::Success) => Status::Success,
+        (Status::Failure, Status::Failure) => Status::Failure,
+        _ => Status::Unknown,
+    })
+}
+
+fn conjunction(files: &Files, words: &[&str]) -> Status {
+    let mut all = words.split(|word| *word == "-a").map(|words| primary(files, words));
+    let first = all.next().unwrap_or(Status::Failure);
+    all.fold(first, |one, other| match (one, other) {
+        (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
+        (Status::Success, Status::Success) => Status::Success,
+        _ => Status::Unknown,
+    })
+}
+
+fn primary(files: &Files, words: &[&str]) -> Status {
+    match words {
+        [] => Status::Failure,
+        [text] => Status::of(!text.is_empty()),
+        ["!", rest @ ..] if rest.len() != 2 || !rest[0].is_empty() => match primary(files, rest) {
+            Status::Success => Status::Failure,
+            Status::Failure => Status::Success,
+            Status::Unknown => Status::Unknown,
+        },
+        [operator, text] => unary(files, operator, text),
+        [one, operator, other] => binary(one, operator, other),
+        _ => Status::Unknown,
+    }
+}
+
+fn unary(files: &Files, operator: &str, text: &str) -> Status {
+    match operator {
+        "-n" => return Status::of(!text.is_empty()),
+        "-z" => return Status::of(text.is_empty()),
+        _ if text.is_empty() => return Status::Failure,
+        _ if !text.starts_with('/') => return Status::Unknown,
+        _ => {}
+    }
+    let path = text.as_bytes();
+    let node = files.look(path);
+    Status::of(match operator {
+        "-e" | "-r" | "-w" => node.is_some() || files.is_folder(path),
+        "-f" => files.is_file(path),
+        "-d" => files.is_folder(path),
+        "-x" => files.is_executable(path) || files.is_folder(path),
+        "-L" | "-h" => files.look_at(path).is_some_and(|node| matches!(node.kind, NodeKind::Link(_))),
+        "-s" => match node.map(|node| &node.kind) {
+            Some(NodeKind::Object { size, .. }) => *size > 0,
+            Some(NodeKind::Bytes { bytes, .. }) => !bytes.is_empty(),
+            _ => false,
+        },
+        "-p" | "-S" | "-b" | "-c" => false,
+        _ => return Status::Unknown,
+    })
+}
+
+fn binary(one: &str, operator: &str, other: &str) -> Status {
+    let numbers = || Some((one.trim().parse::<i64>().ok()?, other.trim().parse::<i64>().ok()?));
+    let compared = |holds: fn(&i64, &i64) -> bool| match numbers() {
+        Some((one, other)) => Status::of(holds(&one, &other)),
+        None => Status::Unknown,
+    };
+    match operator {
+        "=" | "==" => Status::of(one == other),
+        "!=" => Status::of(one != other),
+        "-eq" => compared(i64::eq),
+        "-ne" => compared(i64::ne),
+        "-lt" => compared(i64::lt),
+        "-le" => compared(i64::le),
+        "-gt" => compared(i64::gt),
+        "-ge" => compared(i64::ge),
+        _ => Status::Unknown,
+    }
+}
+
+fn octal(text: &str) -> Option<u16> {
+    u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
+}
+
+fn chmod(files: &mut Files, words: &[String]) {
+    let words: Vec<&str> = plain(words).collect();
+    let Some((wanted, paths)) = words.split_first() else {
+        return;
+    };
+    for path in paths {
+        files.change(path.as_bytes(), |node| {
+            if let NodeKind::Folder { mode } | NodeKind::Object { mode, .. } | NodeKind::Bytes { mode, .. } = &mut node.kind {
+                match (octal(wanted), *wanted) {
+                    (Some(new), _) => *mode = new,
+                    (None, "+x" | "a+x" | "ugo+x") => *mode |= 0o111,
+                    (None, "u+x") => *mode |= 0o100,
+                    (None, "-x" | "a-x") => *mode &= !0o111,
+                    _ => {}
+                }
+            }
+        });
+    }
+}
+
+/// Where something lands: in the folder that the path is, or at the path itself.
+fn inside(files: &Files, from: &str, to: &str) -> String {
+    match files.is_folder(to.as_bytes()) {
+        true => format!("{}/{}", to.trim_end_matches('/'), base(from.trim_end_matches('/'))),
+        false => to.to_owned(),
+    }
+}
+
+/// Copies a file or link; `None` where there is none.
+fn copy_to(files: &mut Files, from: &str, to: &str) -> Option<bool> {
+    let node = files.look(from.as_bytes()).filter(|node| node.kind.is_file())?;
+    let copy = Node::made(node.kind.clone());
+    let to = inside(files, from, to);
+    let place = files.resolve(to.as_bytes(), Last::Follow)?;
+    Some(files.put(&place, copy))
+}
+
+/// The defaults in a package's `templates`.
+fn defaults(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let stanzas = wharf_deb::deb822::stanzas(text.as_bytes());
+    for stanza in stanzas.flatten() {
+        if let Some(name) = stanza.text("Template") {
+            let fallback = match stanza.text("Type").as_deref() {
+                Some("boolean") => "false",
+                _ => "",
+            };
+            let value = stanza.text("Default").map_or_else(|| fallback.to_owned(), |text| text.into_owned());
+            found.insert(name.into_owned(), value);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_dpkg_does() {
+        for (one, operator, other, expected) in [
+            ("1.0", "lt", "1.1", Some(true)),
+            ("", "lt", "1", Some(true)),
+            ("", "lt-nl", "1", Some(false)),
+            ("", "le-nl", "", Some(true)),
+            ("2", "ge", "", Some(true)),
+            ("1", "what", "1", None),
+        ] {
+            assert_eq!(compare(one, operator, other), expected, "{one} {operator} {other}");
+        }
+    }
+
+    #[test]
+    fn tests_are_about_the_root() {
+        let mut files = Files::default();
+        files.write(b"usr/bin/tool", b"x".to_vec());
+        files.link(b"bin", b"usr/bin");
+        for (words, expected) in [
+            ("-e /bin/tool", Status::Success),
+            ("! -e /bin/tool", Status::Failure),
+            ("-x /bin/tool", Status::Failure),
+            ("-d /bin -a -f /bin/tool", Status::Success),
+            ("-L /bin", Status::Success),
+            ("-d /run/systemd/system", Status::Failure),
+            ("a = b -o 1 -lt 2", Status::Success),
+            ("-f relative", Status::Unknown),
+            ("x -eq 1", Status::Unknown),
+        ] {
+            let words: Vec<&str> = words.split(' ').collect();
+            assert_eq!(disjunction(&files, &words), expected, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Why a system root could not be put together. Whatever it is, nothing of it is in the store under a name.
+
+use wharf_core::{Explain, Fault};
+use wharf_deb::control::InvalidControl;
+use wharf_store::StoreError;
+
+/// Why there is no root.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A package's control file cannot be read.
+    #[error(transparent)]
+    Control(#[from] InvalidControl),
+    /// A package has no control file.
+    #[error("a package in the store has no control file")]
+    NoControl,
+    /// One package is given twice.
+    #[error("{package} is given twice")]
+    Twice {
+        /// Which.
+        package: String,
+    },
+    /// Two packages have something at one path, and none may replace the other's.
+    #[error("{one} and {other} both have {path}, and neither replaces the other")]
+    Conflict {
+        /// The path, from `/`.
+        path: String,
+        /// One package.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// An approved script failed.
+    #[error("the approved {script} of {package} failed: {problem}")]
+    Script {
+        /// Whose.
+        package: String,
+        /// `preinst` or `postinst`.
+        script: &'static str,
+        /// What it said.
+        problem: String,
+    },
+}
+
+impl Explain for SystemError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Control(error) => error.code(),
+            Self::NoControl => "system/control",
+            Self::Twice { .. } => "system/twice",
+            Self::Conflict { .. } => "system/conflict",
+            Self::Script { .. } => "system/script",
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            Self::Control(error) => error.fault(),
+            Self::NoControl | Self::Twice { .. } | Self::Conflict { .. } | Self::Script { .. } => Fault::World,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Store(error) => error.hints(),
+            Self::Control(error) => error.hints(),
+            Self::Conflict { one, other, .. } => vec![format!(
+                "leave out {one} or {other}, or choose another version of one of them"
+            )],
+            Self::Script { package, .. } => vec![format!(
+                "take the approval of {package}'s scripts back: what they do as data is done without them"
+            )],
+            Self::NoControl | Self::Twice { .. } => Vec::new(),
+        }
+    }
+}

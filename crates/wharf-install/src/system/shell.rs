@@ -1,0 +1,1039 @@
+//! Maintainer scripts, followed as data: what a fresh install would do is done to the files in memory, and nothing runs.
+//!
+//! A script is read ([`super::shell_syntax`]) and followed with the arguments of a fresh install (`preinst install`,
+//! `postinst configure ""`). Conditions about files, accounts and arguments are decided from the root; every other command is looked
+//! up in a fixed table ([`super::effects`]). What is not in the table is not done, and its line is reported; a condition that hangs
+//! on it is not decided, and neither branch is followed.
+//!
+//! Invariant: following a script ends (steps are counted), and never does anything that the table does not name.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wharf_store::{ObjectId, Store};
+
+use super::SystemError;
+use super::effects::{Answer, Effects, Request};
+use super::files::Files;
+use super::merge::Diversion;
+use super::packages::Loaded;
+use super::report::{ScriptClass, ScriptKind, ScriptReport};
+use super::shell_syntax::{
+    AndOr, Command, CommandKind, Join, List, Part, Pipeline, Redirect, RedirectKind, Word, parse,
+};
+
+/// Commands that a script may take before it counts as one that has to run.
+const MAX_STEPS: usize = 50_000;
+/// Functions inside functions.
+const MAX_CALLS: usize = 30;
+
+/// The scripts of all packages.
+pub(crate) struct Scripts(Vec<Script>);
+
+struct Script {
+    package: usize,
+    kind: ScriptKind,
+    object: ObjectId,
+    text: Result<String, &'static str>,
+}
+
+/// What became of one script.
+pub(crate) struct Outcome {
+    pub(crate) report: ScriptReport,
+}
+
+impl Scripts {
+    /// Collects the scripts of a fresh install: all of `preinst`, then all of `postinst`, base packages first.
+    pub(crate) fn of(store: &Store, packages: &[Loaded]) -> Result<Self, SystemError> {
+        let mut found = Vec::new();
+        for kind in [ScriptKind::Preinst, ScriptKind::Postinst] {
+            for (index, package) in packages.iter().enumerate() {
+                let Some(extra) = package.extras.get(kind.as_str()) else {
+                    continue;
+                };
+                let text = package.extra_text(store, kind.as_str())?;
+                found.push(Script {
+                    package: index,
+                    kind,
+                    object: extra.object,
+                    text: shell_text(text),
+                });
+            }
+        }
+        let first = |name: &str| !matches!(name, "base-passwd" | "base-files");
+        found.sort_by_key(|script| (script.kind, first(packages[script.package].name())));
+        Ok(Self(found))
+    }
+
+    /// The diversions that scripts ask for before anything is unpacked.
+    pub(crate) fn diversions(&self, store: &Store, packages: &[Loaded]) -> Vec<Diversion> {
+        let mut effects = Effects::new(store, packages);
+        for script in self.0.iter().filter(|script| script.kind == ScriptKind::Preinst) {
+            if script.text.as_ref().is_ok_and(|text| text.contains("dpkg-divert")) {
+                follow_one(script, packages, &mut Files::default(), &mut effects);
+            }
+        }
+        effects.diversions
+    }
+
+    /// Follows all of them.
+    pub(crate) fn follow(
+        &self,
+        packages: &[Loaded],
+        files: &mut Files,
+        effects: &mut Effects<'_>,
+    ) -> Result<Vec<Outcome>, SystemError> {
+        let mut outcome = Vec::new();
+        for script in &self.0 {
+            let package = &packages[script.package];
+            let (class, skipped) = match known(package.name(), script.kind) {
+                Some(class) => (class, Vec::new()),
+                None => follow_one(script, packages, files, effects),
+            };
+            outcome.push(Outcome {
+                report: ScriptReport {
+                    package: package.label(),
+                    kind: script.kind,
+                    digest: script.object.to_string(),
+                    class,
+                    skipped,
+                    ran: false,
+                },
+            });
+        }
+        match effects.failure.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(outcome),
+        }
+    }
+}
+
+/// Scripts whose effect on a fresh root is made elsewhere in this module, whatever their text.
+fn known(package: &str, kind: ScriptKind) -> Option<ScriptClass> {
+    let covered = match (package, kind) {
+        // Upgrades and running services; a compiled program in the case of bash.
+        ("libc6" | "libc-bin" | "bash", ScriptKind::Preinst) | ("libc6", ScriptKind::Postinst) => true,
+        // passwd and group come from their masters.
+        ("base-passwd", _) => true,
+        // The link of /bin/sh is in the package; diverting one's own file changes nothing.
+        ("dash", _) => true,
+        // /etc/ssl/certs is made by `certificates`.
+        ("ca-certificates", _) => true,
+        // /usr is merged from the start.
+        ("usrmerge" | "usr-is-merged", _) => true,
+        _ => false,
+    };
+    let compiles = package
+        .strip_prefix("python3.")
+        .is_some_and(|rest| rest.ends_with("-minimal"));
+    match (covered, compiles && kind == ScriptKind::Postinst) {
+        (true, _) => Some(ScriptClass::Covered),
+        (_, true) => Some(ScriptClass::Triggers),
+        _ => None,
+    }
+}
+
+/// The text, if it is for the shell.
+fn shell_text(text: String) -> Result<String, &'static str> {
+    let first = text.lines().next().unwrap_or_default();
+    let program = first.strip_prefix("#!").unwrap_or_default().trim();
+    let name = program.split_whitespace().next().unwrap_or_default();
+    match name.rsplit('/').next().unwrap_or_default() {
+        "sh" | "dash" | "bash" => Ok(text),
+        "" => Err("it is no text"),
+        _ => Err("it is not written for the shell"),
+    }
+}
+
+fn follow_one(
+    script: &Script,
+    packages: &[Loaded],
+    files: &mut Files,
+    effects: &mut Effects<'_>,
+) -> (ScriptClass, Vec<String>) {
+    let list = match &script.text {
+        Ok(text) => parse(text).map_err(|error| format!("line {}: {}", error.line, error.reason)),
+        Err(reason) => Err((*reason).to_owned()),
+    };
+    let list = match list {
+        Ok(list) => list,
+        Err(reason) => return (ScriptClass::NeedsRunning, vec![reason]),
+    };
+    effects.begin(script.package);
+    let package = &packages[script.package];
+    let arguments = match script.kind {
+        ScriptKind::Preinst => vec!["install".to_owned()],
+        ScriptKind::Postinst => vec!["configure".to_owned(), String::new()],
+    };
+    let mut run = Run {
+        files,
+        effects,
+        variables: variables(package, script.kind),
+        functions: BTreeMap::new(),
+        arguments,
+        steps: 0,
+        calls: 0,
+        skipped: Vec::new(),
+        triggers: false,
+        output: None,
+        script: format!("/var/lib/dpkg/info/{}.{}", package.record_name(), script.kind.as_str()),
+    };
+    let _ = run.list(&list);
+    let class = match (run.skipped.is_empty(), run.triggers) {
+        (false, _) => ScriptClass::NeedsRunning,
+        (true, true) => ScriptClass::Triggers,
+        (true, false) => ScriptClass::Covered,
+    };
+    (class, run.skipped)
+}
+
+fn variables(package: &Loaded, kind: ScriptKind) -> BTreeMap<String, Option<String>> {
+    [
+        ("DPKG_MAINTSCRIPT_PACKAGE", package.name()),
+        ("DPKG_MAINTSCRIPT_ARCH", package.architecture()),
+        ("DPKG_MAINTSCRIPT_NAME", kind.as_str()),
+        ("DPKG_ROOT", ""),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("IFS", " \t\n"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+    .collect()
+}
+
+/// Whether a command succeeded; `Unknown` where only running it would tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Success,
+    Failure,
+    Unknown,
+}
+
+impl Status {
+    pub(crate) fn of(success: bool) -> Self {
+        match success {
+            true => Self::Success,
+            false => Self::Failure,
+        }
+    }
+}
+
+/// Why following stops.
+enum Stop {
+    Exit,
+    Return(Status),
+    /// `break` and `continue`.
+    Loop { again: bool },
+}
+
+/// The text of a word; `None` where only running something would tell.
+type Text = Option<String>;
+
+struct Run<'a, 'e> {
+    files: &'a mut Files,
+    effects: &'a mut Effects<'e>,
+    variables: BTreeMap<String, Text>,
+    functions: BTreeMap<String, Rc<Command>>,
+    arguments: Vec<String>,
+    steps: usize,
+    calls: usize,
+    /// Lines that were not followed.
+    skipped: Vec<String>,
+    /// Whether something was left to the programs that finish the root.
+    triggers: bool,
+    /// What is written to standard output, where somebody wants it; `None` inside for what is not known.
+    output: Option<Text>,
+    script: String,
+}
+
+impl Run<'_, '_> {
+    fn list(&mut self, list: &List) -> Result<Status, Stop> {
+        let mut status = Status::Success;
+        for and_or in list {
+            status = self.and_or(and_or)?;
+        }
+        Ok(status)
+    }
+
+    fn and_or(&mut self, and_or: &AndOr) -> Result<Status, Stop> {
+        let mut status = self.pipeline(&and_or.first)?;
+        for (join, pipeline) in &and_or.rest {
+            let go = match (status, join) {
+                (Status::Success, Join::And) | (Status::Failure, Join::Or) => true,
+                (Status::Success, Join::Or) | (Status::Failure, Join::And) => false,
+                // What only handles a failure that nobody expects is no loss.
+                (Status::Unknown, Join::Or) if is_harmless(pipeline) => {
+                    status = Status::Unknown;
+                    continue;
+                }
+                (Status::Unknown, _) => {
+                    self.undecided(pipeline);
+                    continue;
+                }
+            };
+            if go {
+                status = self.pipeline(pipeline)?;
+            }
+        }
+        Ok(status)
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Status, Stop> {
+        let status = match pipeline.commands.as_slice() {
+            [command] => self.command(command)?,
+            commands => self.piped(commands)?,
+        };
+        Ok(match (pipeline.negated, status) {
+            (true, Status::Success) => Status::Failure,
+            (true, Status::Failure) => Status::Success,
+            (_, status) => status,
+        })
+    }
+
+    /// Several commands that pass text on: only those that merely read and print may stand there.
+    fn piped(&mut self, commands: &[Command]) -> Result<Status, Stop> {
+        for command in commands {
+            let known = match &command.kind {
+                CommandKind::Simple { words, .. } => match words.first().map(|word| self.expand(word)) {
+                    Some(Ok(Some(name))) => self.effects.only_prints(&name) || self.functions.contains_key(&name),
+                    Some(_) => false,
+                    None => true,
+                },
+                _ => false,
+            };
+            if !known {
+                self.skip(&command.text);
+            }
+        }
+        self.print(None);
+        Ok(Status::Unknown)
+    }
+
+    fn command(&mut self, command: &Command) -> Result<Status, Stop> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            self.skip("more commands than can be followed");
+            return Err(Stop::Exit);
+        }
+        if let CommandKind::Simple { assignments, words } = &command.kind {
+            return self.simple(command, assignments, words);
+        }
+        let target = self.write_target(&command.redirects)?;
+        let outer = target.is_some().then(|| self.output.replace(Some(String::new())));
+        let result = self.compound(command);
+        if let (Some(target), Some(outer)) = (target, outer) {
+            let text = std::mem::replace(&mut self.output, outer).unwrap_or_default();
+            self.write(&target, text, &command.text);
+        }
+        result
+    }
+
+    fn compound(&mut self, command: &Command) -> Result<Status, Stop> {
+        match &command.kind {
+            CommandKind::Simple { .. } => Ok(Status::Success),
+            CommandKind::If { branches, otherwise } => self.conditional(branches, otherwise.as_ref()),
+            CommandKind::For { name, words, body } => self.for_loop(name, words.as_deref(), body, &command.text),
+            CommandKind::While { condition, body } => self.while_loop(condition, body, &command.text),
+            CommandKind::Case { word, arms } => self.case(word, arms, &command.text),
+            CommandKind::Group(list) => self.list(list),
+            CommandKind::Subshell(list) => {
+                let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
+                let result = self.list(list);
+                (self.variables, self.arguments) = (variables, arguments);
+                match result {
+                    Err(Stop::Exit) => Ok(Status::Unknown),
+                    other => other,
+                }
+            }
+            CommandKind::Function { name, body } => {
+                self.functions.insert(name.clone(), Rc::clone(body));
+                Ok(Status::Success)
+            }
+        }
+    }
+
+    fn conditional(&mut self, branches: &[(List, List)], otherwise: Option<&List>) -> Result<Status, Stop> {
+        for (condition, body) in branches {
+            match self.list(condition)? {
+                Status::Success => return self.list(body),
+                Status::Failure => {}
+                Status::Unknown => {
+                    let all = branches.iter().map(|(_, body)| body).chain(otherwise);
+                    for body in all {
+                        self.undecided_list(body);
+                    }
+                    return Ok(Status::Unknown);
+                }
+            }
+        }
+        match otherwise {
+            Some(body) => self.list(body),
+            None => Ok(Status::Success),
+        }
+    }
+
+    fn for_loop(
+        &mut self,
+        name: &str,
+        words: Option<&[Word]>,
+        body: &List,
+        text: &str,
+    ) -> Result<Status, Stop> {
+        let values = match words {
+            None => self.arguments.clone(),
+            Some(words) => match self.expand_all(words)? {
+                Some(values) => values,
+                None => {
+                    if self.has_effect(body) {
+                        self.skip(text);
+                    }
+                    return Ok(Status::Unknown);
+                }
+            },
+        };
+        let mut status = Status::Success;
+        for value in values {
+            self.variables.insert(name.to_owned(), Some(value));
+            match self.list(body) {
+                Ok(found) => status = found,
+                Err(Stop::Loop { again: true }) => {}
+                Err(Stop::Loop { again: false }) => break,
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(status)
+    }
+
+    fn while_loop(&mut self, condition: &List, body: &List, text: &str) -> Result<Status, Stop> {
+        loop {
+            self.steps += 1;
+            match self.list(condition)? {
+                Status::Failure => return Ok(Status::Success),
+                Status::Unknown => {
+                    if self.has_effect(body) {
+                        self.skip(text);
+                    }
+                    return Ok(Status::Unknown);
+                }
+                Status::Success if self.steps > MAX_STEPS => {
+                    self.skip(text);
+                    return Err(Stop::Exit);
+                }
+                Status::Success => match self.list(body) {
+                    Ok(_) | Err(Stop::Loop { again: true }) => {}
+                    Err(Stop::Loop { again: false }) => return Ok(Status::Success),
+                    Err(stop) => return Err(stop),
+                },
+            }
+        }
+    }
+
+    fn case(&mut self, word: &Word, arms: &[(Vec<Word>, List)], text: &str) -> Result<Status, Stop> {
+        let Some(value) = self.expand(word)? else {
+            if arms.iter().any(|(_, body)| self.has_effect(body)) {
+                self.skip(text);
+            }
+            return Ok(Status::Unknown);
+        };
+        for (patterns, body) in arms {
+            for pattern in patterns {
+                let Some(pattern) = self.expand_pattern(pattern)? else {
+                    self.skip(text);
+                    return Ok(Status::Unknown);
+                };
+                if matches(&pattern, &value) {
+                    return self.list(body);
+                }
+            }
+        }
+        Ok(Status::Success)
+    }
+
+    fn simple(
+        &mut self,
+        command: &Command,
+        assignments: &[(String, Word)],
+        words: &[Word],
+    ) -> Result<Status, Stop> {
+        for (name, word) in assignments {
+            let value = self.expand(word)?;
+            if words.is_empty() {
+                self.variables.insert(name.clone(), value);
+            }
+        }
+        let Some(first) = words.first() else {
+            if let Some(target) = self.write_target(&command.redirects)? {
+                self.write(&target, Some(String::new()), &command.text);
+            }
+            return Ok(Status::Success);
+        };
+        let Some(name) = self.expand(first)? else {
+            self.skip(&command.text);
+            return Ok(Status::Unknown);
+        };
+        let words = self.expand_all(&words[1..])?;
+        if let Some(body) = self.functions.get(&name).cloned() {
+            return match words {
+                Some(words) => self.call(&body, words),
+                None if self.body_has_effect(&body) => {
+                    self.skip(&command.text);
+                    Ok(Status::Unknown)
+                }
+                None => Ok(Status::Unknown),
+            };
+        }
+        if let Some(result) = self.special(&name, words.as_deref()) {
+            return result;
+        }
+        let Some(words) = words else {
+            if !self.effects.is_harmless(&name) {
+                self.skip(&command.text);
+            }
+            self.print(None);
+            return Ok(Status::Unknown);
+        };
+        let input = self.input(&command.redirects)?;
+        let answer = self.effects.answer(
+            self.files,
+            &Request {
+                name: &name,
+                words: &words,
+                input: input.as_deref(),
+            },
+        );
+        self.take(command, answer)
+    }
+
+    /// What the table says about a command.
+    fn take(&mut self, command: &Command, answer: Answer) -> Result<Status, Stop> {
+        let (status, text) = match answer {
+            Answer::Done(status) => (status, Some(String::new())),
+            Answer::Says(status, text) => (status, text),
+            Answer::Trigger => {
+                self.triggers = true;
+                (Status::Success, Some(String::new()))
+            }
+            Answer::Unknown => {
+                self.skip(&command.text);
+                (Status::Unknown, None)
+            }
+            Answer::Source(text) => return self.source(&text, &command.text),
+        };
+        match self.write_target(&command.redirects)? {
+            Some(target) => self.write(&target, text, &command.text),
+            None => self.print(text),
+        }
+        Ok(status)
+    }
+
+    fn source(&mut self, text: &str, written: &str) -> Result<Status, Stop> {
+        match parse(text) {
+            Ok(list) => match self.list(&list) {
+                Err(Stop::Return(status)) => Ok(status),
+                other => other,
+            },
+            Err(_) => {
+                self.skip(written);
+                Ok(Status::Unknown)
+            }
+        }
+    }
+
+    fn call(&mut self, body: &Rc<Command>, words: Vec<String>) -> Result<Status, Stop> {
+        self.calls += 1;
+        if self.calls > MAX_CALLS {
+            self.skip("functions that call each other without end");
+            return Err(Stop::Exit);
+        }
+        let before = std::mem::replace(&mut self.arguments, words);
+        let result = self.command(body);
+        self.arguments = before;
+        self.calls -= 1;
+        match result {
+            Err(Stop::Return(status)) => Ok(status),
+            other => other,
+        }
+    }
+
+    /// Commands of the shell itself.
+    fn special(&mut self, name: &str, words: Option<&[String]>) -> Option<Result<Status, Stop>> {
+        let first = words.and_then(<[String]>::first);
+        let status = |text: Option<&String>| match text.map(String::as_str) {
+            None | Some("0") => Status::Success,
+            Some(_) => Status::Failure,
+        };
+        Some(match name {
+            "exit" => Err(Stop::Exit),
+            "return" => Err(Stop::Return(match words {
+                None => Status::Unknown,
+                Some(_) => status(first),
+            })),
+            "break" => Err(Stop::Loop { again: false }),
+            "continue" => Err(Stop::Loop { again: true }),
+            "shift" => {
+                if !self.arguments.is_empty() {
+                    self.arguments.remove(0);
+                }
+                Ok(Status::Success)
+            }
+            "export" | "local" | "readonly" | "declare" => {
+                for word in words.unwrap_or_default() {
+                    if let Some((name, value)) = word.split_once('=') {
+                        self.variables.insert(name.to_owned(), Some(value.to_owned()));
+                    }
+                }
+                Ok(Status::Success)
+            }
+            "unset" => {
+                for word in words.unwrap_or_default() {
+                    self.variables.remove(word);
+                }
+                Ok(Status::Success)
+            }
+            "set" => {
+                if let Some(words) = words
+                    && let Some(at) = words.iter().position(|word| word == "--")
+                {
+                    self.arguments = words[at + 1..].to_vec();
+                }
+                Ok(Status::Success)
+            }
+            "read" => {
+                for word in words.unwrap_or_default() {
+                    self.variables.insert(word.clone(), None);
+                }
+                Ok(Status::Unknown)
+            }
+            "db_get" | "db_metaget" => {
+                let value = first.and_then(|question| self.effects.default_of(question));
+                self.variables.insert("RET".to_owned(), value);
+                Ok(Status::Success)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Where standard output goes, if it is a file.
+    fn write_target(&mut self, redirects: &[Redirect]) -> Result<Option<(Text, bool)>, Stop> {
+        let mut target = None;
+        for redirect in redirects {
+            let writes = matches!(redirect.kind, RedirectKind::Write | RedirectKind::Append);
+            if writes && redirect.descriptor.is_none_or(|descriptor| descriptor == 1) {
+                target = Some((self.expand(&redirect.target)?, redirect.kind == RedirectKind::Append));
+            }
+        }
+        Ok(target)
+    }
+
+    fn write(&mut self, (target, append): &(Text, bool), text: Text, written: &str) {
+        let done = match (target, text) {
+            (Some(path), _) if path.starts_with("/dev/") => true,
+            (Some(path), Some(text)) => self.effects.write(self.files, path, &text, *append),
+            _ => false,
+        };
+        if !done {
+            self.skip(written);
+        }
+    }
+
+    /// A here-document.
+    fn input(&mut self, redirects: &[Redirect]) -> Result<Text, Stop> {
+        for redirect in redirects.iter().rev() {
+            if redirect.kind == RedirectKind::Here {
+                return self.expand(&redirect.target);
+            }
+        }
+        Ok(None)
+    }
+
+    fn print(&mut self, text: Text) {
+        if let Some(output) = &mut self.output {
+            match (output.as_mut(), text) {
+                (Some(output), Some(text)) => output.push_str(&text),
+                (None, _) => {}
+                (Some(_), None) => *output = None,
+            }
+        }
+    }
+
+    fn skip(&mut self, text: &str) {
+        let text = text.to_owned();
+        if !self.skipped.contains(&text) {
+            self.skipped.push(text);
+        }
+    }
+
+    fn undecided(&mut self, pipeline: &Pipeline) {
+        if !is_harmless(pipeline) && self.pipeline_has_effect(pipeline) {
+            self.skip(&pipeline.commands[0].text);
+        }
+    }
+
+    fn undecided_list(&mut self, list: &List) {
+        for and_or in list {
+            for pipeline in std::iter::once(&and_or.first).chain(and_or.rest.iter().map(|(_, pipeline)| pipeline)) {
+                self.undecided(pipeline);
+            }
+        }
+    }
+
+    fn has_effect(&self, list: &List) -> bool {
+        list.iter().any(|and_or| {
+            std::iter::once(&and_or.first)
+                .chain(and_or.rest.iter().map(|(_, pipeline)| pipeline))
+                .any(|pipeline| self.pipeline_has_effect(pipeline))
+        })
+    }
+
+    fn pipeline_has_effect(&self, pipeline: &Pipeline) -> bool {
+        pipeline.commands.iter().any(|command| self.body_has_effect(command))
+    }
+
+    /// Whether following a command could change something.
+    fn body_has_effect(&self, command: &Command) -> bool {
+        let writes = |redirect: &Redirect| {
+            let to_device = matches!(redirect.target.0.first(), Some(Part::Text { text, .. }) if text.starts_with("/dev/"));
+            matches!(redirect.kind, RedirectKind::Write | RedirectKind::Append)
+                && redirect.descriptor.is_none_or(|descriptor| descriptor == 1)
+                && !to_device
+        };
+        if command.redirects.iter().any(writes) {
+            return true;
+        }
+        match &command.kind {
+            CommandKind::Simple { words, .. } => match words.first().map(|word| word.0.as_slice()) {
+                None => false,
+                Some([Part::Text { text, .. }]) => {
+                    let own = matches!(text.as_str(), "exit" | "return" | "break" | "continue" | "shift" | "export" | "local" | "set" | "read" | "unset");
+                    !own && !self.effects.is_harmless(text) && !self.functions.contains_key(text)
+                }
+                Some(_) => true,
+            },
+            CommandKind::If { branches, otherwise } => {
+                branches.iter().any(|(_, body)| self.has_effect(body))
+                    || otherwise.as_ref().is_some_and(|body| self.has_effect(body))
+            }
+            CommandKind::For { body, .. } | CommandKind::While { body, .. } => self.has_effect(body),
+            CommandKind::Case { arms, .. } => arms.iter().any(|(_, body)| self.has_effect(body)),
+            CommandKind::Group(list) | CommandKind::Subshell(list) => self.has_effect(list),
+            CommandKind::Function { .. } => false,
+        }
+    }
+
+    /// A word as one text.
+    fn expand(&mut self, word: &Word) -> Result<Text, Stop> {
+        let mut text = Some(String::new());
+        for part in &word.0 {
+            let more = self.part(part)?;
+            text = text.zip(more).map(|(mut text, more)| {
+                text.push_str(&more);
+                text
+            });
+        }
+        Ok(text)
+    }
+
+    /// A word as a pattern: what is quoted stands for itself.
+    fn expand_pattern(&mut self, word: &Word) -> Result<Text, Stop> {
+        let mut text = String::new();
+        for part in &word.0 {
+            let Some(more) = self.part(part)? else {
+                return Ok(None);
+            };
+            let quoted = match part {
+                Part::Text { quoted, .. } | Part::Parameter { quoted, .. } | Part::Command { quoted, .. } => *quoted,
+                Part::Arithmetic => true,
+            };
+            for c in more.chars() {
+                if quoted && "*?[\\".contains(c) {
+                    text.push('\\');
+                }
+                text.push(c);
+            }
+        }
+        Ok(Some(text))
+    }
+
+    /// Words as arguments: what is not quoted is split at blanks, and names of files are looked up.
+    fn expand_all(&mut self, words: &[Word]) -> Result<Option<Vec<String>>, Stop> {
+        let mut found = Vec::new();
+        let mut known = true;
+        for word in words {
+            if let [Part::Parameter { name, operation: None, quoted: true }] = word.0.as_slice()
+                && name == "@"
+            {
+                found.extend(self.arguments.iter().cloned());
+                continue;
+            }
+            known &= self.fields(word, &mut found)?;
+        }
+        Ok(known.then_some(found))
+    }
+
+    fn fields(&mut self, word: &Word, found: &mut Vec<String>) -> Result<bool, Stop> {
+        let (mut field, mut begun, mut magic) = (String::new(), false, false);
+        let mut fields: Vec<(String, bool)> = Vec::new();
+        for part in &word.0 {
+            let splits = matches!(part, Part::Parameter { quoted: false, .. } | Part::Command { quoted: false, .. });
+            let Some(text) = self.part(part)? else {
+                return Ok(false);
+            };
+            magic |= matches!(part, Part::Text { quoted: false, .. }) && text.contains(['*', '?', '[']);
+            if !splits {
+                field.push_str(&text);
+                begun = true;
+                continue;
+            }
+            let mut rest = text.as_str();
+            while let Some(at) = rest.find([' ', '\t', '\n']) {
+                field.push_str(&rest[..at]);
+                if begun || at > 0 {
+                    fields.push((std::mem::take(&mut field), magic));
+                }
+                (begun, magic) = (false, false);
+                rest = &rest[at + 1..];
+            }
+            field.push_str(rest);
+            begun |= !rest.is_empty();
+        }
+        if begun {
+            fields.push((field, magic));
+        }
+        for (field, magic) in fields {
+            match magic.then(|| self.glob(&field)).filter(|paths| !paths.is_empty()) {
+                Some(paths) => found.extend(paths),
+                None => found.push(field),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The paths that a pattern names, sorted.
+    fn glob(&self, pattern: &str) -> Vec<String> {
+        if !pattern.starts_with('/') {
+            return Vec::new();
+        }
+        let mut found = vec![String::new()];
+        for part in pattern.split('/').skip(1) {
+            let mut next = Vec::new();
+            for folder in &found {
+                if !part.contains(['*', '?', '[']) {
+                    let path = format!("{folder}/{part}");
+                    if self.files.look_at(path.as_bytes()).is_some() {
+                        next.push(path);
+                    }
+                    continue;
+                }
+                for name in self.files.list(folder.as_bytes()) {
+                    let name = String::from_utf8_lossy(name);
+                    if (!name.starts_with('.') || part.starts_with('.')) && matches(part, &name) {
+                        next.push(format!("{folder}/{name}"));
+                    }
+                }
+            }
+            found = next;
+        }
+        found
+    }
+
+    fn part(&mut self, part: &Part) -> Result<Text, Stop> {
+        match part {
+            Part::Text { text, .. } => Ok(Some(text.clone())),
+            Part::Arithmetic => Ok(None),
+            Part::Parameter { name, operation, .. } => {
+                let value = self.parameter(name);
+                match operation {
+                    None => Ok(value.unwrap_or_else(|| Some(String::new()))),
+                    Some((operator, word)) => self.operate(name, value, operator, word),
+                }
+            }
+            Part::Command { list, .. } => self.substitute(list),
+        }
+    }
+
+    fn substitute(&mut self, list: &List) -> Result<Text, Stop> {
+        let outer = self.output.replace(Some(String::new()));
+        let variables = self.variables.clone();
+        let result = self.list(list);
+        self.variables = variables;
+        let text = std::mem::replace(&mut self.output, outer).flatten();
+        match result {
+            // What leaves a substitution does not leave the script.
+            Ok(_) | Err(Stop::Exit | Stop::Return(_)) => Ok(text.map(|text| text.trim_end_matches('\n').to_owned())),
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// A parameter's value: `None` where it is not set, `Some(None)` where it is not known.
+    fn parameter(&self, name: &str) -> Option<Text> {
+        let number = name.parse::<usize>().ok();
+        Some(match (name, number) {
+            ("0", _) => Some(self.script.clone()),
+            (_, Some(number)) => return self.arguments.get(number - 1).cloned().map(Some),
+            ("@" | "*", _) => Some(self.arguments.join(" ")),
+            ("#", _) => Some(self.arguments.len().to_string()),
+            ("?" | "$" | "!" | "-", _) => None,
+            _ => return self.variables.get(name).cloned(),
+        })
+    }
+
+    fn operate(&mut self, name: &str, value: Option<Text>, operator: &str, word: &Word) -> Result<Text, Stop> {
+        let value = match value {
+            Some(None) => return Ok(None),
+            Some(Some(text)) => Some(text),
+            None => None,
+        };
+        let empty_counts = operator.starts_with(':');
+        let given = value.as_ref().is_some_and(|text| !(empty_counts && text.is_empty()));
+        match operator.trim_start_matches(':') {
+            "-" if given => Ok(value),
+            "-" => self.expand(word),
+            "=" if given => Ok(value),
+            "=" => {
+                let text = self.expand(word)?;
+                self.variables.insert(name.to_owned(), text.clone());
+                Ok(text)
+            }
+            "+" if given => self.expand(word),
+            "+" => Ok(Some(String::new())),
+            "?" => Ok(value),
+            operator => {
+                let Some(pattern) = self.expand_pattern(word)? else {
+                    return Ok(None);
+                };
+                Ok(Some(trim(&value.unwrap_or_default(), operator, &pattern)))
+            }
+        }
+    }
+}
+
+/// What scripts say behind `||` when nothing is to be done: `true`, `:`, `exit`, `echo`.
+fn is_harmless(pipeline: &Pipeline) -> bool {
+    let names = ["true", ":", "exit", "false", "return", "echo", "continue", "break"];
+    pipeline.commands.iter().all(|command| match &command.kind {
+        CommandKind::Simple { words, .. } => matches!(
+            words.first().map(|word| word.0.as_slice()),
+            Some([Part::Text { text, .. }]) if names.contains(&text.as_str())
+        ),
+        _ => false,
+    })
+}
+
+/// `${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`.
+fn trim(text: &str, operator: &str, pattern: &str) -> String {
+    let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let front = operator.starts_with('#');
+    let fits = |at: &&usize| match front {
+        true => matches(pattern, &text[..**at]),
+        false => matches(pattern, &text[**at..]),
+    };
+    // The shortest prefix comes first in order, the shortest suffix last.
+    let from_start = matches!(operator, "#" | "%%");
+    let cut = match from_start {
+        true => cuts.iter().find(fits),
+        false => cuts.iter().rev().find(fits),
+    };
+    match (cut, front) {
+        (None, _) => text.to_owned(),
+        (Some(at), true) => text[*at..].to_owned(),
+        (Some(at), false) => text[..*at].to_owned(),
+    }
+}
+
+/// Whether a text fits a pattern of the shell, whole. A backslash makes what follows stand for itself.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        let step = match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p, t));
+                p += 1;
+                continue;
+            }
+            None => (t == text.len()).then_some((p, t)),
+            Some(_) => one(&pattern, p, text.get(t).copied()).map(|next| (next, t + 1)),
+        };
+        match (step, retry) {
+            (Some(_), _) if p >= pattern.len() => return true,
+            (Some(next), _) => (p, t) = next,
+            (None, Some((star, from))) if from < text.len() => {
+                retry = Some((star, from + 1));
+                (p, t) = (star + 1, from + 1);
+            }
+            (None, _) => return false,
+        }
+    }
+}
+
+/// Matches one character; where the pattern goes on.
+fn one(pattern: &[char], at: usize, c: Option<char>) -> Option<usize> {
+    let c = c?;
+    match pattern[at] {
+        '?' => Some(at + 1),
+        '\\' if at + 1 < pattern.len() => (pattern[at + 1] == c).then_some(at + 2),
+        '[' => {
+            let end = pattern[at + 1..].iter().skip(1).position(|c| *c == ']').map(|end| at + 2 + end);
+            let Some(end) = end else {
+                return (c == '[').then_some(at + 1);
+            };
+            let mut inside = &pattern[at + 1..end];
+            let negated = matches!(inside.first(), Some('!' | '^'));
+            inside = &inside[usize::from(negated)..];
+            let mut found = false;
+            let mut index = 0;
+            while index < inside.len() {
+                if index + 2 < inside.len() && inside[index + 1] == '-' {
+                    found |= (inside[index]..=inside[index + 2]).contains(&c);
+                    index += 3;
+                } else {
+                    found |= inside[index] == c;
+                    index += 1;
+                }
+            }
+            (found != negated).then_some(end + 1)
+        }
+        plain => (plain == c).then_some(at + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_the_shell() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abb", false),
+            ("[0-9]*.so", "3x.so", true),
+            ("[!a]?", "ab", false),
+            ("[!a]?", "bb", true),
+            ("\\*", "*", true),
+            ("\\*", "x", false),
+            ("abort-*", "abort-upgrade", true),
+            ("*a*b", "xaxbxb", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn ends_are_cut_as_the_shell_does() {
+        for (operator, pattern, expected) in [
+            ("#", "*-", "b-15"),
+            ("##", "*-", "15"),
+            ("%", "-*", "a-b"),
+            ("%%", "-*", "a"),
+            ("#", "x", "a-b-15"),
+        ] {
+            assert_eq!(trim("a-b-15", operator, pattern), expected, "{operator}{pattern}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Roots from packages that are made here.
