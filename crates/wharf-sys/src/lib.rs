@@ -1,4 +1,4 @@
-//! The kernel's side of Wharf: permits for scarce work, facts about this machine, replacing the process, sandboxes.
+//! The kernel's side of Wharf: permits for scarce work, facts about this machine, replacing the process, sandboxes, views.
 //!
 //! The map of the crate:
 //! - [`governor`]: one place that hands out permits for network, CPU, disk and build work;
