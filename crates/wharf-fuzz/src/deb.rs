@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use wharf_core::Timestamp;
 use wharf_deb::control::Control;
 use wharf_deb::deb822;
+use wharf_deb::index::{Index, Kind, build};
 use wharf_deb::packages::Stanzas;
 use wharf_deb::relation::{Relations, terms};
 use wharf_deb::release::{Release, ValidUntil};
@@ -80,6 +81,74 @@ pub(crate) fn deb_packages(bytes: &[u8]) {
         assert!(is_version(package.version) || package.status.ends_with(" not-installed"));
         assert!(!package.filename.starts_with('/') && !package.filename.split('/').any(|part| part == ".."));
         let _ = (package.source(), package.summary());
+    }
+}
+
+/// What is in an index is what the list says, and an index that is damaged behind its header is looked at without harm. The
+/// input is a list, and where a zero byte stands, behind that the damage: four bytes of place and one of value each.
+pub(crate) fn deb_index(bytes: &[u8]) {
+    let (list, damage) = match bytes.iter().position(|byte| *byte == 0) {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (bytes, &bytes[bytes.len()..]),
+    };
+    let built = build(list, [0; 32]).expect("a fuzzer's list is small");
+    let mut damaged = built.bytes.clone();
+    let index = Index::open(built.bytes).expect("it was made just now");
+    assert_eq!(index.verify(), Ok(()));
+    assert!(index.len() + built.skipped_count <= Stanzas::new(list).count());
+    look_at(&index);
+    for id in index.records() {
+        let record = index.record(id);
+        assert!(is_version(record.version()));
+        assert!(index.versions(record.name_id()).any(|other| other == id));
+        assert_eq!(index.find(record.name()), Some(record.name_id()));
+    }
+    for change in damage.chunks_exact(5) {
+        let at = u32::from_le_bytes([change[0], change[1], change[2], change[3]]) as usize;
+        let length = damaged.len() - Index::HEADER;
+        if length > 0 {
+            damaged[Index::HEADER + at % length] = change[4];
+        }
+    }
+    if let Ok(index) = Index::open(damaged) {
+        look_at(&index);
+    }
+}
+
+/// Looks at what an index has, up to a number of rows: damage may make each of them as large as the file.
+fn look_at(index: &Index) {
+    const ROWS: usize = 200;
+    let _ = (index.search(&["a"]), index.essentials().count());
+    for name in index.names().take(ROWS) {
+        let _ = (
+            index.find(index.name(name)),
+            index.versions(name).take(ROWS).count(),
+        );
+        for provider in index.providers(name).take(ROWS) {
+            let _ = (index.record(provider.record).name(), provider.version);
+        }
+    }
+    for record in index.records().take(ROWS).map(|id| index.record(id)) {
+        let _ = (
+            record.filename(),
+            record.summary(),
+            record.description(),
+            record.sha256(),
+        );
+        let _ = (
+            record.source(),
+            record.source_version(),
+            record.section(),
+            record.architecture(),
+        );
+        for kind in Kind::ALL {
+            for group in record.relations(kind).take(ROWS) {
+                let _ = group
+                    .take(ROWS)
+                    .map(|alternative| alternative.to_string())
+                    .count();
+            }
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub const TARGETS: [(&str, Body); 55] = [
     ("crate_config", cargo::crate_config),
     ("crate_index", cargo::crate_index),
     ("deb_control", deb::deb_control),
+    ("deb_index", deb::deb_index),
     ("deb_keyring", deb::deb_keyring),
     ("deb_packages", deb::deb_packages),
     ("deb_preferences", deb::deb_preferences),

@@ -152,6 +152,9 @@ impl Builder {
     }
 
     fn record(&mut self, stanza: &Package<'_>) -> Result<(), String> {
+        if stanza.version.is_empty() {
+            return Err("it has no `Version`".to_owned());
+        }
         let digest = match stanza.sha256 {
             "" => [0; 32],
             hex => sha256(hex).ok_or("`SHA256` is no such digest")?,

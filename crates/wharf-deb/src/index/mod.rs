@@ -78,6 +78,9 @@ pub struct Index {
 }
 
 impl Index {
+    /// Bytes before the sections, which alone are looked at when an index is opened.
+    pub const HEADER: usize = HEADER;
+
     /// Opens an index: `bytes` are the whole file, mapped ([`Bytes::from_owner`]) or read.
     ///
     /// # Errors
