@@ -12,7 +12,9 @@ use crate::cargo::config::CargoConfig;
 use crate::cargo::tools::CargoTools;
 use crate::cargo::{self, CargoProject};
 use crate::config;
+use crate::deb::{DebHost, DebProject};
 use crate::error::ProjectError;
+use crate::external::{self, ExternalProject};
 use crate::index::NetworkSettings;
 use crate::json::{self, Dialect};
 use crate::local_sources;
@@ -318,6 +320,41 @@ fn workspace_beside(
     }
 }
 
+/// The Debian part of a project, with what the host runs and has.
+fn deb_part(options: &Options, stated: &mut Stated) -> Option<DebProject> {
+    let tables = std::mem::take(&mut stated.deb);
+    let origin = tables.declared?;
+    let host = DebHost::read(&options.system_root, stated);
+    Some(DebProject {
+        suite: tables.suite.or_else(|| host.suite.clone()),
+        packages: tables.packages,
+        recommends: tables.recommends,
+        foreign: tables.foreign,
+        components: tables.components,
+        holds: tables.holds,
+        excludes: tables.excludes,
+        pins: tables.pins,
+        sources: tables.sources,
+        snapshot: tables.snapshot,
+        own: tables.repositories,
+        host,
+        origin,
+    })
+}
+
+/// What the project says about the system, with the user's own table where it can matter.
+fn external_part(
+    options: &Options,
+    has_deb: bool,
+    stated: &mut Stated,
+) -> Result<ExternalProject, ProjectError> {
+    let mut external = std::mem::take(&mut stated.external);
+    if has_deb {
+        external.user = external::read::user(options, stated)?;
+    }
+    Ok(external)
+}
+
 /// Exactly these requirements files.
 fn from_files(start: &Path, options: &Options) -> Result<Project, ProjectError> {
     let root = normalize(start);
@@ -376,6 +413,8 @@ fn assemble(
         Npm::Leave => None,
     };
     let crates = crates_part(&root, options, &configured.network, which, &mut stated)?;
+    let deb = deb_part(options, &mut stated);
+    let external = external_part(options, deb.is_some(), &mut stated)?;
     let own_name = npm.as_ref().and_then(|npm| npm.root().name.clone());
     let crate_name = crates.workspace.as_ref().and_then(|crates| {
         let root = crates.package_at(".")?;
@@ -405,8 +444,8 @@ fn assemble(
         npm,
         cargo: crates.workspace,
         cargo_tools: crates.tools,
-        deb: None,
-        external: crate::external::ExternalProject::default(),
+        deb,
+        external,
         network: configured.network,
         formats: stated.formats,
         prereleases: stated.prereleases.unwrap_or_default(),

@@ -32,7 +32,7 @@ pub fn manifest_text(name: &str, python: Option<&str>) -> String {
         None => ">=3.9".to_owned(),
     };
     format!(
-        "[project]\nname = {}\n\n[python]\nversion = {}\n\n# Packages from PyPI: `wharf add pypi:NAME` writes here, or edit by hand (PEP 440 versions).\n# Packages from npm: `wharf add npm:NAME` makes the tables [npm] and [dev.npm], or writes into a package.json.\n# Commands from crates: `wharf add cargo:NAME` makes the table [cargo].\n[pypi]\n\n[dev.pypi]\n",
+        "[project]\nname = {}\n\n[python]\nversion = {}\n\n# Packages from PyPI: `wharf add pypi:NAME` writes here, or edit by hand (PEP 440 versions).\n# Packages from npm: `wharf add npm:NAME` makes the tables [npm] and [dev.npm], or writes into a package.json.\n# Commands from crates: `wharf add cargo:NAME` makes the table [cargo].\n# Debian packages: `wharf add deb:NAME` makes the table [deb].\n[pypi]\n\n[dev.pypi]\n",
         quoted(name),
         quoted(&version)
     )

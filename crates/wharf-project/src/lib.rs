@@ -52,7 +52,10 @@ mod yaml;
 pub use cargo::config::{CargoConfig, CargoRegistry, CrateEndpoint};
 pub use cargo::tools::{CargoTool, CargoTools, ToolSource};
 pub use cargo::{CargoMember, CargoPatch, CargoProject, GitUse};
-pub use deb::{DebHold, DebKeys, DebPin, DebProject, DebRepository, DebRequirement, DebSources, DebSuite};
+pub use deb::{
+    DebDistribution, DebHold, DebHost, DebKey, DebKeys, DebPin, DebProject, DebRepository, DebRequirement,
+    DebSources, DebSuite,
+};
 pub use error::{Invalid, ProjectError};
 pub use external::{ExternalDependency, ExternalNeed, ExternalProject, ExternalRole};
 pub use index::{
@@ -60,8 +63,8 @@ pub use index::{
     NetworkSettings, PackageSet, Prereleases, ResolutionMode,
 };
 pub use lock::deb::{
-    DebCause, DebEdge, DebEdgeKind, DebId, DebInputs, DebLock, DebRoot, LockedDeb, LockedDebRoot, LockedRepository,
-    LockedSystem,
+    DebCause, DebEdge, DebEdgeKind, DebId, DebInputs, DebLock, DebRoot, LockedDeb, LockedDebRoot,
+    LockedRepository, LockedSystem,
 };
 pub use lock::npm::{LockedNode, LockedNodeFile, NpmInputs, NpmLock, NpmRoot};
 pub use lock::{

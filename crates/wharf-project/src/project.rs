@@ -190,7 +190,8 @@ impl Project {
             self.manifest,
             ManifestKind::Pyproject | ManifestKind::Requirements
         );
-        let alone = self.npm.is_none() && self.cargo.is_none() && self.cargo_tools.is_none();
+        let others = self.npm.is_some() || self.cargo.is_some() || self.cargo_tools.is_some();
+        let alone = !others && self.deb.is_none();
         alone || states || kind
     }
 

@@ -11,7 +11,9 @@ use pep508_rs::VersionOrUrl;
 use toml::de::{DeTable, DeValue};
 use wharf_core::{Origin, PackageName};
 
+use crate::deb::read as deb;
 use crate::error::{Invalid, ProjectError};
+use crate::external::read as external;
 use crate::index::{Declared, FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
 use crate::manifest::entry::{at_value, same_name, specifiers};
 use crate::manifest::{npm, settings};
@@ -35,11 +37,11 @@ pub(crate) fn states_requirements(text: &str) -> bool {
     let table = table.get_ref();
     let tool = table.get("tool").and_then(|tool| tool.get_ref().as_table());
     let poetry = tool.and_then(|tool| tool.get("poetry"));
-    let crates = tool.and_then(|tool| tool.get("wharf")?.get_ref().as_table()?.get("cargo"));
+    let own = tool.and_then(|tool| tool.get("wharf")?.get_ref().as_table());
     table.contains_key("project")
         || table.contains_key("dependency-groups")
         || poetry.is_some()
-        || crates.is_some()
+        || own.is_some_and(|own| own.contains_key("cargo") || own.contains_key("deb"))
 }
 
 /// Reads `pyproject.toml`.
@@ -105,6 +107,9 @@ impl File<'_, '_, '_> {
             self.project(project, stated)?;
         }
         self.groups(document, stated)?;
+        if let Some(value) = document.get("external") {
+            external::pep725(&self.reader, value, &mut stated.external.needs)?;
+        }
         self.uv_settings(stated)?;
         if let Some(own) = section(&self.reader, tool, "wharf")? {
             const KEYS: &[&str] = &[
@@ -115,6 +120,9 @@ impl File<'_, '_, '_> {
                 "node",
                 "workspace",
                 "cargo",
+                "deb",
+                "dev",
+                "external",
             ];
             self.reader.known_keys(own, "[tool.wharf]", KEYS)?;
             if let Some(node) = own.get("node") {
@@ -126,12 +134,38 @@ impl File<'_, '_, '_> {
             if let Some(tools) = own.get("cargo") {
                 crate::cargo::tools::read(&self.reader, tools, "[tool.wharf.cargo]", &mut stated.cargo)?;
             }
+            self.debian(own, stated)?;
             settings::targets(&self.reader, own.get("targets"), stated)?;
             settings::indexes(&self.reader, own.get("index"), stated)?;
             settings::policy(&self.reader, own.get("policy"), stated)?;
             settings::options(&self.reader, own.get("options"), self.base.folder, stated)?;
         }
         self.self_package(document, project, stated)
+    }
+
+    /// `[tool.wharf.deb]`, `[tool.wharf.dev.deb]` and `[tool.wharf.external]`.
+    fn debian(&self, own: &DeTable<'_>, stated: &mut Stated) -> Result<(), Invalid> {
+        if let Some(value) = own.get("deb") {
+            deb::deb(
+                &self.reader,
+                value,
+                "[tool.wharf.deb]",
+                self.base.folder,
+                &mut stated.deb,
+            )?;
+        }
+        if let Some(dev) = section(&self.reader, Some(own), "dev")? {
+            self.reader.known_keys(dev, "[tool.wharf.dev]", &["deb"])?;
+            if let Some(value) = dev.get("deb") {
+                deb::dev(&self.reader, value, "[tool.wharf.dev.deb]", &mut stated.deb)?;
+            }
+        }
+        match own.get("external") {
+            Some(value) => {
+                external::manifest(&self.reader, value, "[tool.wharf.external]", &mut stated.external)
+            }
+            None => Ok(()),
+        }
     }
 
     fn refuse_poetry(

@@ -8,6 +8,8 @@ use pep440_rs::VersionSpecifiers;
 use wharf_core::{Origin, Target};
 
 use crate::cargo::tools::CargoTables;
+use crate::deb::read::DebTables;
+use crate::external::ExternalProject;
 use crate::index::{FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
 use crate::manifest::npm::NpmTables;
 use crate::project::{Policy, SelfPackage, Warning};
@@ -35,6 +37,8 @@ pub(crate) struct Stated {
     pub(crate) trusted_hosts: Vec<String>,
     pub(crate) npm: NpmTables,
     pub(crate) cargo: CargoTables,
+    pub(crate) deb: DebTables,
+    pub(crate) external: ExternalProject,
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) warnings: Vec<Warning>,
 }

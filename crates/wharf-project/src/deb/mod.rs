@@ -4,20 +4,33 @@
 //! |---|---|
 //! | `read` | `[deb]` and `[dev.deb]` of a manifest |
 //! | [`repository`] | [`DebRepository`]: one suite of one repository, and the keys that sign it |
+//! | `usual` | the repositories of Debian and Ubuntu, and their keys |
+//! | [`host`] | what the host runs, and which repositories it has |
 //!
 //! Invariants: every relation was read before it is here; what a machine says never stands beside what the project says
 //! without [`Declared`] telling which is which.
 
+pub mod host;
+pub(crate) mod read;
 pub mod repository;
+#[cfg(test)]
+mod tests;
+pub(crate) mod usual;
 
 use std::fmt;
 
-use serde::Serialize;
-use wharf_core::{Arch, Origin, PackageName};
+use serde::{Serialize, Serializer};
+use wharf_core::{Origin, PackageName};
+use wharf_deb::architecture::Architecture;
+use wharf_deb::preferences::Pin;
+use wharf_deb::relation::Relation;
 
+use crate::error::ProjectError;
+use crate::index::Declared;
 use crate::requirement::Group;
 
-pub use repository::{DebKeys, DebRepository};
+pub use host::DebHost;
+pub use repository::{DebDistribution, DebKey, DebKeys, DebRepository};
 
 /// The Debian part of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +42,7 @@ pub struct DebProject {
     /// Whether what packages recommend comes along.
     pub recommends: bool,
     /// Architectures besides a system's own that packages may have, such as `i386`.
-    pub foreign: Vec<String>,
+    pub foreign: Vec<Architecture>,
     /// The components of the usual repositories; `None` for those that are usual.
     pub components: Option<Vec<String>>,
     /// Packages that stay at a version.
@@ -42,8 +55,10 @@ pub struct DebProject {
     pub sources: DebSources,
     /// The instant whose state of the usual repositories is used (`20260115T000000Z`); `None` for today's.
     pub snapshot: Option<String>,
-    /// The repositories that the project itself names.
-    pub repositories: Vec<DebRepository>,
+    /// The repositories that the project itself names; [`DebProject::repositories`] has all that count.
+    pub own: Vec<DebRepository>,
+    /// What the host runs and has.
+    pub host: DebHost,
     /// Where the table is written.
     pub origin: Origin,
 }
@@ -54,7 +69,7 @@ pub struct DebSuite {
     /// Its name: `bookworm`, `noble`.
     pub name: String,
     /// Who says so. A lock keeps its suite where only the machine says one.
-    pub declared: crate::Declared,
+    pub declared: Declared,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -62,8 +77,9 @@ pub struct DebSuite {
 /// A requirement on a Debian package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebRequirement {
-    /// The relation in Debian's own text, in normal form: `libpq-dev (>= 15)`, `foo:i386`, `a | b`.
-    pub text: String,
+    /// The relation: `libpq-dev (>= 15)`, `foo:i386`, `a | b`.
+    #[serde(serialize_with = "as_text")]
+    pub relation: Relation,
     /// Which part of the project needs it.
     pub group: Group,
     /// Where it is written.
@@ -116,16 +132,63 @@ crate::index::words!(DebSources {
     None = "none"
 });
 
-/// What Debian calls an architecture.
-pub const fn architecture_of(arch: Arch) -> &'static str {
-    match arch {
-        Arch::X86_64 => "amd64",
-        Arch::Aarch64 => "arm64",
-        Arch::X86 => "i386",
-        Arch::Armv7l => "armhf",
-        Arch::Ppc64le => "ppc64el",
-        Arch::S390x => "s390x",
-        Arch::Riscv64 => "riscv64",
+impl DebProject {
+    /// The pins of the manifest, for whoever solves.
+    pub fn preferences(&self) -> Vec<Pin> {
+        let stanzas: Vec<String> = self.pins.iter().map(DebPin::stanza).collect();
+        let read = wharf_deb::preferences::parse(stanzas.join("\n").as_bytes());
+        // The reader of the manifest has refused what is malformed.
+        read.into_iter().filter_map(Result::ok).collect()
+    }
+
+    /// The repositories that packages of a suite come from, on machines of an architecture: the project's own, then those of the
+    /// host or the usual ones.
+    ///
+    /// # Errors
+    /// Where there is none for the suite.
+    pub fn repositories(
+        &self,
+        suite: &str,
+        architecture: &Architecture,
+    ) -> Result<Vec<DebRepository>, ProjectError> {
+        let others = match self.sources {
+            DebSources::None => Vec::new(),
+            DebSources::Host => self.host.sources.clone(),
+            DebSources::Default => self.usual(suite, architecture),
+            // A snapshot is of the usual ones.
+            DebSources::Auto if self.snapshot.is_some() => self.usual(suite, architecture),
+            DebSources::Auto => match self.host.covering(suite, architecture) {
+                sources if sources.is_empty() => self.usual(suite, architecture),
+                sources => sources.into_iter().map(|source| self.narrowed(source)).collect(),
+            },
+        };
+        let all = self.own.iter().cloned().chain(others);
+        let fitting: Vec<DebRepository> = all.filter(|repository| repository.has(architecture)).collect();
+        if fitting.is_empty() {
+            return Err(ProjectError::Setting {
+                name: format!("`suite` of [deb] ({})", self.origin),
+                value: suite.to_owned(),
+                reason: format!("no repository is known that has it for {architecture}"),
+            });
+        }
+        Ok(fitting)
+    }
+
+    fn usual(&self, suite: &str, architecture: &Architecture) -> Vec<DebRepository> {
+        usual::repositories(
+            suite,
+            architecture,
+            self.components.as_deref(),
+            self.snapshot.as_deref(),
+        )
+    }
+
+    /// A repository of the host with the components that the project names.
+    fn narrowed(&self, mut repository: DebRepository) -> DebRepository {
+        if let Some(components) = &self.components {
+            repository.components.clone_from(components);
+        }
+        repository
     }
 }
 
@@ -140,6 +203,20 @@ impl DebHold {
 }
 
 impl DebPin {
+    /// The pin as apt_preferences(5) writes it.
+    pub fn stanza(&self) -> String {
+        let Self {
+            packages,
+            pin,
+            priority,
+            origin: _,
+        } = self;
+        format!(
+            "Package: {}\nPin: {pin}\nPin-Priority: {priority}\n",
+            packages.join(" ")
+        )
+    }
+
     /// `nginx libnginx-mod-*: release n=bookworm-backports 500`
     pub(crate) fn words(&self) -> String {
         format!("{}: {} {}", self.packages.join(" "), self.pin, self.priority)
@@ -149,6 +226,10 @@ impl DebPin {
 impl fmt::Display for DebRequirement {
     /// `deb:libpq-dev (>= 15)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "deb:{}", self.text)
+        write!(f, "deb:{}", self.relation)
     }
+}
+
+fn as_text<S: Serializer>(relation: &Relation, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(relation)
 }

@@ -2,6 +2,7 @@
 //! Invariant: what is not asked for stays byte for byte: comments, order, spacing, other tables.
 
 pub mod cargo;
+pub mod deb;
 pub mod npm;
 mod object;
 mod package_json;

@@ -71,7 +71,7 @@ fn read(text: &str) -> Result<ExternalDependency, String> {
     if rest.contains(['?', '#']) {
         return Err("qualifiers (`?…`) and subpaths (`#…`) have no meaning here".to_owned());
     }
-    let at = rest.find(['@', '<', '>', '=', '!', '~', ' ']);
+    let at = rest.find(['@', '<', '>', '=', '!', '~']);
     let (id, version) = at.map_or((rest, ""), |at| rest.split_at(at));
     let version = version.trim_start().strip_prefix('@').unwrap_or(version).trim();
     let marker = marker.map(|text| match parse_marker(text) {
@@ -79,7 +79,7 @@ fn read(text: &str) -> Result<ExternalDependency, String> {
         Err(problem) => Err(problem.reason),
     });
     Ok(ExternalDependency {
-        id: identity(id)?,
+        id: identity(id.trim_end())?,
         version: (!version.is_empty()).then(|| version.to_owned()),
         marker: marker.transpose()?.flatten(),
     })

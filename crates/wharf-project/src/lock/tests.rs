@@ -584,9 +584,10 @@ prop_compose! {
         locked in targets(),
         (cooldown, no_index, modes) in (any::<u32>(), any::<bool>(), 0usize..3),
         packages in proptest::collection::vec(packages(), 0..6),
-        (npm, cargo) in (
+        (npm, cargo, deb) in (
             proptest::option::of(npm::arbitrary::npm_locks()),
             proptest::option::of(cargo::tests::locks()),
+            proptest::option::of(deb::tests::locks()),
         ),
     ) -> Lock {
         let mut lock = Lock {
@@ -612,6 +613,7 @@ prop_compose! {
             targets: locked.into_iter().map(|target| LockedTarget { target, python: "3.12.4".to_owned() }).collect(),
             packages,
             cargo,
+            deb,
             npm,
         };
         lock.normalize();

@@ -20,7 +20,9 @@ use wharf_core::Ecosystem;
 use wharf_ecosystem::npm::EdgeKind;
 
 use crate::cargo::tools;
+use crate::deb::read as deb;
 use crate::error::{Invalid, ProjectError};
+use crate::external::read as external;
 use crate::requirement::{Base, Group, RootRequirement};
 use crate::requirements::Context;
 use crate::stated::Stated;
@@ -29,7 +31,7 @@ use crate::text::SourceText;
 use entry::requirements;
 
 /// The tables of the ecosystems that this version of Wharf does not handle yet.
-const LATER: &[Ecosystem] = &[Ecosystem::Deb, Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Alpm];
+const LATER: &[Ecosystem] = &[Ecosystem::Apk, Ecosystem::Rpm, Ecosystem::Alpm];
 
 const TABLES: &[&str] = &[
     "project",
@@ -39,6 +41,8 @@ const TABLES: &[&str] = &[
     "pypi",
     "npm",
     "cargo",
+    "deb",
+    "external",
     "dev",
     "optional",
     "groups",
@@ -120,7 +124,25 @@ impl Manifest<'_> {
         if let Some(value) = document.get("cargo") {
             tools::read(&self.reader, value, "[cargo]", &mut stated.cargo)?;
         }
+        self.deb(document, stated)?;
+        if let Some(value) = document.get("external") {
+            external::manifest(&self.reader, value, "[external]", &mut stated.external)?;
+        }
         entry::check_indexes(&self.reader, document, stated)
+    }
+
+    /// `[deb]` and `[dev.deb]`.
+    fn deb(&self, document: &DeTable<'_>, stated: &mut Stated) -> Result<(), Invalid> {
+        if let Some(value) = document.get("deb") {
+            deb::deb(&self.reader, value, "[deb]", self.base.folder, &mut stated.deb)?;
+        }
+        let dev = document
+            .get("dev")
+            .and_then(|value| value.get_ref().as_table()?.get("deb"));
+        match dev {
+            Some(value) => deb::dev(&self.reader, value, "[dev.deb]", &mut stated.deb),
+            None => Ok(()),
+        }
     }
 
     /// `[npm]`, `[dev.npm]`, `[optional.npm]` and `[overrides.npm]`.
@@ -132,6 +154,7 @@ impl Manifest<'_> {
             for key in table.keys() {
                 self.refuse_later(key)?;
                 self.refuse_tools(key)?;
+                self.refuse_debian(key)?;
                 if key.get_ref() == "pypi" {
                     let error = self
                         .reader
@@ -175,7 +198,7 @@ impl Manifest<'_> {
                 let mut error = self.reader.error(key.span(), message);
                 error.code = "manifest/later-ecosystem";
                 Err(error.hint(format!(
-                    "take the `{ecosystem}` table out; `pypi`, `npm` and `cargo` are handled"
+                    "take the `{ecosystem}` table out; `pypi`, `npm`, `cargo` and `deb` are handled"
                 )))
             }
             None => Ok(()),
@@ -191,6 +214,18 @@ impl Manifest<'_> {
             .reader
             .error(key.span(), "tools that are built from crates belong to no group");
         Err(error.hint("write them into `[cargo]`"))
+    }
+
+    /// Debian packages are one set for the whole project.
+    fn refuse_debian(&self, key: &Key<'_>) -> Result<(), Invalid> {
+        if key.get_ref() != "deb" {
+            return Ok(());
+        }
+        let error = self.reader.error(
+            key.span(),
+            "Debian packages have neither groups nor extras, overrides or constraints",
+        );
+        Err(error.hint("write them into `[deb]` or `[dev.deb]`; `hold`, `exclude` and `[[deb.pin]]` say which versions are taken"))
     }
 
     fn project(&self, value: &Value<'_>, stated: &mut Stated) -> Result<(), Invalid> {
@@ -240,6 +275,10 @@ impl Manifest<'_> {
             self.refuse_later(key)?;
             self.refuse_tools(key)?;
             let inner = place.trim_matches(['[', ']']);
+            if inner == "dev" && key.get_ref() == "deb" {
+                continue;
+            }
+            self.refuse_debian(key)?;
             let has_npm = matches!(inner, "dev" | "overrides");
             if key.get_ref() == "npm" && !has_npm {
                 let error = self
@@ -250,7 +289,11 @@ impl Manifest<'_> {
                 );
             }
             if !matches!(key.get_ref().as_ref(), "pypi" | "npm") {
-                let known: &[&str] = if has_npm { &["pypi", "npm"] } else { &["pypi"] };
+                let known: &[&str] = match inner {
+                    "dev" => &["pypi", "npm", "deb"],
+                    _ if has_npm => &["pypi", "npm"],
+                    _ => &["pypi"],
+                };
                 let error = self.reader.unknown_key(key, place, known);
                 return Err(error.hint(format!("requirements stand in `[{inner}.pypi]`")));
             }

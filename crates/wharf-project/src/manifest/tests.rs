@@ -127,10 +127,10 @@ fn errors_point_and_advise() {
             "there is no key `verison` in the requirement `uvicorn`\n --> wharf.toml:2:13\n  |\n2 | uvicorn = { verison = \"*\" }\n  |             ^^^^^^^\nhint: did you mean `version`?",
         ),
         (
-            "[deb]\ncurl = \"*\"",
-            "this version of Wharf does not handle deb packages yet\n --> wharf.toml:1:2\n  |\n1 | [deb]\n  |  ^^^\nhint: take the `deb` table out; `pypi`, `npm` and `cargo` are handled",
+            "[apk]\ncurl = \"*\"",
+            "this version of Wharf does not handle apk packages yet\n --> wharf.toml:1:2\n  |\n1 | [apk]\n  |  ^^^\nhint: take the `apk` table out; `pypi`, `npm`, `cargo` and `deb` are handled",
         ),
-        ("[dev.deb]\ncurl = \"*\"", "does not handle deb packages yet"),
+        ("[dev.apk]\ncurl = \"*\"", "does not handle apk packages yet"),
         ("[pyp]\n", "there is no key `pyp` in wharf.toml"),
         ("[dev]\npytest = \"*\"", "there is no key `pytest` in [dev]"),
         (

@@ -223,7 +223,9 @@ impl DebLock {
 
     /// The repository of a name.
     pub fn repository(&self, name: &str) -> Option<&LockedRepository> {
-        self.repositories.iter().find(|repository| repository.name == name)
+        self.repositories
+            .iter()
+            .find(|repository| repository.name == name)
     }
 }
 

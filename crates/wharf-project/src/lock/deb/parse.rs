@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 use wharf_core::{Algorithm, Digest, Ecosystem, PackageName};
 
 use super::{
-    DebCause, DebEdge, DebEdgeKind, DebId, DebLock, DebRoot, LockedDeb, LockedDebRoot,
-    LockedRepository, LockedSystem,
+    DebCause, DebEdge, DebEdgeKind, DebId, DebLock, DebRoot, LockedDeb, LockedDebRoot, LockedRepository,
+    LockedSystem,
 };
 use crate::deb::DebSources;
 use crate::external::ExternalRole;
@@ -186,8 +186,7 @@ impl<'t> Reader<'t> {
             }
         }
         let span = section.span;
-        let architecture =
-            architecture.ok_or_else(|| self.fields.missing("architecture", span.clone()))?;
+        let architecture = architecture.ok_or_else(|| self.fields.missing("architecture", span.clone()))?;
         if self.lock.system(&architecture).is_some() {
             let message = format!("the architecture `{architecture}` is there twice");
             return Err(self.fields.error(span, message));

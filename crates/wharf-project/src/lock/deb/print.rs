@@ -2,7 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{DebCause, DebEdgeKind, DebId, DebInputs, DebLock, DebRoot, LockedDeb, LockedDebRoot, LockedSystem};
+use super::{
+    DebCause, DebEdgeKind, DebId, DebInputs, DebLock, DebRoot, LockedDeb, LockedDebRoot, LockedSystem,
+};
 use crate::deb::DebSources;
 use crate::lock::print::{Inline, block, line, quoted, word_list};
 use crate::requirement::Group;

@@ -77,7 +77,10 @@ impl LockedSystem {
     fn ways_to(&self, target: usize, places: &FxHashMap<&DebId, usize>) -> FxHashMap<usize, usize> {
         let mut users: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
         for (user, package) in self.packages.iter().enumerate() {
-            let used = package.dependencies.iter().filter_map(|edge| places.get(&edge.package));
+            let used = package
+                .dependencies
+                .iter()
+                .filter_map(|edge| places.get(&edge.package));
             for used in used {
                 users.entry(*used).or_default().push(user);
             }

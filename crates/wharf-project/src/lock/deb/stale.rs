@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use wharf_core::Os;
+use wharf_deb::architecture::Architecture;
 
 use super::{DebCause, DebInputs, DebLock, DebRoot};
-use crate::deb::{DebHold, DebPin, DebProject, DebRepository, architecture_of};
+use crate::deb::{DebHold, DebPin, DebProject, DebRepository};
 use crate::index::Declared;
 use crate::lock::stale::changed;
 use crate::project::Project;
@@ -15,21 +15,24 @@ impl DebInputs {
     /// What the Debian part of a lock of this project is solved from; `None` where the project has none.
     pub fn of(project: &Project) -> Option<Self> {
         let deb = project.deb.as_ref()?;
-        let linux = project.targets.iter().filter(|target| target.os == Os::Linux);
         let mut inputs = Self {
             suite: stated_suite(deb),
             packages: deb.packages.iter().map(DebRoot::of).collect(),
             external: project.external.words(),
             recommends: deb.recommends,
-            architectures: linux.map(|target| architecture_of(target.arch).to_owned()).collect(),
-            foreign: deb.foreign.clone(),
+            architectures: texts(project.targets.iter().filter_map(Architecture::of)),
+            foreign: texts(&deb.foreign),
             components: deb.components.clone(),
             holds: deb.holds.iter().map(DebHold::words).collect(),
-            excludes: deb.excludes.iter().map(ToString::to_string).collect(),
+            excludes: texts(&deb.excludes),
             pins: deb.pins.iter().map(DebPin::words).collect(),
             sources: deb.sources,
             snapshot: deb.snapshot.clone(),
-            repositories: deb.repositories.iter().map(|repository| words(project, repository)).collect(),
+            repositories: deb
+                .own
+                .iter()
+                .map(|repository| words(project, repository))
+                .collect(),
         };
         inputs.normalize();
         Some(inputs)
@@ -55,10 +58,14 @@ impl DebInputs {
 impl DebRoot {
     fn of(requirement: &crate::deb::DebRequirement) -> Self {
         Self {
-            asked: requirement.text.clone(),
+            asked: requirement.relation.to_string(),
             group: requirement.group.clone(),
         }
     }
+}
+
+fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    items.into_iter().map(|item| item.to_string()).collect()
 }
 
 fn stated_suite(deb: &DebProject) -> Option<String> {
@@ -71,7 +78,7 @@ fn words(project: &Project, repository: &DebRepository) -> String {
     let mut words = vec![repository.uri.to_string(), repository.suite.clone()];
     words.extend(repository.components.iter().cloned());
     if !repository.architectures.is_empty() {
-        words.push(format!("[{}]", repository.architectures.join(" ")));
+        words.push(format!("[{}]", texts(&repository.architectures).join(" ")));
     }
     let keys = repository.keys.files.iter().map(|file| project.shown_path(file));
     words.extend(keys.map(|file| format!("signed-by {file}")));
@@ -79,7 +86,13 @@ fn words(project: &Project, repository: &DebRepository) -> String {
         let digest = blake3::hash(block.as_bytes()).to_hex();
         format!("signed-by key {}", &digest[..16])
     }));
-    words.extend(repository.keys.fingerprints.iter().map(|print| format!("signed-by {print}")));
+    words.extend(
+        repository
+            .keys
+            .fingerprints
+            .iter()
+            .map(|print| format!("signed-by {print}")),
+    );
     if repository.trusted {
         words.push("trusted".to_owned());
     }
@@ -113,7 +126,10 @@ impl DebLock {
     /// A requirement without any package comes from a bad merge.
     fn unanswered(&self, reasons: &mut Vec<String>) {
         for system in &self.systems {
-            let roots = system.roots.iter().filter(|root| root.cause == DebCause::Manifest);
+            let roots = system
+                .roots
+                .iter()
+                .filter(|root| root.cause == DebCause::Manifest);
             let answered: BTreeSet<_> = roots.map(|root| (&root.asked, &root.group)).collect();
             let mut asked = self.inputs.packages.iter();
             if let Some(root) = asked.find(|root| !answered.contains(&(&root.asked, &root.group))) {
@@ -145,7 +161,10 @@ fn roots_changed(reasons: &mut Vec<String>, then: &[DebRoot], now: &[DebRoot]) {
             None => format!("the requirement `{root}` is new"),
         });
     }
-    for root in gone.iter().filter(|old| !added.iter().any(|root| place(old) == place(root))) {
+    for root in gone
+        .iter()
+        .filter(|old| !added.iter().any(|root| place(old) == place(root)))
+    {
         reasons.push(format!("the requirement `{root}` is gone"));
     }
 }
@@ -169,16 +188,36 @@ fn settings_changed(reasons: &mut Vec<String>, then: &DebInputs, now: &DebInputs
     let listed = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(", "));
     for (what, then, now) in [
         ("the Debian suite", then.suite.clone(), now.suite.clone()),
-        ("the snapshot of Debian's repositories", then.snapshot.clone(), now.snapshot.clone()),
-        ("`recommends`", Some(then.recommends.to_string()), Some(now.recommends.to_string())),
+        (
+            "the snapshot of Debian's repositories",
+            then.snapshot.clone(),
+            now.snapshot.clone(),
+        ),
+        (
+            "`recommends`",
+            Some(then.recommends.to_string()),
+            Some(now.recommends.to_string()),
+        ),
         (
             "`sources` of [deb]",
             Some(then.sources.as_str().to_owned()),
             Some(now.sources.as_str().to_owned()),
         ),
-        ("the components", listed(&then.components), listed(&now.components)),
-        ("the architectures", words(&then.architectures), words(&now.architectures)),
-        ("the foreign architectures", words(&then.foreign), words(&now.foreign)),
+        (
+            "the components",
+            listed(&then.components),
+            listed(&now.components),
+        ),
+        (
+            "the architectures",
+            words(&then.architectures),
+            words(&now.architectures),
+        ),
+        (
+            "the foreign architectures",
+            words(&then.foreign),
+            words(&now.foreign),
+        ),
     ] {
         if then != now {
             reasons.push(changed(what, then.as_deref(), now.as_deref()));
