@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod system;
+
+pub(crate) use system::{PlanTask, Search, System, SystemCommand, SystemPlan};
+
 /// Packages of a project: one manifest, one lockfile, one store, one environment.
 #[derive(Debug, Parser)]
 #[command(
@@ -161,6 +165,8 @@ pub(crate) enum Command {
     Outdated(Outdated),
     /// Show what the index knows about a package.
     Info(Info),
+    /// Search for packages by words.
+    Search(Search),
     /// Write the lock in another tool's format: `--format requirements-txt`, `pylock` or `package-lock`.
     Export(Export),
     /// Allow install scripts of npm packages, or list those that were skipped.
@@ -169,8 +175,10 @@ pub(crate) enum Command {
     Tool(Tool),
     /// Run a command of a package without installing it.
     X(Once),
-    /// List Pythons, Nodes and Rust compilers, and add those that can be had.
+    /// List Pythons, Nodes, Rust and C compilers, and add those that can be had.
     Toolchain(Toolchain),
+    /// Look at the packages of the machine itself, and plan changes of them. Nothing is changed.
+    System(System),
     /// Say where the store lies and how much it holds, or check it.
     Store(Store),
     /// List the Python interpreters that were found, which one is used and why.
@@ -592,12 +600,15 @@ pub(crate) enum ToolCommand {
     Dir(ToolDir),
     /// Run a command of a package without installing it: the same as `wharf x`.
     Run(Once),
+    /// Become a command of a tool that runs in a system root. Started by the tool's own commands.
+    #[command(hide = true)]
+    Exec(ToolExec),
 }
 
 /// `wharf tool install`.
 #[derive(Debug, Args)]
 pub(crate) struct ToolInstall {
-    /// The tools: `pypi:ruff`, `pypi:ruff==0.5.0`, `npm:prettier@3`.
+    /// The tools: `pypi:ruff`, `pypi:ruff==0.5.0`, `npm:prettier@3`, `deb:jq`.
     #[arg(value_name = "TOOL", required = true)]
     pub(crate) tools: Vec<String>,
     /// Also put this package into the tool's environment (a plugin, say); may be given several times.
@@ -679,6 +690,16 @@ pub(crate) struct ToolDir {
     pub(crate) bin: bool,
 }
 
+/// `wharf tool exec`.
+#[derive(Debug, Args)]
+pub(crate) struct ToolExec {
+    /// The folder of the tool.
+    pub(crate) folder: PathBuf,
+    /// The command's path, and what it is given.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
 /// `wharf x`, `wharf tool run`. What was resolved counts for a day.
 #[derive(Debug, Args)]
 pub(crate) struct Once {
@@ -738,7 +759,7 @@ pub(crate) struct ToolchainList {
 /// `wharf toolchain add`, `wharf toolchain remove`.
 #[derive(Debug, Args)]
 pub(crate) struct Toolchains {
-    /// The toolchains: `node@22`, `python@3.12`, `rust`.
+    /// The toolchains: `node@22`, `python@3.12`, `rust`, `gcc`, `gcc@13`, `clang`.
     #[arg(value_name = "TOOLCHAIN", required = true)]
     pub(crate) toolchains: Vec<String>,
 }

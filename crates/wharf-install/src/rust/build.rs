@@ -218,6 +218,7 @@ fn exact(request: &Request) -> String {
 fn path(toolchain: &Toolchain) -> OsString {
     let rest = std::env::var_os("PATH").unwrap_or_default();
     let own = [&toolchain.rustc, &toolchain.cargo].map(|file| file.parent().map(Path::to_owned));
+    let rest = crate::toolchains::path_with_compilers(&rest);
     let folders = own.into_iter().flatten().chain(std::env::split_paths(&rest));
     std::env::join_paths(folders).unwrap_or(rest)
 }

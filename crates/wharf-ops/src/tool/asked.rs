@@ -9,6 +9,7 @@ use wharf_core::{Ecosystem, PackageName, ShortRequirement};
 use wharf_ecosystem::npm::EdgeKind;
 use wharf_install::python::Request;
 use wharf_project::edit::cargo::{self as cargo_edit, CrateManifestText, ToolAddition};
+use wharf_project::edit::deb as deb_edit;
 use wharf_project::edit::npm::{self as npm_edit, NpmAddition, NpmManifest};
 use wharf_project::edit::{self, Addition, Manifest};
 use wharf_project::{Group, ManifestKind, Project, RequirementSource, RootRequirement};
@@ -179,7 +180,15 @@ fn add(path: &Path, text: &str, asked: &Asked) -> Result<String, OpsError> {
             };
             cargo_edit::add_tools(cargo_manifest(path, text), &[addition])?
         }
-        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => {
+        Ecosystem::Deb => {
+            let relation = deb_edit::relation(&asked.text).map_err(|error| OpsError::CannotAdd {
+                text: asked.short(),
+                reason: error.to_string(),
+                hint: "write for example `deb:jq`, `deb:jq=1.6-2.1` or `deb:jq>=1.6`".to_owned(),
+            })?;
+            deb_edit::add(python_manifest(path, text), &[relation], &Group::Main)?
+        }
+        Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => {
             return Err(crate::edit::not_yet(&asked.short(), asked.package.ecosystem()));
         }
     };
@@ -230,6 +239,8 @@ fn without_requirements(
     let tools = project.cargo_tools.iter().flat_map(|cargo| &cargo.tools);
     let crates: Vec<PackageName> = tools.map(|tool| tool.name.clone()).collect();
     let (text, _) = cargo_edit::remove_tools(cargo_manifest(path, &text), &crates)?;
+    let debs: Vec<PackageName> = debs(&project).map(|(name, _)| name).collect();
+    let (text, _) = deb_edit::remove(python_manifest(path, &text), &debs, None)?;
     Ok(text)
 }
 
@@ -292,7 +303,16 @@ fn requirements(project: &Project) -> Vec<(PackageName, String)> {
         };
         (tool.name.clone(), text)
     });
-    python.chain(npm).chain(cargo).collect()
+    python.chain(npm).chain(cargo).chain(debs(project)).collect()
+}
+
+/// The requirements on Debian packages, by the first package that each would have.
+fn debs(project: &Project) -> impl Iterator<Item = (PackageName, String)> + '_ {
+    let asked = project.deb.iter().flat_map(|deb| &deb.packages);
+    asked.filter_map(|one| {
+        let first = one.relation.alternatives.first()?;
+        Some((first.name.clone(), one.relation.to_string()))
+    })
 }
 
 fn python_text(root: &RootRequirement) -> String {
@@ -321,6 +341,9 @@ mod tests {
             ("npm:@angular/cli@next", "npm:@angular/cli"),
             ("npm:x@file:/srv/x", "npm:x"),
             ("cargo:just@1", "cargo:just"),
+            ("deb:jq", "deb:jq"),
+            ("deb:jq=1.6-2.1", "deb:jq"),
+            ("deb:libpq-dev (>= 15)", "deb:libpq-dev"),
         ] {
             let asked = Asked::parse(text).unwrap();
             assert_eq!(names::short(&asked.package), package);
@@ -347,6 +370,7 @@ mod tests {
             "npm:@scope/demo",
             "npm:prettier@^3",
             "cargo:just@1",
+            "deb:jq>=1.6",
         ] {
             text = add(path, &text, &Asked::parse(asked).unwrap()).unwrap();
         }
@@ -354,7 +378,7 @@ mod tests {
             text,
             "# Written by `wharf tool`. `wharf tool upgrade` keeps to these requirements.\n\
              [project]\nname = \"demo\"\n\n[pypi]\nruff = \"==0.5.0\"\n\n\
-             [npm]\n\"@scope/demo\" = \"latest\"\nprettier = \"^3\"\n\n[cargo]\njust = \"1\"\n"
+             [npm]\n\"@scope/demo\" = \"latest\"\nprettier = \"^3\"\n\n[cargo]\njust = \"1\"\n\n[deb]\npackages = [\"jq (>= 1.6)\"]\n"
         );
     }
 }

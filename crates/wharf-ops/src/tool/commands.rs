@@ -10,8 +10,10 @@ use std::process::Command;
 use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::PackageManifest;
 use wharf_install::{Environment, Generation};
+use wharf_sys::view::View;
 
 use crate::error::OpsError;
+use crate::run;
 use crate::tool::places::Tool;
 
 /// What a package brings to whoever installs it as a tool.
@@ -30,7 +32,7 @@ pub(crate) struct Brought {
 pub(crate) struct Brings {
     /// What is typed.
     pub(crate) name: String,
-    /// The file in the environment; the same for every generation.
+    /// The file in the environment, the same for every generation; of a Debian package as it is seen in the view.
     pub(crate) path: PathBuf,
 }
 
@@ -41,6 +43,8 @@ pub(crate) struct Around {
     pub(crate) path: Option<PathBuf>,
     /// The folder that comes first on NODE_PATH.
     pub(crate) node_path: Option<PathBuf>,
+    /// The system root that they run in.
+    pub(crate) view: Option<View>,
 }
 
 /// The versions of what packages run on, where the environment has its own.
@@ -53,21 +57,31 @@ pub(crate) struct Runtimes {
 impl Around {
     /// Whether commands run anywhere as they stand.
     pub(crate) fn is_empty(&self) -> bool {
-        self.path.is_none() && self.node_path.is_none()
+        self.path.is_none() && self.node_path.is_none() && self.view.is_none()
     }
 
     /// Puts it around a command. Other than in `wharf run`, the environment stays out of sight: a tool that is asked about
     /// "the" environment means the caller's.
+    ///
+    /// Entering the view is left to whoever starts the command.
     pub(crate) fn surround(&self, command: &mut Command) {
-        let before = |first: &Path, variable: &str| -> OsString {
-            let rest = std::env::var_os(variable).unwrap_or_default();
+        if let Some(view) = &self.view {
+            run::settle_variables(view, command);
+        }
+        let before = |command: &Command, first: &Path, variable: &str| -> OsString {
+            let set = command.get_envs().find(|(name, _)| *name == variable);
+            let rest = match set.and_then(|(_, value)| value) {
+                Some(value) => value.to_owned(),
+                None => std::env::var_os(variable).unwrap_or_default(),
+            };
             let rest = std::env::split_paths(&rest).filter(|path| !path.as_os_str().is_empty());
             let all = std::iter::once(first.to_owned()).chain(rest);
             std::env::join_paths(all).unwrap_or_else(|_| first.as_os_str().to_owned())
         };
         for (variable, folder) in [("PATH", &self.path), ("NODE_PATH", &self.node_path)] {
             if let Some(folder) = folder {
-                command.env(variable, before(folder, variable));
+                let value = before(command, folder, variable);
+                command.env(variable, value);
             }
         }
     }
@@ -89,7 +103,8 @@ pub(crate) fn of(environment: &Environment, package: &PackageName) -> Result<Bro
         Ecosystem::Pypi => python(environment, &generation, package)?,
         Ecosystem::Npm => node(environment, package),
         Ecosystem::Cargo => built(environment, &generation, package),
-        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => (None, Vec::new()),
+        Ecosystem::Deb => of_system(&generation, package)?,
+        Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm => (None, Vec::new()),
     };
     commands.sort();
     commands.dedup();
@@ -98,6 +113,12 @@ pub(crate) fn of(environment: &Environment, package: &PackageName) -> Result<Bro
         commands,
         around: around(environment, &generation),
     })
+}
+
+/// What the commands of an environment need around them.
+pub(crate) fn around_of(environment: &Environment) -> Result<Around, OpsError> {
+    let generation = environment.current()?;
+    Ok(generation.map_or_else(Around::default, |generation| around(environment, &generation)))
 }
 
 /// The command that a package is run by: that of its own name, or its only one.
@@ -130,6 +151,17 @@ pub(crate) fn others(tool: &Tool, own: &Brought) -> Result<Vec<String>, OpsError
             commands
                 .into_iter()
                 .map(|one| format!("{} (pypi:{})", one.name, package.name)),
+        );
+    }
+    // A package that only needs others is often called like the one that was meant: `postgresql` and `postgresql-15`.
+    let alike = generation.system.iter().flat_map(|system| &system.packages);
+    let alike = alike.filter(|one| one.name.as_str().starts_with(tool.package.as_str()));
+    for package in alike {
+        let (_, commands) = of_system(&generation, &package.name)?;
+        names.extend(
+            commands
+                .into_iter()
+                .map(|one| format!("{} (deb:{})", one.name, package.name)),
         );
     }
     let bin = environment.project().join("node_modules/.bin");
@@ -167,6 +199,7 @@ fn around(environment: &Environment, generation: &Generation) -> Around {
     Around {
         path: own_node.then(|| modules.join(".bin")),
         node_path: hoisted.is_dir().then_some(hoisted),
+        view: run::view(environment),
     }
 }
 
@@ -248,6 +281,41 @@ fn built(
     (Some(tool.version.clone()), commands.collect())
 }
 
+/// The programs that the list of a Debian package's files names. Source: dpkg's `info/NAME.list`, which a system root has.
+fn of_system(
+    generation: &Generation,
+    package: &PackageName,
+) -> Result<(Option<String>, Vec<Brings>), OpsError> {
+    let Some(part) = &generation.system else {
+        return Ok((None, Vec::new()));
+    };
+    let Some(installed) = part.packages.iter().find(|one| one.name == *package) else {
+        return Ok((None, Vec::new()));
+    };
+    let info = part.root.join("var/lib/dpkg/info");
+    let plain = info.join(format!("{package}.list"));
+    let list = match plain.exists() {
+        true => plain,
+        false => info.join(format!("{package}:{}.list", installed.architecture)),
+    };
+    let bytes = fs::read(&list).map_err(OpsError::io("read", list))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let commands = text.lines().filter_map(|line| {
+        let path = programs_path(line)?;
+        let name = path.file_name()?.to_str()?.to_owned();
+        Some(Brings { name, path })
+    });
+    Ok((Some(installed.version.clone()), commands.collect()))
+}
+
+/// The path of a program among a package's files, as it is seen in the view; folders of `/` are those of `/usr`.
+fn programs_path(line: &str) -> Option<PathBuf> {
+    let rest = line.strip_prefix("/usr/").or_else(|| line.strip_prefix('/'))?;
+    let (folder, name) = rest.split_once('/')?;
+    let is_program = matches!(folder, "bin" | "sbin" | "games") && !name.is_empty() && !name.contains('/');
+    is_program.then(|| Path::new("/usr").join(rest))
+}
+
 /// The links of `.bin` that lead to the package beside it.
 fn node(environment: &Environment, package: &PackageName) -> (Option<String>, Vec<Brings>) {
     let modules = environment.project().join("node_modules");
@@ -309,6 +377,23 @@ mod tests {
             let brought = brought(commands);
             let found = main(&brought, &package).map(|one| one.name.as_str());
             assert_eq!(found, chosen, "{package}");
+        }
+    }
+
+    #[test]
+    fn programs_of_a_debian_package() {
+        for (line, path) in [
+            ("/usr/bin/jq", Some("/usr/bin/jq")),
+            ("/bin/ls", Some("/usr/bin/ls")),
+            ("/usr/sbin/nginx", Some("/usr/sbin/nginx")),
+            ("/usr/games/cowsay", Some("/usr/games/cowsay")),
+            ("/usr/bin", None),
+            ("/usr/bin/a/b", None),
+            ("/usr/share/doc", None),
+            ("/.", None),
+            ("", None),
+        ] {
+            assert_eq!(programs_path(line).as_deref(), path.map(Path::new), "{line}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! once a day: within that day a command starts without asking anybody. Invariant: with the network gone, what was resolved
 //! before still runs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use wharf_core::{Algorithm, Ecosystem, Event, Explain, Fault};
 use wharf_install::Environment;
 use wharf_store::{Hasher, durable};
+use wharf_sys::view::View;
 
 use crate::error::OpsError;
 use crate::npm::{node, scripts::quoted};
@@ -52,11 +53,41 @@ pub struct OnceRequest {
     pub installing: Installing,
 }
 
+/// A command that is about to be started.
+#[derive(Debug)]
+pub struct Ready {
+    /// The command.
+    pub command: Command,
+    /// The system root that it runs in.
+    pub view: Option<View>,
+}
+
+/// A command of an environment, by its path, as the script of an installed command asks for it.
+///
+/// # Errors
+/// Where the folder has no environment, or the record of it is damaged.
+pub fn exec(folder: &Path, program: &OsStr, arguments: &[OsString]) -> Result<Ready, OpsError> {
+    let environment = Environment::locate(folder);
+    if environment.current()?.is_none() {
+        return Err(OpsError::NoEnvironment {
+            path: folder.to_owned(),
+        });
+    }
+    let around = commands::around_of(&environment)?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    around.surround(&mut command);
+    Ok(Ready {
+        command,
+        view: around.view,
+    })
+}
+
 /// The command where nothing has to be done first; `None` where something has. Starts nothing.
 ///
 /// # Errors
 /// Where the request is malformed, or the environment has no such command.
-pub fn ready(session: &Session, request: &OnceRequest) -> Result<Option<Command>, OpsError> {
+pub fn ready(session: &Session, request: &OnceRequest) -> Result<Option<Ready>, OpsError> {
     let places = Places::of(session)?;
     if let Some(installed) = installed(&places, request) {
         return command(session, request, &installed, None).map(Some);
@@ -76,7 +107,7 @@ pub fn ready(session: &Session, request: &OnceRequest) -> Result<Option<Command>
 ///
 /// # Errors
 /// Where the package cannot be had, or brings no such command.
-pub async fn prepare(session: &Session, request: &OnceRequest) -> Result<Command, OpsError> {
+pub async fn prepare(session: &Session, request: &OnceRequest) -> Result<Ready, OpsError> {
     let places = Places::of(session)?;
     let once = Once::of(session, &places, request)?;
     if once
@@ -223,7 +254,7 @@ fn command(
     request: &OnceRequest,
     tool: &Tool,
     once: Option<&Once>,
-) -> Result<Command, OpsError> {
+) -> Result<Ready, OpsError> {
     let (program, around) = match &request.from {
         Some(_) => named(tool, &request.word)?,
         None => chosen(tool, once)?,
@@ -233,7 +264,10 @@ fn command(
         .args(&request.arguments)
         .current_dir(&session.settings().directory);
     around.surround(&mut command);
-    Ok(command)
+    Ok(Ready {
+        command,
+        view: around.view,
+    })
 }
 
 /// The command of the package's own name, or its only one.
@@ -269,8 +303,10 @@ fn named(tool: &Tool, word: &str) -> Result<(PathBuf, Around), OpsError> {
         return Ok((own.path.clone(), brought.around));
     }
     let all = Environment::locate(&tool.folder).run_environment(&tool.folder)?;
+    let view = brought.around.view.as_ref();
+    let inside = view.and_then(|view| view.program(word.as_ref()));
     let other = all.and_then(|all| all.program(word.as_ref()));
-    match other {
+    match other.or(inside) {
         Some(program) => Ok((program, brought.around)),
         None => Err(ToolError::NoSuchCommand {
             package: tool.package.clone(),

@@ -258,7 +258,14 @@ fn script(tool: &Tool, command: &Brings, around: &Around) -> String {
             word(folder)
         ));
     }
-    text.push_str(&format!("exec {} \"$@\"\n", word(&command.path)));
+    if around.view.is_some() {
+        // Only a program can enter a view; it finds its way from the folder alone.
+        let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("wharf"));
+        text.push_str(&format!("exec {} tool exec {} ", word(&own), word(&tool.folder)));
+    } else {
+        text.push_str("exec ");
+    }
+    text.push_str(&format!("{} \"$@\"\n", word(&command.path)));
     text
 }
 

@@ -1,14 +1,16 @@
-//! `wharf toolchain`: the Pythons, Nodes and Rust compilers that there are, and those that can be had.
+//! `wharf toolchain`: the Pythons, Nodes, Rust and C compilers that there are, and those that can be had.
 //!
 //! | toolchain | found | can be had |
 //! |---|---|---|
 //! | `node` | PATH, version managers, kept ones | from the npm registry's platform packages |
 //! | `python` | PATH, pyenv, the system | no: no registry carries CPython |
 //! | `rust` | PATH, rustup | no: no registry carries the compiler |
+//! | `gcc`, `clang` | PATH, kept ones | from Debian's packages: see [`c`] |
 //!
 //! Invariant: what cannot be had is said, with what to do instead. One that is kept is a link in the folder of toolchains to
 //! verified content of the store, and is found by `sync`, `run` and `tool` as one of a version manager is.
 
+mod c;
 mod rust;
 
 use std::fs;
@@ -36,6 +38,10 @@ pub enum Kind {
     Node,
     /// rustc.
     Rust,
+    /// The C and C++ compilers of GNU.
+    Gcc,
+    /// Those of LLVM.
+    Clang,
 }
 
 /// A toolchain as people ask for it: `node@22`, `python@3.12`, `rust`.
@@ -123,7 +129,7 @@ pub enum Asking {
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
     /// A word that is none.
-    #[error("`{0}` is no toolchain: there are `python`, `node` and `rust`")]
+    #[error("`{0}` is no toolchain: there are `python`, `node`, `rust`, `gcc` and `clang`")]
     Unknown(String),
     /// Its version is none.
     #[error("`{text}` names no version of {kind}: {reason}")]
@@ -159,6 +165,8 @@ impl std::fmt::Display for Kind {
             Kind::Python => "Python",
             Kind::Node => "Node",
             Kind::Rust => "Rust",
+            Kind::Gcc => "GCC",
+            Kind::Clang => "Clang",
         })
     }
 }
@@ -184,7 +192,7 @@ impl Explain for ToolchainError {
     fn hints(&self) -> Vec<String> {
         match self {
             ToolchainError::Unknown(_) | ToolchainError::Version { .. } => {
-                vec!["write for example `node@22`, `python@3.12` or `rust`".to_owned()]
+                vec!["write for example `node@22`, `python@3.12`, `rust`, `gcc` or `gcc@13`".to_owned()]
             }
             ToolchainError::NotCarried { kind, wanted, found } => {
                 let mut hints = vec![instead(*kind, wanted.as_deref())];
@@ -218,6 +226,9 @@ fn instead(kind: Kind, wanted: Option<&str>) -> String {
             "put a Node that fits on PATH: Wharf finds it there and in the folders of version managers"
                 .to_owned()
         }
+        Kind::Gcc | Kind::Clang => {
+            "install it with the system's packages: Wharf and everything that it builds find it on PATH".to_owned()
+        }
     }
 }
 
@@ -233,6 +244,8 @@ impl std::str::FromStr for Wanted {
             "python" => Kind::Python,
             "node" | "nodejs" => Kind::Node,
             "rust" => Kind::Rust,
+            "gcc" => Kind::Gcc,
+            "clang" => Kind::Clang,
             _ => return Err(ToolchainError::Unknown(text.to_owned())),
         };
         let wanted = Self {
@@ -256,6 +269,7 @@ impl Wanted {
                 Err(error) => Some(error.reason),
             },
             Kind::Rust => rust::trouble(text),
+            Kind::Gcc | Kind::Clang => c::trouble(text),
         };
         match reason {
             None => Ok(()),
@@ -289,6 +303,7 @@ impl Wanted {
                     version.is_ok_and(|version| range.satisfies(&version))
                 }),
                 Kind::Rust => rust::is_of(&found.version, text),
+                Kind::Gcc | Kind::Clang => c::is_of(&found.version, text),
                 // Pythons were searched for by the request itself.
                 Kind::Python => true,
             }
@@ -304,6 +319,9 @@ pub async fn list(session: &Session, asking: Asking) -> Result<ToolchainList, Op
     let mut found = pythons(session, None);
     found.extend(nodes(session, &directory));
     found.extend(rust::found(session));
+    for kind in [Kind::Gcc, Kind::Clang] {
+        found.extend(c::found(session, kind));
+    }
     let (versions, node) = match asking {
         Asking::Nobody => (Vec::new(), Ok("the npm registry's packages of Node".to_owned())),
         Asking::Registries => match Carried::ask(session).await {
@@ -317,6 +335,12 @@ pub async fn list(session: &Session, asking: Asking) -> Result<ToolchainList, Op
         versions: Vec::new(),
         note: format!("no registry carries it; {}", instead(kind, None)),
     };
+    let debian = |kind| Available {
+        toolchain: kind,
+        can_be_added: cfg!(target_os = "linux"),
+        versions: Vec::new(),
+        note: "packages of Debian, or of the Ubuntu that the machine runs".to_owned(),
+    };
     let node = Available {
         toolchain: Kind::Node,
         can_be_added: node.is_ok(),
@@ -326,7 +350,13 @@ pub async fn list(session: &Session, asking: Asking) -> Result<ToolchainList, Op
     Ok(ToolchainList {
         directory,
         found,
-        available: vec![not(Kind::Python), node, not(Kind::Rust)],
+        available: vec![
+            not(Kind::Python),
+            node,
+            not(Kind::Rust),
+            debian(Kind::Gcc),
+            debian(Kind::Clang),
+        ],
     })
 }
 
@@ -341,6 +371,7 @@ pub async fn add(session: &Session, wanted: &Wanted) -> Result<ToolchainAdded, O
             pythons(session, None)
         }),
         Kind::Rust => on_machine(wanted, rust::found(session), || rust::found(session)),
+        Kind::Gcc | Kind::Clang => c::add(session, wanted).await,
     }
 }
 
@@ -403,15 +434,21 @@ fn on_machine(
 /// Where none that is kept is meant.
 pub fn remove(session: &Session, wanted: &Wanted) -> Result<ToolchainRemoved, OpsError> {
     let directory = directory(session)?;
-    let kept = nodes(session, &directory)
-        .into_iter()
-        .filter(|found| found.managed);
+    let all = match wanted.kind {
+        Kind::Gcc | Kind::Clang => c::found(session, wanted.kind),
+        Kind::Node | Kind::Python | Kind::Rust => nodes(session, &directory),
+    };
+    let kept = all.into_iter().filter(|found| found.managed);
     let meant: Vec<Found> = kept.filter(|found| wanted.accepts(found)).collect();
     if meant.is_empty() {
         return Err(ToolchainError::NotKept(wanted.text()).into());
     }
     let mut removed = Vec::new();
     for found in meant {
+        if matches!(wanted.kind, Kind::Gcc | Kind::Clang) {
+            removed.push(c::remove(session, wanted.kind, &found)?);
+            continue;
+        }
         let place = toolchains::place(&directory, "node", &found.version);
         fs::remove_file(&place).map_err(OpsError::io("remove", &place))?;
         removed.push(format!("node@{}", found.version));
@@ -484,6 +521,9 @@ mod tests {
             ("python@>=3.11", Kind::Python, Some(">=3.11")),
             ("rust", Kind::Rust, None),
             ("rust@1.85", Kind::Rust, Some("1.85")),
+            ("gcc", Kind::Gcc, None),
+            ("gcc@13", Kind::Gcc, Some("13")),
+            ("clang@16", Kind::Clang, Some("16")),
         ] {
             let wanted: Wanted = text.parse().unwrap();
             assert_eq!(
@@ -499,6 +539,7 @@ mod tests {
             ("python@/usr/bin/python3", "toolchain/version"),
             ("python@3.x.y", "toolchain/version"),
             ("rust@new", "toolchain/version"),
+            ("gcc@13.2", "toolchain/version"),
         ] {
             assert_eq!(text.parse::<Wanted>().unwrap_err().code(), code, "{text}");
         }

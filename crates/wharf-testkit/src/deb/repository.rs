@@ -128,7 +128,8 @@ impl DebRepository {
     /// # Panics
     /// When the folder cannot be written.
     #[must_use]
-    pub fn write_keys(&self, suite: &str, folder: &Path) -> PathBuf {
+    pub fn write_keys(&self, suite: &str, folder: impl AsRef<Path>) -> PathBuf {
+        let folder = folder.as_ref();
         let path = folder.join(format!("{}-testkit.asc", suite.replace('/', "_")));
         let keys = self.with_suite(suite, |shelf| shelf.suite.keys.clone());
         let blocks: String = keys.iter().map(DebKey::armored).collect();

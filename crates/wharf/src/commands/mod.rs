@@ -10,6 +10,7 @@ pub(crate) mod run;
 mod shell;
 mod store;
 mod sync;
+mod system;
 mod tool;
 mod toolchain;
 mod words;
@@ -144,11 +145,13 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::List(_) => "list",
         Command::Outdated(_) => "outdated",
         Command::Info(_) => "info",
+        Command::Search(_) => "search",
         Command::Export(_) => "export",
         Command::Approve(_) => "approve",
         Command::Tool(_) => "tool",
         Command::X(_) => "x",
         Command::Toolchain(_) => "toolchain",
+        Command::System(_) => "system",
         Command::Store(_) => "store",
         Command::Python(_) => "python",
         Command::Completions(_) => "completions",
@@ -238,6 +241,9 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
         Command::Completions(arguments) => Some(shell::completions(arguments, printer)),
         Command::Man(arguments) => Some(shell::man(arguments)),
         Command::Settle(arguments) => Some(settle(arguments)),
+        Command::Tool(Tool {
+            command: ToolCommand::Exec(arguments),
+        }) => Some(tool::exec(arguments)),
         Command::Init(_)
         | Command::Add(_)
         | Command::Remove(_)
@@ -249,11 +255,13 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
         | Command::List(_)
         | Command::Outdated(_)
         | Command::Info(_)
+        | Command::Search(_)
         | Command::Export(_)
         | Command::Approve(_)
         | Command::Tool(_)
         | Command::X(_)
         | Command::Toolchain(_)
+        | Command::System(_)
         | Command::Store(_)
         | Command::Python(_) => None,
     }
@@ -294,11 +302,13 @@ pub(crate) async fn dispatch(
         Command::List(arguments) => describe::list(&arguments, session, printer),
         Command::Outdated(arguments) => describe::outdated(&arguments, session, printer).await,
         Command::Info(arguments) => describe::info(&arguments, session, printer).await,
+        Command::Search(arguments) => system::search(&arguments, session, printer).await,
         Command::Export(arguments) => export::export(&arguments, session, printer),
         Command::Approve(arguments) => approve::approve(&arguments, session, printer).await,
         Command::Tool(arguments) => tool::tool(&arguments, session, printer).await,
         Command::X(arguments) => tool::x(&arguments, session).await,
         Command::Toolchain(arguments) => toolchain::toolchain(&arguments, session, printer).await,
+        Command::System(arguments) => system::system(&arguments, session, printer),
         Command::Store(arguments) => store::store(&arguments, session, printer),
         Command::Python(_) => python::python(session, printer),
         Command::Completions(arguments) => shell::completions(&arguments, printer),

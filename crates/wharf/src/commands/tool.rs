@@ -14,7 +14,8 @@ use wharf_ops::tool::{self, Features, InstallRequest, UpgradeRequest};
 
 use super::{CannotBegin, Failure, Outcome, approve, run, words};
 use crate::args::{
-    CrateFeatures, Once, Tool, ToolApprove, ToolCommand, ToolDir, ToolInstall, ToolOutdated, ToolUpgrade,
+    CrateFeatures, Once, Tool, ToolApprove, ToolCommand, ToolDir, ToolExec, ToolInstall, ToolOutdated,
+    ToolUpgrade,
 };
 use crate::output::{Paint, Printer};
 
@@ -32,6 +33,7 @@ pub(super) async fn tool(arguments: &Tool, session: &Session, printer: Printer) 
         }
         ToolCommand::Dir(arguments) => directory(arguments, session, printer),
         ToolCommand::Run(arguments) => x(arguments, session).await,
+        ToolCommand::Exec(arguments) => exec(arguments),
     }
 }
 
@@ -339,7 +341,7 @@ fn once_request(arguments: &Once) -> Result<OnceRequest, Failure> {
 pub(super) fn once_ready(arguments: &Once, session: &Session) -> Option<Result<Outcome, Failure>> {
     let ready = once_request(arguments).and_then(|request| Ok(once::ready(session, &request)?));
     match ready {
-        Ok(Some(command)) => Some(Ok(replace(command))),
+        Ok(Some(ready)) => Some(Ok(replace(ready))),
         Ok(None) => None,
         Err(error) => Some(Err(error)),
     }
@@ -349,8 +351,17 @@ pub(super) async fn x(arguments: &Once, session: &Session) -> Result<Outcome, Fa
     Ok(replace(once::prepare(session, &once_request(arguments)?).await?))
 }
 
-fn replace(command: std::process::Command) -> Outcome {
-    Outcome::Replace(Box::new(run::Program::alone(command)))
+/// Becomes a command of a tool that runs in a system root.
+pub(super) fn exec(arguments: &ToolExec) -> Result<Outcome, Failure> {
+    let (program, rest) = arguments
+        .command
+        .split_first()
+        .expect("the command line demands a command");
+    Ok(replace(once::exec(&arguments.folder, program, rest)?))
+}
+
+fn replace(ready: once::Ready) -> Outcome {
+    Outcome::Replace(Box::new(run::Program::alone(ready.command).inside(ready.view)))
 }
 
 #[cfg(test)]

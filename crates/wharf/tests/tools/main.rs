@@ -4,6 +4,7 @@
 
 mod crash;
 mod crates;
+mod debs;
 mod install;
 mod names;
 mod once;
