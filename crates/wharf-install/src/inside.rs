@@ -24,10 +24,14 @@ impl Inside {
         })
     }
 
-    /// Makes a command start inside.
+    /// Makes a command start inside, in no folder of its own: what is not seen inside is of no use to a program that reads none.
     pub(crate) fn enter(&self, command: &mut Command) -> io::Result<()> {
-        // A folder that is not seen inside is of no use to a program that reads none.
         command.current_dir("/");
+        self.enter_here(command)
+    }
+
+    /// Makes a command start inside, in its folder.
+    pub(crate) fn enter_here(&self, command: &mut Command) -> io::Result<()> {
         self.view.enter(command).map_err(io::Error::other)
     }
 }

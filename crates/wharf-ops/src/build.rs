@@ -2,7 +2,7 @@
 //! Invariant: a build environment holds what the build asks for and what that needs, nothing of the project's.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault, Origin, PackageName, Sinks};
 use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
 use wharf_install::python::Interpreter;
-use wharf_install::{Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted};
+use wharf_install::{Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted, toolchains};
 use wharf_project::{Prereleases, Project, ResolutionMode};
 use wharf_store::{Stage, Store};
 use wharf_sys::Governor;
+use wharf_sys::view::View;
 
 use crate::cancel::Cancel;
+use crate::deb;
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::lock;
@@ -36,7 +38,32 @@ pub(crate) struct EnvironmentBuilder {
     target: TargetEnvironment,
     cutoff: Option<Cutoff>,
     sandbox: Asked,
+    /// Where its Python is one of Debian's: what gives builds their system.
+    debian: Option<Debian>,
     made: Mutex<Vec<(Vec<Package>, Arc<Made>)>>,
+}
+
+/// What gives builds a system root with what they need of it.
+struct Debian {
+    session: Session,
+    project: Project,
+}
+
+impl Debian {
+    /// The view that a package is built in; what the build changes of `/etc` and `/var` lies in the folder.
+    fn view<'a>(
+        &'a self,
+        name: Option<&'a PackageName>,
+        state: &'a Path,
+    ) -> BoxFuture<'a, Result<View, OpsError>> {
+        Box::pin(async move {
+            let root = match name {
+                Some(name) => deb::root::of_build(&self.session, &self.project, name).await?,
+                None => deb::standing_root(&self.session, &self.project)?,
+            };
+            Ok(View::new(root, state))
+        })
+    }
 }
 
 /// An environment that stands as long as somebody holds it.
@@ -44,7 +71,7 @@ struct Made {
     environment: Environment,
     python: PathBuf,
     scripts: PathBuf,
-    _stage: Stage,
+    stage: Stage,
 }
 
 /// What kept a build environment from being made, shared by all that waited for it.
@@ -83,6 +110,10 @@ impl EnvironmentBuilder {
             target: lock::target_environment(host, &host, interpreter)?,
             cutoff: lock::cutoff(project),
             sandbox: Asked::of(session, project)?,
+            debian: interpreter.root.as_ref().map(|_| Debian {
+                session: session.again(),
+                project: project.clone(),
+            }),
             made: Mutex::default(),
         })
     }
@@ -185,7 +216,7 @@ impl EnvironmentBuilder {
             python: scripts.join("python"),
             scripts,
             environment,
-            _stage: stage,
+            stage,
         })
     }
 }
@@ -199,8 +230,11 @@ impl Builder for EnvironmentBuilder {
             base_executable,
             ..
         } = &self.interpreter;
+        // What is built against one suite's libraries does not run with another's.
+        let suite = self.debian.as_ref().and_then(|debian| debian.session.debian().lock());
+        let suite = suite.map_or_else(String::new, |lock| format!(" {}", lock.suite));
         format!(
-            "{implementation} {version} {platform} {}",
+            "{implementation} {version} {platform} {}{suite}",
             base_executable.display()
         )
     }
@@ -223,11 +257,28 @@ impl Builder for EnvironmentBuilder {
                 .and_then(|name| PackageName::pypi(name).ok());
             let network = self.sandbox.network(name.as_ref());
             let made = self.make(request).await.map_err(shared)?;
+            let view = match &self.debian {
+                Some(debian) => {
+                    let state = made.stage.path().join("system");
+                    Some(debian.view(name.as_ref(), &state).await.map_err(shared)?)
+                }
+                None => None,
+            };
             tracing::debug!(root = %made.environment.root().display(), "build environment");
+            let mut path_dirs = vec![made.scripts.clone()];
+            let mut readable = vec![self.store.root().to_owned(), self.interpreter.base_prefix.clone()];
+            // In a view the compiler is one of its own.
+            if view.is_none()
+                && let Some((compilers, folder)) = toolchains::compilers_in_need()
+            {
+                path_dirs.extend(compilers);
+                readable.push(folder);
+            }
             Ok(BuildEnvironment {
                 python: made.python.clone(),
-                path_dirs: vec![made.scripts.clone()],
-                readable: vec![self.store.root().to_owned(), self.interpreter.base_prefix.clone()],
+                path_dirs,
+                readable,
+                view,
                 strength,
                 network,
                 guard: Some(Box::new(made)),

@@ -12,6 +12,7 @@ use wharf_project::{InstallItem, Lock, LockedPackage, LockedRoot, Project};
 
 use crate::cargo;
 use crate::cargo::describe::Crates;
+use crate::deb;
 use crate::error::OpsError;
 use crate::lock;
 use crate::names;
@@ -127,12 +128,27 @@ impl Locked {
         Ok(Some(View::new(&npm.graph, selected.packages, selecting)))
     }
 
+    /// The Debian part for this machine; `None` where there is none.
+    fn deb(&self, selecting: &Selecting) -> Result<Option<deb::describe::View<'_>>, OpsError> {
+        let Some(lock) = &self.lock.deb else {
+            return Ok(None);
+        };
+        let architecture = deb::architecture()?;
+        Ok(deb::describe::View::new(
+            &self.project,
+            lock,
+            architecture.as_str(),
+            selecting,
+        ))
+    }
+
     fn names(&self) -> impl Iterator<Item = &PackageName> {
         let npm = self.lock.npm.iter().flat_map(|npm| &npm.graph.packages);
         let python = self.lock.packages.iter().map(|package| &package.name);
         python
             .chain(npm.map(|package| &package.name))
             .chain(self.crates.names(&self.lock))
+            .chain(lock::deb_names(&self.lock))
     }
 
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
@@ -274,6 +290,11 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
     {
         roots.extend(view.tree(request, from.as_ref()));
     }
+    if wanted(Ecosystem::Deb)
+        && let Some(view) = locked.deb(&request.selecting)?
+    {
+        roots.extend(view.tree(request, from.as_ref()));
+    }
     Ok(TreeReport {
         target: target_words(choice.as_ref())?,
         roots,
@@ -321,6 +342,7 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     match name.ecosystem() {
         Ecosystem::Npm => return why_npm(&locked, &name),
         Ecosystem::Cargo => return Ok(why_cargo(&locked, &name)),
+        Ecosystem::Deb => return why_deb(&locked, &name),
         _ => {}
     }
     let roots = locked.project.roots.iter();
@@ -356,6 +378,22 @@ fn why_cargo(locked: &Locked, name: &PackageName) -> WhyReport {
         versions: view.map_or_else(Vec::new, |view| view.versions(name)),
         paths,
     }
+}
+
+fn why_deb(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
+    let everything = Selecting {
+        all_extras: true,
+        all_groups: true,
+        ..Selecting::default()
+    };
+    let view = locked.deb(&everything)?;
+    let mut paths = view.as_ref().map_or_else(Vec::new, |view| view.why(name));
+    paths.sort_by_key(|path| path.steps.len());
+    Ok(WhyReport {
+        package: names::short(name),
+        versions: view.map_or_else(Vec::new, |view| view.versions(name)),
+        paths,
+    })
 }
 
 fn why_npm(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
@@ -456,6 +494,11 @@ pub fn list(session: &Session, request: &ListRequest) -> Result<ListReport, OpsE
         && let Some(view) = locked
             .crates
             .view(&locked.project, &locked.lock, &request.selecting)
+    {
+        packages.extend(view.list());
+    }
+    if wanted(Ecosystem::Deb)
+        && let Some(view) = locked.deb(&request.selecting)?
     {
         packages.extend(view.list());
     }

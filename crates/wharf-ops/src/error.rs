@@ -17,9 +17,11 @@ use wharf_tree::TreeError;
 
 use crate::cargo::error::CargoError;
 use crate::cargo::prebuilt::error::PrebuiltError;
+use crate::deb::error::DebError;
 use crate::names;
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
+use crate::system::error::SystemError;
 use crate::tool::error::ToolError;
 use crate::toolchain::ToolchainError;
 
@@ -44,6 +46,12 @@ pub enum OpsError {
     /// Locks of crates, and tools.
     #[error(transparent)]
     Cargo(Box<CargoError>),
+    /// The Debian packages of a project.
+    #[error(transparent)]
+    Deb(Box<DebError>),
+    /// Packages that cannot be put together to a system root.
+    #[error(transparent)]
+    Root(Box<wharf_install::system::SystemError>),
     /// Commands that come prebuilt.
     #[error(transparent)]
     Prebuilt(Box<PrebuiltError>),
@@ -80,6 +88,9 @@ pub enum OpsError {
     /// Toolchains.
     #[error(transparent)]
     Toolchain(#[from] ToolchainError),
+    /// The machine's own packages.
+    #[error(transparent)]
+    System(Box<SystemError>),
     /// A package's name.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -231,6 +242,8 @@ impl OpsError {
             OpsError::Tree(error) => &**error,
             OpsError::Crates(error) => &**error,
             OpsError::Cargo(error) => &**error,
+            OpsError::Deb(error) => &**error,
+            OpsError::Root(error) => &**error,
             OpsError::Prebuilt(error) => &**error,
             OpsError::Rust(error) => &**error,
             OpsError::Index(error) | OpsError::Unavailable { cause: error, .. } => error,
@@ -242,6 +255,7 @@ impl OpsError {
             OpsError::Host(error) => error,
             OpsError::Tool(error) => &**error,
             OpsError::Toolchain(error) => error,
+            OpsError::System(error) => &**error,
             OpsError::Sandbox(error) => error,
             OpsError::Name(_)
             | OpsError::NoLock { .. }
@@ -290,9 +304,27 @@ impl From<ToolError> for OpsError {
     }
 }
 
+impl From<SystemError> for OpsError {
+    fn from(error: SystemError) -> Self {
+        OpsError::System(Box::new(error))
+    }
+}
+
 impl From<PrebuiltError> for OpsError {
     fn from(error: PrebuiltError) -> Self {
         OpsError::Prebuilt(Box::new(error))
+    }
+}
+
+impl From<DebError> for OpsError {
+    fn from(error: DebError) -> Self {
+        OpsError::Deb(Box::new(error))
+    }
+}
+
+impl From<wharf_install::system::SystemError> for OpsError {
+    fn from(error: wharf_install::system::SystemError) -> Self {
+        OpsError::Root(Box::new(error))
     }
 }
 

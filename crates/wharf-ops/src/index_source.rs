@@ -144,6 +144,7 @@ fn fault(name: &PackageName, error: IndexError) -> SourceError {
         | IndexError::Git { .. }
         | IndexError::Npm(_)
         | IndexError::Cargo(_)
+        | IndexError::Deb(_)
         | IndexError::Disk { .. } => SourceError::Failed(Arc::new(error) as Arc<dyn Explain + Send + Sync>),
     }
 }

@@ -7,6 +7,7 @@
 //! | [`sync`], [`run`] | from `wharf.lock` to the environment; a command inside it |
 //! | [`describe`], [`export`] | looking at the lock and at the index; the lock in other formats |
 //! | [`tool`] | commands for one user, each in an environment of its own |
+//! | [`system`] | what the machine itself has of Debian's packages; nothing is changed |
 //! | [`toolchain`] | the Pythons, Nodes and Rust compilers that there are |
 //! | [`approve`] | which npm packages may run install scripts |
 //! | [`store`], [`python`] | the store; the interpreters |
@@ -18,6 +19,7 @@
 
 pub mod approve;
 pub mod cancel;
+mod deb;
 pub mod describe;
 pub mod edit;
 pub mod error;
@@ -34,6 +36,7 @@ pub mod session;
 pub mod settle;
 pub mod store;
 pub mod sync;
+pub mod system;
 pub mod tool;
 pub mod toolchain;
 

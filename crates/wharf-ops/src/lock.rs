@@ -11,6 +11,7 @@ use wharf_install::python::Interpreter;
 use wharf_project::{Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use crate::cargo;
+use crate::deb;
 use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::names;
@@ -167,6 +168,7 @@ pub(crate) async fn update(
     let known = names_of(project, old.as_ref())?;
     let upgrade = &meant(upgrade, known.as_deref());
     warn_of_strangers(session, known.as_deref(), upgrade);
+    let system = deb::lock::before(session, project, old.as_ref(), upgrade).await?;
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
     let tools = cargo::tools::update(session, project, old.as_ref(), upgrade);
@@ -175,7 +177,7 @@ pub(crate) async fn update(
     let (python, node, tools, crates) = futures::future::try_join4(python, node, tools, crates).await?;
     let crates = crates.map(|crates| crates.write(mode)).transpose()?;
     let old = match old {
-        Some(lock) if python.is_none() && answers(&lock, project, &node, &tools) => {
+        Some(lock) if python.is_none() && answers(&lock, project, &node, &tools, &system) => {
             return Ok(Updated {
                 report: report(project, &lock, None, crates.as_ref(), started, Solved::No),
                 lock,
@@ -195,15 +197,22 @@ pub(crate) async fn update(
         cargo::tools::Part::Kept => old.as_ref().and_then(|old| old.cargo.clone()),
         cargo::tools::Part::Solved(lock) => Some(lock),
     };
+    let system = match system {
+        deb::lock::Part::Nothing => None,
+        deb::lock::Part::Kept => old.as_ref().and_then(|old| old.deb.clone()),
+        deb::lock::Part::Solved(lock) => Some(*lock),
+    };
     let kept = old.as_ref().filter(|_| project.uses_python());
     let mut lock = Lock {
         npm,
         cargo: tools,
+        deb: system,
         ..python.or_else(|| kept.cloned()).unwrap_or_default()
     };
     if !project.uses_python() {
         lock.inputs = inputs_of_tools(project);
     }
+    deb::lock::after(session, project, &mut lock).await?;
     let solved = match old {
         None if lock == Lock::default() => Solved::No,
         _ => Solved::Yes,
@@ -239,7 +248,13 @@ fn inputs_of_tools(project: &Project) -> LockInputs {
 }
 
 /// Whether a lock stands as it is where nothing of Python was solved: it has a part for what the project uses, and no other.
-fn answers(lock: &Lock, project: &Project, node: &npm::lock::Part, tools: &cargo::tools::Part) -> bool {
+fn answers(
+    lock: &Lock,
+    project: &Project,
+    node: &npm::lock::Part,
+    tools: &cargo::tools::Part,
+    system: &deb::lock::Part,
+) -> bool {
     let nothing = Lock::default();
     let python = |lock: &Lock| (lock.version, lock.targets.len(), lock.packages.len());
     let python = project.uses_python()
@@ -256,7 +271,12 @@ fn answers(lock: &Lock, project: &Project, node: &npm::lock::Part, tools: &cargo
         cargo::tools::Part::Kept => true,
         cargo::tools::Part::Solved(..) => false,
     };
-    python && npm && tools
+    let system = match system {
+        deb::lock::Part::Nothing => lock.deb.is_none(),
+        deb::lock::Part::Kept => true,
+        deb::lock::Part::Solved(_) => false,
+    };
+    python && npm && tools && system
 }
 
 /// The Python part, solved anew; `None` where the old lock answers the project, or there is nothing of Python in it.
@@ -366,12 +386,24 @@ pub(crate) fn names_of(project: &Project, old: Option<&Lock>) -> Result<Option<V
         .iter()
         .flat_map(|lock| &lock.cargo)
         .flat_map(|cargo| &cargo.tools);
+    let system = old.into_iter().flat_map(deb_names);
     let crates = crates.iter().flat_map(|lock| &lock.packages);
     let crates = crates
         .chain(tools.flat_map(wharf_project::LockedTool::all))
         .map(|package| &package.name);
-    let names = python.chain(node.map(|package| &package.name)).chain(crates);
+    let names = python
+        .chain(node.map(|package| &package.name))
+        .chain(crates)
+        .chain(system);
     Ok(Some(names.cloned().collect()))
+}
+
+/// Every Debian package that is locked, once for each architecture.
+pub(crate) fn deb_names(lock: &Lock) -> impl Iterator<Item = &PackageName> {
+    let systems = lock.deb.iter().flat_map(|deb| &deb.systems);
+    systems
+        .flat_map(|system| &system.packages)
+        .map(|package| &package.id.name)
 }
 
 /// A package that is to be upgraded and is not locked is a slip, and no reason to stop.
@@ -675,6 +707,7 @@ fn report(
     let tools = lock.cargo.iter().flat_map(|cargo| &cargo.tools);
     let tools: usize = tools.map(|tool| tool.all().count()).sum();
     let node = lock.npm.as_ref().map_or(0, |npm| npm::distinct(&npm.graph));
+    let system: BTreeSet<_> = deb_names(lock).collect();
     let mut moved = if solved == Solved::Yes {
         changes(old, lock)
     } else {
@@ -687,7 +720,11 @@ fn report(
             _ => project.lock_path(),
         },
         cargo_lock: crates.map(|crates| crates.path.clone()),
-        packages: lock.packages.len() + node + tools + crates.map_or(0, cargo::workspace::Locked::packages),
+        packages: lock.packages.len()
+            + node
+            + tools
+            + system.len()
+            + crates.map_or(0, cargo::workspace::Locked::packages),
         targets: lock
             .targets
             .iter()
@@ -718,6 +755,13 @@ fn changes(old: Option<&Lock>, new: &Lock) -> Vec<Change> {
             note(&package.name, &package.version);
         }
         let tools = lock.and_then(|lock| lock.cargo.as_ref());
+        let systems = lock
+            .and_then(|lock| lock.deb.as_ref())
+            .into_iter()
+            .flat_map(|deb| &deb.systems);
+        for package in systems.flat_map(|system| &system.packages) {
+            note(&package.id.name, &package.version);
+        }
         // What a tool is built from is its own business.
         for tool in tools.iter().flat_map(|cargo| &cargo.tools) {
             note(&tool.root.name, &tool.root.version.to_string());

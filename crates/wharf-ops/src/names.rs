@@ -16,7 +16,7 @@ pub fn package(text: &str) -> Result<PackageName, InvalidName> {
     }
 }
 
-/// What a word may mean: `npm:name` one package, a bare name one of PyPI, of npm or of cargo.
+/// What a word may mean: `npm:name` one package, a bare name one of PyPI, of npm, of cargo or of Debian.
 ///
 /// # Errors
 /// Where it is a name of none.
@@ -25,7 +25,8 @@ pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
     let bare = text
         .split_once(':')
         .is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
-    let others = [Ecosystem::Npm, Ecosystem::Cargo].into_iter().filter(|_| bare);
+    let others = [Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Deb]
+        .into_iter().filter(|_| bare);
     let others: Vec<PackageName> = others
         .filter_map(|other| PackageName::new(other, text).ok())
         .collect();

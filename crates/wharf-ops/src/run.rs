@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wharf_install::{Environment, RunEnvironment};
+use wharf_sys::view::{View, changes};
 
 use crate::error::OpsError;
 use crate::npm::scripts;
@@ -25,6 +26,8 @@ pub enum Synced {
 pub struct Running {
     /// The command.
     pub command: Command,
+    /// The system root that it runs in.
+    pub view: Option<View>,
     /// Where it is a script: the lines of its hooks and of itself, for people.
     pub script: Vec<String>,
     /// Where it is none: the scripts that there are.
@@ -69,12 +72,33 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
             (command, Vec::new(), scripts::names(directory, &root))
         }
     };
+    let view = view(&environment);
+    if let Some(view) = &view {
+        settle_variables(view, &mut command);
+    }
     around.surround(&mut command);
     Ok(Running {
         command,
+        view,
         script,
         scripts,
     })
+}
+
+/// The view of the environment's system root, if it has one.
+pub(crate) fn view(environment: &Environment) -> Option<View> {
+    let root = environment.system()?;
+    Some(View::new(root, environment.system_state()).showing(environment.project()))
+}
+
+/// Gives a command the values of variables that mean something else inside. Folders that come first on PATH come after this.
+pub(crate) fn settle_variables(view: &View, command: &mut Command) {
+    for change in changes(view, &|name| std::env::var_os(name)) {
+        match change.value {
+            Some(value) => command.env(change.name, value),
+            None => command.env_remove(change.name),
+        };
+    }
 }
 
 /// Where people look for what is not there.

@@ -27,6 +27,8 @@ use wharf_sys::Governor;
 use crate::build::EnvironmentBuilder;
 use crate::cancel::Cancel;
 use crate::cargo::error::CargoError;
+use crate::deb;
+use crate::deb::repositories::Known;
 use crate::error::OpsError;
 use crate::request::{Files, Newest, Solving};
 use crate::settle::{Flush, Unsettled};
@@ -84,6 +86,8 @@ pub struct Session {
     unsettled: Arc<Unsettled>,
     pypi: Mutex<Option<KnownPypi>>,
     npm: Mutex<Option<KnownNpm>>,
+    /// What is known of repositories of Debian packages.
+    debian: Arc<Known>,
     /// The registries of crates that were asked for last.
     crates: Mutex<Option<CratesIndex>>,
     /// The machine's own Node, where none is asked for; or why there is none.
@@ -163,6 +167,7 @@ impl Session {
             unsettled: Arc::default(),
             pypi: Mutex::default(),
             npm: Mutex::default(),
+            debian: Arc::default(),
             crates: Mutex::default(),
             node: Arc::default(),
             approving: "wharf approve".to_owned(),
@@ -184,9 +189,18 @@ impl Session {
             unsettled: Arc::clone(&self.unsettled),
             pypi: Mutex::default(),
             npm: Mutex::default(),
+            debian: Arc::default(),
             crates: Mutex::default(),
             node: Arc::clone(&self.node),
             approving: self.approving.clone(),
+        }
+    }
+
+    /// The same once more, for what outlives a borrow.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            debian: Arc::clone(&self.debian),
+            ..self.at(&self.settings.directory)
         }
     }
 
@@ -200,6 +214,11 @@ impl Session {
     pub(crate) fn approving_by(mut self, words: String) -> Self {
         self.approving = words;
         self
+    }
+
+    /// What is known of repositories of Debian packages.
+    pub(crate) fn debian(&self) -> &Known {
+        &self.debian
     }
 
     /// Where the machine's own Node is kept once it is known.
@@ -266,6 +285,7 @@ impl Session {
         let options = Options {
             files: files.clone(),
             environment: self.settings.environment.clone(),
+            system_root: self.system_root(),
             ..Options::default()
         };
         let project = Project::discover(&self.settings.directory, &options)?;
@@ -302,6 +322,10 @@ impl Session {
     /// # Errors
     /// Where none fits.
     pub fn interpreter(&self, project: &Project) -> Result<(Interpreter, Vec<Considered>), OpsError> {
+        if project.deb.is_some() {
+            let found = deb::python::interpreter(self, project, &deb::standing_root(self, project)?)?;
+            return Ok((found.interpreter, found.considered));
+        }
         let requires = project.requires_python.as_ref();
         let explicit = self.settings.python.as_deref();
         Ok(python::discover(
@@ -336,6 +360,7 @@ impl Session {
             Err(OpsError::Project(wharf_project::ProjectError::NoProject { .. })) => {
                 let options = Options {
                     environment: self.settings.environment.clone(),
+                    system_root: self.system_root(),
                     ..Options::default()
                 };
                 Ok(Project::machine(&self.settings.directory, &options)?)
@@ -351,9 +376,17 @@ impl Session {
     pub(crate) fn machine(&self) -> Result<Project, OpsError> {
         let options = Options {
             environment: self.settings.environment.clone(),
+            system_root: self.system_root(),
             ..Options::default()
         };
         Ok(Project::machine(&self.settings.store, &options)?)
+    }
+
+    /// The root of the machine whose settings count: `/`, or what WHARF_SYSTEM_ROOT says.
+    pub(crate) fn system_root(&self) -> PathBuf {
+        let said = self.settings.environment.get("WHARF_SYSTEM_ROOT");
+        let said = said.filter(|root| !root.is_empty());
+        said.map_or_else(|| PathBuf::from("/"), |root| self.settings.directory.join(root))
     }
 
     /// The client that fetches from the project's indexes.

@@ -18,6 +18,7 @@ use wharf_project::{Lock, LockedTarget, Project};
 use wharf_store::LinkMode;
 
 use crate::cargo;
+use crate::deb;
 use crate::error::OpsError;
 use crate::fetch;
 use crate::lock::{self, Mode, Updating};
@@ -213,6 +214,7 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
+    let system = deb::root::of_project(session, project, &lock, &request.selecting).await?;
     let python = python_part(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
     let crates = cargo::sync::prepare(
@@ -226,7 +228,8 @@ pub(crate) async fn sync_project(
     let (python, node, crates) = futures::future::try_join3(python, node, crates).await?;
     let missing = python.as_ref().map_or(0, |part| part.missing)
         + node.as_ref().map_or(0, |part| part.missing)
-        + crates.missing;
+        + crates.missing
+        + system.as_ref().map_or(0, |system| system.missing);
     let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
     let python_report = python.as_ref().map(|part| part.choice.report());
     let node_report = node.as_ref().map(npm::sync::Part::report);
@@ -239,12 +242,14 @@ pub(crate) async fn sync_project(
     if let Some(inputs) = &mut inputs {
         inputs.extend(crates.inputs.iter().cloned());
     }
-    let wanted = wanted(&lock, request.installing, python, node, crates, project);
+    let mut wanted = wanted(&lock, request.installing, python, node, crates, project);
+    wanted.system = system.as_ref().map(|system| system.wanted());
     let count = |wanted: &Wanted| {
         let python = wanted.python.as_ref().map_or(0, |part| part.packages.len());
         let crates = wanted.crates.as_ref().map_or(0, |part| part.packages.len());
         let tools = wanted.commands.as_ref().map_or(0, |part| part.tools.len());
-        python + wanted.node.as_ref().map_or(0, |part| part.packages.len()) + crates + tools
+        let system = wanted.system.as_ref().map_or(0, |part| part.packages().len());
+        system + python + wanted.node.as_ref().map_or(0, |part| part.packages.len()) + crates + tools
     };
     let packages = count(&wanted);
     let standing = environment.current()?.and_then(|generation| generation.commands);

@@ -14,7 +14,7 @@ use wharf_ops::cancel::Cancel;
 use wharf_ops::session::Session;
 
 use crate::args::Arguments;
-use crate::commands::run::CannotStart;
+use crate::commands::run::Program;
 use crate::commands::{Failure, Outcome};
 use crate::output::Printer;
 
@@ -23,16 +23,25 @@ use crate::output::Printer;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(resumed) = wharf_sys::view::resumed() {
+        let program = Program::resumed(resumed);
+        return become_program(program, Printer::plain(), "run");
+    }
     let arguments = Arguments::parse();
     let printer = Printer::new(&arguments.global);
     start_tracing(arguments.global.verbose);
     let name = commands::name(&arguments.command);
     match run(arguments, printer) {
         Ok(Outcome::Done(code)) => code,
-        Ok(Outcome::Replace(mut program)) => match wharf_sys::replace_process(&mut program.command) {
-            Ok(never) => match never {},
-            Err(error) => printer.fail(name, &CannotStart::new(&program, error)),
-        },
+        Ok(Outcome::Replace(program)) => become_program(*program, printer, name),
+        Err(error) => printer.fail(name, &*error),
+    }
+}
+
+/// This process is the program from here on; returns only where that failed.
+fn become_program(mut program: Program, printer: Printer, name: &str) -> ExitCode {
+    match program.replace_process() {
+        Ok(never) => match never {},
         Err(error) => printer.fail(name, &*error),
     }
 }

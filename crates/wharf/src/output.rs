@@ -45,6 +45,17 @@ pub(crate) enum Paint {
 }
 
 impl Printer {
+    /// Text without colours, for what is told before the command line is read.
+    pub(crate) fn plain() -> Self {
+        Self {
+            format: Format::Text,
+            quiet: false,
+            verbose: 0,
+            colour: false,
+            data_colour: false,
+        }
+    }
+
     /// Reads the wishes of the command line and of the terminal.
     pub(crate) fn new(global: &Global) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -177,7 +177,11 @@ impl Call<'_> {
         for path in self.environment.readable.iter().chain(&repository) {
             sandbox = sandbox.readable(path);
         }
-        sandbox.confine(command, self.environment.strength)
+        match (&self.environment.view, self.environment.strength) {
+            (Some(view), Strength::None) => view.enter(command).map_err(std::io::Error::other),
+            (Some(view), strength) => sandbox.view(view.clone()).confine(command, strength),
+            (None, strength) => sandbox.confine(command, strength),
+        }
     }
 
     /// What the output says about what is missing, the limits of the sandbox first.

@@ -25,6 +25,7 @@ use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault};
 use wharf_ecosystem::pypi::Requirement;
 use wharf_sys::sandbox::{Network, Strength};
+use wharf_sys::view::View;
 
 use crate::error::Cause;
 use crate::index::PypiIndex;
@@ -62,6 +63,8 @@ pub struct BuildEnvironment {
     pub path_dirs: Vec<PathBuf>,
     /// What the environment's packages and its interpreter need to read, wherever that lies.
     pub readable: Vec<PathBuf>,
+    /// The system root in whose place of the system it runs, and where builds keep what they change of `/etc` and `/var`.
+    pub view: Option<View>,
     /// How strong a sandbox its builds run in.
     pub strength: Strength,
     /// What its builds reach over the network.

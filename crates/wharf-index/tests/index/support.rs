@@ -189,6 +189,7 @@ impl Builder for HostBuilder {
                 }
             }
             Ok(BuildEnvironment {
+                view: None,
                 python: host_python().to_owned(),
                 path_dirs: Vec::new(),
                 readable: Vec::new(),

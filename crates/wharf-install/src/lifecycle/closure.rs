@@ -102,10 +102,7 @@ pub(super) fn key(
     };
     line("wharf-scripts 1");
     line(&graph.packages[package].key());
-    line(&format!(
-        "{} {} {} {}",
-        node.version, node.modules, node.platform, node.arch
-    ));
+    line(&format!("{} {} {}", node.version, node.platform, node.arch));
     line(approved.target);
     for script in scripts {
         line(&format!("{} {:?}", script.event, script.command));

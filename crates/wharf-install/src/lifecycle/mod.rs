@@ -46,6 +46,8 @@ pub struct Approved<'a> {
     pub project: &'a Path,
     /// Where output of scripts is kept.
     pub logs: &'a Path,
+    /// The system root in whose view they run; `None` for the machine's own system.
+    pub system: Option<&'a Path>,
 }
 
 /// What came of the scripts.

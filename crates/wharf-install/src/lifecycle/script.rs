@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wharf_ecosystem::npm::graph::Package;
 
+use crate::inside::Inside;
 use super::stage::Staged;
 use super::{Approved, ScriptError};
 use crate::nodejs::NodeBinary;
@@ -92,6 +93,13 @@ impl Context<'_> {
             .process_group(0)
             .env("PATH", self.path())
             .envs(self.variables(script));
+        let inside = self.approved.system.map(Inside::of).transpose();
+        let inside = inside.map_err(io("look from", &self.staged.package))?;
+        if let Some(inside) = &inside {
+            inside
+                .enter_here(&mut command)
+                .map_err(io("look from", &self.staged.package))?;
+        }
         let child = command
             .spawn()
             .map_err(io("start /bin/sh in", &self.staged.package))?;
@@ -140,6 +148,7 @@ impl Context<'_> {
 
     fn path(&self) -> OsString {
         let rest = std::env::var_os("PATH").unwrap_or_default();
+        let rest = crate::toolchains::path_with_compilers(&rest);
         let folders = self
             .staged
             .path

@@ -33,7 +33,6 @@ impl World {
                 path: "/bin/sh".into(),
                 executable: "/bin/sh".into(),
                 version: Version::parse("22.1.0").unwrap(),
-                modules: "127".to_owned(),
                 platform: "linux".to_owned(),
                 arch: "x64".to_owned(),
             },
@@ -116,6 +115,7 @@ impl World {
     fn run_until(&self, packages: &[PackageIndex], cancel: &AtomicBool) -> Result<Built, ScriptError> {
         let packages: BTreeSet<PackageIndex> = packages.iter().copied().collect();
         let approved = Approved {
+            system: None,
             graph: &self.graph,
             homes: &self.homes,
             packages: &packages,

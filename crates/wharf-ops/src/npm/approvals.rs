@@ -3,7 +3,7 @@
 //! Invariant: nothing runs that `[policy] scripts` does not name, and an entry with version and hash speaks for exactly that archive.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_core::Event;
@@ -90,6 +90,8 @@ pub(crate) struct Task<'a> {
     pub(crate) homes: Vec<Option<HomeId>>,
     pub(crate) packages: BTreeSet<PackageIndex>,
     pub(crate) chosen: &'a Chosen,
+    /// The system root that they run in, and its suite.
+    pub(crate) system: Option<(PathBuf, String)>,
 }
 
 /// Runs the scripts of approved packages, unless the store knows what comes of them.
@@ -102,11 +104,17 @@ pub(crate) async fn run(
     task: Task<'_>,
 ) -> Result<BTreeMap<PackageIndex, ContentKey>, OpsError> {
     let target = wharf_sys::host::target()?;
+    let suite = task.system.as_ref().map(|(_, suite)| suite.clone());
     let words = [
-        os_word(&target),
-        cpu_word(&target),
-        libc_word(&target).unwrap_or_default(),
+        Some(os_word(&target)),
+        Some(cpu_word(&target)),
+        Some(libc_word(&target).unwrap_or_default()),
+        // What is built against one suite's libraries does not run with another's.
+        suite.as_deref(),
     ];
+    let words: Vec<&str> = words.into_iter().flatten().collect();
+    let words = words.join("-");
+    let system = task.system.map(|(root, _)| root);
     let node = task.chosen.binary(&session.settings().cache)?;
     let (graph, homes, packages) = (Arc::new(task.graph.clone()), task.homes, task.packages);
     let project = task.project.to_owned();
@@ -119,9 +127,10 @@ pub(crate) async fn run(
             homes: &homes,
             packages: &packages,
             node: &node,
-            target: &words.join("-"),
+            target: &words,
             project: &project,
             logs: &project.join(".wharf/log"),
+            system: system.as_deref(),
         };
         lifecycle::run(&approved, &store, &governor, &sinks, &cancel).map_err(Box::new)
     })

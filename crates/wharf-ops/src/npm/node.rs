@@ -94,6 +94,8 @@ async fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
         }
     };
     match found {
+        // Programs of a system root do not see what the machine's own system has.
+        Ok(found) if session.debian().lock().is_some() && is_of_the_system(&found.path) => None,
         Ok(found) => Some(found),
         Err(error) => {
             session.emit(Event::detail(error));
@@ -119,6 +121,13 @@ pub(crate) fn look_ahead(session: &Session) {
         session.settings().cache.clone(),
     );
     tokio::spawn(async move { known.get_or_init(|| search(cache, None)).await.is_ok() });
+}
+
+/// Whether a path lies where a system root's own programs are in its view.
+fn is_of_the_system(path: &Path) -> bool {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let system = ["/usr", "/bin", "/sbin", "/lib", "/lib64"];
+    system.iter().any(|folder| real.starts_with(folder)) && !real.starts_with("/usr/local")
 }
 
 async fn search(cache: PathBuf, range: Option<(Range, String)>) -> Result<NodeBinary, String> {

@@ -1,5 +1,6 @@
 //! `wharf run`: the environment is made current, then this process becomes the command.
 
+use std::convert::Infallible;
 use std::io;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use wharf_ops::request::{Effect, Selecting};
 use wharf_ops::run::{self, Synced};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
+use wharf_sys::view::{Resumed, View, ViewError};
 
 use super::{Failure, Outcome, words};
 use crate::args::Run;
@@ -17,6 +19,8 @@ use crate::output::Printer;
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) command: Command,
+    /// The system root that it runs in.
+    view: Option<View>,
     /// The scripts of package.json that could have been meant instead.
     scripts: Vec<String>,
 }
@@ -26,8 +30,33 @@ impl Program {
     pub(crate) fn alone(command: Command) -> Self {
         Self {
             command,
+            view: None,
             scripts: Vec::new(),
         }
+    }
+
+    /// The same in a view.
+    pub(crate) fn inside(mut self, view: Option<View>) -> Self {
+        self.view = view;
+        self
+    }
+
+    /// What this process was started again for.
+    pub(crate) fn resumed(resumed: Resumed) -> Self {
+        Self::alone(resumed.command).inside(Some(resumed.view))
+    }
+
+    /// Replaces this process; returns only where that failed.
+    pub(crate) fn replace_process(&mut self) -> Result<Infallible, Failure> {
+        let failed = match &self.view {
+            None => wharf_sys::replace_process(&mut self.command),
+            Some(view) => match view.replace_process(&mut self.command) {
+                Err(ViewError::Start(error)) => Err(error),
+                Err(error) => return Err(Box::new(error)),
+                Ok(never) => match never {},
+            },
+        };
+        failed.map_err(|error| Box::new(CannotStart::new(self, error)) as Failure)
     }
 }
 
@@ -129,6 +158,7 @@ fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outco
     }
     Ok(Outcome::Replace(Box::new(Program {
         command: running.command,
+        view: running.view,
         scripts: running.scripts,
     })))
 }

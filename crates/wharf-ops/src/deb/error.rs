@@ -1,0 +1,135 @@
+//! What goes wrong with Debian packages of a project, where nothing below says it.
+
+use wharf_core::{Explain, Fault};
+use wharf_deb::explain::Unsatisfiable;
+use wharf_deb::solve::InvalidAsked;
+use wharf_install::PythonError;
+use wharf_sys::view::ViewError;
+
+/// What goes wrong with Debian packages of a project.
+#[derive(Debug, thiserror::Error)]
+pub enum DebError {
+    /// Nobody says which suite is meant.
+    #[error("{origin} names no suite, and this machine runs neither Debian nor Ubuntu")]
+    NoSuite {
+        /// Where the table stands.
+        origin: String,
+    },
+    /// Nothing fulfils what is asked for.
+    #[error("no set of {suite}'s packages fulfils what is asked for")]
+    Unsatisfiable {
+        /// The suite.
+        suite: String,
+        /// Why.
+        #[source]
+        cause: Box<Unsatisfiable>,
+    },
+    /// A relation makes no sense.
+    #[error(transparent)]
+    Asked(#[from] InvalidAsked),
+    /// A pin makes no sense.
+    #[error(transparent)]
+    Pin(wharf_deb::preferences::InvalidPin),
+    /// A repository has a package of which it gives no strong checksum.
+    #[error("{package} has no SHA-256 in {repository}")]
+    NoHash {
+        /// The package and version.
+        package: String,
+        /// The repository.
+        repository: String,
+    },
+    /// A repository has a package with a name that none can have.
+    #[error("a repository has a package `{text}`: {reason}")]
+    Name {
+        /// What it calls it.
+        text: String,
+        /// What is wrong with that.
+        reason: String,
+    },
+    /// The lock has nothing for this machine.
+    #[error("the lockfile has no Debian packages for {architecture}")]
+    NoSystem {
+        /// What Debian calls this machine.
+        architecture: String,
+    },
+    /// The packages bring no Python that the project takes.
+    #[error("the Python of the project's Debian packages cannot be used: {0}")]
+    Python(#[source] PythonError),
+    /// The environment has no system root yet.
+    #[error("the project's Debian packages are not installed")]
+    NotInstalled,
+    /// What a build needs of the system is known by no name here.
+    #[error("{package} needs {dependency}, which no table gives Debian packages for")]
+    Unanswered {
+        /// Who needs it.
+        package: String,
+        /// What.
+        dependency: String,
+        /// Where that is said.
+        origin: String,
+    },
+    /// This machine has no view for programs of the packages.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+impl Explain for DebError {
+    fn code(&self) -> &'static str {
+        match self {
+            DebError::NoSuite { .. } => "deb/no-suite",
+            DebError::Unsatisfiable { .. } => "deb/unsatisfiable",
+            DebError::Asked(_) => "deb/relation",
+            DebError::Pin(_) => "deb/pin",
+            DebError::NoHash { .. } => "deb/no-hash",
+            DebError::Name { .. } => "deb/name",
+            DebError::NoSystem { .. } => "deb/no-system",
+            DebError::Python(_) => "deb/python",
+            DebError::NotInstalled => "deb/not-installed",
+            DebError::Unanswered { .. } => "deb/unanswered",
+            DebError::View(error) => error.code(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            DebError::Unsatisfiable { .. } => Fault::Unsatisfiable,
+            DebError::NoHash { .. } | DebError::Name { .. } => Fault::World,
+            DebError::Python(error) => error.fault(),
+            DebError::NoSuite { .. }
+            | DebError::Asked(_)
+            | DebError::Pin(_)
+            | DebError::NoSystem { .. }
+            | DebError::NotInstalled
+            | DebError::Unanswered { .. } => Fault::User,
+            DebError::View(error) => error.fault(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            DebError::NoSuite { .. } => {
+                vec!["write `suite = \"bookworm\"`, or another one, into `[deb]`".to_owned()]
+            }
+            DebError::Unsatisfiable { cause, .. } => cause.hints(),
+            DebError::Asked(_) => {
+                vec!["relations are written as in Debian's control files: `libpq-dev (>= 15)`, `a | b`".to_owned()]
+            }
+            DebError::Pin(_) => vec!["pins are written as in apt_preferences(5)".to_owned()],
+            DebError::NoHash { .. } | DebError::Name { .. } => {
+                vec!["tell those who run the repository".to_owned()]
+            }
+            DebError::NoSystem { .. } => {
+                vec!["`wharf lock` solves for it, unless `targets` leaves it out".to_owned()]
+            }
+            DebError::Python(_) => vec![
+                "with `[deb]` a project's Python is a Debian package; another `suite` has another one".to_owned(),
+            ],
+            DebError::NotInstalled => vec!["run `wharf sync`".to_owned()],
+            DebError::Unanswered { dependency, origin, .. } => vec![
+                format!("{origin} says so"),
+                format!("name the packages in `[external]` of wharf.toml: `\"{dependency}\" = [\"dep:…\"]`"),
+            ],
+            DebError::View(error) => error.hints(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Debian and Ubuntu packages of a project: solved, fetched, made into a system root, run in its view.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`lock`] | what is asked for, solved |
+//! | [`external`] | what packages of other ecosystems need of the system |
+//! | [`repositories`] | what a solve may choose from |
+//! | [`root`] | packages fetched and put together |
+//! | [`python`] | the Python among them |
+//! | [`describe`] | what `tree`, `why` and `list` say of them |
+//! | [`error`] | what goes wrong |
+//!
+//! Invariant: without a `[deb]` table nothing of this is looked at.
+
+pub(crate) mod describe;
+pub(crate) mod error;
+pub(crate) mod external;
+pub(crate) mod lock;
+pub(crate) mod python;
+pub(crate) mod repositories;
+pub(crate) mod root;
+
+use std::path::PathBuf;
+
+use wharf_install::Environment;
+use wharf_project::lock::deb::DebCause;
+use wharf_deb::architecture::Architecture;
+use wharf_project::Project;
+
+use crate::error::OpsError;
+use crate::names;
+use crate::session::Session;
+
+/// What Debian calls this machine's architecture.
+///
+/// # Errors
+/// The machine is one that Wharf does not know.
+pub(crate) fn architecture() -> Result<Architecture, OpsError> {
+    Ok(Architecture::of_machine(wharf_sys::host::target()?.arch))
+}
+
+/// The system root that programs of a project run in: the one that this command made, else the one that stands.
+///
+/// # Errors
+/// There is none yet.
+pub(crate) fn standing_root(session: &Session, project: &Project) -> Result<PathBuf, OpsError> {
+    if let Some(root) = session.debian().root() {
+        return Ok(root.path.clone());
+    }
+    let standing = Environment::locate(&project.root).system();
+    Ok(standing.ok_or(error::DebError::NotInstalled)?)
+}
+
+/// Who asks for a package, in words.
+pub(crate) fn cause_words(cause: &DebCause, project: &Project) -> String {
+    match cause {
+        DebCause::Manifest => project.shown_path(&project.manifest_path),
+        DebCause::Essential => "every Debian system".to_owned(),
+        DebCause::Part(part) => format!("the project's {part} part"),
+        DebCause::External {
+            package,
+            role,
+            dependency,
+        } => {
+            let whose = match package {
+                Some(name) => names::typed(name),
+                None => "the project".to_owned(),
+            };
+            let verb = match role {
+                wharf_project::external::ExternalRole::Build => "is built with",
+                wharf_project::external::ExternalRole::Host => "is built against",
+                wharf_project::external::ExternalRole::Run => "runs with",
+            };
+            format!("{whose} {verb} {dependency}")
+        }
+    }
+}

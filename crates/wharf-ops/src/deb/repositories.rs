@@ -1,0 +1,222 @@
+//! The repositories of a project's Debian packages, as what a solve may choose from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wharf_core::WebUrl;
+use wharf_deb::architecture::Architecture;
+use wharf_deb::preferences::Pin;
+use wharf_deb::release::ValidUntil;
+use wharf_deb::universe::{Layer, PackageKey, Provenance, Universe};
+use wharf_index::deb::{KeyBlock, Keys, Repositories, Repository, Snapshot, Trust};
+use wharf_project::DebLock;
+use wharf_project::{DebProject, DebRepository, Project};
+
+use crate::error::OpsError;
+use crate::session::Session;
+
+/// What a solve may choose from, and where each layer of it is.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) universe: Universe,
+    places: Vec<(WebUrl, String)>,
+}
+
+impl Offered {
+    /// The repository and suite of a layer.
+    pub(crate) fn place(&self, layer: u16) -> &(WebUrl, String) {
+        &self.places[usize::from(layer)]
+    }
+}
+
+/// What the repositories of a project have for an architecture. Asked once in a session.
+///
+/// # Errors
+/// A repository cannot be reached, or must not be trusted.
+pub(crate) async fn offered(
+    session: &Session,
+    project: &Project,
+    deb: &DebProject,
+    suite: &str,
+    architecture: &Architecture,
+) -> Result<Arc<Offered>, OpsError> {
+    let known = session.debian().offered(suite, architecture);
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let stated = deb.repositories(suite, architecture)?;
+    let mut architectures = vec![architecture.as_str().to_owned()];
+    architectures.extend(deb.foreign.iter().map(ToString::to_string));
+    let asked = stated
+        .iter()
+        .map(|repository| asked(repository, &architectures))
+        .collect::<Result<Vec<_>, _>>()?;
+    let door = door(session, project)?;
+    let snapshots = door.refresh(&asked);
+    let snapshots = session
+        .cancel()
+        .or(snapshots)
+        .await
+        .ok_or(OpsError::Interrupted)??;
+    let offered = Arc::new(put_together(deb, &stated, &snapshots, architecture)?);
+    session.debian().keep(suite, architecture, &offered);
+    Ok(offered)
+}
+
+/// What fetches from repositories.
+pub(crate) fn door(session: &Session, project: &Project) -> Result<Repositories, OpsError> {
+    Ok(Repositories::new(
+        session.client(project),
+        Arc::clone(session.store()?),
+        Arc::clone(session.governor()),
+        &session.settings().cache,
+        Arc::clone(session.sinks()),
+    ))
+}
+
+fn asked(stated: &DebRepository, architectures: &[String]) -> Result<Repository, OpsError> {
+    let wanted = architectures.iter().filter(|wanted| {
+        Architecture::parse(wanted).is_ok_and(|wanted| stated.has(&wanted))
+    });
+    let trust = match stated.trusted {
+        true => Trust::Anyone,
+        false => Trust::Signed(Keys {
+            blocks: stated
+                .keys
+                .read()?
+                .into_iter()
+                .map(|key| KeyBlock {
+                    place: key.place,
+                    bytes: key.bytes,
+                })
+                .collect(),
+            fingerprints: stated.keys.fingerprints.clone(),
+        }),
+    };
+    Ok(Repository {
+        uri: stated.uri.clone(),
+        suite: stated.suite.clone(),
+        components: stated.components.clone(),
+        architectures: wanted.cloned().collect(),
+        trust,
+        valid_until: match stated.check_valid_until {
+            true => ValidUntil::Checked,
+            false => ValidUntil::Ignored,
+        },
+    })
+}
+
+fn put_together(
+    deb: &DebProject,
+    stated: &[DebRepository],
+    snapshots: &[Snapshot],
+    architecture: &Architecture,
+) -> Result<Offered, OpsError> {
+    let (mut layers, mut places) = (Vec::new(), Vec::new());
+    for (stated, snapshot) in stated.iter().zip(snapshots) {
+        let release = &snapshot.release;
+        for part in &snapshot.parts {
+            layers.push(Layer {
+                index: (*part.index).clone(),
+                provenance: Provenance {
+                    origin: release.origin.clone().unwrap_or_default(),
+                    label: release.label.clone().unwrap_or_default(),
+                    suite: release.suite.clone().unwrap_or_default(),
+                    codename: release.codename.clone().unwrap_or_default(),
+                    version: release.version.clone().unwrap_or_default(),
+                    component: part.component.clone(),
+                    architecture: part.architecture.clone(),
+                    site: host(&stated.uri),
+                    not_automatic: release.not_automatic,
+                    but_automatic_upgrades: release.but_automatic_upgrades,
+                },
+            });
+            places.push((stated.uri.clone(), stated.suite.clone()));
+        }
+    }
+    let holds = deb.holds.iter().filter(|hold| hold.version.is_none());
+    let holds = holds.map(|hold| PackageKey {
+        name: hold.name.to_string(),
+        architecture: architecture.clone(),
+    });
+    Ok(Offered {
+        universe: Universe::new(layers, architecture.clone())
+            .with_foreign(deb.foreign.iter().cloned())
+            .with_pins(pins(deb, stated)?)
+            .with_holds(holds),
+        places,
+    })
+}
+
+/// What the manifest says about which versions are preferred, in apt's own words.
+fn pins(deb: &DebProject, stated: &[DebRepository]) -> Result<Vec<Pin>, OpsError> {
+    let mut text = String::new();
+    let mut pin = |packages: &str, pin: &str, priority: i32| {
+        text.push_str(&format!(
+            "Package: {packages}\nPin: {pin}\nPin-Priority: {priority}\n\n"
+        ));
+    };
+    for name in &deb.excludes {
+        pin(name.as_str(), "version *", -1);
+    }
+    for stated in &deb.pins {
+        pin(&stated.packages.join(" "), &stated.pin, stated.priority);
+    }
+    // Weaker than what is said of packages by name.
+    for repository in stated {
+        if let Some(priority) = repository.priority {
+            pin("*", &format!("origin \"{}\"", host(&repository.uri)), priority);
+        }
+    }
+    let read = wharf_deb::preferences::parse(text.as_bytes());
+    let read = read.into_iter().collect::<Result<Vec<_>, _>>();
+    Ok(read.map_err(super::error::DebError::Pin)?)
+}
+
+fn host(uri: &WebUrl) -> String {
+    uri.as_url().host_str().unwrap_or_default().to_owned()
+}
+
+/// What a session knows of repositories.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    offered: std::sync::Mutex<BTreeMap<(String, String), Arc<Offered>>>,
+    /// The Debian part of the lock as far as it is known.
+    lock: std::sync::Mutex<Option<Arc<DebLock>>>,
+    /// The system root that was made, or found, for the session's project.
+    root: std::sync::Mutex<Option<Arc<super::root::Root>>>,
+}
+
+impl Known {
+    fn offered(&self, suite: &str, architecture: &Architecture) -> Option<Arc<Offered>> {
+        let key = (suite.to_owned(), architecture.as_str().to_owned());
+        locked(&self.offered).get(&key).cloned()
+    }
+
+    fn keep(&self, suite: &str, architecture: &Architecture, offered: &Arc<Offered>) {
+        let key = (suite.to_owned(), architecture.as_str().to_owned());
+        locked(&self.offered).insert(key, Arc::clone(offered));
+    }
+
+    /// The Debian part of the lock, as far as it is known.
+    pub(crate) fn lock(&self) -> Option<Arc<DebLock>> {
+        locked(&self.lock).clone()
+    }
+
+    pub(crate) fn keep_lock(&self, lock: DebLock) {
+        *locked(&self.lock) = Some(Arc::new(lock));
+    }
+
+    /// The system root that programs of the project run in now.
+    pub(crate) fn root(&self) -> Option<Arc<super::root::Root>> {
+        locked(&self.root).clone()
+    }
+
+    pub(crate) fn keep_root(&self, root: &Arc<super::root::Root>) {
+        *locked(&self.root) = Some(Arc::clone(root));
+    }
+}
+
+fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,236 @@
+//! System roots: locked packages fetched, and put together to what programs have as their `/usr`, `/etc` and `/var`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use futures::stream::{StreamExt, TryStreamExt};
+use wharf_core::{Event, PackageName};
+use wharf_index::deb::Wanted;
+use wharf_install::system::{self, Job, Options, Report, Runner};
+use wharf_install::{InstalledDeb, SystemWanted};
+use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
+use wharf_project::{Lock, Project};
+use wharf_store::DebPackage;
+use wharf_sys::sandbox::{Construction, Strength, support, told};
+
+use super::error::DebError;
+use super::external;
+use super::lock;
+use super::repositories;
+use crate::error::OpsError;
+use crate::request::Selecting;
+use crate::session::Session;
+
+/// How many archives are fetched at once.
+const AT_ONCE: usize = 32;
+
+/// A system root that stands in the store.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) path: PathBuf,
+    pub(crate) packages: Vec<InstalledDeb>,
+    /// How many packages were not in the store before.
+    pub(crate) missing: usize,
+}
+
+impl Root {
+    /// For the environment that gets it.
+    pub(crate) fn wanted(&self) -> SystemWanted {
+        SystemWanted::new(&self.path, self.packages.clone())
+    }
+}
+
+/// The root of a project's environment; `None` where the project has no Debian packages.
+///
+/// # Errors
+/// A package cannot be had, or the packages cannot be put together.
+pub(crate) async fn of_project(
+    session: &Session,
+    project: &Project,
+    lock: &Lock,
+    selecting: &Selecting,
+) -> Result<Option<Arc<Root>>, OpsError> {
+    let (Some(_), Some(locked)) = (&project.deb, &lock.deb) else {
+        return Ok(None);
+    };
+    let packages = selected(locked, |root| {
+        super::describe::selects(selecting, root) && external::is_for_running(&root.cause)
+    })?;
+    let root = Arc::new(make(session, project, locked, &packages).await?);
+    session.debian().keep_lock(locked.clone());
+    session.debian().keep_root(&root);
+    Ok(Some(root))
+}
+
+/// The root that a package of another ecosystem is built in: everything that is locked, and what its build needs besides.
+///
+/// # Errors
+/// As [`of_project`], and where nothing answers what the build needs.
+pub(crate) async fn of_build(
+    session: &Session,
+    project: &Project,
+    name: &PackageName,
+) -> Result<PathBuf, OpsError> {
+    let locked = lock::for_build(session, project, name).await?;
+    let packages = selected(&locked, |_| true)?;
+    Ok(make(session, project, &locked, &packages).await?.path)
+}
+
+/// The root that install scripts of the project's npm packages run in, with its suite: everything that is locked. `None` where the
+/// project has no Debian packages.
+///
+/// # Errors
+/// As [`of_project`].
+pub(crate) async fn of_builds(
+    session: &Session,
+    project: &Project,
+) -> Result<Option<(PathBuf, String)>, OpsError> {
+    let Some(locked) = session.debian().lock().filter(|_| project.deb.is_some()) else {
+        return Ok(None);
+    };
+    let packages = selected(&locked, |_| true)?;
+    let root = make(session, project, &locked, &packages).await?;
+    Ok(Some((root.path, locked.suite.clone())))
+}
+
+/// The packages of this machine that the wanted roots bring along.
+fn selected(
+    locked: &DebLock,
+    wants: impl Fn(&LockedDebRoot) -> bool,
+) -> Result<Vec<&LockedDeb>, OpsError> {
+    let architecture = super::architecture()?;
+    let system = locked.system(architecture.as_str()).ok_or_else(|| DebError::NoSystem {
+        architecture: architecture.to_string(),
+    })?;
+    Ok(system.selected(wants))
+}
+
+async fn make(
+    session: &Session,
+    project: &Project,
+    locked: &DebLock,
+    packages: &[&LockedDeb],
+) -> Result<Root, OpsError> {
+    let store = session.store()?;
+    let missing = packages
+        .iter()
+        .filter(|package| store.lookup_deb(&package.sha256).is_none())
+        .count();
+    let unpacked = fetch(session, project, locked, packages).await?;
+    let store = Arc::clone(store);
+    let online = wharf_sys::run_blocking(support).await.strength;
+    let composed = wharf_sys::run_blocking(move || {
+        let mut finisher = Finisher { strength: online };
+        let options = Options::default();
+        let runner: Option<&mut dyn Runner> = match online {
+            Strength::Isolated { .. } => Some(&mut finisher),
+            Strength::None | Strength::Offline | Strength::Filtered => None,
+        };
+        system::compose(&store, &unpacked, &options, runner)
+    })
+    .await?;
+    let installed = packages.iter().map(|package| InstalledDeb {
+        name: package.id.name.clone(),
+        version: package.version.clone(),
+        architecture: package.id.architecture.clone(),
+    });
+    if composed.made {
+        tell(session, &composed.report);
+    }
+    Ok(Root {
+        path: composed.root,
+        packages: installed.collect(),
+        missing,
+    })
+}
+
+/// Brings packages into the store.
+async fn fetch(
+    session: &Session,
+    project: &Project,
+    locked: &DebLock,
+    packages: &[&LockedDeb],
+) -> Result<Vec<DebPackage>, OpsError> {
+    let door = repositories::door(session, project)?;
+    let wanted: Vec<Wanted> = packages.iter().map(|package| wanted(locked, package)).collect();
+    let fetches = futures::stream::iter(wanted)
+        .map(|wanted| {
+            let door = door.clone();
+            async move { door.fetch(&wanted).await }
+        })
+        .buffered(AT_ONCE)
+        .try_collect();
+    let fetched = session.cancel().or(fetches).await.ok_or(OpsError::Interrupted)?;
+    Ok(fetched?)
+}
+
+fn wanted(locked: &DebLock, package: &LockedDeb) -> Wanted {
+    let own = locked.repository(&package.repository);
+    Wanted {
+        name: package.id.name.to_string(),
+        version: package.version.clone(),
+        architecture: package.id.architecture.clone(),
+        digest: package.sha256.clone(),
+        size: package.size,
+        filename: package.filename.clone(),
+        repositories: own.map(|repository| repository.uri.clone()).into_iter().collect(),
+    }
+}
+
+/// What became of scripts and finishing programs, for those who ask.
+fn tell(session: &Session, report: &Report) {
+    for script in &report.scripts {
+        if !script.skipped.is_empty() && !script.ran {
+            session.emit(Event::detail(format!(
+                "the {} of {} was not run; it would do: {}",
+                script.kind.as_str(),
+                script.package,
+                script.skipped.join("; ")
+            )));
+        }
+    }
+    for action in &report.actions {
+        if let Some(problem) = &action.problem {
+            let message = format!("{} did not finish the system root: {problem}", action.name);
+            session.emit(Event::warning("deb/unfinished", message));
+        }
+    }
+}
+
+/// Runs the programs that finish a root, in a sandbox that has nothing but the root.
+struct Finisher {
+    strength: Strength,
+}
+
+/// How much of what a failed program said is told.
+const TAIL: usize = 400;
+
+impl Runner for Finisher {
+    fn run(&mut self, job: &Job, root: &Path) -> Result<(), String> {
+        let (program, arguments) = job.argv.split_first().ok_or("it names no program")?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir("/")
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", "/root")
+            .env("LC_ALL", "C.UTF-8")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .envs(job.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        Construction::new(root)
+            .confine(&mut command, self.strength)
+            .map_err(|error| error.to_string())?;
+        let output = command.output().map_err(|error| told(error).to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim();
+        let start = said.len().saturating_sub(TAIL);
+        let start = (start..=said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(0);
+        Err(format!("{}: {}", output.status, &said[start..]))
+    }
+}
