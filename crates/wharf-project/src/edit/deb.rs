@@ -210,7 +210,7 @@ mod tests {
             ("libpq-dev > 15", "libpq-dev (>> 15)"),
             ("libpq-dev (>= 15)", "libpq-dev (>= 15)"),
             ("zlib1g:i386", "zlib1g:i386"),
-            ("a | b (<< 2)", "a | b (<< 2)"),
+            ("aa | bb (<< 2)", "aa | bb (<< 2)"),
         ] {
             assert_eq!(relation(typed).unwrap().to_string(), written);
         }
@@ -256,7 +256,7 @@ mod tests {
         }
         let no_place = add(
             manifest(ManifestKind::Requirements, ""),
-            &relations(&["a"]),
+            &relations(&["aa"]),
             &Group::Main,
         );
         assert!(no_place.is_err());

@@ -1,15 +1,22 @@
 //! `[deb]` and `[dev.deb]` of `wharf.toml`, and the same below `[tool.wharf]` of `pyproject.toml`. Relations are Debian's own text.
+//!
+//! | module | job |
+//! |---|---|
+//! | `repository` | `[[deb.repository]]` |
+//! | `pin` | `[[deb.pin]]` |
 
-use std::ops::Range;
+mod pin;
+mod repository;
+
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
-use wharf_core::{Ecosystem, Explain, Origin, PackageName, WebUrl};
+use wharf_core::{Ecosystem, Explain, Origin, PackageName};
 use wharf_deb::architecture::Architecture;
 use wharf_deb::relation::{Alternative, InvalidRelation, Relation, Relations};
 use wharf_deb::version::Operator;
 
-use super::repository::{DebDistribution, DebKeys, DebRepository};
+use super::repository::DebRepository;
 use super::{DebHold, DebPin, DebRequirement, DebSources, DebSuite, usual};
 use crate::error::Invalid;
 use crate::index::Declared;
@@ -285,7 +292,7 @@ impl Table<'_, '_, '_, '_> {
 
     fn pins(&self, tables: &mut DebTables) -> Result<(), Invalid> {
         for item in array_of_tables(self.reader, self.table, "pin")? {
-            let pin = pin(self.reader, item)?;
+            let pin = pin::read(self.reader, item)?;
             tables.pins.push(pin);
         }
         Ok(())
@@ -323,7 +330,7 @@ impl Table<'_, '_, '_, '_> {
 
     fn repositories(&self, tables: &mut DebTables) -> Result<(), Invalid> {
         for item in array_of_tables(self.reader, self.table, "repository")? {
-            let read = Repository {
+            let read = repository::Repository {
                 reader: self.reader,
                 item,
                 table: self.reader.table(item, "a repository")?,
@@ -348,242 +355,6 @@ fn array_of_tables<'t, 'i>(
         return Err(error.hint(format!("write `[[deb.{key}]]` with double brackets")));
     }
     Ok(reader.array(value, &format!("`{key}`"))?.iter().collect())
-}
-
-fn pin(reader: &Reader<'_>, item: &Value<'_>) -> Result<DebPin, Invalid> {
-    const KINDS: &[&str] = &["release", "version", "origin"];
-    let table = reader.table(item, "a pin")?;
-    reader.known_keys(
-        table,
-        "[[deb.pin]]",
-        &["packages", "release", "version", "origin", "priority"],
-    )?;
-    let missing = |key: &str| reader.error(item.span(), format!("this pin has no `{key}`"));
-    let packages = words(
-        reader,
-        table.get("packages").ok_or_else(|| missing("packages"))?,
-        "`packages`",
-    )?;
-    let priority = integer(
-        reader,
-        table.get("priority").ok_or_else(|| missing("priority"))?,
-        "`priority`",
-    )?;
-    let mut kinds = KINDS.iter().filter_map(|kind| table.get_key_value(*kind));
-    let Some((kind, value)) = kinds.next() else {
-        let error = reader.error(
-            item.span(),
-            "this pin says neither `release` nor `version` nor `origin`",
-        );
-        return Err(
-            error.hint("write for example `release = \"n=bookworm-backports\"` or `version = \"1.22*\"`")
-        );
-    };
-    if let Some((other, _)) = kinds.next() {
-        let message = format!(
-            "`{}` and `{}` exclude each other",
-            kind.get_ref(),
-            other.get_ref()
-        );
-        return Err(reader.error(other.span(), message).hint("keep one of them"));
-    }
-    let text = reader.string(value, &format!("`{}`", kind.get_ref()))?;
-    if text.trim().is_empty() || text.contains(char::is_control) {
-        return Err(reader.error(value.span(), "this pins nothing"));
-    }
-    if packages.is_empty() {
-        return Err(reader
-            .error(item.span(), "this pin is for no package")
-            .hint("`packages = [\"*\"]` is for all"));
-    }
-    let pin = DebPin {
-        packages,
-        pin: format!("{} {}", kind.get_ref(), text.trim()),
-        priority,
-        origin: reader.source.origin(item.span().start).with_label("[[deb.pin]]"),
-    };
-    let mut read = wharf_deb::preferences::parse(pin.stanza().as_bytes());
-    match read.pop() {
-        Some(Ok(_)) if read.is_empty() => Ok(pin),
-        Some(Err(invalid)) => Err(reader.error(
-            item.span(),
-            format!("this pin cannot be read: {}", invalid.reason),
-        )),
-        Some(Ok(_)) | None => Err(reader.error(item.span(), "this pin cannot be read")),
-    }
-}
-
-/// One `[[deb.repository]]`, which may name several suites.
-struct Repository<'r, 's, 't, 'i> {
-    reader: &'r Reader<'s>,
-    item: &'t Value<'i>,
-    table: &'t DeTable<'i>,
-    folder: &'r Path,
-}
-
-impl Repository<'_, '_, '_, '_> {
-    fn read(&self, suite: Option<&DebSuite>) -> Result<Vec<DebRepository>, Invalid> {
-        const KEYS: &[&str] = &[
-            "uri",
-            "suites",
-            "components",
-            "architectures",
-            "signed-by",
-            "trusted",
-            "priority",
-            "check-valid-until",
-        ];
-        self.reader.known_keys(self.table, "[[deb.repository]]", KEYS)?;
-        let uri = self.uri()?;
-        let suites = self.suites(suite)?;
-        let components = match self.table.get("components") {
-            Some(value) => words(self.reader, value, "`components`")?,
-            None => Vec::new(),
-        };
-        let architectures = match self.table.get("architectures") {
-            Some(value) => architectures(self.reader, value)?,
-            None => Vec::new(),
-        };
-        let trusted = self.flag("trusted", false)?;
-        let priority = self.table.get("priority");
-        let priority = priority
-            .map(|value| integer(self.reader, value, "`priority`"))
-            .transpose()?;
-        let check_valid_until = self.flag("check-valid-until", true)?;
-        let mut repositories = Vec::new();
-        for suite in suites {
-            let components = self.components_of(&suite, &components)?;
-            repositories.push(DebRepository {
-                uri: uri.clone(),
-                components,
-                architectures: architectures.clone(),
-                keys: self.keys(&suite, trusted)?,
-                trusted,
-                priority,
-                check_valid_until,
-                declared: Declared::Project,
-                origin: self
-                    .reader
-                    .source
-                    .origin(self.item.span().start)
-                    .with_label("[[deb.repository]]"),
-                suite,
-            });
-        }
-        Ok(repositories)
-    }
-
-    fn uri(&self) -> Result<WebUrl, Invalid> {
-        let value = self.table.get("uri").ok_or_else(|| {
-            self.reader
-                .error(self.item.span(), "this repository has no `uri`")
-        })?;
-        let text = self.reader.string(value, "`uri`")?;
-        let uri = WebUrl::parse(text).map_err(|error| self.reader.error(value.span(), error.to_string()))?;
-        if !matches!(uri.as_url().scheme(), "http" | "https" | "file") {
-            let message = "a repository is reached by http, https or file";
-            return Err(self.reader.error(value.span(), message));
-        }
-        Ok(uri)
-    }
-
-    fn suites(&self, suite: Option<&DebSuite>) -> Result<Vec<String>, Invalid> {
-        match (self.table.get("suites"), suite) {
-            (Some(value), _) => {
-                let names = words(self.reader, value, "`suites`")?;
-                match names.is_empty() {
-                    true => Err(self.reader.error(value.span(), "this repository has no suite")),
-                    false => Ok(names),
-                }
-            }
-            (None, Some(suite)) => Ok(vec![suite.name.clone()]),
-            (None, None) => {
-                let error = self
-                    .reader
-                    .error(self.item.span(), "this repository has no `suites`");
-                Err(error.hint(
-                    "write for example `suites = [\"bookworm\"]`, or `[\"./\"]` for one without `dists`",
-                ))
-            }
-        }
-    }
-
-    /// A suite that is a path has no components, every other one has some.
-    fn components_of(&self, suite: &str, components: &[String]) -> Result<Vec<String>, Invalid> {
-        match (suite.ends_with('/'), components) {
-            (true, []) => Ok(Vec::new()),
-            (true, [..]) => {
-                let span = self.table.get("components").map_or(0..0, Value::span);
-                Err(self.reader.error(
-                    span,
-                    format!("the suite `{suite}` is a path, which has no components"),
-                ))
-            }
-            (false, []) => Ok(vec!["main".to_owned()]),
-            (false, some) => Ok(some.to_vec()),
-        }
-    }
-
-    /// The keys that are named, else those of the distribution that the suite is of.
-    fn keys(&self, suite: &str, trusted: bool) -> Result<DebKeys, Invalid> {
-        let mut keys = DebKeys::default();
-        let Some(value) = self.table.get("signed-by") else {
-            keys.shipped = usual::distribution_of(suite);
-            if keys.shipped.is_none() && !trusted {
-                let error = self.reader.error(
-                    self.item.span(),
-                    "nothing says which key this repository is signed by",
-                );
-                return Err(
-                    error.hint("write `signed-by = \"keys/example.asc\"`, with the file in the project")
-                );
-            }
-            return Ok(keys);
-        };
-        let items: Vec<(&str, Range<usize>)> = match value.get_ref() {
-            DeValue::Array(_) => self.reader.strings(value, "`signed-by`")?,
-            _ => vec![(self.reader.string(value, "`signed-by`")?, value.span())],
-        };
-        for (text, span) in items {
-            self.key(text.trim(), span, &mut keys)?;
-        }
-        if keys.files.is_empty() && keys.blocks.is_empty() && keys.shipped.is_none() {
-            keys.shipped = usual::distribution_of(suite);
-            if keys.shipped.is_none() {
-                let message = "a fingerprint alone is no key";
-                let error = self.reader.error(value.span(), message);
-                return Err(error.hint("name the file with the key as well"));
-            }
-        }
-        Ok(keys)
-    }
-
-    /// A file, a block of a key, a fingerprint, or the name of a distribution whose keys come with Wharf.
-    fn key(&self, text: &str, span: Range<usize>, keys: &mut DebKeys) -> Result<(), Invalid> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let is_print = matches!(plain.len(), 40 | 64) && plain.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if text.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-            keys.blocks.push(format!("{text}\n"));
-        } else if let Some(distribution) = DebDistribution::from_word(text) {
-            keys.shipped = Some(distribution);
-        } else if is_print {
-            keys.fingerprints.push(plain.to_ascii_uppercase());
-        } else if text.is_empty() || text.contains('\n') {
-            let error = self.reader.error(span, "this is no key and no file with one");
-            return Err(error.hint("write the path of a file, or a block that begins with `-----BEGIN PGP PUBLIC KEY BLOCK-----`"));
-        } else {
-            keys.files
-                .push(crate::requirement::normalize(&self.folder.join(text)));
-        }
-        Ok(())
-    }
-
-    fn flag(&self, key: &str, usual: bool) -> Result<bool, Invalid> {
-        match self.table.get(key) {
-            Some(value) => self.reader.boolean(value, &format!("`{key}`")),
-            None => Ok(usual),
-        }
-    }
 }
 
 fn suite_name<'v>(reader: &Reader<'_>, value: &'v Value<'_>) -> Result<&'v str, Invalid> {
