@@ -213,15 +213,17 @@ fn judge_one(
             digest: signature.digest.name(),
         });
     }
-    // Two keys may share an identifier of 64 bits: the one that verifies is meant.
-    let mut last = None;
+    // Two keys may share an identifier of 64 bits: the one that verifies is meant. Of one key there may be an old copy and a
+    // new one: what was extended counts, and what was revoked in one of them is revoked.
+    let (mut good, mut last) = (None, None);
     for (certificate, which) in keyring.candidates(signature) {
         match certificate.judge(which, signature, data, now) {
-            Ok(signer) => return Ok(signer),
+            Ok(signer) => good = good.or(Some(signer)),
+            Err(revoked @ Problem::KeyRevoked { .. }) => return Err(revoked),
             Err(problem) => last = Some(problem),
         }
     }
-    Err(last.unwrap_or_else(|| keyring.absent(signature, problem::issuer(signature))))
+    good.ok_or_else(|| last.unwrap_or_else(|| keyring.absent(signature, problem::issuer(signature))))
 }
 
 /// Lines as signatures over texts are made over them: each with `\r\n`.

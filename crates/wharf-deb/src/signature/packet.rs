@@ -76,6 +76,8 @@ pub(super) enum Curve {
 pub(super) struct Signature {
     /// What it is over.
     pub(super) kind: Kind,
+    /// By which algorithm, as a number: one has two ways to write its value.
+    pub(super) algorithm: u8,
     /// Which digest.
     pub(super) digest: Digest,
     /// The part of the packet that is signed too.
@@ -293,7 +295,7 @@ impl Signature {
             return Err("a signature of a version that is not supported");
         }
         let kind = Kind::of(reader.byte().ok_or(CUT)?);
-        reader.byte().ok_or(CUT)?;
+        let algorithm = reader.byte().ok_or(CUT)?;
         let digest = Digest::of(reader.byte().ok_or(CUT)?);
         let length = reader.number(2).ok_or(CUT)?;
         let hashed = reader.take(length).ok_or(CUT)?;
@@ -306,6 +308,7 @@ impl Signature {
         said.read(unhashed, Area::Added).ok_or(CUT)?;
         Ok(Self {
             kind,
+            algorithm,
             digest,
             signed,
             check: [check[0], check[1]],

@@ -238,6 +238,21 @@ fn keys_are_revoked() {
             "deb/signature-refused: the key {DAVE} was revoked by its owner: the key was stolen"
         ))
     );
+    // An older copy of the key that does not know of it yet changes nothing.
+    for files in [["dave.asc", "dave-revoked.asc"], ["dave-revoked.asc", "dave.asc"]] {
+        let mut both = Keyring::default();
+        for name in files {
+            let bytes: &[u8] = match name {
+                "dave.asc" => file!("dave.asc"),
+                _ => file!("dave-revoked.asc"),
+            };
+            both.extend(keys(bytes));
+        }
+        assert!(
+            inline(file!("dave.inrelease"), &both, now()).is_err(),
+            "{files:?}"
+        );
+    }
     let revoked = keys(file!("alice-subkey-revoked.asc"));
     assert_eq!(
         inline(file!("primary.inrelease"), &revoked, now()).as_deref(),

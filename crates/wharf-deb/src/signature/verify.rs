@@ -18,6 +18,9 @@ pub(super) enum Refusal {
     Digest(String),
 }
 
+/// Ed25519 as RFC 9580 writes it: 64 bytes, where it was two numbers before.
+const NEW_ED25519: u8 = 27;
+
 /// Verifies a signature over `data`, which is what its kind has it made over.
 pub(super) fn verify(signature: &Signature, key: &Key, data: &[u8]) -> Result<(), Refusal> {
     let mut message = Vec::with_capacity(data.len() + signature.signed.len() + 6);
@@ -31,8 +34,10 @@ pub(super) fn verify(signature: &Signature, key: &Key, data: &[u8]) -> Result<()
         Material::Rsa { modulus, exponent } => verify_rsa(signature, modulus, exponent, &message),
         // The digest is what is signed: Ed25519 digests it again, by its own rule.
         Material::Ed25519(point) => {
-            let value = pair(&signature.value, 32)
-                .or_else(|| Some(signature.value.clone()).filter(|raw| raw.len() == 64));
+            let value = match signature.algorithm {
+                NEW_ED25519 => Some(signature.value.clone()),
+                _ => pair(&signature.value, 32),
+            };
             check(&signature::ED25519, point, hash.as_ref(), value)
         }
         Material::Ecdsa(curve, point) => {
