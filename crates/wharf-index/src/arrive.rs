@@ -3,7 +3,14 @@
 //! Small ones are gathered in memory, hashed and unpacked in one go; large ones, and all while memory is taken, are
 //! hashed and unpacked while they arrive. Invariant: nothing of an archive stays whose digest is not the promised one,
 //! and that is what the error says, even where the archive is broken as well.
+//!
+//! What is gathered stays in the pieces that came. Where they are unpacked they are joined in memory that each thread uses
+//! again, or read one after the other: memory that is new to a process costs a page fault for every 4 KiB, and on a virtual
+//! machine that is more than inflating them.
 
+mod largest;
+
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -12,18 +19,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use wharf_core::{Algorithm, Digest, WebUrl};
 use wharf_net::{Client, NetError, Stream};
 use wharf_store::{ArchiveError, Hasher, Store, Unpacked};
-use wharf_sys::{Governor, Work};
+use wharf_sys::Governor;
 
 use crate::error::IndexError;
 
 /// Archives up to this size are gathered in memory. Larger ones are a handful among a thousand.
 const IN_MEMORY: u64 = 8 << 20;
+/// Archives up to this size are joined before they are unpacked. Of larger ones the pieces are read in turn: decoding them at
+/// once would take as much memory again as they have bytes in the end.
+const JOINED_UP_TO: u64 = 1 << 20;
 /// Bytes of archives that may wait in memory for being unpacked, in units of [`UNIT`].
-const WAITING: usize = 96 << 10;
+const WAITING: usize = 32 << 10;
 /// What is counted of them.
 const UNIT: u64 = 1 << 10;
 /// Pieces of a large archive that may wait for being unpacked.
 const PIECES: usize = 64;
+
+thread_local! {
+    /// Where the pieces of an archive are joined.
+    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The archives that wait in memory for being unpacked: a fast network must not fill it.
 pub(crate) fn waiting_room() -> Arc<Semaphore> {
@@ -102,8 +117,11 @@ impl Arrivals<'_> {
             .and_then(|length| Some((length, self.room(length)?)))
         {
             Some((length, room)) => {
-                let (bytes, patched) = gather(stream, length).await.map_err(refuse)?;
-                let unpacked = self.unpack(parcel, &url.to_string(), bytes, Some(room)).await;
+                let (pieces, patched) = gather(stream).await.map_err(refuse)?;
+                let place = url.to_string();
+                let unpacked = self
+                    .unpack_whole(parcel, &place, pieces, length, Some(room))
+                    .await;
                 unpacked.map_err(|error| Failed {
                     again: patched && matches!(error, IndexError::WrongDigest { .. }),
                     error,
@@ -131,21 +149,40 @@ impl Arrivals<'_> {
         parcel: &Parcel,
         place: &str,
         bytes: Bytes,
+    ) -> Result<(Unpacked, Digest), IndexError> {
+        let length = bytes.len() as u64;
+        self.unpack_whole(parcel, place, vec![bytes], length, None).await
+    }
+
+    async fn unpack_whole(
+        self,
+        parcel: &Parcel,
+        place: &str,
+        pieces: Vec<Bytes>,
+        length: u64,
         room: Option<OwnedSemaphorePermit>,
     ) -> Result<(Unpacked, Digest), IndexError> {
-        let permit = self.governor.permit(Work::Disk).await;
         let (label, expected) = (parcel.label.clone(), parcel.expected.clone());
         let (store, place, unpack) = (
             Arc::clone(self.store),
             place.to_owned(),
             Arc::clone(&parcel.unpack),
         );
-        wharf_sys::run_compute(move || {
+        largest::run(self.governor, length, move || {
+            // Held until the archive is unpacked, and no longer.
+            let _room = room;
             let mut check = Check::new(&expected);
-            check.update(&bytes);
-            let digest = check.finish(&label, &place, &expected)?;
-            let unpacked = unpack(&store, Packed::Whole(&bytes));
-            drop((bytes, room, permit));
+            let (unpacked, digest) = if length > JOINED_UP_TO {
+                pieces.iter().for_each(|piece| check.update(piece));
+                let digest = check.finish(&label, &place, &expected)?;
+                (unpack(&store, Packed::Arriving(&mut Held::new(pieces))), digest)
+            } else {
+                with_joined(pieces, length, |bytes| {
+                    check.update(bytes);
+                    let digest = check.finish(&label, &place, &expected)?;
+                    Ok::<_, IndexError>((unpack(&store, Packed::Whole(bytes)), digest))
+                })?
+            };
             Ok((unpacked.map_err(IndexError::unpack(label))?, digest))
         })
         .await
@@ -242,18 +279,59 @@ impl Check {
 }
 
 /// Gathers a file; also says whether its parts may belong to different files.
-async fn gather(mut stream: Stream<'_>, length: u64) -> Result<(Bytes, bool), NetError> {
-    let mut whole = Vec::new();
+async fn gather(mut stream: Stream<'_>) -> Result<(Vec<Bytes>, bool), NetError> {
+    let mut pieces = Vec::new();
     while let Some(piece) = stream.next().await? {
-        if whole.is_empty() && piece.len() as u64 == length {
-            return Ok((piece, stream.is_patched()));
-        }
-        if whole.is_empty() {
-            whole.reserve_exact(usize::try_from(length).unwrap_or(0));
-        }
-        whole.extend_from_slice(&piece);
+        pieces.push(piece);
     }
-    Ok((whole.into(), stream.is_patched()))
+    Ok((pieces, stream.is_patched()))
+}
+
+/// Does something with the whole of what came in pieces.
+fn with_joined<T>(pieces: Vec<Bytes>, length: u64, work: impl FnOnce(&[u8]) -> T) -> T {
+    if let [whole] = &*pieces {
+        return work(whole);
+    }
+    // Taken, not borrowed: rayon may run another archive on this thread while it waits for its parts of this one.
+    let mut joined = JOINED.take();
+    joined.clear();
+    joined.reserve(usize::try_from(length).unwrap_or_default());
+    for piece in pieces {
+        // Each is given back as soon as it is copied.
+        joined.extend_from_slice(&piece);
+    }
+    let result = work(&joined);
+    JOINED.set(joined);
+    result
+}
+
+/// Pieces that are in memory, read in turn; each is given back when it was read.
+struct Held {
+    current: Bytes,
+    rest: std::vec::IntoIter<Bytes>,
+}
+
+impl Held {
+    fn new(pieces: Vec<Bytes>) -> Self {
+        Self {
+            current: Bytes::new(),
+            rest: pieces.into_iter(),
+        }
+    }
+}
+
+impl Read for Held {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.rest.next() {
+                Some(piece) => self.current = piece,
+                None => return Ok(0),
+            }
+        }
+        let count = into.len().min(self.current.len());
+        into[..count].copy_from_slice(&self.current.split_to(count));
+        Ok(count)
+    }
 }
 
 /// Hands the pieces of a file over as they come.
@@ -325,6 +403,25 @@ mod tests {
             ended: false,
             check: Check::new(&[]),
         }
+    }
+
+    #[test]
+    fn pieces_are_joined_in_order_also_inside_each_other() {
+        let pieces = |texts: &[&'static str]| texts.iter().map(|text| Bytes::from(*text)).collect();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(with_joined(pieces(&[]), 0, text), "");
+        assert_eq!(with_joined(pieces(&["ab"]), 2, text), "ab");
+        let both = with_joined(pieces(&["ab", "cd"]), 4, |outer| {
+            let inner = with_joined(pieces(&["e", "f", "g"]), 3, text);
+            text(outer) + &inner
+        });
+        assert_eq!(both, "abcdefg");
+        let mut held = Held::new(pieces(&["ab", "", "cd"]));
+        assert_eq!(held.read(&mut [0; 8]).unwrap(), 2);
+        let mut rest = String::new();
+        held.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "cd");
+        assert_eq!(held.read(&mut [0; 8]).unwrap(), 0);
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl NpmIndex {
         place: &str,
         bytes: Bytes,
     ) -> Result<(Unpacked, Digest), IndexError> {
-        self.arrivals().unpack(&parcel(wanted), place, bytes, None).await
+        self.arrivals().unpack(&parcel(wanted), place, bytes).await
     }
 
     fn arrivals(&self) -> Arrivals<'_> {
