@@ -327,7 +327,7 @@ impl Repositories {
             digest => Err(Trouble::Elsewhere(
                 DebError::Mismatch {
                     repository: repository.words(),
-                    place: place.to_string(),
+                    place: format!("{} ({place})", file.path),
                     expected: format!("{expected} ({} bytes)", file.size),
                     actual: format!("{} ({length} bytes)", digest.unwrap_or(expected)),
                 }
