@@ -12,7 +12,7 @@ use crate::architecture::is_architecture;
 use crate::deb822::{self, Lines};
 use crate::version::is_version;
 
-/// One package of a repository. Texts of relations are as they stand there: [`crate::relation::terms`] reads them.
+/// One package of a repository. Texts of relations are as they stand there: [`crate::relation::terms()`] reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Package<'a> {
     /// Its name.
