@@ -428,5 +428,5 @@ fn library_folders(root: &Path, tree: &Path) -> Vec<u8> {
     bytes.join(&b':')
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;

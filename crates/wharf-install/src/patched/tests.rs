@@ -1,5 +1,7 @@
 //! Trees of small system roots, made of this host's own shell.
 
+#![cfg(target_os = "linux")]
+
 use std::process::Command;
 
 use super::*;

@@ -180,7 +180,13 @@ impl Lack {
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.step.words(), self.error)
+        // What the kernel says of the limit on namespaces is about disks.
+        match (self.step, self.error.kind()) {
+            (Step::Namespaces, io::ErrorKind::StorageFull) => {
+                write!(f, "{}: the limit on their number is reached", self.step.words())
+            }
+            (step, _) => write!(f, "{}: {}", step.words(), self.error),
+        }
     }
 }
 
@@ -281,6 +287,13 @@ mod tests {
             assert!(lack.to_string().starts_with(step.words()), "{lack}");
         }
         assert!(Lack::of(&io::Error::from_raw_os_error(2)).is_none());
+        let limit = Lack::of(&Step::Namespaces.failed(rustix::io::Errno::NOSPC)).unwrap();
+        assert!(
+            limit
+                .to_string()
+                .ends_with("the limit on their number is reached"),
+            "{limit}"
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod replace;
 #[cfg(target_os = "linux")]
 mod state;
 mod support;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;
 #[cfg(target_os = "linux")]
 mod users;

@@ -1,5 +1,6 @@
 //! Programs in views of a small system root, made of this host's own shell and a few programs; once more as nobody where the
 //! tests are run by root. Where this machine gives no views, the tests about being inside are passed over.
+#![cfg(target_os = "linux")]
 #![expect(
     unsafe_code,
     reason = "calls between fork and exec, and a function before main"

@@ -167,7 +167,8 @@ fn has_locale(root: &Path, name: &OsStr) -> bool {
     folder.join(written).is_dir() || folder.join(name).is_dir() || folder.join("locale-archive").is_file()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
