@@ -45,6 +45,8 @@ pub(crate) fn of(files: &Files) -> Vec<Job> {
         }
     }
     jobs.extend(bytecode(files));
+    let settings = ["etc/pam.d", "var/lib/pam", "var/cache/debconf"];
+    jobs.extend(job(files, "PAM profiles", "usr/sbin/pam-auth-update", &["--package"], &settings));
     jobs.dedup();
     jobs
 }
@@ -108,7 +110,9 @@ fn job(files: &Files, name: &str, program: &str, words: &[&str], writes: &[&str]
         argv: std::iter::once(format!("/{program}"))
             .chain(words.iter().map(|word| (*word).to_owned()))
             .collect(),
-        environment: vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())],
+        environment: [("LC_ALL", "C.UTF-8"), ("DEBIAN_FRONTEND", "noninteractive")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         writes: writes
             .iter()
             .filter_map(|folder| RootPath::new(folder.as_bytes()).ok())

@@ -61,21 +61,23 @@ pub(crate) struct Effects<'a> {
 }
 
 /// Of no consequence: services, upgrades, terminals, the boot; and what other parts of this module do from declarations.
-const NOTHING: [&str; 58] = [
+const NOTHING: [&str; 60] = [
     ":", "true", "trap", "umask", "wait", "sleep", "set", "ulimit", "deb-systemd-invoke", "deb-systemd-helper", "systemctl",
     "invoke-rc.d", "update-rc.d", "service", "start-stop-daemon", "telinit", "initctl", "ldconfig", "dpkg-trigger",
     "dpkg-maintscript-helper", "ucfr", "py3clean", "pyclean", "udevadm", "update-menus", "update-initramfs", "update-grub",
     "update-passwd", "systemd-tmpfiles", "systemd-sysusers", "systemd-hwdb", "systemd-machine-id-setup", "journalctl", "db_version",
     "db_stop", "db_go", "db_input", "db_set", "db_fset", "db_reset", "db_subst", "db_capb", "db_title", "db_unregister",
     "db_purge", "db_info", "db_beginblock", "db_endblock", "db_settitle", "db_x_loadtemplatefile", "update-ca-certificates",
-    "chown", "chgrp", "busctl", "update-shells", "apparmor_parser", "update-binfmts", "dbus-send",
+    "chown", "chgrp", "busctl", "update-shells", "apparmor_parser", "update-binfmts", "dbus-send", "db_fget",
+    "restorecon",
 ];
 
 /// Left to the programs that finish the root.
-const TRIGGERS: [&str; 17] = [
+const TRIGGERS: [&str; 18] = [
     "py3compile", "pycompile", "update-mime-database", "update-desktop-database", "gtk-update-icon-cache", "update-icon-caches",
     "gtk4-update-icon-cache", "glib-compile-schemas", "gio-querymodules", "gdk-pixbuf-query-loaders", "fc-cache", "mandb",
     "update-info-dir", "install-info", "gtk-query-immodules-3.0", "update-mime", "update-fonts-alias",
+    "pam-auth-update",
 ];
 
 /// They read and print, and change nothing.
@@ -155,6 +157,9 @@ impl<'a> Effects<'a> {
             })),
             "readlink" | "realpath" => readlink(files, name, words),
             "ischroot" => done(true),
+            "uname" if matches!(words, [] | [_]) && words.first().is_none_or(|word| word == "-s") => {
+                says(Some("Linux".to_owned()))
+            }
             "getent" => self.getent(words),
             "id" => Answer::Says(self.id_status(words), self.number(words)),
             "dpkg" => dpkg(self.native(), words),

@@ -64,7 +64,7 @@ pub(crate) fn configure(store: &Store, files: &mut Files) -> Result<u64, StoreEr
 fn folders(store: &Store, files: &Files) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     read_configuration(store, files, CONFIGURATION, 0, &mut found)?;
-    found.extend(["/lib", "/usr/lib", "/lib64", "/usr/lib64"].map(str::to_owned));
+    found.extend(["/lib", "/usr/lib"].map(str::to_owned));
     Ok(found)
 }
 
@@ -209,17 +209,17 @@ fn candidates(files: &Files, folder: &[u8]) -> Vec<Candidate> {
     found
 }
 
-/// Under which name a candidate goes, and whether as a link. A link that leads to the file of the library's own name, or to the one
-/// that the linker uses, is a name by itself; any other is a version of the library.
+/// Under which name a candidate goes, and whether as a link. A link of the library's own name, or of the one that the linker uses
+/// (`libz.so`), is a name by itself; any other is a version of the library.
 fn name_of(candidate: &Candidate, soname: Option<Vec<u8>>) -> (Vec<u8>, bool) {
     let soname = soname.unwrap_or_else(|| candidate.real.clone());
     if !candidate.is_link {
         return (soname, false);
     }
-    let real = &candidate.real;
-    let for_linker = real.ends_with(b".so") && soname.starts_with(real);
-    match *real == soname || for_linker {
-        true => (candidate.name.clone(), true),
+    let name = &candidate.name;
+    let for_linker = name.ends_with(b".so") && soname.starts_with(name);
+    match *name == soname || for_linker {
+        true => (name.clone(), true),
         false => (soname, false),
     }
 }
@@ -400,10 +400,10 @@ mod tests {
         };
         for (name, real, soname, expected) in [
             ("libz.so.1.2", "libz.so.1.2", "libz.so.1", ("libz.so.1", false)),
-            ("libz.so.1", "libz.so.1.2", "libz.so.1", ("libz.so.1", false)),
-            ("libz.so", "libz.so.1.2", "libz.so.1", ("libz.so.1", false)),
-            ("libx.so", "libx.so.1", "libx.so.1", ("libx.so", true)),
-            ("liby.so.0", "liby.so", "liby.so.0", ("liby.so.0", true)),
+            ("libz.so.1", "libz.so.1.2", "libz.so.1", ("libz.so.1", true)),
+            ("libz.so", "libz.so.1.2", "libz.so.1", ("libz.so", true)),
+            ("libz-2.so", "libz.so.1.2", "libz.so.1", ("libz.so.1", false)),
+            ("liby.so.0", "liby.so", "liby.so", ("liby.so", false)),
         ] {
             let (found, is_link) = name_of(&candidate(name, real), Some(soname.as_bytes().to_vec()));
             assert_eq!((found.as_slice(), is_link), (expected.0.as_bytes(), expected.1), "{name}");

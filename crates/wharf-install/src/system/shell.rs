@@ -123,10 +123,11 @@ fn known(package: &str, kind: ScriptKind) -> Option<ScriptClass> {
         ("usrmerge" | "usr-is-merged", _) => true,
         _ => false,
     };
-    let compiles = package
-        .strip_prefix("python3.")
-        .is_some_and(|rest| rest.ends_with("-minimal"));
-    match (covered, compiles && kind == ScriptKind::Postinst) {
+    // These compile Python to bytecode, or list image loaders, by ways of their own.
+    let finished = package.starts_with("python3.")
+        || matches!(package, "python3-distutils" | "python3-lib2to3")
+        || package.starts_with("libgdk-pixbuf-2.0");
+    match (covered, finished && kind == ScriptKind::Postinst) {
         (true, _) => Some(ScriptClass::Covered),
         (_, true) => Some(ScriptClass::Triggers),
         _ => None,

@@ -1,1 +1,266 @@
 //! Roots from packages that are made here.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use wharf_core::Algorithm;
+use wharf_store::verify::{Depth, Repair};
+use wharf_store::{DebPackage, Hasher, Limits, Store};
+
+use super::*;
+
+/// A package before it is packed: control fields, files of the control archive, files.
+#[derive(Clone)]
+struct Package {
+    control: String,
+    extras: Vec<(&'static str, String)>,
+    files: Vec<(String, String)>,
+}
+
+impl Package {
+    fn new(name: &str, version: &str) -> Self {
+        Self {
+            control: format!(
+                "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: A <a@example.org>\nDescription: {name}\n"
+            ),
+            extras: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    fn field(mut self, name: &str, value: &str) -> Self {
+        let _ = writeln!(self.control, "{name}: {value}");
+        self
+    }
+
+    fn extra(mut self, name: &'static str, text: &str) -> Self {
+        self.extras.push((name, text.to_owned()));
+        self
+    }
+
+    /// A file, or a link where the text begins with `->`.
+    fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.push((path.to_owned(), text.to_owned()));
+        self
+    }
+
+    fn pack(&self) -> Vec<u8> {
+        let mut control = vec![("control".to_owned(), self.control.clone())];
+        control.extend(self.extras.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
+        let mut out = b"!<arch>\n".to_vec();
+        for (name, body) in [
+            ("debian-binary", b"2.0\n".to_vec()),
+            ("control.tar", tar(&control)),
+            ("data.tar", tar(&self.files)),
+        ] {
+            out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, body.len()).bytes());
+            out.extend_from_slice(&body);
+        }
+        out
+    }
+
+    fn import(&self, store: &Store) -> DebPackage {
+        let bytes = self.pack();
+        let digest = Hasher::digest(Algorithm::Sha256, &bytes);
+        store.import_deb(&bytes[..], &digest, &Limits::default()).unwrap()
+    }
+}
+
+fn tar(files: &[(String, String)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (path, text) in files {
+        let mut header = [0u8; 512];
+        let target = text.strip_prefix("->");
+        let body = if target.is_some() { "" } else { text };
+        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, format!("./{path}").as_bytes());
+        put(100, if path.contains("bin/") { b"0000755\0" } else { b"0000644\0" });
+        put(108, b"0000000\x000000000\0");
+        put(124, format!("{:011o}\0", body.len()).as_bytes());
+        put(136, b"00000000000\0        ");
+        put(156, if target.is_some() { b"2" } else { b"0" });
+        put(157, target.unwrap_or_default().as_bytes());
+        put(257, b"ustar\x0000");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend_from_slice(&header);
+        out.extend_from_slice(body.as_bytes());
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+struct Place {
+    _folder: tempfile::TempDir,
+    store: Store,
+}
+
+fn place() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    Place { _folder: folder, store }
+}
+
+fn composed(place: &Place, packages: &[Package]) -> Result<System, SystemError> {
+    let packages: Vec<DebPackage> = packages.iter().map(|package| package.import(&place.store)).collect();
+    compose(&place.store, &packages, &Options::default(), None)
+}
+
+fn text(system: &System, path: &str) -> String {
+    std::fs::read_to_string(system.root.join(path)).unwrap()
+}
+
+#[test]
+fn packages_meet_below_usr_and_dpkg_knows_them() {
+    let place = place();
+    let one = Package::new("one", "1.0").file("bin/one", "1").extra("conffiles", "/etc/one.conf\n").file("etc/one.conf", "x");
+    let two = Package::new("two", "2:1-1").file("usr/bin/two", "2").file("lib/two.so", "->../bin/two");
+    let system = composed(&place, &[two, one]).unwrap();
+    assert_eq!(text(&system, "bin/one"), "1");
+    assert_eq!(text(&system, "usr/bin/one"), "1");
+    assert_eq!(std::fs::read_link(system.root.join("bin")).unwrap(), std::path::Path::new("usr/bin"));
+    let status = text(&system, "var/lib/dpkg/status");
+    assert!(status.contains("Package: one\nStatus: install ok installed\nVersion: 1.0\n"), "{status}");
+    assert!(status.contains(" /etc/one.conf 9dd4e461268c8034f5c8564e155c67a6"), "{status}");
+    assert_eq!(text(&system, "var/lib/dpkg/info/two.list"), "/.\n/lib/two.so\n/usr/bin/two\n");
+    let report = place.store.verify(Depth::Full, Repair::Report).unwrap();
+    assert_eq!(report.damage, []);
+    assert_eq!(place.store.size().unwrap().systems, 1);
+}
+
+#[test]
+fn a_path_of_two_packages_is_settled_by_dpkgs_rules() {
+    let one = Package::new("one", "1").file("usr/share/x", "1");
+    let same = Package::new("two", "1").file("usr/share/x", "1");
+    let other = Package::new("two", "1").file("usr/share/x", "2");
+    let replacing = other.clone().field("Replaces", "one (<< 2)");
+    let too_old = other.clone().field("Replaces", "one (<< 1)");
+    let diverting = Package::new("two", "1").file("usr/share/x", "2").extra(
+        "preinst",
+        "#!/bin/sh\nset -e\nif [ \"$1\" = install ]; then\n  dpkg-divert --package two --rename --divert /usr/share/x.one --add /usr/share/x\nfi\n",
+    );
+    for (second, expected) in [
+        (same, Ok("1")),
+        (replacing, Ok("2")),
+        (diverting, Ok("2")),
+        (other, Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other")),
+        (too_old, Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other")),
+    ] {
+        let place = place();
+        let found = composed(&place, &[one.clone(), second]);
+        match (found, expected) {
+            (Ok(system), Ok(expected)) => assert_eq!(text(&system, "usr/share/x"), expected),
+            (Err(error), Err(expected)) => assert_eq!(error.to_string(), expected),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn scripts_are_followed_as_far_as_they_are_data() {
+    let place = place();
+    let script = r#"#!/bin/sh
+set -e
+VERSION=${DPKG_MAINTSCRIPT_PACKAGE##*-}
+helper() {
+  [ -d "$1" ] || mkdir -p "$1"
+  echo "$2" > "$1/state"
+}
+case "$1" in
+  configure)
+    if ! getent passwd srv >/dev/null; then
+      adduser --system --quiet --home /var/lib/srv --no-create-home --group --gecos "A server" srv
+    fi
+    helper /var/lib/srv "v$VERSION"
+    update-alternatives --install /usr/bin/tool tool /usr/bin/tool-15 10 \
+      --slave /usr/share/man/man1/tool.1 tool.1 /usr/share/tool-15.1
+    for unit in a b; do
+      deb-systemd-helper enable "$unit.service" || true
+    done
+    if some-program --check; then
+      touch /etc/never
+    fi
+  ;;
+esac
+cat > /etc/srv.conf <<EOF
+version = $VERSION
+EOF
+exit 0
+"#;
+    let package = Package::new("srv-15", "1").file("usr/bin/tool-15", "t").file("usr/share/tool-15.1", "m").extra("postinst", script);
+    let system = composed(&place, &[package]).unwrap();
+    assert_eq!(text(&system, "var/lib/srv/state"), "v15\n");
+    assert_eq!(text(&system, "etc/srv.conf"), "version = 15\n");
+    assert!(text(&system, "etc/passwd").contains(":A server:/var/lib/srv:/usr/sbin/nologin\n"));
+    assert_eq!(std::fs::read_link(system.root.join("usr/bin/tool")).unwrap(), std::path::Path::new("/etc/alternatives/tool"));
+    assert!(!system.root.join("etc/never").exists());
+    assert_eq!(system.report.accounts, ["srv"]);
+    let report = &system.report.scripts[0];
+    assert_eq!(report.class, ScriptClass::NeedsRunning);
+    assert_eq!(report.skipped, ["some-program --check", "touch /etc/never"]);
+}
+
+#[test]
+fn what_stands_is_not_made_again() {
+    let place = place();
+    let package = Package::new("one", "1").file("usr/share/x", "1").import(&place.store);
+    let options = Options::default();
+    let first = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
+    let second = compose(&place.store, &[package.clone()], &options, None).unwrap();
+    assert!(first.made && !second.made);
+    assert_eq!((first.id, first.report), (second.id, second.report));
+    let approving = Options {
+        approved: ["x".to_owned()].into(),
+        ..options
+    };
+    assert_ne!(id_of(&[package], &approving, false), first.id);
+}
+
+/// Writes to what it may write, and to one file that is shared.
+struct Writes;
+
+impl Runner for Writes {
+    fn run(&mut self, job: &Job, root: &Path) -> Result<(), String> {
+        assert_eq!(job.argv, ["/usr/bin/update-mime-database", "/usr/share/mime"]);
+        std::fs::write(root.join("usr/share/mime/cache"), "made").map_err(|error| error.to_string())?;
+        std::fs::write(root.join("usr/share/mime/packages"), "changed").map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn programs_that_finish_a_root_change_no_object() {
+    let place = place();
+    let package = Package::new("mime", "1")
+        .file("usr/bin/update-mime-database", "program")
+        .file("usr/share/mime/packages", "before")
+        .import(&place.store);
+    let system = compose(&place.store, &[package], &Options::default(), Some(&mut Writes)).unwrap();
+    assert_eq!(text(&system, "usr/share/mime/cache"), "made");
+    assert_eq!(text(&system, "usr/share/mime/packages"), "changed");
+    assert_eq!(system.report.actions[0].changed, Some(2));
+    assert_eq!(place.store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn the_order_of_packages_is_no_matter(order in Just((0..5usize).collect::<Vec<_>>()).prop_shuffle()) {
+        let packages: Vec<Package> = (0..5)
+            .map(|number| {
+                Package::new(&format!("p{number}"), "1")
+                    .file(&format!("usr/share/{number}"), "x")
+                    .file("usr/share/common", "same")
+                    .extra("postinst", &format!("#!/bin/sh\nadduser --system --group u{number}\n"))
+            })
+            .collect();
+        let (one, other) = (place(), place());
+        let first = composed(&one, &packages).unwrap();
+        let shuffled: Vec<Package> = order.into_iter().map(|at| packages[at].clone()).collect();
+        let second = composed(&other, &shuffled).unwrap();
+        prop_assert_eq!(first.id, second.id);
+        let tree = |place: &Place, system: &System| place.store.system_manifest(&system.id).unwrap();
+        prop_assert_eq!(tree(&one, &first), tree(&other, &second));
+    }
+}
