@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use wharf_core::Timestamp;
+use wharf_core::{Algorithm, Timestamp};
 use wharf_deb::control::Control;
 use wharf_deb::deb822;
 use wharf_deb::index::{Index, Kind, build};
@@ -14,8 +14,9 @@ use wharf_deb::signature::{Keyring, verify_detached, verify_inline};
 use wharf_deb::sources::{self, SignedBy};
 use wharf_deb::version::{Version, compare_bytes, is_version};
 use wharf_deb::{preferences, status};
+use wharf_store::{Hasher, SystemKind};
 
-use crate::text;
+use crate::{limits, store, text};
 
 /// Keys of the tests, whose other halves nobody has.
 const KEYS: &[u8] = include_bytes!("../../wharf-deb/tests/signature/all.gpg");
@@ -235,4 +236,20 @@ pub(crate) fn deb_status(bytes: &[u8]) {
         assert!(!known.is_present() || is_version(known.package.version));
     }
     let _ = status::automatic(bytes);
+}
+
+/// What is taken stays inside, has each path once, and keeps to the limits.
+pub(crate) fn deb_archive(bytes: &[u8]) {
+    let digest = Hasher::digest(Algorithm::Sha256, bytes);
+    let Ok(package) = store().import_deb(bytes, &digest, &limits()) else {
+        return;
+    };
+    let tree = store().system_tree(&package.data).expect("what was imported can be read");
+    assert!(tree.size() <= limits().max_total_bytes, "{} bytes", tree.size());
+    assert!(tree.entries.windows(2).all(|pair| pair[0].path < pair[1].path));
+    for entry in &tree.entries {
+        let parts = entry.path.as_bytes().split(|byte| *byte == b'/');
+        assert!(parts.into_iter().all(|part| !part.is_empty() && part != b".."), "{}", entry.path);
+        assert!(!matches!(&entry.kind, SystemKind::Link(target) if target.is_empty()));
+    }
 }

@@ -17,13 +17,13 @@ use wharf_ecosystem::pypi;
 use wharf_ecosystem::pypi::wheel::{EntryPoints, Layout, Record, Root, WheelFile};
 use wharf_project::{Lock, Options, Project, preferences};
 use wharf_store::archive::{Limits, tar, zip};
-use wharf_store::{Compression, Store, Tree, journal};
+use wharf_store::{Compression, Store, SystemTree, Tree, journal};
 
 /// A target: bytes in, a panic or nothing.
 pub type Body = fn(&[u8]);
 
 /// Every target by name. Cargo's, Debian's and npm's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 55] = [
+pub const TARGETS: [(&str, Body); 56] = [
     ("binstall_table", prebuilt::binstall_table),
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
@@ -35,6 +35,7 @@ pub const TARGETS: [(&str, Body); 55] = [
     ("crate_archive", cargo::crate_archive),
     ("crate_config", cargo::crate_config),
     ("crate_index", cargo::crate_index),
+    ("deb_archive", deb::deb_archive),
     ("deb_control", deb::deb_control),
     ("deb_index", deb::deb_index),
     ("deb_keyring", deb::deb_keyring),
@@ -304,8 +305,14 @@ fn check_entries<'e>(entries: impl Iterator<Item = (&'e str, u64)>) {
     assert!(total <= limits().max_total_bytes, "{total} bytes");
 }
 
+/// Of both formats at most one reads the bytes, and prints them again.
 fn tree(bytes: &[u8]) {
-    let _ = Tree::parse(bytes);
+    let old = Tree::parse(bytes).map(|tree| tree.print());
+    let new = SystemTree::parse(bytes).map(|tree| tree.print());
+    assert!(old.is_err() || new.is_err(), "read in both formats");
+    if let Ok(printed) = old.or(new) {
+        assert_eq!(printed, bytes);
+    }
 }
 
 fn journal_file(bytes: &[u8]) {
