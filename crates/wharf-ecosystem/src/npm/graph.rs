@@ -60,7 +60,7 @@ pub struct Package {
     pub libc: Vec<String>,
     /// The Node versions that it says it runs on.
     pub engines_node: Option<String>,
-    /// Its commands: name and path inside the package.
+    /// Its commands: name and path inside the package. One without a name is a folder: each file in it is a command.
     pub bin: Vec<(String, String)>,
     /// Whether it has `preinstall`, `install` or `postinstall` scripts, or a `binding.gyp` that implies one.
     pub has_scripts: bool,

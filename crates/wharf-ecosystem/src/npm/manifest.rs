@@ -29,7 +29,7 @@ pub struct PackageManifest {
     pub optional_peers: Vec<String>,
     /// Dependencies that come inside the archive (`true` is resolved to all dependencies).
     pub bundled: Vec<String>,
-    /// Commands: name and path, made safe (no climbing out).
+    /// Commands: name and path, made safe (no climbing out). One without a name is a folder: each file in it is a command.
     pub bin: Vec<(String, String)>,
     /// Operating systems.
     pub os: Vec<String>,
@@ -118,6 +118,7 @@ struct Fields {
     os: Json,
     cpu: Json,
     libc: Json,
+    directories: Json,
     engines: Json,
     scripts: Json,
     has_install_script: Json,
@@ -140,6 +141,7 @@ impl Fields {
             "bundleDependencies" => &mut self.bundle_dependencies,
             "bundledDependencies" => &mut self.bundled_dependencies,
             "bin" => &mut self.bin,
+            "directories" => &mut self.directories,
             "os" => &mut self.os,
             "cpu" => &mut self.cpu,
             "libc" => &mut self.libc,
@@ -161,7 +163,13 @@ impl Fields {
         let mut dependencies = odd.dependencies("dependencies", self.dependencies);
         dependencies.retain(|(name, _)| !is_optional(name));
         let name = odd.text("name", self.name);
-        let bin = commands(self.bin, name.as_deref(), &mut odd);
+        let bin = match (&self.bin, self.directories.get("bin").and_then(Json::text)) {
+            (Json::Null, Some(folder)) => inside(folder)
+                .map(|folder| (String::new(), folder))
+                .into_iter()
+                .collect(),
+            _ => commands(self.bin, name.as_deref(), &mut odd),
+        };
         let scripts = odd.texts("scripts", self.scripts);
         let runs = |script: &&str| {
             scripts

@@ -113,6 +113,24 @@ fn commands_stay_inside_their_package() {
 }
 
 #[test]
+fn a_folder_of_commands_counts_where_none_is_named() {
+    for (json, expected) in [
+        (r#"{"directories": {"bin": "./bin/"}}"#, &[("", "bin")][..]),
+        (r#"{"directories": {"bin": "../../etc"}}"#, &[("", "etc")]),
+        (r#"{"directories": {"bin": ".."}}"#, &[]),
+        (r#"{"directories": {"bin": 1}}"#, &[]),
+        (r#"{"directories": "bin"}"#, &[]),
+        (
+            r#"{"name": "a", "bin": "cli.js", "directories": {"bin": "bin"}}"#,
+            &[("a", "cli.js")],
+        ),
+        (r#"{"bin": {}, "directories": {"bin": "bin"}}"#, &[]),
+    ] {
+        assert_eq!(parse(json).bin, pairs(expected), "{json}");
+    }
+}
+
+#[test]
 fn which_packages_run_scripts() {
     for (json, expected) in [
         (r#"{"scripts": {"postinstall": "x"}}"#, true),

@@ -2,9 +2,11 @@
 //!
 //! As with npm, the first package in the order of names keeps a command that several bring; the others are told of.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use wharf_core::SafePath;
+use wharf_store::{HomeId, Store};
 
 use super::BinConflict;
 use crate::layout::{Content, Item};
@@ -28,7 +30,8 @@ impl<'a> Bins<'a> {
         }
     }
 
-    /// Takes the commands of a package; `base` leads from `.bin` to it.
+    /// Takes the commands of a package; `base` leads from `.bin` to it. A command without a name is nobody's: [`named`] has
+    /// those of its folder.
     pub(super) fn add(&mut self, owner: &'a str, base: &str, bin: &[(String, String)]) {
         for (command, path) in bin {
             let safe =
@@ -56,4 +59,25 @@ impl<'a> Bins<'a> {
             content: Content::Link(target.clone()),
         })
     }
+}
+
+/// The commands of a package with those that its folder of commands has: each file in it, by its own name, as npm has it.
+/// `home` has the package's files.
+pub(super) fn named<'b>(
+    bin: &'b [(String, String)],
+    home: Option<&HomeId>,
+    store: &Store,
+) -> Cow<'b, [(String, String)]> {
+    let folder = bin.iter().find(|(command, _)| command.is_empty());
+    let (Some((_, folder)), Some(home)) = (folder, home) else {
+        return bin.into();
+    };
+    // What cannot be read has no commands; placing its files tells why.
+    let files = store.home_files(home).unwrap_or_default();
+    let commands = files.iter().filter_map(|file| {
+        let path = file.path.as_str();
+        let below = path.strip_prefix(folder.as_str())?.strip_prefix('/')?;
+        (!below.starts_with('.')).then(|| (file.path.file_name().to_owned(), path.to_owned()))
+    });
+    commands.collect()
 }

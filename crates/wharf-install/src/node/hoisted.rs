@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wharf_store::HomeId;
+use wharf_store::{HomeId, Store};
 use wharf_tree::hoist::{Members, Placed, hoist};
 
-use super::bins::Bins;
+use super::bins::{Bins, named};
 use super::placing::Placing;
 use super::relative::{folder_of, relative};
 use super::{BinConflict, Placement, Request};
@@ -22,6 +22,7 @@ pub(super) fn roots(
     request: &Request<'_>,
     placing: &Placing,
     sources: &[Option<HomeId>],
+    store: &Store,
 ) -> (Vec<NodeRoot>, Vec<BinConflict>) {
     let placements = hoist(request.graph, request.selected, Members::Linked);
     // By importer, and in it by `node_modules` folder: what lies there.
@@ -55,7 +56,9 @@ pub(super) fn roots(
                 });
                 match what {
                     Placed::Package(index) => {
-                        bins.add(alias, &format!("../{alias}"), &request.graph.packages[*index].bin);
+                        let bin = &request.graph.packages[*index].bin;
+                        let bin = named(bin, sources[*index].as_ref(), store);
+                        bins.add(alias, &format!("../{alias}"), &bin);
                     }
                     Placed::Importer(index) => {
                         bins.add(

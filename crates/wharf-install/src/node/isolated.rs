@@ -20,7 +20,7 @@ use wharf_ecosystem::npm::graph::{PackageIndex, To};
 use wharf_store::{HomeId, Store, is_alias};
 use wharf_tree::hoist::{Apart, LaidApart, Placed, apart};
 
-use super::bins::Bins;
+use super::bins::{Bins, named};
 use super::placing::Placing;
 use super::relative::{folder_of, relative};
 use super::{BinConflict, Placement, Request, keys};
@@ -116,7 +116,12 @@ impl<'a> Isolated<'a> {
             links.insert(alias, to.clone());
             match to {
                 To::Package(index) => {
-                    bins.add(alias, &format!("../{alias}"), &graph.packages[*index].bin);
+                    let bin = named(
+                        &graph.packages[*index].bin,
+                        self.sources[*index].as_ref(),
+                        self.store,
+                    );
+                    bins.add(alias, &format!("../{alias}"), &bin);
                 }
                 To::Importer(index) => bins.add(alias, &format!("../{alias}"), &graph.importers[*index].bin),
                 To::Link(_) => {}

@@ -156,7 +156,7 @@ impl<'a> Planning<'a> {
         let (request, placing) = (&self.request, &self.placing);
         let (roots, bin_conflicts) = match request.layout {
             Layout::Isolated => isolated::roots(request, placing, &self.homes, sources, store),
-            Layout::Hoisted => hoisted::roots(request, placing, sources),
+            Layout::Hoisted => hoisted::roots(request, placing, sources, store),
         };
         NodePlan {
             placements: self.placing.placements,

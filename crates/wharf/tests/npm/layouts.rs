@@ -403,3 +403,37 @@ fn damage_in_the_store_is_found_and_mended() {
     assert!(fixture.read("node_modules/a/index.js").contains("a 1.0.0"));
     fixture.run(&["store", "verify"]).success();
 }
+
+#[test]
+fn files_of_a_folder_of_commands_are_commands() {
+    let registry = NpmRegistry::start();
+    release("a", "1.0.0")
+        .field("directories", json!({ "bin": "./tools" }))
+        .file("tools/greet", "#!/bin/sh\necho hello\n")
+        .file("tools/deep/er", "#!/bin/sh\necho deeper\n")
+        .file("tools/.hidden", "#!/bin/sh\n")
+        .file("toolshed", "#!/bin/sh\n")
+        .publish(&registry);
+    for options in [
+        json!({}),
+        json!({ "virtual-store": "project" }),
+        json!({ "layout": "hoisted" }),
+    ] {
+        let fixture = project(
+            &registry,
+            &json!({ "dependencies": { "a": "*" }, "wharf": { "options": options } }),
+        );
+        fixture.run(&["sync"]).success();
+        let commands = fixture.project().join("node_modules/.bin");
+        let mut names: Vec<String> = commands
+            .read_dir()
+            .expect("it has commands")
+            .map(|entry| entry.expect("it can be read").file_name().into_string().expect("a name"))
+            .filter(|name| name != "node")
+            .collect();
+        names.sort();
+        assert_eq!(names, ["er", "greet"], "{options}");
+        let run = fixture.run(&["run", "--", "er"]).success();
+        assert_eq!(run.stdout, "deeper\n", "{run}");
+    }
+}
