@@ -309,7 +309,7 @@ mod tests {
         fs::create_dir_all(directory).unwrap();
         let path = directory.join("node");
         let text = format!(
-            "#!/bin/sh\necho 'wharf-facts:{{\"version\":\"{version}\",\"modules\":\"1\",\"platform\":\"linux\",\"arch\":\"x64\",\"executable\":\"{}\"}}'\n",
+            "#!/bin/sh\necho 'wharf-facts:{{\"version\":\"{version}\",\"platform\":\"linux\",\"arch\":\"x64\",\"executable\":\"{}\"}}'\n",
             path.display()
         );
         fs::write(&path, text).unwrap();

@@ -1,6 +1,7 @@
 //! Node itself: what one is, how it is asked about itself, how one is found.
 //!
-//! Invariant: a [`NodeBinary`] only holds what Node said of itself; nothing is guessed from file names.
+//! Invariant: a [`NodeBinary`] only holds what Node said of itself, or what its own executable is; nothing is guessed from the names
+//! of folders.
 
 mod discover;
 mod probe;
@@ -25,8 +26,6 @@ pub struct NodeBinary {
     /// Its version.
     #[serde(with = "version_text")]
     pub version: Version,
-    /// The number of its binary interface, `127`: compiled packages work on all Nodes with the same one.
-    pub modules: String,
     /// `process.platform`: `linux`, `darwin`.
     pub platform: String,
     /// `process.arch`: `x64`, `arm64`.
