@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -14,13 +15,14 @@ use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, R
 use wharf_install::{InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
 use wharf_store::{ContentKey, HomeContent, HomeId, HomeLink, Store};
-use wharf_sys::run_blocking;
+use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
 use super::early::Started;
 use super::lock::locked_node;
 use super::node::{self, Chosen};
 use super::{Early, approvals, engines, folders};
+use crate::deb;
 use crate::error::OpsError;
 use crate::report::NodeReport;
 use crate::request::Selecting;
@@ -95,14 +97,23 @@ pub(crate) async fn prepare(
                 Some(early) => early,
                 None => Early::new(Arc::clone(session.store()?), wharf_sys::host::target()?),
             };
+            let mut found = None;
             if let Ok(likely) = selected(&locked.graph, &selecting, locked_node(locked)) {
                 let packages = locked.graph.packages.iter().zip(likely.packages);
                 for (package, _) in packages.filter(|(_, is_selected)| *is_selected) {
+                    // On a busy machine the answer may be there by now. Then nothing has to be looked for twice.
+                    if let Poll::Ready(chosen) = futures::poll!(finding.as_mut()) {
+                        found = Some(chosen?);
+                        break;
+                    }
                     ahead.start_archive(&index, Wanted::of(package)?);
                 }
             }
             early = Some(ahead);
-            finding.await?
+            match found {
+                Some(chosen) => chosen,
+                None => finding.await?,
+            }
         }
     };
     let selected = selected(&locked.graph, &selecting, Some(chosen.version.clone()))?;
@@ -271,6 +282,7 @@ impl Fetching<'_> {
                 homes: stock.sources,
                 packages: approved,
                 chosen,
+                system: deb::root::of_builds(self.session, self.project).await?,
             };
             built = approvals::run(self.session, &self.store, task).await?;
         }
@@ -452,7 +464,8 @@ impl Placing {
             links,
             label,
         } = self;
-        run_blocking(move || store.place_home(&home, content, &links)).await?;
+        // Where archives are unpacked: more threads than cores would wait for each other in the file system.
+        run_compute(move || store.place_home(&home, content, &links)).await?;
         Ok(label)
     }
 }
