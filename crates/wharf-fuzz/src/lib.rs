@@ -23,7 +23,7 @@ use wharf_store::{Compression, Store, SystemTree, Tree, journal};
 pub type Body = fn(&[u8]);
 
 /// Every target by name. Cargo's, Debian's and npm's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 56] = [
+pub const TARGETS: [(&str, Body); 57] = [
     ("binstall_table", prebuilt::binstall_table),
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
