@@ -40,7 +40,8 @@ fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
             header.as_gnu_mut().unwrap().linkname[..text.len()].copy_from_slice(text);
         }
         header.set_cksum();
-        builder.append(&header, if is_file { text } else { b"" }).unwrap();
+        let body: &[u8] = if is_file { text } else { b"" };
+        builder.append(&header, body).unwrap();
     }
     builder.into_inner().unwrap()
 }
