@@ -328,7 +328,8 @@ fn deb_part(options: &Options, stated: &mut Stated) -> Option<DebProject> {
     Some(DebProject {
         suite: tables.suite.or_else(|| host.suite.clone()),
         packages: tables.packages,
-        recommends: tables.recommends,
+        // As apt does it: a `gcc` without the headers of the C library surprises.
+        recommends: tables.recommends.unwrap_or(true),
         foreign: tables.foreign,
         components: tables.components,
         holds: tables.holds,

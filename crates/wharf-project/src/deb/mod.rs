@@ -39,7 +39,7 @@ pub struct DebProject {
     pub suite: Option<DebSuite>,
     /// What the project asks for, in the manifest's order.
     pub packages: Vec<DebRequirement>,
-    /// Whether what packages recommend comes along.
+    /// Whether what packages recommend comes along, which it does unless the manifest says otherwise.
     pub recommends: bool,
     /// Architectures besides a system's own that packages may have, such as `i386`.
     pub foreign: Vec<Architecture>,

@@ -63,7 +63,7 @@ fn every_key_is_read() {
 [deb]
 suite = "bookworm"
 packages = ["nginx", "libpq-dev (>= 15)", "foo:i386", "default-mta | mail-transport-agent", "cpuid [amd64]"]
-recommends = true
+recommends = false
 architectures = ["i386"]
 components = ["main", "contrib"]
 hold = ["nginx", "libc6 (= 2.36-9)"]
@@ -110,7 +110,7 @@ packages = ["gdb"]
             "deb:gdb [dev] wharf.toml:31",
         ]
     );
-    assert!(deb.recommends && deb.foreign[0].as_str() == "i386");
+    assert!(!deb.recommends && deb.foreign[0].as_str() == "i386");
     assert_eq!(deb.snapshot.as_deref(), Some("20260115T000000Z"));
     let holds: Vec<String> = deb.holds.iter().map(DebHold::words).collect();
     assert_eq!(holds, ["nginx", "libc6 (= 2.36-9)"]);
@@ -279,6 +279,7 @@ fn the_suite_is_the_hosts_where_the_manifest_says_none() {
     let project = folder.project().unwrap();
     let deb = project.deb.as_ref().unwrap();
     let suite = deb.suite.as_ref().unwrap();
+    assert!(deb.recommends, "as apt does it");
     assert_eq!(
         (suite.name.as_str(), suite.declared),
         ("bookworm", Declared::Machine)

@@ -32,7 +32,7 @@ pub(crate) struct DebTables {
     pub(crate) declared: Option<Origin>,
     pub(crate) suite: Option<DebSuite>,
     pub(crate) packages: Vec<DebRequirement>,
-    pub(crate) recommends: bool,
+    pub(crate) recommends: Option<bool>,
     pub(crate) foreign: Vec<Architecture>,
     pub(crate) components: Option<Vec<String>>,
     pub(crate) holds: Vec<DebHold>,
@@ -78,7 +78,7 @@ pub(crate) fn deb(
     tables.snapshot = deb.snapshot()?;
     tables.components = deb.components()?;
     if let Some(value) = table.get("recommends") {
-        tables.recommends = reader.boolean(value, "`recommends`")?;
+        tables.recommends = Some(reader.boolean(value, "`recommends`")?);
     }
     if let Some(value) = table.get("packages") {
         packages(reader, value, Group::Main, place, tables)?;

@@ -43,7 +43,7 @@ pub struct DebLock {
 }
 
 /// What the Debian part of a lock was solved from, as the project states it. Compared as a whole to tell whether it is stale.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebInputs {
     /// The suite that the manifest names.
     pub suite: Option<String>,
@@ -71,6 +71,26 @@ pub struct DebInputs {
     pub snapshot: Option<String>,
     /// The repositories that the project itself names, one a text, in their order.
     pub repositories: Vec<String>,
+}
+
+impl Default for DebInputs {
+    fn default() -> Self {
+        Self {
+            suite: None,
+            packages: Vec::new(),
+            external: Vec::new(),
+            recommends: true,
+            architectures: Vec::new(),
+            foreign: Vec::new(),
+            components: None,
+            holds: Vec::new(),
+            excludes: Vec::new(),
+            pins: Vec::new(),
+            sources: DebSources::default(),
+            snapshot: None,
+            repositories: Vec::new(),
+        }
+    }
 }
 
 /// A requirement of the project, in a form that compares as text.

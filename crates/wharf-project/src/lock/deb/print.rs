@@ -52,8 +52,8 @@ fn inputs(text: &mut String, inputs: &DebInputs) {
     if *sources != DebSources::default() {
         line(text, "sources", &quoted(sources.as_str()));
     }
-    if *recommends {
-        line(text, "recommends", "true");
+    if !*recommends {
+        line(text, "recommends", "false");
     }
     // No components at all are something else than those that are usual.
     if let Some(components) = components {

@@ -75,7 +75,7 @@ pub(crate) fn sample() -> DebLock {
                 group: Group::Main,
             }],
             external: vec!["pypi:psycopg2 host dep:generic/libpq".to_owned()],
-            recommends: true,
+            recommends: false,
             foreign: vec!["i386".to_owned()],
             ..DebInputs::default()
         },
@@ -134,7 +134,7 @@ suite = "bookworm"
 
 [deb.inputs]
 suite = "bookworm"
-recommends = true
+recommends = false
 foreign = ["i386"]
 external = [
     "pypi:psycopg2 host dep:generic/libpq",
@@ -217,8 +217,8 @@ fn what_is_malformed_is_refused_with_its_place() {
             "`[deb]` is missing before this table",
         ),
         (
-            "recommends = true",
-            "recommend = true",
+            "recommends = false",
+            "recommend = false",
             "there is no key `recommend` in `[deb.inputs]`",
         ),
         (
@@ -360,12 +360,12 @@ fn each_difference_is_told() {
         ),
         (
             DebInputs {
-                recommends: false,
+                recommends: true,
                 foreign: Vec::new(),
                 ..same.clone()
             },
             vec![
-                "`recommends` changed from `true` to `false`",
+                "`recommends` changed from `false` to `true`",
                 "the foreign architectures changed from `i386` to nothing",
             ],
         ),
