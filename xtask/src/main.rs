@@ -6,6 +6,7 @@
 )]
 
 mod agreement;
+mod apt_check;
 mod bench;
 mod cargo_check;
 mod ci;
@@ -42,6 +43,8 @@ enum Chore {
     NpmCheck(npm_check::Options),
     /// Resolve real Rust projects, and compare with what cargo locks.
     CargoCheck(cargo_check::Options),
+    /// Solve package sets over Debian's full index, and compare with what apt makes of them.
+    AptCheck(apt_check::Options),
     /// Kill `wharf sync` at random points and check that the environment is the old one or the new one.
     Crash(crash::Options),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Agreement(options) => agreement::run(&options),
         Chore::NpmCheck(options) => npm_check::run(&options),
         Chore::CargoCheck(options) => cargo_check::run(&options),
+        Chore::AptCheck(options) => apt_check::run(&options),
         Chore::Crash(options) => crash::run(&options),
     };
     match outcome {

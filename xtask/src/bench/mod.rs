@@ -7,6 +7,7 @@
 
 mod cargo;
 mod cases;
+mod deb;
 mod isolate;
 mod measure;
 mod mirror;
@@ -42,6 +43,9 @@ pub(crate) struct Options {
     /// Measure one-offs against uvx, npx and bunx, and the commands of installed tools against the files behind them.
     #[arg(long, group = "kind")]
     tools: bool,
+    /// Measure Debian package sets against apt.
+    #[arg(long, group = "kind")]
+    deb: bool,
     /// Which sets: small (20 wheels, 80 npm packages, 30 crates), medium (150, 500, 190), large (400, 1,500, 490); of npm also
     /// server (500), of crates also tool; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
@@ -108,6 +112,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let _alone = alone()?;
     if options.npm {
         return npm::run(options);
+    }
+    if options.deb {
+        return deb::run(options);
     }
     if options.mixed {
         return mixed::run(options);

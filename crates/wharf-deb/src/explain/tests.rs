@@ -93,9 +93,7 @@ fn versions_architectures_and_releases_that_are_not_there() {
     check(
         "xx\n Depends: bb, bb:i386\nbb 1\nbb 1 i386",
         "xx",
-        "`xx` cannot be had\n  xx 1 (stable) needs `bb`, which is bb 1 (stable)\n  xx 1 (stable) needs `bb:i386`, which is bb:i386 1 (stable)\n  bb:i386 1 (stable) and bb 1 (stable) cannot be there together: the package is not `Multi-Arch: same` in one version"
-            .replace(", which is bb 1 (stable)\n", "\n")
-            .as_str(),
+        "`xx` cannot be had\n  xx 1 (stable) needs `bb`\n  bb 1 (stable) and bb:i386 1 (stable) cannot be there together: the package is not `Multi-Arch: same` in one version\n  xx 1 (stable) needs `bb:i386`, which is bb:i386 1 (stable)",
     );
 }
 

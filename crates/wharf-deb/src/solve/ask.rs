@@ -236,7 +236,7 @@ fn prefer_upgrades(shelf: &mut Shelf<'_>, problem: &Problem) {
 }
 
 /// What may be chosen for a relation that is asked for.
-fn asked_items(shelf: &mut Shelf<'_>, relation: &Relation) -> Vec<Item> {
+pub(super) fn asked_items(shelf: &mut Shelf<'_>, relation: &Relation) -> Vec<Item> {
     let mut found = Vec::new();
     for alternative in &relation.alternatives {
         for wanted in wanted(shelf, alternative) {
@@ -276,20 +276,45 @@ pub(crate) fn wanted<'a>(shelf: &mut Shelf<'_>, alternative: &'a relation::Alter
 /// Versions that are asked for although policy would not take them, and what they need from where they are.
 fn choose_by_hand(shelf: &mut Shelf<'_>, problem: &Problem) {
     let mut chosen = VecDeque::new();
+    let mut named = Vec::new();
     for asked in &problem.asked {
         let What::Install { relation, release } = &asked.what else {
             continue;
         };
-        if release.is_none() && !asked_items(shelf, relation).is_empty() {
+        let usual = asked_items(shelf, relation);
+        if release.is_none() && !usual.is_empty() {
+            if relation
+                .alternatives
+                .iter()
+                .any(|alternative| alternative.version.is_some())
+            {
+                named.extend(usual.iter().map(|&item| shelf.version(item).package));
+            }
             continue;
         }
         if let Some(item) = best_by_hand(shelf, relation, release.as_deref()) {
-            shelf.prefer(shelf.version(item).package, Preference::Only(item));
+            let package = shelf.version(item).package;
+            // Two wishes about one package stand beside each other: that they cannot be had together is for the solve to find.
+            if named.contains(&package) {
+                shelf.offer_too(item);
+            } else {
+                shelf.prefer(package, Preference::Only(item));
+            }
+            named.push(package);
             chosen.push_back(item);
         }
     }
     while let Some(item) = chosen.pop_front() {
-        follow(shelf, item, problem.recommends, &mut chosen);
+        for other in follow(shelf, item, problem.recommends) {
+            let package = shelf.version(other).package;
+            if named.contains(&package) {
+                shelf.offer_too(other);
+            } else {
+                shelf.prefer(package, Preference::Only(other));
+                named.push(package);
+                chosen.push_back(other);
+            }
+        }
     }
 }
 
@@ -321,8 +346,8 @@ fn best_by_hand(shelf: &mut Shelf<'_>, relation: &Relation, release: Option<&str
     None
 }
 
-/// What a version that was chosen by hand needs and policy does not offer is chosen from the same release.
-fn follow(shelf: &mut Shelf<'_>, item: Item, recommends: Recommends, chosen: &mut VecDeque<Item>) {
+/// What a version that was chosen by hand needs and policy does not offer, from the same release.
+fn follow(shelf: &mut Shelf<'_>, item: Item, recommends: Recommends) -> Vec<Item> {
     let kinds: &[Kind] = match recommends {
         Recommends::Taken => &[Kind::PreDepends, Kind::Depends, Kind::Recommends],
         Recommends::Ignored => &[Kind::PreDepends, Kind::Depends],
@@ -331,29 +356,25 @@ fn follow(shelf: &mut Shelf<'_>, item: Item, recommends: Recommends, chosen: &mu
     let layer = shelf.version(item).place.layer;
     let of = shelf.package_of(item).architecture;
     let mut found = Vec::new();
-    for &kind in kinds {
-        for group in record.relations(kind) {
-            found.clear();
-            alternatives(shelf, item, group.clone(), &mut found);
-            if !found.is_empty() {
-                continue;
-            }
-            let from_there = group.into_iter().find_map(|alternative| {
-                let name = shelf.name(layer, alternative.name_id());
-                let wanted = Wanted {
-                    name,
-                    qualifier: alternative.qualifier(),
-                    constraint: alternative.constraint(),
-                    of,
-                };
-                from_same_release(shelf, &wanted, name, item)
-            });
-            if let Some(other) = from_there {
-                shelf.prefer(shelf.version(other).package, Preference::Only(other));
-                chosen.push_back(other);
-            }
+    let mut needed = Vec::new();
+    for group in kinds.iter().flat_map(|&kind| record.relations(kind)) {
+        found.clear();
+        alternatives(shelf, item, group.clone(), &mut found);
+        if !found.is_empty() {
+            continue;
         }
+        needed.extend(group.into_iter().find_map(|alternative| {
+            let name = shelf.name(layer, alternative.name_id());
+            let wanted = Wanted {
+                name,
+                qualifier: alternative.qualifier(),
+                constraint: alternative.constraint(),
+                of,
+            };
+            from_same_release(shelf, &wanted, name, item)
+        }));
     }
+    needed
 }
 
 fn from_same_release(shelf: &mut Shelf<'_>, wanted: &Wanted<'_>, name: Name, item: Item) -> Option<Item> {

@@ -2,6 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | `answers` | which package answers what |
 //! | `ask` | what people ask for, as demands; versions that are chosen by hand, and what follows for others |
 //! | `encode` | what a record says, as groups and exclusions of items |
 //! | `order` | which package comes before which |
@@ -11,6 +12,7 @@
 //! Invariant: every solution fulfils every relation of every package in it ([`crate::check`] looks at that in its own way); equal
 //! questions have equal answers.
 
+mod answers;
 mod ask;
 mod encode;
 mod order;

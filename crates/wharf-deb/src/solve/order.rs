@@ -1,14 +1,10 @@
 //! Which package comes before which. Invariant: what a package needs comes before it wherever no circle forbids it; what it
 //! needs before it is unpacked comes first of all.
 
-use rustc_hash::FxHashMap;
-use wharf_solve::agenda::Item;
-
 use super::Solution;
 use super::encode::alternatives;
 use crate::index::Kind;
 use crate::universe::Universe;
-use crate::universe::shelf::Shelf;
 
 impl Solution {
     /// The positions of all packages in an order in which they can be configured: every package after what it needs, except
@@ -43,21 +39,7 @@ impl Solution {
 
     /// For every package the positions of what it needs, Pre-Depends first.
     fn needs(&self, universe: &Universe) -> Vec<Vec<usize>> {
-        let mut shelf = Shelf::new(universe);
-        let items: Vec<Option<Item>> = self
-            .packages
-            .iter()
-            .map(|chosen| shelf.item_at(chosen.place))
-            .collect();
-        let positions: FxHashMap<Item, usize> = items
-            .iter()
-            .enumerate()
-            .filter_map(|(position, item)| Some(((*item)?, position)))
-            .collect();
-        for item in items.iter().flatten() {
-            let package = shelf.version(*item).package;
-            shelf.prefer(package, crate::universe::shelf::Preference::Only(*item));
-        }
+        let (mut shelf, items, positions) = self.shelved(universe);
         let mut found = Vec::new();
         items
             .iter()

@@ -199,6 +199,8 @@ fn versions_and_releases_are_chosen_by_hand() {
         ("aa (>= 2)", "aa=2 bb=2 cc=1"),
         ("aa (<= 2)", "aa=1 bb=1"),
         ("aa=3", "no: aa=3"),
+        ("aa=1, aa=2", "no: aa=1, aa=2"),
+        ("bb=1, aa/backports", "no: bb=1, aa/backports"),
         ("aa/unstable", "no: aa/unstable"),
         ("aa/backports, bb=1", "no: aa/backports, bb=1"),
         ("cc/backports, aa", "cc=2 aa=1 bb=1"),

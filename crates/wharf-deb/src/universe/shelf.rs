@@ -501,6 +501,15 @@ impl<'u> Shelf<'u> {
         }
     }
 
+    /// Lets a version be chosen beside what may be already.
+    pub(crate) fn offer_too(&mut self, item: Item) {
+        let package = self.version(item).package;
+        let offered = &mut self.packages[package.0 as usize].offered;
+        if !offered.contains(&item) {
+            offered.push(item);
+        }
+    }
+
     /// Whether it stands before other alternatives, since its package is there already.
     pub(crate) fn is_favoured(&self, item: Item) -> bool {
         let package = self.package_of(item);
