@@ -93,7 +93,7 @@ impl Index {
         ] {
             let starts = |number: u32| self.start_of(field, number);
             each_match(text, &finder, self.records, starts, |number, _, _| {
-                found(number, place)
+                found(number, place);
             });
         }
         places
