@@ -1,6 +1,6 @@
 //! The packages that a solve may choose from: several indexes, what their releases say, pins, holds, what is installed.
 //!
-//! A universe is a description and holds no state: reading many names out of it is the job of a [`shelf`], which remembers
+//! A universe is a description and holds no state: reading many names out of it is the job of a `shelf`, which remembers
 //! what it looked up. Invariant: equal universes give equal answers, and nothing is read of a name before it is asked for.
 //! Sources: apt_preferences(5), deb-control(5), the specification of Multi-Arch.
 
