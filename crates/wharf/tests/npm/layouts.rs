@@ -428,7 +428,13 @@ fn files_of_a_folder_of_commands_are_commands() {
         let mut names: Vec<String> = commands
             .read_dir()
             .expect("it has commands")
-            .map(|entry| entry.expect("it can be read").file_name().into_string().expect("a name"))
+            .map(|entry| {
+                entry
+                    .expect("it can be read")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
             .filter(|name| name != "node")
             .collect();
         names.sort();
