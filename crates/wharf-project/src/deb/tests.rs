@@ -325,7 +325,7 @@ fn the_usual_repositories_know_ports_and_suites_that_stand_alone() {
     );
 }
 
-const SOURCES: &str = "Types: deb deb-src\nURIs: http://mirror.example.org/debian\nSuites: bookworm bookworm-updates\nComponents: main\nSigned-By: /usr/share/keyrings/x.gpg\n\nTypes: deb\nEnabled: no\nURIs: http://off.example.org/debian\nSuites: bookworm\nComponents: main\n";
+const SOURCES: &str = "Types: deb deb-src\n# a comment in between\nURIs: http://mirror.example.org/debian\nSuites: bookworm bookworm-updates\nComponents: main\nSigned-By: /usr/share/keyrings/x.gpg\n\nTypes: deb\nEnabled: no\nURIs: http://off.example.org/debian\nSuites: bookworm\nComponents: main\n";
 
 #[test]
 fn the_hosts_sources_win_for_the_suite_that_they_cover() {
