@@ -113,6 +113,10 @@ impl Store {
             content,
             graph: super::GraphKey::PRISTINE,
         };
+        // The usual case, without listing a folder.
+        if self.has_home(&pristine) {
+            return Some(pristine);
+        }
         let folder = label_folder(label);
         let prefix = format!("{content}.");
         let entries = fs::read_dir(self.homes_folder().join(folder)).ok()?;
