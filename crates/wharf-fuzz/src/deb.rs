@@ -244,12 +244,18 @@ pub(crate) fn deb_archive(bytes: &[u8]) {
     let Ok(package) = store().import_deb(bytes, &digest, &limits()) else {
         return;
     };
-    let tree = store().system_tree(&package.data).expect("what was imported can be read");
+    let tree = store()
+        .system_tree(&package.data)
+        .expect("what was imported can be read");
     assert!(tree.size() <= limits().max_total_bytes, "{} bytes", tree.size());
     assert!(tree.entries.windows(2).all(|pair| pair[0].path < pair[1].path));
     for entry in &tree.entries {
         let parts = entry.path.as_bytes().split(|byte| *byte == b'/');
-        assert!(parts.into_iter().all(|part| !part.is_empty() && part != b".."), "{}", entry.path);
+        assert!(
+            parts.into_iter().all(|part| !part.is_empty() && part != b".."),
+            "{}",
+            entry.path
+        );
         assert!(!matches!(&entry.kind, SystemKind::Link(target) if target.is_empty()));
     }
 }

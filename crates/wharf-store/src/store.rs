@@ -341,7 +341,11 @@ impl Store {
     /// them all.
     pub(crate) fn lookup_trees(&self, ecosystem: Ecosystem, upstream: &Digest) -> Option<Vec<TreeId>> {
         let text = fs::read_to_string(self.package_path(ecosystem, upstream)).ok()?;
-        let ids = text.lines().map(str::parse).collect::<Result<Vec<TreeId>, _>>().ok()?;
+        let ids = text
+            .lines()
+            .map(str::parse)
+            .collect::<Result<Vec<TreeId>, _>>()
+            .ok()?;
         ids.iter().all(|id| self.tree_path(id).exists()).then_some(ids)
     }
 

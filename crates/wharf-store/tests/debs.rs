@@ -15,7 +15,17 @@ fn store() -> (tempfile::TempDir, Store) {
 fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, body) in members {
-        out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, body.len()).bytes());
+        out.extend(
+            format!(
+                "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                0,
+                0,
+                0,
+                100_644,
+                body.len()
+            )
+            .bytes(),
+        );
         out.extend_from_slice(body);
         if body.len() % 2 == 1 {
             out.push(b'\n');
@@ -102,8 +112,13 @@ fn what_a_package_has_is_kept() {
     assert_eq!(mode(b"usr/suid").0, 0o4755);
     assert_eq!(mode(b"usr/hard"), mode(b"usr/suid"));
     assert!(tree.get(b"usr/caf\xe9").is_some());
-    assert!(matches!(tree.get(b"dev").unwrap().kind, SystemKind::Noted { letter: b'3', .. }));
-    assert!(matches!(&tree.get(b"usr/absolute").unwrap().kind, SystemKind::Link(target) if &**target == b"/etc/alternatives/x"));
+    assert!(matches!(
+        tree.get(b"dev").unwrap().kind,
+        SystemKind::Noted { letter: b'3', .. }
+    ));
+    assert!(
+        matches!(&tree.get(b"usr/absolute").unwrap().kind, SystemKind::Link(target) if &**target == b"/etc/alternatives/x")
+    );
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
 }
 
@@ -114,7 +129,9 @@ fn every_packing_gives_the_same_trees() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
     let mut xz = Vec::new();
-    liblzma::read::XzEncoder::new(&plain[..], 1).read_to_end(&mut xz).unwrap();
+    liblzma::read::XzEncoder::new(&plain[..], 1)
+        .read_to_end(&mut xz)
+        .unwrap();
     let zstd = zstd::encode_all(&plain[..], 1).unwrap();
     let mut seen = Vec::new();
     for (name, body) in [
@@ -156,17 +173,30 @@ fn bad_packages_are_refused_by_name_and_leave_nothing() {
         ("surprise", Vec::new()),
         ("data.tar", tar(&[])),
     ]);
-    let bare = ar(&[("debian-binary", b"2.0\n".to_vec()), ("control.tar", tar(&[])), ("data.tar", tar(&[]))]);
+    let bare = ar(&[
+        ("debian-binary", b"2.0\n".to_vec()),
+        ("control.tar", tar(&[])),
+        ("data.tar", tar(&[])),
+    ]);
     let bomb = vec![0; 2 << 20];
     let good = deb(&[(b'0', b"a", b"x")]);
     for (bytes, reason) in [
         (deb(&[(b'0', b"../a", b"x")]), "climbs out with `..`"),
         (deb(&[(b'0', b"/etc/a", b"x")]), "is absolute"),
-        (deb(&[(b'2', b"a", b"/etc"), (b'0', b"a/b", b"x")]), "`a` is both a file and a folder"),
-        (deb(&[(b'0', b"a/b", b"x"), (b'2', b"a", b"/etc")]), "`a` is both a file and a folder"),
+        (
+            deb(&[(b'2', b"a", b"/etc"), (b'0', b"a/b", b"x")]),
+            "`a` is both a file and a folder",
+        ),
+        (
+            deb(&[(b'0', b"a/b", b"x"), (b'2', b"a", b"/etc")]),
+            "`a` is both a file and a folder",
+        ),
         (deb(&[(b'0', b"a", b"x"), (b'0', b"a", b"y")]), "it appears twice"),
         (deb(&[(b'1', b"a", b"b")]), "it is a hard link to `b`"),
-        (deb(&[(b'0', b"a", &bomb)]), "it unpacks to more than 1048576 bytes"),
+        (
+            deb(&[(b'0', b"a", &bomb)]),
+            "it unpacks to more than 1048576 bytes",
+        ),
         (version(b"3.0\n"), "its format has version 3.0"),
         (version(b"2\n"), "its format has version 2"),
         (swapped, "it has `data.tar` where its control.tar should be"),
@@ -190,7 +220,9 @@ fn bad_packages_are_refused_by_name_and_leave_nothing() {
 fn another_digest_is_refused_after_all_was_read() {
     let (_folder, store) = store();
     let bytes = deb(&[(b'0', b"a", b"x")]);
-    let error = store.import_deb(&bytes[..], &digest(b"else"), &Limits::default()).unwrap_err();
+    let error = store
+        .import_deb(&bytes[..], &digest(b"else"), &Limits::default())
+        .unwrap_err();
     assert!(error.to_string().contains("its digest is sha256:"), "{error}");
     assert_eq!(store.size().unwrap().objects, 0);
 }

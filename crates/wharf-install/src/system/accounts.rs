@@ -42,7 +42,8 @@ pub(crate) struct Group {
 }
 
 /// What every Debian system has, for roots without base-passwd.
-const PASSWD: &str = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+const PASSWD: &str =
+    "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:*:0:\nnogroup:*:65534:\n";
 
 /// Takes in the accounts of base-passwd.
@@ -152,7 +153,10 @@ impl Accounts {
         }
         self.write(files);
         let all: BTreeSet<&String> = self.users.keys().chain(self.groups.keys()).collect();
-        all.into_iter().filter(|name| !self.base.contains(*name)).cloned().collect()
+        all.into_iter()
+            .filter(|name| !self.base.contains(*name))
+            .cloned()
+            .collect()
     }
 
     fn write(&self, files: &mut Files) {
@@ -196,7 +200,10 @@ impl Accounts {
 /// A free number, from the name.
 fn number_of(name: &str, taken: &BTreeSet<u32>) -> u32 {
     let hash = blake3::hash(name.as_bytes());
-    let (first, _) = hash.as_bytes().split_first_chunk().expect("BLAKE3 gives 32 bytes");
+    let (first, _) = hash
+        .as_bytes()
+        .split_first_chunk()
+        .expect("BLAKE3 gives 32 bytes");
     let start = u32::from_le_bytes(*first) % COUNT;
     (0..COUNT)
         .map(|step| FIRST + (start + step) % COUNT)

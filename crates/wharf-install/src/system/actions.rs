@@ -19,18 +19,49 @@ pub(crate) fn of(files: &Files) -> Vec<Job> {
             job(files, name, &program, words, &[&writes])
         };
         let modules = format!("/{folder}/gio/modules");
-        jobs.extend(job("GIO modules", "glib-2.0/gio-querymodules", &[&modules], "gio/modules"));
+        jobs.extend(job(
+            "GIO modules",
+            "glib-2.0/gio-querymodules",
+            &[&modules],
+            "gio/modules",
+        ));
         let loaders = "gdk-pixbuf-2.0/gdk-pixbuf-query-loaders";
-        jobs.extend(job("image loaders", loaders, &["--update-cache"], "gdk-pixbuf-2.0/2.10.0"));
+        jobs.extend(job(
+            "image loaders",
+            loaders,
+            &["--update-cache"],
+            "gdk-pixbuf-2.0/2.10.0",
+        ));
         let methods = "libgtk-3-0/gtk-query-immodules-3.0";
-        jobs.extend(job("input methods", methods, &["--update-cache"], "gtk-3.0/3.0.0"));
+        jobs.extend(job(
+            "input methods",
+            methods,
+            &["--update-cache"],
+            "gtk-3.0/3.0.0",
+        ));
         let schemas = "usr/share/glib-2.0/schemas";
         let program = format!("{folder}/glib-2.0/glib-compile-schemas");
-        jobs.extend(self::job(files, "GSettings schemas", &program, &[&format!("/{schemas}")], &[schemas]));
+        jobs.extend(self::job(
+            files,
+            "GSettings schemas",
+            &program,
+            &[&format!("/{schemas}")],
+            &[schemas],
+        ));
     }
     for (name, program, words, writes) in [
-        ("MIME types", "usr/bin/update-mime-database", &["/usr/share/mime"][..], "usr/share/mime"),
-        ("desktop entries", "usr/bin/update-desktop-database", &["-q"], "usr/share/applications"),
+        (
+            "MIME types",
+            "usr/bin/update-mime-database",
+            &["/usr/share/mime"][..],
+            "usr/share/mime",
+        ),
+        (
+            "desktop entries",
+            "usr/bin/update-desktop-database",
+            &["-q"],
+            "usr/share/applications",
+        ),
         ("fonts", "usr/bin/fc-cache", &["-s"], "var/cache/fontconfig"),
         ("info pages", "usr/sbin/update-info-dir", &[], "usr/share/info"),
         ("manual pages", "usr/bin/mandb", &["-cq"], "var/cache/man"),
@@ -41,12 +72,24 @@ pub(crate) fn of(files: &Files) -> Vec<Job> {
         let theme = format!("usr/share/icons/{}", String::from_utf8_lossy(theme));
         if files.is_file(format!("{theme}/index.theme").as_bytes()) {
             let program = "usr/bin/gtk-update-icon-cache";
-            jobs.extend(job(files, "icons", program, &["-q", "-f", &format!("/{theme}")], &[&theme]));
+            jobs.extend(job(
+                files,
+                "icons",
+                program,
+                &["-q", "-f", &format!("/{theme}")],
+                &[&theme],
+            ));
         }
     }
     jobs.extend(bytecode(files));
     let settings = ["etc/pam.d", "var/lib/pam", "var/cache/debconf"];
-    jobs.extend(job(files, "PAM profiles", "usr/sbin/pam-auth-update", &["--package"], &settings));
+    jobs.extend(job(
+        files,
+        "PAM profiles",
+        "usr/sbin/pam-auth-update",
+        &["--package"],
+        &settings,
+    ));
     jobs.dedup();
     jobs
 }
@@ -61,7 +104,10 @@ pub(crate) fn script(package: &Loaded, kind: ScriptKind) -> Job {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Job {
         name: format!("{} of {}", kind.as_str(), package.label()),
-        argv: std::iter::once(path.as_str()).chain(words.iter().copied()).map(str::to_owned).collect(),
+        argv: std::iter::once(path.as_str())
+            .chain(words.iter().copied())
+            .map(str::to_owned)
+            .collect(),
         environment: vec![
             variable("DPKG_MAINTSCRIPT_PACKAGE", package.name()),
             variable("DPKG_MAINTSCRIPT_ARCH", package.architecture()),
@@ -83,7 +129,10 @@ fn libraries(files: &Files) -> Vec<String> {
         .list(b"usr/lib")
         .iter()
         .map(|name| format!("usr/lib/{}", String::from_utf8_lossy(name)))
-        .filter(|folder| files.is_folder(format!("{folder}/glib-2.0").as_bytes()) || files.is_folder(format!("{folder}/gdk-pixbuf-2.0").as_bytes()))
+        .filter(|folder| {
+            files.is_folder(format!("{folder}/glib-2.0").as_bytes())
+                || files.is_folder(format!("{folder}/gdk-pixbuf-2.0").as_bytes())
+        })
         .collect()
 }
 
@@ -97,14 +146,30 @@ fn bytecode(files: &Files) -> Option<Job> {
         .filter(|folder| files.is_folder(folder.as_bytes()))
         .collect();
     let paths: Vec<String> = folders.iter().map(|folder| format!("/{folder}")).collect();
-    let mut words = vec!["-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-x", "(bad|test)_"];
+    let mut words = vec![
+        "-S",
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-x",
+        "(bad|test)_",
+    ];
     words.extend(paths.iter().map(String::as_str));
     let writes: Vec<&str> = folders.iter().map(String::as_str).collect();
-    job(files, "Python bytecode", &format!("usr/bin/{name}"), &words, &writes)
+    job(
+        files,
+        "Python bytecode",
+        &format!("usr/bin/{name}"),
+        &words,
+        &writes,
+    )
 }
 
 fn job(files: &Files, name: &str, program: &str, words: &[&str], writes: &[&str]) -> Option<Job> {
-    let there = files.is_executable(program.as_bytes()) && writes.iter().any(|folder| files.is_folder(folder.as_bytes()));
+    let there = files.is_executable(program.as_bytes())
+        && writes.iter().any(|folder| files.is_folder(folder.as_bytes()));
     there.then(|| Job {
         name: name.to_owned(),
         argv: std::iter::once(format!("/{program}"))

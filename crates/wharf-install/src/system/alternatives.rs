@@ -42,7 +42,8 @@ impl Alternatives {
             let mut next = || words.next().map(str::to_owned);
             match word {
                 "--install" => {
-                    let (Some(link), Some(name), Some(path), Some(priority)) = (next(), next(), next(), next())
+                    let (Some(link), Some(name), Some(path), Some(priority)) =
+                        (next(), next(), next(), next())
                     else {
                         return false;
                     };
@@ -65,7 +66,9 @@ impl Alternatives {
                     let Some(entry) = current.as_ref().and_then(|(name, _)| self.names.get_mut(name)) else {
                         return false;
                     };
-                    let provider = current.as_ref().and_then(|(_, path)| entry.providers.get_mut(path));
+                    let provider = current
+                        .as_ref()
+                        .and_then(|(_, path)| entry.providers.get_mut(path));
                     if let Some(provider) = provider {
                         provider.slaves.insert(name.clone(), path);
                     }
@@ -111,7 +114,9 @@ impl Alternatives {
             point(files, &entry.link, name, path);
             for (slave, link) in &entry.slaves {
                 match provider.slaves.get(slave) {
-                    Some(target) if files.look(target.as_bytes()).is_some() => point(files, link, slave, target),
+                    Some(target) if files.look(target.as_bytes()).is_some() => {
+                        point(files, link, slave, target)
+                    }
                     _ => {}
                 }
             }
@@ -129,7 +134,9 @@ impl Alternatives {
 
 /// The link, to the name in the folder of alternatives, to the file. A file of a package at the link's place stays.
 fn point(files: &mut Files, link: &str, name: &str, target: &str) {
-    let is_file = files.look_at(link.as_bytes()).is_some_and(|node| node.kind.is_file());
+    let is_file = files
+        .look_at(link.as_bytes())
+        .is_some_and(|node| node.kind.is_file());
     if is_file || name.contains('/') {
         return;
     }
@@ -189,8 +196,13 @@ mod tests {
             String::from_utf8(place.unwrap()).unwrap()
         };
         assert_eq!(resolved("usr/bin/editor"), "usr/bin/nano");
-        assert_eq!(resolved("usr/share/man/man1/editor.1.gz"), "usr/share/man/man1/nano.1.gz");
+        assert_eq!(
+            resolved("usr/share/man/man1/editor.1.gz"),
+            "usr/share/man/man1/nano.1.gz"
+        );
         let record = alternatives.names["editor"].record();
-        assert!(record.starts_with("auto\n/usr/bin/editor\neditor.1.gz\n/usr/share/man/man1/editor.1.gz\n\n/usr/bin/missing\n90\n\n"));
+        assert!(record.starts_with(
+            "auto\n/usr/bin/editor\neditor.1.gz\n/usr/share/man/man1/editor.1.gz\n\n/usr/bin/missing\n90\n\n"
+        ));
     }
 }

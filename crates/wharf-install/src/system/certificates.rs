@@ -40,7 +40,10 @@ pub(crate) fn configure(store: &Store, files: &mut Files) -> Result<(), StoreErr
         let file = name.rsplit('/').next().unwrap_or(name);
         let file = file.strip_suffix(".crt").unwrap_or(file);
         let link = format!("{}.pem", file.replace([' ', '(', ')'], "_").replace(',', "_"));
-        files.link(format!("{TARGET}/{link}").as_bytes(), format!("/{source}").as_bytes());
+        files.link(
+            format!("{TARGET}/{link}").as_bytes(),
+            format!("/{source}").as_bytes(),
+        );
         if let Some(hash) = subject_hash(&text) {
             hashes.entry(hash).or_default().push(link);
         }
@@ -51,11 +54,20 @@ pub(crate) fn configure(store: &Store, files: &mut Files) -> Result<(), StoreErr
     }
     for (hash, links) in hashes {
         for (number, link) in links.iter().enumerate() {
-            files.link(format!("{TARGET}/{hash:08x}.{number}").as_bytes(), link.as_bytes());
+            files.link(
+                format!("{TARGET}/{hash:08x}.{number}").as_bytes(),
+                link.as_bytes(),
+            );
         }
     }
-    files.put(format!("{TARGET}/ca-certificates.crt").as_bytes(), Node::text(bundle));
-    files.put(LIST.as_bytes(), Node::text(format!("{LIST_HEAD}{}\n", names.join("\n"))));
+    files.put(
+        format!("{TARGET}/ca-certificates.crt").as_bytes(),
+        Node::text(bundle),
+    );
+    files.put(
+        LIST.as_bytes(),
+        Node::text(format!("{LIST_HEAD}{}\n", names.join("\n"))),
+    );
     Ok(())
 }
 
@@ -115,7 +127,10 @@ fn text_of(value: &[u8]) -> Option<Option<String>> {
         0x0c | 0x13 | 0x16 | 0x1a => String::from_utf8(bytes.to_vec()).ok()?,
         0x14 => bytes.iter().map(|byte| char::from(*byte)).collect(),
         0x1e => {
-            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            let units: Vec<u16> = bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+                .collect();
             String::from_utf16(&units).ok()?
         }
         _ => return Some(None),
@@ -152,7 +167,9 @@ fn header(bytes: &[u8]) -> Option<(usize, usize)> {
         return None;
     }
     let digits = bytes.get(2..2 + count)?;
-    let length = digits.iter().fold(0usize, |length, byte| length << 8 | usize::from(*byte));
+    let length = digits
+        .iter()
+        .fold(0usize, |length, byte| length << 8 | usize::from(*byte));
     Some((2 + count, length))
 }
 
@@ -173,7 +190,10 @@ fn put(out: &mut Vec<u8>, tag: u8, contents: &[u8]) {
 fn base64(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
+    for byte in text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=')
+    {
         let digit = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,

@@ -27,8 +27,10 @@ pub(crate) fn write(
     for folder in ["", "/info", "/updates", "/triggers", "/parts", "/alternatives"] {
         files.make_folder(format!("{FOLDER}{folder}").as_bytes(), 0o755);
     }
-    let stanzas: Result<Vec<String>, StoreError> =
-        packages.par_iter().map(|package| stanza(store, package, files)).collect();
+    let stanzas: Result<Vec<String>, StoreError> = packages
+        .par_iter()
+        .map(|package| stanza(store, package, files))
+        .collect();
     let lists: Vec<String> = packages.par_iter().map(list).collect();
     put(files, "status", stanzas?.concat());
     put(files, "available", String::new());
@@ -38,7 +40,11 @@ pub(crate) fn write(
     put(files, "statoverride", lines);
     let foreign = architectures(packages);
     if foreign.len() > 1 {
-        put(files, "arch", foreign.iter().map(|name| format!("{name}\n")).collect());
+        put(
+            files,
+            "arch",
+            foreign.iter().map(|name| format!("{name}\n")).collect(),
+        );
     }
     for (package, list) in packages.iter().zip(lists) {
         let name = package.record_name();

@@ -38,7 +38,11 @@ pub(crate) fn base(store: &Store, files: &mut Files) -> Result<(), StoreError> {
     for (path, mode) in FOLDERS {
         files.make_folder(path.as_bytes(), mode);
     }
-    for (path, target) in [("etc/mtab", "../proc/self/mounts"), ("var/run", "/run"), ("var/lock", "/run/lock")] {
+    for (path, target) in [
+        ("etc/mtab", "../proc/self/mounts"),
+        ("var/run", "/run"),
+        ("var/lock", "/run/lock"),
+    ] {
         // Packages may have an empty folder there, which base-files makes a link as well.
         if files.list(path.as_bytes()).is_empty() {
             files.remove(path.as_bytes());
@@ -130,9 +134,14 @@ pub(crate) fn folders(
         if !path.starts_with('/') || path.contains('%') {
             continue;
         }
-        let mode = fields.get(2).and_then(|text| u16::from_str_radix(text.trim_start_matches(['~', ':']), 8).ok());
+        let mode = fields
+            .get(2)
+            .and_then(|text| u16::from_str_radix(text.trim_start_matches(['~', ':']), 8).ok());
         let argument = fields.get(6).filter(|text| *text != "-");
-        let path = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/")).unwrap_or(path);
+        let path = path
+            .strip_prefix("/var")
+            .filter(|rest| rest.starts_with("/run/"))
+            .unwrap_or(path);
         let passing = path.starts_with("/run/") || path.starts_with("/tmp");
         let missing = files.look_at(path.as_bytes()).is_none();
         match kind.trim_end_matches(['!', '-', '=', '~', '^']) {
@@ -140,7 +149,10 @@ pub(crate) fn folders(
                 path: path.trim_end_matches('/').to_owned(),
                 mode: mode.unwrap_or(0o755),
             }),
-            _ if passing || path.starts_with("/dev") || path.starts_with("/proc") || path.starts_with("/sys") => {}
+            _ if passing
+                || path.starts_with("/dev")
+                || path.starts_with("/proc")
+                || path.starts_with("/sys") => {}
             "d" | "D" | "v" | "q" | "Q" => {
                 files.make_folder(path.as_bytes(), mode.unwrap_or(0o755));
             }
@@ -156,7 +168,9 @@ pub(crate) fn folders(
                 files.put(path.as_bytes(), Node::text(text));
             }
             "C" if missing => {
-                let source = argument.cloned().unwrap_or_else(|| format!("/usr/share/factory{path}"));
+                let source = argument
+                    .cloned()
+                    .unwrap_or_else(|| format!("/usr/share/factory{path}"));
                 let node = files.look(source.as_bytes()).filter(|node| node.kind.is_file());
                 if let Some(node) = node.map(|node| Node::made(node.kind.clone())) {
                     files.put(path.as_bytes(), node);
@@ -178,9 +192,15 @@ fn lines(store: &Store, files: &Files, folder: &str, end: &str) -> Result<Vec<St
         .filter(|name| name.ends_with(end))
         .collect();
     for name in names {
-        let text = files.read_text(store, &format!("{folder}/{name}"))?.unwrap_or_default();
+        let text = files
+            .read_text(store, &format!("{folder}/{name}"))?
+            .unwrap_or_default();
         let lines = text.lines().map(str::trim);
-        found.extend(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned));
+        found.extend(
+            lines
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned),
+        );
     }
     Ok(found)
 }
@@ -216,9 +236,18 @@ mod tests {
     #[test]
     fn lines_have_fields_with_and_without_quotes() {
         for (line, expected) in [
-            ("d /run/x 0755 root root - -", vec!["d", "/run/x", "0755", "root", "root", "-", "-"]),
-            ("u redis - \"Redis server\" /var/lib/redis", vec!["u", "redis", "-", "Redis server", "/var/lib/redis"]),
-            ("f /etc/x - - - - a b  c", vec!["f", "/etc/x", "-", "-", "-", "-", "a b  c"]),
+            (
+                "d /run/x 0755 root root - -",
+                vec!["d", "/run/x", "0755", "root", "root", "-", "-"],
+            ),
+            (
+                "u redis - \"Redis server\" /var/lib/redis",
+                vec!["u", "redis", "-", "Redis server", "/var/lib/redis"],
+            ),
+            (
+                "f /etc/x - - - - a b  c",
+                vec!["f", "/etc/x", "-", "-", "-", "-", "a b  c"],
+            ),
         ] {
             assert_eq!(fields(line), expected);
         }

@@ -62,29 +62,134 @@ pub(crate) struct Effects<'a> {
 
 /// Of no consequence: services, upgrades, terminals, the boot; and what other parts of this module do from declarations.
 const NOTHING: [&str; 60] = [
-    ":", "true", "trap", "umask", "wait", "sleep", "set", "ulimit", "deb-systemd-invoke", "deb-systemd-helper", "systemctl",
-    "invoke-rc.d", "update-rc.d", "service", "start-stop-daemon", "telinit", "initctl", "ldconfig", "dpkg-trigger",
-    "dpkg-maintscript-helper", "ucfr", "py3clean", "pyclean", "udevadm", "update-menus", "update-initramfs", "update-grub",
-    "update-passwd", "systemd-tmpfiles", "systemd-sysusers", "systemd-hwdb", "systemd-machine-id-setup", "journalctl", "db_version",
-    "db_stop", "db_go", "db_input", "db_set", "db_fset", "db_reset", "db_subst", "db_capb", "db_title", "db_unregister",
-    "db_purge", "db_info", "db_beginblock", "db_endblock", "db_settitle", "db_x_loadtemplatefile", "update-ca-certificates",
-    "chown", "chgrp", "busctl", "update-shells", "apparmor_parser", "update-binfmts", "dbus-send", "db_fget",
+    ":",
+    "true",
+    "trap",
+    "umask",
+    "wait",
+    "sleep",
+    "set",
+    "ulimit",
+    "deb-systemd-invoke",
+    "deb-systemd-helper",
+    "systemctl",
+    "invoke-rc.d",
+    "update-rc.d",
+    "service",
+    "start-stop-daemon",
+    "telinit",
+    "initctl",
+    "ldconfig",
+    "dpkg-trigger",
+    "dpkg-maintscript-helper",
+    "ucfr",
+    "py3clean",
+    "pyclean",
+    "udevadm",
+    "update-menus",
+    "update-initramfs",
+    "update-grub",
+    "update-passwd",
+    "systemd-tmpfiles",
+    "systemd-sysusers",
+    "systemd-hwdb",
+    "systemd-machine-id-setup",
+    "journalctl",
+    "db_version",
+    "db_stop",
+    "db_go",
+    "db_input",
+    "db_set",
+    "db_fset",
+    "db_reset",
+    "db_subst",
+    "db_capb",
+    "db_title",
+    "db_unregister",
+    "db_purge",
+    "db_info",
+    "db_beginblock",
+    "db_endblock",
+    "db_settitle",
+    "db_x_loadtemplatefile",
+    "update-ca-certificates",
+    "chown",
+    "chgrp",
+    "busctl",
+    "update-shells",
+    "apparmor_parser",
+    "update-binfmts",
+    "dbus-send",
+    "db_fget",
     "restorecon",
 ];
 
 /// Left to the programs that finish the root.
 const TRIGGERS: [&str; 18] = [
-    "py3compile", "pycompile", "update-mime-database", "update-desktop-database", "gtk-update-icon-cache", "update-icon-caches",
-    "gtk4-update-icon-cache", "glib-compile-schemas", "gio-querymodules", "gdk-pixbuf-query-loaders", "fc-cache", "mandb",
-    "update-info-dir", "install-info", "gtk-query-immodules-3.0", "update-mime", "update-fonts-alias",
+    "py3compile",
+    "pycompile",
+    "update-mime-database",
+    "update-desktop-database",
+    "gtk-update-icon-cache",
+    "update-icon-caches",
+    "gtk4-update-icon-cache",
+    "glib-compile-schemas",
+    "gio-querymodules",
+    "gdk-pixbuf-query-loaders",
+    "fc-cache",
+    "mandb",
+    "update-info-dir",
+    "install-info",
+    "gtk-query-immodules-3.0",
+    "update-mime",
+    "update-fonts-alias",
     "pam-auth-update",
 ];
 
 /// They read and print, and change nothing.
 const PRINTS: [&str; 42] = [
-    "echo", "printf", "cat", "grep", "egrep", "fgrep", "sed", "awk", "cut", "tr", "sort", "uniq", "head", "tail", "wc", "cmp", "diff",
-    "md5sum", "sha1sum", "sha256sum", "stat", "id", "getent", "dpkg-query", "uname", "ls", "expr", "date", "pwd", "hostname",
-    "lsb_release", "readlink", "realpath", "ischroot", "basename", "dirname", "which", "command", "test", "[", "file", "seq",
+    "echo",
+    "printf",
+    "cat",
+    "grep",
+    "egrep",
+    "fgrep",
+    "sed",
+    "awk",
+    "cut",
+    "tr",
+    "sort",
+    "uniq",
+    "head",
+    "tail",
+    "wc",
+    "cmp",
+    "diff",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "stat",
+    "id",
+    "getent",
+    "dpkg-query",
+    "uname",
+    "ls",
+    "expr",
+    "date",
+    "pwd",
+    "hostname",
+    "lsb_release",
+    "readlink",
+    "realpath",
+    "ischroot",
+    "basename",
+    "dirname",
+    "which",
+    "command",
+    "test",
+    "[",
+    "file",
+    "seq",
 ];
 
 impl<'a> Effects<'a> {
@@ -107,7 +212,9 @@ impl<'a> Effects<'a> {
     /// The next script is one of this package.
     pub(crate) fn begin(&mut self, package: usize) {
         self.current = package;
-        let text = self.packages[package].extra_text(self.store, "templates").unwrap_or_default();
+        let text = self.packages[package]
+            .extra_text(self.store, "templates")
+            .unwrap_or_default();
         self.defaults = defaults(&text);
     }
 
@@ -152,8 +259,13 @@ impl<'a> Effects<'a> {
                 name.strip_suffix(suffix).unwrap_or(name).to_owned()
             })),
             "dirname" => says(words.first().map(|word| {
-                let above = word.trim_end_matches('/').rsplit_once('/').map(|(above, _)| above);
-                above.map_or(".", |above| if above.is_empty() { "/" } else { above }).to_owned()
+                let above = word
+                    .trim_end_matches('/')
+                    .rsplit_once('/')
+                    .map(|(above, _)| above);
+                above
+                    .map_or(".", |above| if above.is_empty() { "/" } else { above })
+                    .to_owned()
             })),
             "readlink" | "realpath" => readlink(files, name, words),
             "ischroot" => done(true),
@@ -169,10 +281,12 @@ impl<'a> Effects<'a> {
                 true => done(true),
                 false => Answer::Unknown,
             },
-            "adduser" | "addgroup" | "useradd" | "groupadd" | "usermod" => match self.account(files, name, words) {
-                true => done(true),
-                false => Answer::Unknown,
-            },
+            "adduser" | "addgroup" | "useradd" | "groupadd" | "usermod" => {
+                match self.account(files, name, words) {
+                    true => done(true),
+                    false => Answer::Unknown,
+                }
+            }
             "add-shell" => {
                 for shell in words {
                     self.write(files, "/etc/shells", &format!("{shell}\n"), true);
@@ -233,7 +347,16 @@ impl<'a> Effects<'a> {
 
     /// Whether a path is one that the root keeps.
     fn is_real(&self, path: &str) -> bool {
-        let passing = ["/proc/", "/sys/", "/dev/", "/run/", "/tmp/", "/var/run/", "/var/lock/", "/var/tmp/"];
+        let passing = [
+            "/proc/",
+            "/sys/",
+            "/dev/",
+            "/run/",
+            "/tmp/",
+            "/var/run/",
+            "/var/lock/",
+            "/var/tmp/",
+        ];
         path.starts_with('/') && !passing.iter().any(|folder| path.starts_with(folder))
     }
 
@@ -337,7 +460,8 @@ impl<'a> Effects<'a> {
             "--listpackage" => says(Some(known.map(|known| known.by.clone()).unwrap_or_default())),
             "--list" => Answer::Says(Status::of(known.is_some()), None),
             "--remove" => {
-                self.diversions.retain(|diversion| diversion.from != from || diversion.by != by);
+                self.diversions
+                    .retain(|diversion| diversion.from != from || diversion.by != by);
                 Answer::Done(Status::Success)
             }
             _ => {
@@ -398,7 +522,9 @@ impl<'a> Effects<'a> {
         match (name, wanted.names.as_slice()) {
             ("adduser" | "addgroup", [user, group]) => self.accounts.add_member(user, group),
             ("addgroup" | "groupadd", [group]) => self.accounts.add_group(group, wanted.gid),
-            ("adduser", [group]) if wanted.is_group && !wanted.is_system => self.accounts.add_group(group, wanted.gid),
+            ("adduser", [group]) if wanted.is_group && !wanted.is_system => {
+                self.accounts.add_group(group, wanted.gid)
+            }
             ("usermod", [user]) => {
                 for group in &wanted.groups {
                     self.accounts.add_member(user, group);
@@ -412,7 +538,10 @@ impl<'a> Effects<'a> {
                 if wanted.home.is_some() && wanted.makes_home && self.is_real(&home) {
                     files.make_folder(home.as_bytes(), 0o755);
                 }
-                let shell = wanted.shell.clone().unwrap_or_else(|| "/usr/sbin/nologin".to_owned());
+                let shell = wanted
+                    .shell
+                    .clone()
+                    .unwrap_or_else(|| "/usr/sbin/nologin".to_owned());
                 self.accounts.add_group(&group, wanted.gid);
                 self.accounts.add_user(
                     user,
@@ -447,7 +576,9 @@ impl<'a> Effects<'a> {
                 path => paths.push(path),
             }
         }
-        Answer::Done(Status::of(paths.iter().all(|path| self.folder(files, path, mode))))
+        Answer::Done(Status::of(
+            paths.iter().all(|path| self.folder(files, path, mode)),
+        ))
     }
 
     /// Makes a folder; one below `/run` is made when a service starts.
@@ -456,7 +587,10 @@ impl<'a> Effects<'a> {
             return false;
         }
         let path = path.trim_end_matches('/');
-        let path = path.strip_prefix("/var").filter(|rest| rest.starts_with("/run/")).unwrap_or(path);
+        let path = path
+            .strip_prefix("/var")
+            .filter(|rest| rest.starts_with("/run/"))
+            .unwrap_or(path);
         if path.starts_with("/run/") {
             self.runtime.push(RuntimeFolder {
                 path: path.to_owned(),
@@ -486,7 +620,9 @@ impl<'a> Effects<'a> {
             }
         }
         if folders {
-            return Answer::Done(Status::of(paths.iter().all(|path| self.folder(files, path, mode))));
+            return Answer::Done(Status::of(
+                paths.iter().all(|path| self.folder(files, path, mode)),
+            ));
         }
         match paths.as_slice() {
             [from, to] => {
@@ -509,7 +645,11 @@ impl<'a> Effects<'a> {
         if flags.contains('r') || !at.starts_with('/') {
             return Answer::Unknown;
         }
-        let at = match keeps && files.look_at(at.as_bytes()).is_some_and(|node| !node.kind.is_folder()) {
+        let at = match keeps
+            && files
+                .look_at(at.as_bytes())
+                .is_some_and(|node| !node.kind.is_folder())
+        {
             true => at.to_owned(),
             false => inside(files, target, at),
         };
@@ -554,11 +694,15 @@ impl<'a> Effects<'a> {
         if name == "ucf" && files.look(to.as_bytes()).is_some() {
             return Answer::Done(Status::Success);
         }
-        let folder = files.look_at(from.as_bytes()).is_some_and(|node| node.kind.is_folder());
+        let folder = files
+            .look_at(from.as_bytes())
+            .is_some_and(|node| node.kind.is_folder());
         let done = match (name, folder) {
             ("mv", _) => {
                 let to = inside(files, from, to);
-                files.remove(from.as_bytes()).map(|node| files.put(to.as_bytes(), node))
+                files
+                    .remove(from.as_bytes())
+                    .map(|node| files.put(to.as_bytes(), node))
             }
             (_, true) => None,
             _ => copy_to(files, from, to),
@@ -599,8 +743,15 @@ impl Wanted {
             let mut value = || inline.clone().or_else(|| words.next().cloned());
             let short = !name.starts_with("add");
             match option {
-                "--system" | "--quiet" | "--disabled-login" | "--disabled-password" | "--force-badname"
-                | "--allow-badname" | "--no-log-init" | "--force" | "-q" => self.is_system |= option == "--system",
+                "--system"
+                | "--quiet"
+                | "--disabled-login"
+                | "--disabled-password"
+                | "--force-badname"
+                | "--allow-badname"
+                | "--no-log-init"
+                | "--force"
+                | "-q" => self.is_system |= option == "--system",
                 "-r" if short => self.is_system = true,
                 "-f" if name == "groupadd" => {}
                 "--group" if name.starts_with("add") => self.is_group = true,
@@ -712,7 +863,11 @@ fn readlink(files: &Files, name: &str, words: &[String]) -> Answer {
     let Some(path) = plain(words).next().filter(|path| path.starts_with('/')) else {
         return Answer::Says(Status::Unknown, None);
     };
-    if name == "realpath" || words.iter().any(|word| matches!(word.as_str(), "-f" | "-e" | "-m")) {
+    if name == "realpath"
+        || words
+            .iter()
+            .any(|word| matches!(word.as_str(), "-f" | "-e" | "-m"))
+    {
         return match files.resolve(path.as_bytes(), Last::Follow) {
             Some(place) => says(Some(super::merge::lossy(&place))),
             None => Answer::Says(Status::Failure, Some(String::new())),
@@ -731,9 +886,18 @@ fn dpkg(native: &str, words: &[String]) -> Answer {
         ["--compare-versions", one, operator, other] => {
             Answer::Done(compare(one, operator, other).map_or(Status::Unknown, Status::of))
         }
-        ["-s" | "-l" | "-L" | "-S" | "--status" | "--list" | "--listfiles" | "--search" | "--print-foreign-architectures", ..] => {
-            Answer::Says(Status::Unknown, None)
-        }
+        [
+            "-s"
+            | "-l"
+            | "-L"
+            | "-S"
+            | "--status"
+            | "--list"
+            | "--listfiles"
+            | "--search"
+            | "--print-foreign-architectures",
+            ..,
+        ] => Answer::Says(Status::Unknown, None),
         _ => Answer::Unknown,
     }
 }
@@ -763,7 +927,9 @@ fn compare(one: &str, operator: &str, other: &str) -> Option<bool> {
 }
 
 fn disjunction(files: &Files, words: &[&str]) -> Status {
-    let mut all = words.split(|word| *word == "-o").map(|words| conjunction(files, words));
+    let mut all = words
+        .split(|word| *word == "-o")
+        .map(|words| conjunction(files, words));
     let first = all.next().unwrap_or(Status::Failure);
     all.fold(first, |one, other| match (one, other) {
         (Status::Success, _) | (_, Status::Success) => Status::Success,
@@ -773,7 +939,9 @@ fn disjunction(files: &Files, words: &[&str]) -> Status {
 }
 
 fn conjunction(files: &Files, words: &[&str]) -> Status {
-    let mut all = words.split(|word| *word == "-a").map(|words| primary(files, words));
+    let mut all = words
+        .split(|word| *word == "-a")
+        .map(|words| primary(files, words));
     let first = all.next().unwrap_or(Status::Failure);
     all.fold(first, |one, other| match (one, other) {
         (Status::Failure, _) | (_, Status::Failure) => Status::Failure,
@@ -812,7 +980,9 @@ fn unary(files: &Files, operator: &str, text: &str) -> Status {
         "-f" => files.is_file(path),
         "-d" => files.is_folder(path),
         "-x" => files.is_executable(path) || files.is_folder(path),
-        "-L" | "-h" => files.look_at(path).is_some_and(|node| matches!(node.kind, NodeKind::Link(_))),
+        "-L" | "-h" => files
+            .look_at(path)
+            .is_some_and(|node| matches!(node.kind, NodeKind::Link(_))),
         "-s" => match node.map(|node| &node.kind) {
             Some(NodeKind::Object { size, .. }) => *size > 0,
             Some(NodeKind::Bytes { bytes, .. }) => !bytes.is_empty(),
@@ -853,7 +1023,9 @@ fn chmod(files: &mut Files, words: &[String]) {
     };
     for path in paths {
         files.change(path.as_bytes(), |node| {
-            if let NodeKind::Folder { mode } | NodeKind::Object { mode, .. } | NodeKind::Bytes { mode, .. } = &mut node.kind {
+            if let NodeKind::Folder { mode } | NodeKind::Object { mode, .. } | NodeKind::Bytes { mode, .. } =
+                &mut node.kind
+            {
                 match (octal(wanted), *wanted) {
                     (Some(new), _) => *mode = new,
                     (None, "+x" | "a+x" | "ugo+x") => *mode |= 0o111,
@@ -869,7 +1041,11 @@ fn chmod(files: &mut Files, words: &[String]) {
 /// Where something lands: in the folder that the path is, or at the path itself.
 fn inside(files: &Files, from: &str, to: &str) -> String {
     match files.is_folder(to.as_bytes()) {
-        true => format!("{}/{}", to.trim_end_matches('/'), base(from.trim_end_matches('/'))),
+        true => format!(
+            "{}/{}",
+            to.trim_end_matches('/'),
+            base(from.trim_end_matches('/'))
+        ),
         false => to.to_owned(),
     }
 }
@@ -893,7 +1069,9 @@ fn defaults(text: &str) -> BTreeMap<String, String> {
                 Some("boolean") => "false",
                 _ => "",
             };
-            let value = stanza.text("Default").map_or_else(|| fallback.to_owned(), |text| text.into_owned());
+            let value = stanza
+                .text("Default")
+                .map_or_else(|| fallback.to_owned(), |text| text.into_owned());
             found.insert(name.into_owned(), value);
         }
     }
@@ -914,7 +1092,11 @@ mod tests {
             ("2", "ge", "", Some(true)),
             ("1", "what", "1", None),
         ] {
-            assert_eq!(compare(one, operator, other), expected, "{one} {operator} {other}");
+            assert_eq!(
+                compare(one, operator, other),
+                expected,
+                "{one} {operator} {other}"
+            );
         }
     }
 

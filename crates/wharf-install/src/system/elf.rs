@@ -55,25 +55,27 @@ pub(crate) fn read(file: &File) -> Option<Library> {
 /// The kind of library in the cache. Source: glibc, `ldconfig.h` and each port's `readelflib.c`.
 fn flags(machine: u16, wide: bool, eflags: u32) -> Option<u32> {
     const LIBC6: u32 = 0x0003;
-    Some(LIBC6
-        | match (machine, wide) {
-            (62, true) => 0x0300,           // x86-64
-            (62, false) => 0x0800,          // x32
-            (3, false) => 0,                // i386
-            (183, true) => 0x0a00,          // AArch64
-            (40, false) if eflags & 0x400 != 0 => 0x0900, // Arm, hard float
-            (40, false) if eflags & 0x200 != 0 => 0x0b00, // Arm, soft float
-            (40, false) => 0,
-            (21, true) => 0x0500,           // PowerPC 64
-            (22, true) => 0x0400,           // S/390 64
-            (243, true) if eflags & 6 == 4 => 0x1000, // RISC-V, double float
-            (243, true) if eflags & 6 == 0 => 0x0f00, // RISC-V, soft float
-            (258, true) if eflags & 7 == 3 => 0x1200, // LoongArch, double float
-            (258, true) if eflags & 7 == 1 => 0x1100, // LoongArch, soft float
-            (8, true) => 0x0700,            // MIPS 64
-            (8, false) => 0,
-            _ => return None,
-        })
+    Some(
+        LIBC6
+            | match (machine, wide) {
+                (62, true) => 0x0300,                         // x86-64
+                (62, false) => 0x0800,                        // x32
+                (3, false) => 0,                              // i386
+                (183, true) => 0x0a00,                        // AArch64
+                (40, false) if eflags & 0x400 != 0 => 0x0900, // Arm, hard float
+                (40, false) if eflags & 0x200 != 0 => 0x0b00, // Arm, soft float
+                (40, false) => 0,
+                (21, true) => 0x0500,                     // PowerPC 64
+                (22, true) => 0x0400,                     // S/390 64
+                (243, true) if eflags & 6 == 4 => 0x1000, // RISC-V, double float
+                (243, true) if eflags & 6 == 0 => 0x0f00, // RISC-V, soft float
+                (258, true) if eflags & 7 == 3 => 0x1200, // LoongArch, double float
+                (258, true) if eflags & 7 == 1 => 0x1100, // LoongArch, soft float
+                (8, true) => 0x0700,                      // MIPS 64
+                (8, false) => 0,
+                _ => return None,
+            },
+    )
 }
 
 struct Elf<'a> {
@@ -108,8 +110,16 @@ impl Elf<'_> {
     /// The name it calls itself by, where it has one; `None` where it cannot be read.
     fn soname(&self, header: &[u8]) -> Option<Option<Vec<u8>>> {
         let (offset, size, count) = match self.wide {
-            true => (self.number(header, 32, 8)?, self.number(header, 54, 2)?, self.number(header, 56, 2)?),
-            false => (self.number(header, 28, 4)?, self.number(header, 42, 2)?, self.number(header, 44, 2)?),
+            true => (
+                self.number(header, 32, 8)?,
+                self.number(header, 54, 2)?,
+                self.number(header, 56, 2)?,
+            ),
+            false => (
+                self.number(header, 28, 4)?,
+                self.number(header, 42, 2)?,
+                self.number(header, 44, 2)?,
+            ),
         };
         let least = if self.wide { 56 } else { 32 };
         if size < least {
@@ -144,7 +154,9 @@ impl Elf<'_> {
             return Some(None);
         };
         let holds = |(address, _, length): &&(u64, u64, u64)| {
-            strings.checked_sub(*address).is_some_and(|inside| inside < *length)
+            strings
+                .checked_sub(*address)
+                .is_some_and(|inside| inside < *length)
         };
         let (address, offset, _) = loads.iter().find(holds)?;
         let at = (strings - address).checked_add(*offset)?.checked_add(soname)?;

@@ -60,7 +60,9 @@ impl Explain for SystemError {
         match self {
             Self::Store(error) => error.fault(),
             Self::Control(error) => error.fault(),
-            Self::NoControl | Self::Twice { .. } | Self::Conflict { .. } | Self::Script { .. } => Fault::World,
+            Self::NoControl | Self::Twice { .. } | Self::Conflict { .. } | Self::Script { .. } => {
+                Fault::World
+            }
         }
     }
 

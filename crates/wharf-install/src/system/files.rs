@@ -167,7 +167,9 @@ impl Files {
 
     pub(crate) fn is_folder(&self, path: &[u8]) -> bool {
         match self.resolve(path, Last::Follow) {
-            Some(place) => place.is_empty() || self.nodes.get(&place).is_some_and(|node| node.kind.is_folder()),
+            Some(place) => {
+                place.is_empty() || self.nodes.get(&place).is_some_and(|node| node.kind.is_folder())
+            }
             None => false,
         }
     }
@@ -209,7 +211,10 @@ impl Files {
     }
 
     /// Everything below a folder, sorted, with whole paths. The folder is named without links.
-    pub(crate) fn below<'a>(&'a self, folder: &[u8]) -> impl Iterator<Item = (&'a Vec<u8>, &'a Node)> + use<'a> {
+    pub(crate) fn below<'a>(
+        &'a self,
+        folder: &[u8],
+    ) -> impl Iterator<Item = (&'a Vec<u8>, &'a Node)> + use<'a> {
         let mut from = folder.to_vec();
         let mut to = folder.to_vec();
         if folder.is_empty() {
@@ -243,7 +248,11 @@ impl Files {
             return false;
         };
         for at in (0..place.len()).filter(|at| place[*at] == b'/') {
-            if self.nodes.get(&place[..at]).is_some_and(|node| !node.kind.is_folder()) {
+            if self
+                .nodes
+                .get(&place[..at])
+                .is_some_and(|node| !node.kind.is_folder())
+            {
                 return false;
             }
         }
@@ -382,7 +391,9 @@ pub(crate) fn contents(store: &Store, kind: &NodeKind) -> Result<Option<Vec<u8>>
         NodeKind::Bytes { bytes, .. } => Ok(Some(bytes.clone())),
         NodeKind::Object { object, mode, .. } => {
             let path = store.object_path(object, mode & 0o111 != 0);
-            std::fs::read(&path).map(Some).map_err(StoreError::io("read", path))
+            std::fs::read(&path)
+                .map(Some)
+                .map_err(StoreError::io("read", path))
         }
         NodeKind::Folder { .. } | NodeKind::Link(_) | NodeKind::Noted { .. } => Ok(None),
     }

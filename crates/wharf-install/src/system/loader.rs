@@ -80,7 +80,10 @@ fn read_configuration(
     };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        if let Some(patterns) = line.strip_prefix("include").filter(|rest| rest.starts_with([' ', '\t'])) {
+        if let Some(patterns) = line
+            .strip_prefix("include")
+            .filter(|rest| rest.starts_with([' ', '\t']))
+        {
             for pattern in patterns.split_whitespace() {
                 for path in matching(files, pattern) {
                     read_configuration(store, files, &path, depth + 1, found)?;
@@ -269,9 +272,9 @@ fn number(text: &mut &[u8]) -> u64 {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(length);
     *text = rest;
-    digits
-        .iter()
-        .fold(0u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+    digits.iter().fold(0u64, |number, digit| {
+        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+    })
 }
 
 /// The order in the cache, which the loader searches by halves: names downwards, those for some processors first.
@@ -294,7 +297,10 @@ fn print(entries: &[Entry]) -> Vec<u8> {
         start: HEADER + entries.len() * ENTRY,
         known: FxHashMap::default(),
     };
-    let mut processors: Vec<&[u8]> = entries.iter().filter_map(|entry| entry.hwcaps.as_deref()).collect();
+    let mut processors: Vec<&[u8]> = entries
+        .iter()
+        .filter_map(|entry| entry.hwcaps.as_deref())
+        .collect();
     processors.sort_unstable();
     processors.dedup();
     let mut table = Vec::with_capacity(entries.len() * ENTRY);
@@ -307,7 +313,9 @@ fn print(entries: &[Entry]) -> Vec<u8> {
         put(&mut table, path);
         put(&mut table, 0);
         let hwcaps = entry.hwcaps.as_deref().map_or(0, |wanted| {
-            let index = processors.binary_search(&wanted).expect("every one is in the list");
+            let index = processors
+                .binary_search(&wanted)
+                .expect("every one is in the list");
             1 << 62 | index as u64
         });
         table.extend(hwcaps.to_le_bytes());
@@ -337,7 +345,9 @@ fn extend(out: &mut Vec<u8>, processors: &[u32]) {
     put(out, sections);
     if !processors.is_empty() {
         let length = 4 * processors.len() as u32;
-        [1, 0, base, length].into_iter().for_each(|number| put(out, number));
+        [1, 0, base, length]
+            .into_iter()
+            .for_each(|number| put(out, number));
     }
     let generator = base + 4 * processors.len() as u32;
     [0, 0, generator, GENERATOR.len() as u32]
@@ -384,7 +394,11 @@ mod tests {
             ("liba-x.so", "liba1.so"),
             ("liba", "libb"),
         ] {
-            assert_eq!(compare(less.as_bytes(), more.as_bytes()), Ordering::Less, "{less} {more}");
+            assert_eq!(
+                compare(less.as_bytes(), more.as_bytes()),
+                Ordering::Less,
+                "{less} {more}"
+            );
             assert_eq!(compare(more.as_bytes(), less.as_bytes()), Ordering::Greater);
         }
         assert_eq!(compare(b"lib1.so", b"lib1.so"), Ordering::Equal);
@@ -406,7 +420,11 @@ mod tests {
             ("liby.so.0", "liby.so", "liby.so", ("liby.so", false)),
         ] {
             let (found, is_link) = name_of(&candidate(name, real), Some(soname.as_bytes().to_vec()));
-            assert_eq!((found.as_slice(), is_link), (expected.0.as_bytes(), expected.1), "{name}");
+            assert_eq!(
+                (found.as_slice(), is_link),
+                (expected.0.as_bytes(), expected.1),
+                "{name}"
+            );
         }
     }
 
@@ -418,7 +436,11 @@ mod tests {
             flags: 0x303,
             hwcaps: hwcaps.map(|text| text.as_bytes().to_vec()),
         };
-        let bytes = print(&[entry("libb.so.1", Some("x86-64-v3")), entry("libb.so.1", None), entry("liba.so", None)]);
+        let bytes = print(&[
+            entry("libb.so.1", Some("x86-64-v3")),
+            entry("libb.so.1", None),
+            entry("liba.so", None),
+        ]);
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
         let text = |at: usize| bytes[at..].split(|byte| *byte == 0).next().unwrap();
         assert_eq!(&bytes[..20], b"glibc-ld.so.cache1.1");

@@ -55,7 +55,9 @@ pub(crate) fn merge(
         let used = packages.iter().any(|package| uses(package, name));
         if used || ALWAYS.contains(&name) {
             let target = format!("usr/{name}");
-            merge.files.put_exact(target.clone().into_bytes(), Node::folder(0o755));
+            merge
+                .files
+                .put_exact(target.clone().into_bytes(), Node::folder(0o755));
             let link = NodeKind::Link(target.into_bytes().into());
             merge.files.put_exact(name.as_bytes().to_vec(), Node::made(link));
         }
@@ -131,7 +133,8 @@ impl Merge<'_> {
     fn take(&mut self, packages: &[Loaded], index: usize, entry: &SystemEntry) -> Result<(), SystemError> {
         let path = entry.path.as_bytes();
         let is_folder = matches!(entry.kind, SystemKind::Folder { .. });
-        if self.links.0.contains_key(path) && (is_folder || MERGED.iter().any(|name| name.as_bytes() == path)) {
+        if self.links.0.contains_key(path) && (is_folder || MERGED.iter().any(|name| name.as_bytes() == path))
+        {
             return Ok(()); // the link stands for it
         }
         let (folder, name) = split(path);

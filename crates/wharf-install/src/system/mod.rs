@@ -157,7 +157,16 @@ pub fn compose(
     let outcome = configure(store, &loaded, &scripts, &diversions, &mut files, &mut report)?;
     let jobs = actions::of(&files);
     let mut draft = store.draft_system(files.into_tree(store)?, options.link)?;
-    finish(store, &mut draft, &loaded, outcome, jobs, options, runner, &mut report)?;
+    finish(
+        store,
+        &mut draft,
+        &loaded,
+        outcome,
+        jobs,
+        options,
+        runner,
+        &mut report,
+    )?;
     let notes = serde_json::to_vec(&report).expect("a report has only texts and numbers");
     store.place_system(&id, draft, &notes)?;
     Ok(System {
@@ -231,7 +240,10 @@ fn configure(
 }
 
 /// Runs what has to run, if somebody is there to run it, and reports on every script.
-#[expect(clippy::too_many_arguments, reason = "the last step uses what all steps before it made")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the last step uses what all steps before it made"
+)]
 fn finish(
     store: &Store,
     draft: &mut SystemDraft,

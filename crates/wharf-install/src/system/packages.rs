@@ -64,8 +64,10 @@ impl Loaded {
 
 /// Loads all packages, sorted by name and architecture.
 pub(crate) fn load(store: &Store, packages: &[DebPackage]) -> Result<Vec<Loaded>, SystemError> {
-    let loaded: Result<Vec<Loaded>, SystemError> =
-        packages.par_iter().map(|package| load_one(store, package)).collect();
+    let loaded: Result<Vec<Loaded>, SystemError> = packages
+        .par_iter()
+        .map(|package| load_one(store, package))
+        .collect();
     let mut loaded = loaded?;
     loaded.sort_by_cached_key(Loaded::label);
     for pair in loaded.windows(2) {
@@ -103,7 +105,10 @@ fn load_one(store: &Store, package: &DebPackage) -> Result<Loaded, SystemError> 
     };
     let conffiles = loaded.extra_text(store, "conffiles")?;
     // `remove-on-upgrade /path` names a file that the package does not have any more.
-    let paths = conffiles.lines().map(str::trim).filter(|line| line.starts_with('/'));
+    let paths = conffiles
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with('/'));
     loaded.conffiles = paths.map(str::to_owned).collect();
     Ok(loaded)
 }

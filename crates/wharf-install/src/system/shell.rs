@@ -69,7 +69,11 @@ impl Scripts {
     pub(crate) fn diversions(&self, store: &Store, packages: &[Loaded]) -> Vec<Diversion> {
         let mut effects = Effects::new(store, packages);
         for script in self.0.iter().filter(|script| script.kind == ScriptKind::Preinst) {
-            if script.text.as_ref().is_ok_and(|text| text.contains("dpkg-divert")) {
+            if script
+                .text
+                .as_ref()
+                .is_ok_and(|text| text.contains("dpkg-divert"))
+            {
                 follow_one(script, packages, &mut Files::default(), &mut effects);
             }
         }
@@ -177,7 +181,11 @@ fn follow_one(
         skipped: Vec::new(),
         triggers: false,
         output: None,
-        script: format!("/var/lib/dpkg/info/{}.{}", package.record_name(), script.kind.as_str()),
+        script: format!(
+            "/var/lib/dpkg/info/{}.{}",
+            package.record_name(),
+            script.kind.as_str()
+        ),
     };
     let _ = run.list(&list);
     let class = match (run.skipped.is_empty(), run.triggers) {
@@ -195,7 +203,10 @@ fn variables(package: &Loaded, kind: ScriptKind) -> BTreeMap<String, Option<Stri
         ("DPKG_MAINTSCRIPT_NAME", kind.as_str()),
         ("DPKG_ROOT", ""),
         ("DEBIAN_FRONTEND", "noninteractive"),
-        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
         ("HOME", "/root"),
         ("IFS", " \t\n"),
     ]
@@ -226,7 +237,9 @@ enum Stop {
     Exit,
     Return(Status),
     /// `break` and `continue`.
-    Loop { again: bool },
+    Loop {
+        again: bool,
+    },
 }
 
 /// The text of a word; `None` where only running something would tell.
@@ -298,7 +311,9 @@ impl Run<'_, '_> {
         for command in commands {
             let known = match &command.kind {
                 CommandKind::Simple { words, .. } => match words.first().map(|word| self.expand(word)) {
-                    Some(Ok(Some(name))) => self.effects.only_prints(&name) || self.functions.contains_key(&name),
+                    Some(Ok(Some(name))) => {
+                        self.effects.only_prints(&name) || self.functions.contains_key(&name)
+                    }
                     Some(_) => false,
                     None => true,
                 },
@@ -335,7 +350,9 @@ impl Run<'_, '_> {
         match &command.kind {
             CommandKind::Simple { .. } => Ok(Status::Success),
             CommandKind::If { branches, otherwise } => self.conditional(branches, otherwise.as_ref()),
-            CommandKind::For { name, words, body } => self.for_loop(name, words.as_deref(), body, &command.text),
+            CommandKind::For { name, words, body } => {
+                self.for_loop(name, words.as_deref(), body, &command.text)
+            }
             CommandKind::While { condition, body } => self.while_loop(condition, body, &command.text),
             CommandKind::Case { word, arms } => self.case(word, arms, &command.text),
             CommandKind::Group(list) => self.list(list),
@@ -622,7 +639,10 @@ impl Run<'_, '_> {
         for redirect in redirects {
             let writes = matches!(redirect.kind, RedirectKind::Write | RedirectKind::Append);
             if writes && redirect.descriptor.is_none_or(|descriptor| descriptor == 1) {
-                target = Some((self.expand(&redirect.target)?, redirect.kind == RedirectKind::Append));
+                target = Some((
+                    self.expand(&redirect.target)?,
+                    redirect.kind == RedirectKind::Append,
+                ));
             }
         }
         Ok(target)
@@ -674,7 +694,9 @@ impl Run<'_, '_> {
 
     fn undecided_list(&mut self, list: &List) {
         for and_or in list {
-            for pipeline in std::iter::once(&and_or.first).chain(and_or.rest.iter().map(|(_, pipeline)| pipeline)) {
+            for pipeline in
+                std::iter::once(&and_or.first).chain(and_or.rest.iter().map(|(_, pipeline)| pipeline))
+            {
                 self.undecided(pipeline);
             }
         }
@@ -689,7 +711,10 @@ impl Run<'_, '_> {
     }
 
     fn pipeline_has_effect(&self, pipeline: &Pipeline) -> bool {
-        pipeline.commands.iter().any(|command| self.body_has_effect(command))
+        pipeline
+            .commands
+            .iter()
+            .any(|command| self.body_has_effect(command))
     }
 
     /// Whether following a command could change something.
@@ -707,7 +732,19 @@ impl Run<'_, '_> {
             CommandKind::Simple { words, .. } => match words.first().map(|word| word.0.as_slice()) {
                 None => false,
                 Some([Part::Text { text, .. }]) => {
-                    let own = matches!(text.as_str(), "exit" | "return" | "break" | "continue" | "shift" | "export" | "local" | "set" | "read" | "unset");
+                    let own = matches!(
+                        text.as_str(),
+                        "exit"
+                            | "return"
+                            | "break"
+                            | "continue"
+                            | "shift"
+                            | "export"
+                            | "local"
+                            | "set"
+                            | "read"
+                            | "unset"
+                    );
                     !own && !self.effects.is_harmless(text) && !self.functions.contains_key(text)
                 }
                 Some(_) => true,
@@ -744,7 +781,9 @@ impl Run<'_, '_> {
                 return Ok(None);
             };
             let quoted = match part {
-                Part::Text { quoted, .. } | Part::Parameter { quoted, .. } | Part::Command { quoted, .. } => *quoted,
+                Part::Text { quoted, .. } | Part::Parameter { quoted, .. } | Part::Command { quoted, .. } => {
+                    *quoted
+                }
                 Part::Arithmetic => true,
             };
             for c in more.chars() {
@@ -762,7 +801,13 @@ impl Run<'_, '_> {
         let mut found = Vec::new();
         let mut known = true;
         for word in words {
-            if let [Part::Parameter { name, operation: None, quoted: true }] = word.0.as_slice()
+            if let [
+                Part::Parameter {
+                    name,
+                    operation: None,
+                    quoted: true,
+                },
+            ] = word.0.as_slice()
                 && name == "@"
             {
                 found.extend(self.arguments.iter().cloned());
@@ -777,7 +822,10 @@ impl Run<'_, '_> {
         let (mut field, mut begun, mut magic) = (String::new(), false, false);
         let mut fields: Vec<(String, bool)> = Vec::new();
         for part in &word.0 {
-            let splits = matches!(part, Part::Parameter { quoted: false, .. } | Part::Command { quoted: false, .. });
+            let splits = matches!(
+                part,
+                Part::Parameter { quoted: false, .. } | Part::Command { quoted: false, .. }
+            );
             let Some(text) = self.part(part)? else {
                 return Ok(false);
             };
@@ -862,7 +910,9 @@ impl Run<'_, '_> {
         let text = std::mem::replace(&mut self.output, outer).flatten();
         match result {
             // What leaves a substitution does not leave the script.
-            Ok(_) | Err(Stop::Exit | Stop::Return(_)) => Ok(text.map(|text| text.trim_end_matches('\n').to_owned())),
+            Ok(_) | Err(Stop::Exit | Stop::Return(_)) => {
+                Ok(text.map(|text| text.trim_end_matches('\n').to_owned()))
+            }
             Err(stop) => Err(stop),
         }
     }
@@ -880,14 +930,22 @@ impl Run<'_, '_> {
         })
     }
 
-    fn operate(&mut self, name: &str, value: Option<Text>, operator: &str, word: &Word) -> Result<Text, Stop> {
+    fn operate(
+        &mut self,
+        name: &str,
+        value: Option<Text>,
+        operator: &str,
+        word: &Word,
+    ) -> Result<Text, Stop> {
         let value = match value {
             Some(None) => return Ok(None),
             Some(Some(text)) => Some(text),
             None => None,
         };
         let empty_counts = operator.starts_with(':');
-        let given = value.as_ref().is_some_and(|text| !(empty_counts && text.is_empty()));
+        let given = value
+            .as_ref()
+            .is_some_and(|text| !(empty_counts && text.is_empty()));
         match operator.trim_start_matches(':') {
             "-" if given => Ok(value),
             "-" => self.expand(word),
@@ -912,7 +970,9 @@ impl Run<'_, '_> {
 
 /// What scripts say behind `||` when nothing is to be done: `true`, `:`, `exit`, `echo`.
 fn is_harmless(pipeline: &Pipeline) -> bool {
-    let names = ["true", ":", "exit", "false", "return", "echo", "continue", "break"];
+    let names = [
+        "true", ":", "exit", "false", "return", "echo", "continue", "break",
+    ];
     pipeline.commands.iter().all(|command| match &command.kind {
         CommandKind::Simple { words, .. } => matches!(
             words.first().map(|word| word.0.as_slice()),
@@ -924,7 +984,11 @@ fn is_harmless(pipeline: &Pipeline) -> bool {
 
 /// `${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`.
 fn trim(text: &str, operator: &str, pattern: &str) -> String {
-    let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let cuts: Vec<usize> = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .collect();
     let front = operator.starts_with('#');
     let fits = |at: &&usize| match front {
         true => matches(pattern, &text[..**at]),
@@ -978,7 +1042,11 @@ fn one(pattern: &[char], at: usize, c: Option<char>) -> Option<usize> {
         '?' => Some(at + 1),
         '\\' if at + 1 < pattern.len() => (pattern[at + 1] == c).then_some(at + 2),
         '[' => {
-            let end = pattern[at + 1..].iter().skip(1).position(|c| *c == ']').map(|end| at + 2 + end);
+            let end = pattern[at + 1..]
+                .iter()
+                .skip(1)
+                .position(|c| *c == ']')
+                .map(|end| at + 2 + end);
             let Some(end) = end else {
                 return (c == '[').then_some(at + 1);
             };

@@ -94,9 +94,19 @@ pub(crate) struct Word(pub(crate) Vec<Part>);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
-    Text { text: String, quoted: bool },
-    Parameter { name: String, operation: Option<(String, Word)>, quoted: bool },
-    Command { list: List, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
+    Parameter {
+        name: String,
+        operation: Option<(String, Word)>,
+        quoted: bool,
+    },
+    Command {
+        list: List,
+        quoted: bool,
+    },
     Arithmetic,
 }
 
@@ -197,7 +207,10 @@ impl<'a> Parser<'a> {
                 body.push_str(line);
             }
             *into.borrow_mut() = match raw {
-                true => Word(vec![Part::Text { text: body, quoted: true }]),
+                true => Word(vec![Part::Text {
+                    text: body,
+                    quoted: true,
+                }]),
                 false => expandable(&body).unwrap_or_else(|_| Word(vec![Part::Arithmetic])),
             };
         }
@@ -321,7 +334,9 @@ impl<'a> Parser<'a> {
                 self.expect("}", "a group has no `}`")?;
                 CommandKind::Group(list)
             }
-            "[[" | "select" | "function" | "((" => return Err(self.fail("it is not written for the plain shell")),
+            "[[" | "select" | "function" | "((" => {
+                return Err(self.fail("it is not written for the plain shell"));
+            }
             _ if self.rest().starts_with('(') => {
                 self.at += 1;
                 let list = self.list(&[])?;
@@ -581,7 +596,9 @@ impl<'a> Parser<'a> {
             depth: 0,
         };
         let slot = Rc::new(std::cell::RefCell::new(Word::default()));
-        after.heredocs.push((marker.to_owned(), raw, tabs, Rc::clone(&slot)));
+        after
+            .heredocs
+            .push((marker.to_owned(), raw, tabs, Rc::clone(&slot)));
         if after.at < after.text.len() {
             after.newline();
         }
@@ -614,7 +631,9 @@ impl<'a> Parser<'a> {
                 '\'' => {
                     flush(&mut plain, &mut parts);
                     let rest = &self.rest()[1..];
-                    let end = rest.find('\'').ok_or_else(|| self.fail("a quote is not closed"))?;
+                    let end = rest
+                        .find('\'')
+                        .ok_or_else(|| self.fail("a quote is not closed"))?;
                     parts.push(Part::Text {
                         text: rest[..end].to_owned(),
                         quoted: true,
@@ -703,7 +722,9 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let rest = self.rest();
         if rest.starts_with("((") {
-            let end = rest.find("))").ok_or_else(|| self.fail("an expression is not closed"))?;
+            let end = rest
+                .find("))")
+                .ok_or_else(|| self.fail("an expression is not closed"))?;
             self.at += end + 2;
             return Ok(Part::Arithmetic);
         }
@@ -818,7 +839,10 @@ impl<'a> Parser<'a> {
             }
         }
         let end = end.ok_or_else(|| self.fail("a backquote is not closed"))?;
-        let inner = rest[..end].replace("\\`", "`").replace("\\$", "$").replace("\\\\", "\\");
+        let inner = rest[..end]
+            .replace("\\`", "`")
+            .replace("\\$", "$")
+            .replace("\\\\", "\\");
         let list = parse(&inner).map_err(|error| self.fail(error.reason))?;
         self.at += end + 2;
         Ok(Part::Command { list, quoted })

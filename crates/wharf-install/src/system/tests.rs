@@ -46,14 +46,28 @@ impl Package {
 
     fn pack(&self) -> Vec<u8> {
         let mut control = vec![("control".to_owned(), self.control.clone())];
-        control.extend(self.extras.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
+        control.extend(
+            self.extras
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), text.clone())),
+        );
         let mut out = b"!<arch>\n".to_vec();
         for (name, body) in [
             ("debian-binary", b"2.0\n".to_vec()),
             ("control.tar", tar(&control)),
             ("data.tar", tar(&self.files)),
         ] {
-            out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, body.len()).bytes());
+            out.extend(
+                format!(
+                    "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                    0,
+                    0,
+                    0,
+                    100_644,
+                    body.len()
+                )
+                .bytes(),
+            );
             out.extend_from_slice(&body);
         }
         out
@@ -74,7 +88,14 @@ fn tar(files: &[(String, String)]) -> Vec<u8> {
         let body = if target.is_some() { "" } else { text };
         let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, format!("./{path}").as_bytes());
-        put(100, if path.contains("bin/") { b"0000755\0" } else { b"0000644\0" });
+        put(
+            100,
+            if path.contains("bin/") {
+                b"0000755\0"
+            } else {
+                b"0000644\0"
+            },
+        );
         put(108, b"0000000\x000000000\0");
         put(124, format!("{:011o}\0", body.len()).as_bytes());
         put(136, b"00000000000\0        ");
@@ -99,11 +120,17 @@ struct Place {
 fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
-    Place { _folder: folder, store }
+    Place {
+        _folder: folder,
+        store,
+    }
 }
 
 fn composed(place: &Place, packages: &[Package]) -> Result<System, SystemError> {
-    let packages: Vec<DebPackage> = packages.iter().map(|package| package.import(&place.store)).collect();
+    let packages: Vec<DebPackage> = packages
+        .iter()
+        .map(|package| package.import(&place.store))
+        .collect();
     compose(&place.store, &packages, &Options::default(), None)
 }
 
@@ -114,16 +141,33 @@ fn text(system: &System, path: &str) -> String {
 #[test]
 fn packages_meet_below_usr_and_dpkg_knows_them() {
     let place = place();
-    let one = Package::new("one", "1.0").file("bin/one", "1").extra("conffiles", "/etc/one.conf\n").file("etc/one.conf", "x");
-    let two = Package::new("two", "2:1-1").file("usr/bin/two", "2").file("lib/two.so", "->../bin/two");
+    let one = Package::new("one", "1.0")
+        .file("bin/one", "1")
+        .extra("conffiles", "/etc/one.conf\n")
+        .file("etc/one.conf", "x");
+    let two = Package::new("two", "2:1-1")
+        .file("usr/bin/two", "2")
+        .file("lib/two.so", "->../bin/two");
     let system = composed(&place, &[two, one]).unwrap();
     assert_eq!(text(&system, "bin/one"), "1");
     assert_eq!(text(&system, "usr/bin/one"), "1");
-    assert_eq!(std::fs::read_link(system.root.join("bin")).unwrap(), std::path::Path::new("usr/bin"));
+    assert_eq!(
+        std::fs::read_link(system.root.join("bin")).unwrap(),
+        std::path::Path::new("usr/bin")
+    );
     let status = text(&system, "var/lib/dpkg/status");
-    assert!(status.contains("Package: one\nStatus: install ok installed\nVersion: 1.0\n"), "{status}");
-    assert!(status.contains(" /etc/one.conf 9dd4e461268c8034f5c8564e155c67a6"), "{status}");
-    assert_eq!(text(&system, "var/lib/dpkg/info/two.list"), "/.\n/lib/two.so\n/usr/bin/two\n");
+    assert!(
+        status.contains("Package: one\nStatus: install ok installed\nVersion: 1.0\n"),
+        "{status}"
+    );
+    assert!(
+        status.contains(" /etc/one.conf 9dd4e461268c8034f5c8564e155c67a6"),
+        "{status}"
+    );
+    assert_eq!(
+        text(&system, "var/lib/dpkg/info/two.list"),
+        "/.\n/lib/two.so\n/usr/bin/two\n"
+    );
     let report = place.store.verify(Depth::Full, Repair::Report).unwrap();
     assert_eq!(report.damage, []);
     assert_eq!(place.store.size().unwrap().systems, 1);
@@ -144,8 +188,14 @@ fn a_path_of_two_packages_is_settled_by_dpkgs_rules() {
         (same, Ok("1")),
         (replacing, Ok("2")),
         (diverting, Ok("2")),
-        (other, Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other")),
-        (too_old, Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other")),
+        (
+            other,
+            Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other"),
+        ),
+        (
+            too_old,
+            Err("one:amd64 and two:amd64 both have /usr/share/x, and neither replaces the other"),
+        ),
     ] {
         let place = place();
         let found = composed(&place, &[one.clone(), second]);
@@ -188,12 +238,18 @@ version = $VERSION
 EOF
 exit 0
 "#;
-    let package = Package::new("srv-15", "1").file("usr/bin/tool-15", "t").file("usr/share/tool-15.1", "m").extra("postinst", script);
+    let package = Package::new("srv-15", "1")
+        .file("usr/bin/tool-15", "t")
+        .file("usr/share/tool-15.1", "m")
+        .extra("postinst", script);
     let system = composed(&place, &[package]).unwrap();
     assert_eq!(text(&system, "var/lib/srv/state"), "v15\n");
     assert_eq!(text(&system, "etc/srv.conf"), "version = 15\n");
     assert!(text(&system, "etc/passwd").contains(":A server:/var/lib/srv:/usr/sbin/nologin\n"));
-    assert_eq!(std::fs::read_link(system.root.join("usr/bin/tool")).unwrap(), std::path::Path::new("/etc/alternatives/tool"));
+    assert_eq!(
+        std::fs::read_link(system.root.join("usr/bin/tool")).unwrap(),
+        std::path::Path::new("/etc/alternatives/tool")
+    );
     assert!(!system.root.join("etc/never").exists());
     assert_eq!(system.report.accounts, ["srv"]);
     let report = &system.report.scripts[0];
@@ -204,7 +260,9 @@ exit 0
 #[test]
 fn what_stands_is_not_made_again() {
     let place = place();
-    let package = Package::new("one", "1").file("usr/share/x", "1").import(&place.store);
+    let package = Package::new("one", "1")
+        .file("usr/share/x", "1")
+        .import(&place.store);
     let options = Options::default();
     let first = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
     let second = compose(&place.store, &[package.clone()], &options, None).unwrap();
@@ -239,7 +297,10 @@ fn programs_that_finish_a_root_change_no_object() {
     assert_eq!(text(&system, "usr/share/mime/cache"), "made");
     assert_eq!(text(&system, "usr/share/mime/packages"), "changed");
     assert_eq!(system.report.actions[0].changed, Some(2));
-    assert_eq!(place.store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    assert_eq!(
+        place.store.verify(Depth::Full, Repair::Report).unwrap().damage,
+        []
+    );
 }
 
 proptest! {

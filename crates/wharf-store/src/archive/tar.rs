@@ -169,7 +169,10 @@ fn link_target<R: Read>(
 }
 
 /// Padding after the end marker is usual; more of it than a tape block is not, but harmless while the limits hold.
-pub(crate) fn drain(mut rest: impl Read, explain: &impl Fn(&str, io::Error) -> Trouble) -> Result<(), Trouble> {
+pub(crate) fn drain(
+    mut rest: impl Read,
+    explain: &impl Fn(&str, io::Error) -> Trouble,
+) -> Result<(), Trouble> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match rest.read(&mut buffer) {
@@ -198,7 +201,10 @@ pub(crate) fn check_label(head: &[u8], compression: Compression) -> Result<(), T
     }
 }
 
-pub(crate) fn decoder<'a>(archive: impl BufRead + 'a, compression: Compression) -> Result<Box<dyn Read + 'a>, Trouble> {
+pub(crate) fn decoder<'a>(
+    archive: impl BufRead + 'a,
+    compression: Compression,
+) -> Result<Box<dyn Read + 'a>, Trouble> {
     Ok(match compression {
         Compression::None => Box::new(archive),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(archive)),

@@ -103,7 +103,9 @@ fn name(field: &[u8]) -> Result<String, Trouble> {
 }
 
 fn number(field: &[u8]) -> Result<u64, Trouble> {
-    let text = std::str::from_utf8(field).unwrap_or_default().trim_end_matches(' ');
+    let text = std::str::from_utf8(field)
+        .unwrap_or_default()
+        .trim_end_matches(' ');
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     plain
         .then(|| text.parse().ok())
@@ -132,7 +134,17 @@ mod tests {
     fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         for (name, body) in members {
-            out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, body.len()).bytes());
+            out.extend(
+                format!(
+                    "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                    0,
+                    0,
+                    0,
+                    100_644,
+                    body.len()
+                )
+                .bytes(),
+            );
             out.extend_from_slice(body);
             if body.len() % 2 == 1 {
                 out.push(b'\n');
@@ -173,11 +185,18 @@ mod tests {
             Ok(())
         };
         assert_eq!(read(&good), Ok(()));
-        assert_eq!(read(&good[..good.len() - 1]), Ok(()), "padding at the end may be missing");
+        assert_eq!(
+            read(&good[..good.len() - 1]),
+            Ok(()),
+            "padding at the end may be missing"
+        );
         for cut in [0, 4, 40, 69] {
             assert_eq!(read(&good[..cut]).unwrap_err(), "it is truncated", "{cut}");
         }
-        assert_eq!(read(b"\x1f\x8b\x08\0\0\0\0\0\0").unwrap_err(), "it is gzip, not a Debian package");
+        assert_eq!(
+            read(b"\x1f\x8b\x08\0\0\0\0\0\0").unwrap_err(),
+            "it is gzip, not a Debian package"
+        );
         let mut bad = good.clone();
         bad[8 + 58] = b'x';
         assert_eq!(read(&bad).unwrap_err(), "a member's header is damaged");

@@ -12,7 +12,9 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use tar::EntryType;
 
-use crate::archive::tar::{DECODER_MEMORY, Exact, MAX_HEADERS, Metered, Progress, check_label, decoder, drain};
+use crate::archive::tar::{
+    DECODER_MEMORY, Exact, MAX_HEADERS, Metered, Progress, check_label, decoder, drain,
+};
 use crate::archive::{Compression, Limits, Refusal, Trouble};
 use crate::import::Batch;
 use crate::system::{Owner, RootPath, SystemEntry, SystemKind, SystemTree};
@@ -87,7 +89,10 @@ pub(crate) fn unpack(
             continue;
         }
         let stored = entry.header().entry_size().unwrap_or(0);
-        end = entry.raw_file_position().saturating_add(stored).next_multiple_of(512);
+        end = entry
+            .raw_file_position()
+            .saturating_add(stored)
+            .next_multiple_of(512);
         let taken = contents.take(&mut entry, &progress, limits, batch);
         taken.map_err(|trouble| match progress.refusal.take() {
             Some(refusal) => refusal.into(),
@@ -124,7 +129,9 @@ impl Contents {
         let lossy = String::from_utf8_lossy(&raw).into_owned();
         let refuse = Trouble::entry(&lossy);
         let kind = kind_of(entry, &raw);
-        let is_root = raw.split(|byte| *byte == b'/').all(|part| matches!(part, b"" | b"."));
+        let is_root = raw
+            .split(|byte| *byte == b'/')
+            .all(|part| matches!(part, b"" | b"."));
         if kind == EntryType::Directory && is_root && !raw.starts_with(b"/") {
             return Ok(());
         }

@@ -119,7 +119,9 @@ impl Store {
 
 /// The format's version, `2.` and anything.
 fn check_version<R: Read>(ar: &mut Ar<R>) -> Result<(), Trouble> {
-    let first = ar.next()?.map_or_else(|| "the end".to_owned(), |member| format!("`{}`", member.name));
+    let first = ar
+        .next()?
+        .map_or_else(|| "the end".to_owned(), |member| format!("`{}`", member.name));
     if first != format!("`{VERSION}`") {
         return Err(Refusal::Member {
             found: first,

@@ -74,7 +74,10 @@ fn judge_entry(path: &Path, entry: &SystemEntry, depth: Depth) -> Result<(), Str
         SystemKind::Noted { .. } => return Ok(()),
         SystemKind::Folder { .. } => {
             let metadata = path.symlink_metadata().map_err(|error| error.to_string())?;
-            return metadata.is_dir().then_some(()).ok_or_else(|| "it is no folder".to_owned());
+            return metadata
+                .is_dir()
+                .then_some(())
+                .ok_or_else(|| "it is no folder".to_owned());
         }
         SystemKind::Link(target) => {
             let found = fs::read_link(path).map_err(|error| error.to_string())?;

@@ -113,7 +113,12 @@ impl SystemDraft {
             let folder = folder.below(&root);
             fs::create_dir_all(&folder).map_err(StoreError::io("make", &folder))?;
         }
-        for entry in self.tree.entries.iter().filter(|entry| within(entry.path.as_bytes(), folders)) {
+        for entry in self
+            .tree
+            .entries
+            .iter()
+            .filter(|entry| within(entry.path.as_bytes(), folders))
+        {
             if matches!(entry.kind, SystemKind::File { .. }) {
                 let mode = if entry.kind.is_executable() { 0o755 } else { 0o644 };
                 private_copy(&entry.path.below(&root), mode)?;
@@ -133,8 +138,10 @@ impl SystemDraft {
         let (inside, mut kept): (Vec<_>, Vec<_>) = entries
             .into_iter()
             .partition(|entry| within(entry.path.as_bytes(), folders));
-        let mut before: FxHashMap<RootPath, SystemEntry> =
-            inside.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+        let mut before: FxHashMap<RootPath, SystemEntry> = inside
+            .into_iter()
+            .map(|entry| (entry.path.clone(), entry))
+            .collect();
         let mut changed = Vec::new();
         let mut found = Vec::new();
         match folders {
