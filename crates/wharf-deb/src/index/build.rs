@@ -13,7 +13,7 @@ use super::facts::{Kind, Priority, multi_arch_number, operator_number};
 use super::layout::{COVERED, HEADER, MAGIC, NAME, NONE, Section, checksum, hash, record as at, words};
 use crate::packages::{MalformedStanza, Package, Stanzas};
 use crate::relation::{Term, terms};
-use crate::version::{Operator, compare};
+use crate::version::{Operator, compare, is_version};
 
 /// Bytes of `Packages` that one index may be made of. Numbers in it have 32 bits.
 const LIMIT: usize = 2 << 30;
@@ -152,7 +152,8 @@ impl Builder {
     }
 
     fn record(&mut self, stanza: &Package<'_>) -> Result<(), String> {
-        if stanza.version.is_empty() {
+        // A stanza of what is not installed needs none.
+        if !is_version(stanza.version) {
             return Err("it has no `Version`".to_owned());
         }
         let digest = match stanza.sha256 {

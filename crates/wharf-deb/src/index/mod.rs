@@ -31,7 +31,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-pub use build::{Built, Builder, TooLarge, build};
+pub use build::{Builder, Built, TooLarge, build};
 pub use facts::{Kind, Priority};
 pub use record::Record;
 pub use relations::{Alternative, Group, Groups};
