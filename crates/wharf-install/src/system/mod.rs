@@ -7,6 +7,7 @@
 //! | `merge` | many packages' files into one tree, by dpkg's rules |
 //! | `shell_syntax`, `shell` | maintainer scripts, read and followed as data |
 //! | `effects` | what the commands of scripts do to a root |
+//! | `questions` | commands of scripts that only ask |
 //! | `accounts` | users and groups |
 //! | `alternatives` | names that several packages provide |
 //! | `declared` | what configuration folders declare: tmpfiles.d, sysusers.d |
@@ -33,6 +34,7 @@ mod files;
 mod loader;
 mod merge;
 mod packages;
+mod questions;
 pub mod report;
 mod shell;
 mod shell_syntax;
