@@ -499,7 +499,7 @@ pub(crate) fn not_yet(text: &str, ecosystem: Ecosystem) -> OpsError {
     OpsError::CannotAdd {
         text: text.to_owned(),
         reason: format!("this version of Wharf installs no {ecosystem} packages"),
-        hint: "`pypi:`, `npm:` and `cargo:` work today".to_owned(),
+        hint: "`pypi:`, `npm:`, `cargo:` and `deb:` work today".to_owned(),
     }
 }
 

@@ -40,8 +40,8 @@ fn slips_on_the_command_line() {
             &["`pypi:NAME @ https://example.org/x`"],
         ),
         (
-            &["add", "deb:nginx"],
-            &["no deb packages", "`pypi:`, `npm:` and `cargo:`"],
+            &["add", "rpm:nginx"],
+            &["no rpm packages", "`pypi:`, `npm:`, `cargo:` and `deb:`"],
         ),
         (
             &["add", "--editable", "./lib"],

@@ -12,6 +12,7 @@ use wharf_deb::architecture::Architecture;
 use wharf_deb::index::Kind;
 use wharf_deb::solve::{Asked, Essential, Locked, Problem, Recommends, Solution, Why, solve};
 use wharf_deb::universe::{PackageKey, Universe};
+use wharf_index::Refresh;
 use wharf_project::lock::deb::{
     DebCause, DebEdge, DebEdgeKind, DebId, DebLock, LockedDeb, LockedDebRoot, LockedRepository, LockedSystem,
 };
@@ -69,7 +70,12 @@ pub(crate) async fn update(
     let mut systems = Vec::new();
     let mut places: Vec<(WebUrl, String)> = Vec::new();
     for architecture in &architectures {
-        let offered = repositories::offered(session, project, deb, &suite, architecture).await?;
+        // Who upgrades wants to know what there is now.
+        let refresh = match upgrade.concerns(Ecosystem::Deb) {
+            true => Refresh::Everything,
+            false => Refresh::Nothing,
+        };
+        let offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
         let asked = asked(deb, roots);
         let before = old.and_then(|lock| lock.system(architecture.as_str()));
         let problem = problem(deb, &asked, before, upgrade)?;

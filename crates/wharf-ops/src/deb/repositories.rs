@@ -8,6 +8,7 @@ use wharf_deb::architecture::Architecture;
 use wharf_deb::preferences::Pin;
 use wharf_deb::release::ValidUntil;
 use wharf_deb::universe::{Layer, PackageKey, Provenance, Universe};
+use wharf_index::Refresh;
 use wharf_index::deb::{KeyBlock, Keys, Repositories, Repository, Snapshot, Trust};
 use wharf_project::DebLock;
 use wharf_project::{DebProject, DebRepository, Project};
@@ -29,7 +30,8 @@ impl Offered {
     }
 }
 
-/// What the repositories of a project have for an architecture. Asked once in a session.
+/// What the repositories of a project have for an architecture. Asked once in a session; `refresh` says whether what is known of them
+/// counts as long as they said.
 ///
 /// # Errors
 /// A repository cannot be reached, or must not be trusted.
@@ -39,6 +41,7 @@ pub(crate) async fn offered(
     deb: &DebProject,
     suite: &str,
     architecture: &Architecture,
+    refresh: Refresh,
 ) -> Result<Arc<Offered>, OpsError> {
     let known = session.debian().offered(suite, architecture);
     if let Some(known) = known {
@@ -51,7 +54,7 @@ pub(crate) async fn offered(
         .iter()
         .map(|repository| asked(repository, &architectures))
         .collect::<Result<Vec<_>, _>>()?;
-    let door = door(session, project)?;
+    let door = door(session, project)?.with_refresh(refresh);
     let snapshots = door.refresh(&asked);
     let snapshots = session
         .cancel()

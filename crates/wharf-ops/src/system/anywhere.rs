@@ -1,5 +1,6 @@
 //! `wharf search`: packages of the project's repositories, else of the machine's.
 
+use wharf_index::Refresh;
 use wharf_project::ProjectError;
 
 use super::Where;
@@ -28,7 +29,8 @@ pub async fn search(session: &Session, words: &[String]) -> Result<SystemSearch,
     };
     let suite = deb::lock::suite(deb, None)?;
     let architecture = deb::architecture()?;
-    let offered = deb::repositories::offered(session, project, deb, &suite, &architecture).await?;
+    let offered =
+        deb::repositories::offered(session, project, deb, &suite, &architecture, Refresh::Nothing).await?;
     Ok(SystemSearch {
         packages: found(offered.universe.layers(), words, |_| None),
     })

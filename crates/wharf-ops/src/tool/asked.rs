@@ -124,7 +124,23 @@ pub(crate) fn write(
         Err(error) => return Err(OpsError::io("read", path)(error)),
     };
     write::file(&path, &with(before, &path, asked)?)?;
+    name_suite(session, folder)?;
     write_python(session, folder)
+}
+
+/// The suite of Debian that counts where neither the manifest nor the machine says one.
+const SUITE: &str = "stable";
+
+/// Writes which suite a manifest with packages of Debian means, where nothing else says it.
+pub(crate) fn name_suite(session: &Session, folder: &Path) -> Result<(), OpsError> {
+    let project = session.at(folder).project(&Vec::new())?;
+    if project.deb.is_none_or(|deb| deb.suite.is_some()) {
+        return Ok(());
+    }
+    let path = folder.join("wharf.toml");
+    let text = fs::read_to_string(&path).map_err(OpsError::io("read", &path))?;
+    let said = text.replacen("[deb]\n", &format!("[deb]\nsuite = \"{SUITE}\"\n"), 1);
+    write::file(&path, &said)
 }
 
 /// Writes the manifest of a project that is not there yet.

@@ -152,6 +152,7 @@ async fn make(own: &Session, once: &Once, request: &OnceRequest, upgrade: Upgrad
         let all: Vec<&Asked> = once.asked.iter().collect();
         // The request for a Python is part of the folder's name: it needs no file.
         asked::write_requirements(&manifest, &once.asked[0].package, &all)?;
+        asked::name_suite(own, &once.folder)?;
     }
     sync::sync(own, &once.request(request, upgrade)).await?;
     if !own.settings().offline {

@@ -25,7 +25,7 @@ use crate::error::OpsError;
 use crate::npm::scripts::quoted;
 use crate::session::Session;
 use crate::sync::{self, SyncRequest};
-use crate::tool::folders_in;
+use crate::tool::{folders_in, name_suite};
 use crate::write;
 
 /// What a compiler is called that nobody asked for by its version.
@@ -106,6 +106,7 @@ async fn make(
     let manifest = place.join("wharf.toml");
     if !manifest.exists() {
         write::file(&manifest, &manifest_text(kind, line))?;
+        name_suite(session, place)?;
     }
     let own = session.at(place);
     let synced = sync::sync(&own, &SyncRequest::default()).await;

@@ -161,7 +161,7 @@ fn what_cannot_be_a_tool_leaves_nothing() {
         (&["pypi:greet>=9"], 3, &["greet"]),
         (&["greet"], 2, &["ecosystem", "`pypi:greet`", "`npm:greet`"]),
         (&["gem:rails"], 2, &["gem"]),
-        (&["deb:nginx"], 2, &["deb", "hint:"]),
+        (&["rpm:nginx"], 2, &["rpm", "hint:"]),
         (
             &["pypi:greet", "--features", "x"],
             2,
