@@ -115,7 +115,7 @@ impl Alternatives {
             for (slave, link) in &entry.slaves {
                 match provider.slaves.get(slave) {
                     Some(target) if files.look(target.as_bytes()).is_some() => {
-                        point(files, link, slave, target)
+                        point(files, link, slave, target);
                     }
                     _ => {}
                 }

@@ -523,7 +523,7 @@ impl<'a> Effects<'a> {
             ("adduser" | "addgroup", [user, group]) => self.accounts.add_member(user, group),
             ("addgroup" | "groupadd", [group]) => self.accounts.add_group(group, wanted.gid),
             ("adduser", [group]) if wanted.is_group && !wanted.is_system => {
-                self.accounts.add_group(group, wanted.gid)
+                self.accounts.add_group(group, wanted.gid);
             }
             ("usermod", [user]) => {
                 for group in &wanted.groups {

@@ -92,7 +92,7 @@ impl Store {
         let actual = rest.into_inner().hasher.finish();
         if actual != *expected {
             return Err(Refusal::Digest {
-                expected: Box::new(expected.clone()),
+                expected: Box::new(*expected),
                 actual: Box::new(actual),
             }
             .into());
