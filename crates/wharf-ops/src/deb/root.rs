@@ -171,7 +171,7 @@ fn wanted(locked: &DebLock, package: &LockedDeb) -> Wanted {
         name: package.id.name.to_string(),
         version: package.version.clone(),
         architecture: package.id.architecture.clone(),
-        digest: package.sha256.clone(),
+        digest: package.sha256,
         size: package.size,
         filename: package.filename.clone(),
         repositories: own.map(|repository| repository.uri.clone()).into_iter().collect(),

@@ -168,7 +168,7 @@ impl Telling<'_> {
                     plan.install.push(change);
                 }
                 Some(before) if compare(record.version(), before.version()).is_lt() => {
-                    plan.downgrade.push(change)
+                    plan.downgrade.push(change);
                 }
                 Some(_) => plan.upgrade.push(change),
             }

@@ -62,8 +62,8 @@ fn signatures_are_judged_as_ordered() {
     };
     let key = DebKey::of(1);
     check(std::slice::from_ref(&key), std::slice::from_ref(&key), true);
-    check(&[key.clone()], &[DebKey::of(2)], false);
-    check(&[key.clone()], &[DebKey::of(2), key.clone()], true);
+    check(std::slice::from_ref(&key), &[DebKey::of(2)], false);
+    check(std::slice::from_ref(&key), &[DebKey::of(2), key.clone()], true);
     for seed in 3..12 {
         let key = DebKey::of(seed).with_subkey();
         check(std::slice::from_ref(&key), std::slice::from_ref(&key), true);
@@ -205,7 +205,7 @@ fn apt_accepts_what_is_served_and_refuses_what_is_wrong() {
         .depends("a")
         .publish_in(&repository, "flat/", "");
     let folder = scratch();
-    let keys = repository.write_keys("stable", &folder.path().join("keys"));
+    let keys = repository.write_keys("stable", folder.path().join("keys"));
     let sources = ["stable", "flat/"].map(|suite| repository.source_line(suite, Some(&keys)));
     std::fs::create_dir_all(folder.path().join("etc/apt")).expect("the folder can be written");
     std::fs::write(folder.path().join("etc/apt/sources.list"), sources.join("\n"))
