@@ -307,6 +307,9 @@ fn choose_by_hand(shelf: &mut Shelf<'_>, problem: &Problem) {
     while let Some(item) = chosen.pop_front() {
         for other in follow(shelf, item, problem.recommends) {
             let package = shelf.version(other).package;
+            if shelf.is_held(shelf.package(package)) {
+                continue;
+            }
             if named.contains(&package) {
                 shelf.offer_too(other);
             } else {

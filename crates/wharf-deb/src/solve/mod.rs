@@ -6,6 +6,7 @@
 //! | `ask` | what people ask for, as demands; versions that are chosen by hand, and what follows for others |
 //! | `encode` | what a record says, as groups and exclusions of items |
 //! | `order` | which package comes before which |
+//! | `suggest` | what is suggested and not there |
 //!
 //! The search itself is [`wharf_solve::agenda`]. What it is told makes it take what apt takes: the candidate of each package,
 //! alternatives in order, what is there before what is not, Recommends where nothing speaks against them.
@@ -16,6 +17,7 @@ mod answers;
 mod ask;
 mod encode;
 mod order;
+mod suggest;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use crate::universe::shelf::Shelf;
 use crate::universe::{PackageKey, Place, Universe};
 
 pub use ask::{Asked, InvalidAsked, What};
+pub use suggest::Suggested;
 
 pub(crate) use ask::{Questions, wanted};
 pub(crate) use encode::{Meaning, alternatives};

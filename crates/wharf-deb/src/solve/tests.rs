@@ -1,6 +1,6 @@
 //! Small universes written as text: what is asked for, and what comes out.
 
-use super::{Asked, Change, Declined, Essential, Locked, Problem, Recommends, Why, solve};
+use super::{Asked, Change, Declined, Essential, Locked, Problem, Recommends, Suggested, Why, solve};
 use crate::architecture::Architecture;
 use crate::check::check as violations;
 use crate::index::Kind;
@@ -314,6 +314,34 @@ fn packages_come_after_what_they_need() {
         .map(|position| universe.record(solution.packages[position].place).name())
         .collect();
     assert_eq!(order, ["dd", "bb", "cc", "aa"]);
+}
+
+#[test]
+fn suggestions_are_listed_where_they_could_be_followed() {
+    let universe =
+        universe("aa\n Suggests: bb, xx, cc | dd\n Depends: cc\nbb\n Suggests: ee\ncc\n Suggests: ee\nee");
+    let solution = solve(&universe, &problem("aa")).expect("it can be had");
+    let suggested = |by, group| Suggested { by, group };
+    assert_eq!(
+        solution.suggestions(&universe),
+        [suggested(0, 0), suggested(1, 0)]
+    );
+}
+
+#[test]
+fn edges_lead_to_what_answers() {
+    let universe = universe("aa\n Depends: vv | cc\n Recommends: xx, dd\nbb\n Provides: vv\ncc\ndd");
+    let asked = problem("aa, vv, dd-");
+    let solution = solve(&universe, &problem("aa, vv")).expect("it can be had");
+    assert_eq!(names(&universe, &solution), "aa bb dd");
+    assert_eq!(
+        solution.answers(&universe),
+        [vec![(Kind::Depends, 1), (Kind::Recommends, 2)], vec![], vec![]]
+    );
+    assert_eq!(
+        solution.answering(&universe, &asked.asked),
+        [Some(0), Some(1), None]
+    );
 }
 
 #[test]

@@ -197,4 +197,12 @@ fn holds_keep_what_is_there_and_keep_out_what_is_not() {
     assert_eq!(names(&held, &solution), "cc bb aa=1");
     let held = held.with_holds([key("bb")]);
     assert!(solve(&held, &problem("cc")).is_err());
+    // Nor does a version that is chosen by hand bring what is held.
+    let two = of_layers(vec![
+        layer("stable", "aa 1\n Depends: bb (= 1)\nbb 1"),
+        layer("backports", "aa 2\n Depends: bb (= 2)\nbb 2"),
+    ]);
+    let held = two.with_installed(index("bb 1")).with_holds([key("bb")]);
+    assert!(solve(&held, &problem("aa/backports")).is_err());
+    assert!(solve(&held, &problem("aa/stable")).is_ok());
 }

@@ -3,6 +3,8 @@
 //! Invariant: a version of a package for an architecture is one [`Item`], in however many layers it is; what may be chosen of
 //! a package is settled when its name is first looked at, and stays.
 
+mod lookup;
+
 use std::cmp::{Ordering, Reverse};
 use std::ops::Range;
 
@@ -12,7 +14,9 @@ use wharf_solve::agenda::Item;
 use super::{Place, Provenance, Universe};
 use crate::architecture::Architecture;
 use crate::index::{MultiArch, NameId, Priority, Record};
-use crate::version::{Operator, compare};
+use crate::version::compare;
+
+pub(crate) use lookup::Wanted;
 
 /// A name, the same in all layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,29 +80,6 @@ pub(crate) struct Matters {
 struct Provider<'u> {
     item: Item,
     version: Option<&'u str>,
-}
-
-/// A relation to be looked up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) name: Name,
-    /// After the colon.
-    pub(crate) qualifier: Option<&'a str>,
-    pub(crate) constraint: Option<(Operator, &'a str)>,
-    /// Position of the architecture of the package that says so.
-    pub(crate) of: u8,
-}
-
-impl Wanted<'_> {
-    fn accepts(&self, version: &str) -> bool {
-        self.constraint
-            .is_none_or(|(operator, bound)| operator.accepts(compare(version, bound)))
-    }
-
-    /// A name that is provided without a version fulfils no relation that has one.
-    fn accepts_provided(&self, version: Option<&str>) -> bool {
-        self.constraint.is_none() || version.is_some_and(|version| self.accepts(version))
-    }
 }
 
 /// What a person wants of a package beside what the universe says.
@@ -562,58 +543,5 @@ impl<'u> Shelf<'u> {
         let providers = start..self.providers.len() as u32;
         self.names[name.0 as usize].providers = Some(providers.clone());
         providers
-    }
-
-    /// All versions that fulfil a dependency, whether or not they may be chosen: those of the name itself first.
-    pub(crate) fn fulfilling(&mut self, wanted: &Wanted<'_>, mut found: impl FnMut(&Self, Item)) {
-        for package in self.packages(wanted.name) {
-            for item in self.package(PackageId(package)).versions.clone().map(Item) {
-                if self.serves(item, wanted) && wanted.accepts(self.record(item).version()) {
-                    found(self, item);
-                }
-            }
-        }
-        for provider in self.providers(wanted.name) {
-            let provider = self.providers[provider as usize];
-            if self.serves(provider.item, wanted) && wanted.accepts_provided(provider.version) {
-                found(self, provider.item);
-            }
-        }
-    }
-
-    /// All versions that a Conflicts or Breaks is about: architectures do not matter unless one is named.
-    pub(crate) fn opposed(&mut self, wanted: &Wanted<'_>, mut found: impl FnMut(&Self, Item)) {
-        for package in self.packages(wanted.name) {
-            for item in self.package(PackageId(package)).versions.clone().map(Item) {
-                if self.is_named(item, wanted) && wanted.accepts(self.record(item).version()) {
-                    found(self, item);
-                }
-            }
-        }
-        for provider in self.providers(wanted.name) {
-            let provider = self.providers[provider as usize];
-            if self.is_named(provider.item, wanted) && wanted.accepts_provided(provider.version) {
-                found(self, provider.item);
-            }
-        }
-    }
-
-    fn serves(&self, item: Item, wanted: &Wanted<'_>) -> bool {
-        let architecture = self.package_of(item).architecture;
-        let multi_arch = self.version(item).multi_arch;
-        match wanted.qualifier {
-            None => architecture == wanted.of || multi_arch == MultiArch::Foreign,
-            Some("any") => multi_arch == MultiArch::Allowed,
-            Some(_) => self.is_named(item, wanted),
-        }
-    }
-
-    fn is_named(&self, item: Item, wanted: &Wanted<'_>) -> bool {
-        let architecture = usize::from(self.package_of(item).architecture);
-        match wanted.qualifier {
-            None | Some("any") => true,
-            Some("native") => architecture == 0,
-            Some(word) => self.universe.architectures[architecture].as_str() == word,
-        }
     }
 }
