@@ -10,7 +10,9 @@ use futures::future::BoxFuture;
 use wharf_core::{Explain, Fault, Origin, PackageName, Sinks};
 use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
 use wharf_install::python::Interpreter;
-use wharf_install::{Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted, toolchains};
+use wharf_install::{
+    Compile, Durability, Environment, Package, PythonWanted, SystemSite, Wanted, toolchains,
+};
 use wharf_project::{Prereleases, Project, ResolutionMode};
 use wharf_store::{Stage, Store};
 use wharf_sys::Governor;
@@ -231,7 +233,10 @@ impl Builder for EnvironmentBuilder {
             ..
         } = &self.interpreter;
         // What is built against one suite's libraries does not run with another's.
-        let suite = self.debian.as_ref().and_then(|debian| debian.session.debian().lock());
+        let suite = self
+            .debian
+            .as_ref()
+            .and_then(|debian| debian.session.debian().lock());
         let suite = suite.map_or_else(String::new, |lock| format!(" {}", lock.suite));
         format!(
             "{implementation} {version} {platform} {}{suite}",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use wharf_core::{Ecosystem, InvalidShortRequirement, PackageName, ShortRequirement};
+use wharf_deb::relation::Relation;
 use wharf_ecosystem::pypi::{VersionOrUrl, parse_requirement};
 use wharf_project::edit::npm::Exactness;
 use wharf_project::edit::{self, Addition, Manifest};
@@ -117,6 +118,8 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
     let crates = crates(session, &project, request)?;
     let mut files = Files::default();
     files.add(&project, &additions)?;
+    let debs = debs(request)?;
+    files.add_debs(&project, &debs)?;
     for asked in &crates {
         files.change(asked.manifest(), |text| asked.add(text))?;
     }
@@ -131,6 +134,7 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
             Bounds::Lower | Bounds::Exact => with_bounds(&additions, &lock),
         };
         let mut words: Vec<String> = bounded.iter().map(|addition| addition.text.clone()).collect();
+        words.extend(debs.iter().map(|(relation, _)| format!("{DEB}{relation}")));
         let before = files.after.clone();
         if bounded != additions {
             files.add(&project, &bounded)?;
@@ -226,6 +230,27 @@ fn check_places(request: &AddRequest) -> Result<(), OpsError> {
 
 /// What precedes crates on the command line.
 const CARGO: &str = "cargo:";
+/// What precedes Debian packages.
+const DEB: &str = "deb:";
+
+/// The Debian packages of the command line.
+fn debs(request: &AddRequest) -> Result<Vec<(Relation, Group)>, OpsError> {
+    let group = request.place.group();
+    let main = request.requirements.iter().map(|text| (text, &group));
+    let dev = request.dev.iter().map(|text| (text, &Group::Dev));
+    let asked = main
+        .chain(dev)
+        .filter_map(|(text, group)| Some((text.trim().strip_prefix(DEB)?, text, group)));
+    let read = asked.map(|(relation, text, group)| match edit::deb::relation(relation) {
+        Ok(relation) => Ok((relation, group.clone())),
+        Err(error) => Err(OpsError::CannotAdd {
+            text: text.clone(),
+            reason: error.to_string(),
+            hint: "write for example `deb:nginx` or `deb:libpq-dev (>= 15)`".to_owned(),
+        }),
+    });
+    read.collect()
+}
 
 /// The crates of the command line.
 fn crates(
@@ -280,12 +305,17 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         let names = wanted.iter().filter(move |name| name.ecosystem() == ecosystem);
         names.cloned().collect::<Vec<PackageName>>()
     };
-    let [npm, crates, python] = [Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Pypi].map(of);
+    let [npm, crates, python, debs] =
+        [Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Pypi, Ecosystem::Deb].map(of);
     let mut files = Files::default();
     let mut removed = Vec::new();
     if !python.is_empty() {
         let group = request.place.as_ref().map(Place::group);
         removed.extend(files.remove(&project, &python, group.as_ref())?);
+    }
+    if !debs.is_empty() {
+        let group = request.place.as_ref().map(Place::group);
+        removed.extend(files.remove_debs(&project, &debs, group.as_ref())?);
     }
     if !npm.is_empty() {
         let aliases: Vec<String> = npm.iter().map(ToString::to_string).collect();
@@ -353,6 +383,7 @@ fn meant(project: &Project, text: &str) -> Result<PackageName, OpsError> {
             requirements.any(|asked| asked.alias == name.as_str())
         }
         Ecosystem::Cargo => crates_of(project).any(|known| known == name),
+        Ecosystem::Deb => debs_of(project).any(|known| known == name),
         _ => project.roots.iter().any(|root| root.name() == *name),
     };
     let known = candidates.iter().find(|name| asked(name));
@@ -371,6 +402,14 @@ fn crates_of(project: &Project) -> impl Iterator<Item = &PackageName> {
     tools.map(|tool| &tool.name).chain(dependencies)
 }
 
+/// The Debian packages that a project names.
+fn debs_of(project: &Project) -> impl Iterator<Item = &PackageName> {
+    let asked = project.deb.iter().flat_map(|deb| &deb.packages);
+    asked
+        .flat_map(|asked| &asked.relation.alternatives)
+        .map(|alternative| &alternative.name)
+}
+
 /// Why a package cannot be removed: something else brings it in, or its name is misspelt.
 fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Result<OpsError, OpsError> {
     let lock = lock::read(project)?;
@@ -385,6 +424,7 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
     let aliases = importers.flat_map(|importer| &importer.requirements);
     roots.extend(aliases.filter_map(|asked| PackageName::new(Ecosystem::Npm, &asked.alias).ok()));
     roots.extend(crates_of(project).cloned());
+    roots.extend(debs_of(project).cloned());
     roots.retain(|root| root.ecosystem() == name.ecosystem());
     Ok(OpsError::NotRequired {
         name: name.clone(),
@@ -438,7 +478,7 @@ pub(crate) async fn follow(
 fn additions(request: &AddRequest) -> Result<Vec<Addition>, OpsError> {
     let group = request.place.group();
     let python = |text: &&String| {
-        !["npm:", CARGO]
+        !["npm:", CARGO, DEB]
             .iter()
             .any(|prefix| text.trim().starts_with(prefix))
     };
@@ -661,6 +701,42 @@ impl Files {
             self.after.insert(path, text);
         }
         Ok(removed)
+    }
+
+    fn add_debs(&mut self, project: &Project, debs: &[(Relation, Group)]) -> Result<(), OpsError> {
+        for (relation, group) in debs {
+            let path = edit::file_for(project, group);
+            let text = self.text(&path)?;
+            let manifest = Manifest {
+                kind: project.manifest,
+                path: &path,
+                text: &text,
+                group,
+            };
+            let text = edit::deb::add(manifest, std::slice::from_ref(relation), group)?;
+            self.after.insert(path, text);
+        }
+        Ok(())
+    }
+
+    fn remove_debs(
+        &mut self,
+        project: &Project,
+        wanted: &[PackageName],
+        group: Option<&Group>,
+    ) -> Result<Vec<PackageName>, OpsError> {
+        let own = group.cloned().unwrap_or(Group::Main);
+        let path = edit::file_for(project, &own);
+        let text = self.text(&path)?;
+        let manifest = Manifest {
+            kind: project.manifest,
+            path: &path,
+            text: &text,
+            group: &own,
+        };
+        let (text, gone) = edit::deb::remove(manifest, wanted, group)?;
+        self.after.insert(path, text);
+        Ok(gone.into_iter().map(|removed| removed.name).collect())
     }
 
     fn write(&self) -> Result<(), OpsError> {

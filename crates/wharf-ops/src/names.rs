@@ -26,7 +26,8 @@ pub fn candidates(text: &str) -> Result<Vec<PackageName>, InvalidName> {
         .split_once(':')
         .is_none_or(|(word, _)| word.parse::<Ecosystem>().is_err());
     let others = [Ecosystem::Npm, Ecosystem::Cargo, Ecosystem::Deb]
-        .into_iter().filter(|_| bare);
+        .into_iter()
+        .filter(|_| bare);
     let others: Vec<PackageName> = others
         .filter_map(|other| PackageName::new(other, text).ok())
         .collect();

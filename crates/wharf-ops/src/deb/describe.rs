@@ -174,8 +174,11 @@ impl<'l> View<'l> {
         match &root.cause {
             DebCause::Manifest => {
                 let asked = self.project.deb.iter().flat_map(|deb| &deb.packages);
-                let mut asked = asked.filter(|one| one.relation.to_string() == root.asked && one.group == root.group);
-                asked.next().map_or_else(String::new, |one| one.origin.to_string())
+                let mut asked =
+                    asked.filter(|one| one.relation.to_string() == root.asked && one.group == root.group);
+                asked
+                    .next()
+                    .map_or_else(String::new, |one| one.origin.to_string())
             }
             cause => super::cause_words(cause, self.project),
         }

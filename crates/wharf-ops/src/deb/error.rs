@@ -112,7 +112,10 @@ impl Explain for DebError {
             }
             DebError::Unsatisfiable { cause, .. } => cause.hints(),
             DebError::Asked(_) => {
-                vec!["relations are written as in Debian's control files: `libpq-dev (>= 15)`, `a | b`".to_owned()]
+                vec![
+                    "relations are written as in Debian's control files: `libpq-dev (>= 15)`, `a | b`"
+                        .to_owned(),
+                ]
             }
             DebError::Pin(_) => vec!["pins are written as in apt_preferences(5)".to_owned()],
             DebError::NoHash { .. } | DebError::Name { .. } => {
@@ -122,10 +125,13 @@ impl Explain for DebError {
                 vec!["`wharf lock` solves for it, unless `targets` leaves it out".to_owned()]
             }
             DebError::Python(_) => vec![
-                "with `[deb]` a project's Python is a Debian package; another `suite` has another one".to_owned(),
+                "with `[deb]` a project's Python is a Debian package; another `suite` has another one"
+                    .to_owned(),
             ],
             DebError::NotInstalled => vec!["run `wharf sync`".to_owned()],
-            DebError::Unanswered { dependency, origin, .. } => vec![
+            DebError::Unanswered {
+                dependency, origin, ..
+            } => vec![
                 format!("{origin} says so"),
                 format!("name the packages in `[external]` of wharf.toml: `\"{dependency}\" = [\"dep:…\"]`"),
             ],

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use wharf_core::{Event, Origin, PackageName};
-use wharf_project::external::{ExternalNeed, ExternalRole, NeededDeb, Needs};
 use wharf_project::LockedPackage;
+use wharf_project::external::{ExternalNeed, ExternalRole, NeededDeb, Needs};
 use wharf_project::lock::deb::DebCause;
 use wharf_project::{Group, Lock, Project};
 
@@ -131,9 +131,13 @@ impl<'a> Found<'a> {
     }
 
     fn take(&mut self, package: Option<&PackageName>, needs: Needs, built: Built) {
-        let build = needs.build.into_iter().filter(|_| built == Built::Yes);
-        for (needed, is_build) in build.map(|one| (one, true)).chain(needs.run.into_iter().map(|one| (one, false))) {
-            self.add(root(package, &needed, is_build));
+        for needed in needs.build.iter().filter(|_| built == Built::Yes) {
+            self.add(root(package, needed, true));
+        }
+        // A wheel brings the libraries itself that a build would have been linked to.
+        let counts = |needed: &&NeededDeb| built == Built::Yes || needed.role == ExternalRole::Run;
+        for needed in needs.run.iter().filter(counts) {
+            self.add(root(package, needed, false));
         }
         if built == Built::No {
             return;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use wharf_core::{Ecosystem, Event, PackageName, WebUrl};
 use wharf_deb::architecture::Architecture;
+use wharf_deb::explain::Unsatisfiable;
 use wharf_deb::index::Kind;
 use wharf_deb::solve::{Asked, Essential, Locked, Problem, Recommends, Solution, Why, solve};
 use wharf_deb::universe::{PackageKey, Universe};
@@ -60,9 +61,10 @@ pub(crate) async fn update(
     if let Some(old) = old
         && !upgrade.concerns(Ecosystem::Deb)
         && old.differences(&inputs).is_empty()
-        && architectures
-            .iter()
-            .all(|one| old.system(one.as_str()).is_some_and(|system| answers(system, roots)))
+        && architectures.iter().all(|one| {
+            old.system(one.as_str())
+                .is_some_and(|system| answers(system, roots))
+        })
     {
         return Ok(Part::Kept);
     }
@@ -70,21 +72,25 @@ pub(crate) async fn update(
     let mut systems = Vec::new();
     let mut places: Vec<(WebUrl, String)> = Vec::new();
     for architecture in &architectures {
-        // Who upgrades wants to know what there is now.
-        let refresh = match upgrade.concerns(Ecosystem::Deb) {
-            true => Refresh::Everything,
-            false => Refresh::Nothing,
-        };
-        let offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
         let asked = asked(deb, roots);
         let before = old.and_then(|lock| lock.system(architecture.as_str()));
-        let problem = problem(deb, &asked, before, upgrade)?;
-        let solved = Arc::clone(&offered);
-        let (problem, solution) = wharf_sys::run_blocking(move || {
-            let solution = solve(&solved.universe, &problem);
-            (problem, solution)
-        })
-        .await;
+        let problem = Arc::new(problem(deb, &asked, before, upgrade)?);
+        // Who upgrades wants to know what there is now.
+        let upgrades = upgrade.concerns(Ecosystem::Deb);
+        let refresh = if upgrades {
+            Refresh::Everything
+        } else {
+            Refresh::Nothing
+        };
+        let mut offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
+        let mut solution = solved(&offered, &problem).await;
+        if solution.is_err() && !upgrades && !session.settings().offline {
+            // What is asked for may be newer than what the cache knows.
+            session.debian().forget();
+            let refresh = Refresh::Everything;
+            offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
+            solution = solved(&offered, &problem).await;
+        }
         let solution = solution.map_err(|cause| DebError::Unsatisfiable {
             suite: suite.clone(),
             cause,
@@ -171,7 +177,9 @@ pub(crate) async fn for_build(
     let known = session.debian().lock();
     let mut roots: Vec<Root> = Vec::new();
     let architecture = super::architecture()?;
-    let system = known.as_ref().and_then(|known| known.system(architecture.as_str()));
+    let system = known
+        .as_ref()
+        .and_then(|known| known.system(architecture.as_str()));
     for root in system.iter().flat_map(|system| &system.roots) {
         if matches!(root.cause, DebCause::Part(_) | DebCause::External { .. }) {
             roots.push(Root {
@@ -182,7 +190,10 @@ pub(crate) async fn for_build(
         }
     }
     let fresh = external::roots_of_build(session, project, name);
-    let more = fresh.into_iter().filter(|root| !roots.contains(root)).collect::<Vec<_>>();
+    let more = fresh
+        .into_iter()
+        .filter(|root| !roots.contains(root))
+        .collect::<Vec<_>>();
     roots.extend(more);
     let old = Lock {
         deb: known.as_deref().cloned(),
@@ -210,7 +221,9 @@ pub(crate) fn suite(deb: &DebProject, old: Option<&DebLock>) -> Result<String, O
     if let Some(stated) = stated.filter(|suite| suite.declared == wharf_project::Declared::Project) {
         return Ok(stated.name.clone());
     }
-    let known = old.map(|lock| lock.suite.clone()).or(stated.map(|suite| suite.name.clone()));
+    let known = old
+        .map(|lock| lock.suite.clone())
+        .or(stated.map(|suite| suite.name.clone()));
     Ok(known.ok_or_else(|| DebError::NoSuite {
         origin: deb.origin.to_string(),
     })?)
@@ -218,9 +231,10 @@ pub(crate) fn suite(deb: &DebProject, old: Option<&DebLock>) -> Result<String, O
 
 /// Whether what the other parts need is what was solved for them.
 fn answers(system: &LockedSystem, roots: &[Root]) -> bool {
-    let locked = system.roots.iter().filter(|root| {
-        matches!(root.cause, DebCause::Part(_) | DebCause::External { .. })
-    });
+    let locked = system
+        .roots
+        .iter()
+        .filter(|root| matches!(root.cause, DebCause::Part(_) | DebCause::External { .. }));
     let mut before: Vec<Root> = locked
         .map(|root| Root {
             asked: root.asked.clone(),
@@ -293,6 +307,11 @@ fn problem(
         },
         locked,
     })
+}
+
+async fn solved(offered: &Arc<Offered>, problem: &Arc<Problem>) -> Result<Solution, Box<Unsatisfiable>> {
+    let (offered, problem) = (Arc::clone(offered), Arc::clone(problem));
+    wharf_sys::run_blocking(move || solve(&offered.universe, &problem)).await
 }
 
 /// What `-v` tells of a solve.
@@ -383,7 +402,9 @@ impl Solved {
                 });
             }
         }
-        let answering = self.solution.answering(&self.offered.universe, &self.asked_relations());
+        let answering = self
+            .solution
+            .answering(&self.offered.universe, &self.asked_relations());
         for (root, answer) in self.asked.iter().zip(answering) {
             if let Some(at) = answer {
                 roots.push(LockedDebRoot {

@@ -22,10 +22,10 @@ pub(crate) mod root;
 
 use std::path::PathBuf;
 
-use wharf_install::Environment;
-use wharf_project::lock::deb::DebCause;
 use wharf_deb::architecture::Architecture;
+use wharf_install::Environment;
 use wharf_project::Project;
+use wharf_project::lock::deb::DebCause;
 
 use crate::error::OpsError;
 use crate::names;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use wharf_install::python::{Discovered, Search, Surroundings};
 use wharf_install::PythonError;
+use wharf_install::python::{Discovered, Search, Surroundings};
 use wharf_project::Project;
 
 use super::error::DebError;

@@ -78,9 +78,9 @@ pub(crate) fn door(session: &Session, project: &Project) -> Result<Repositories,
 }
 
 fn asked(stated: &DebRepository, architectures: &[String]) -> Result<Repository, OpsError> {
-    let wanted = architectures.iter().filter(|wanted| {
-        Architecture::parse(wanted).is_ok_and(|wanted| stated.has(&wanted))
-    });
+    let wanted = architectures
+        .iter()
+        .filter(|wanted| Architecture::parse(wanted).is_ok_and(|wanted| stated.has(&wanted)));
     let trust = match stated.trusted {
         true => Trust::Anyone,
         false => Trust::Signed(Keys {
@@ -199,6 +199,11 @@ impl Known {
     fn keep(&self, suite: &str, architecture: &Architecture, offered: &Arc<Offered>) {
         let key = (suite.to_owned(), architecture.as_str().to_owned());
         locked(&self.offered).insert(key, Arc::clone(offered));
+    }
+
+    /// Forgets what repositories have.
+    pub(crate) fn forget(&self) {
+        locked(&self.offered).clear();
     }
 
     /// The Debian part of the lock, as far as it is known.

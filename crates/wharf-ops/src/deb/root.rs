@@ -95,14 +95,13 @@ pub(crate) async fn of_builds(
 }
 
 /// The packages of this machine that the wanted roots bring along.
-fn selected(
-    locked: &DebLock,
-    wants: impl Fn(&LockedDebRoot) -> bool,
-) -> Result<Vec<&LockedDeb>, OpsError> {
+fn selected(locked: &DebLock, wants: impl Fn(&LockedDebRoot) -> bool) -> Result<Vec<&LockedDeb>, OpsError> {
     let architecture = super::architecture()?;
-    let system = locked.system(architecture.as_str()).ok_or_else(|| DebError::NoSystem {
-        architecture: architecture.to_string(),
-    })?;
+    let system = locked
+        .system(architecture.as_str())
+        .ok_or_else(|| DebError::NoSystem {
+            architecture: architecture.to_string(),
+        })?;
     Ok(system.selected(wants))
 }
 
@@ -230,7 +229,9 @@ impl Runner for Finisher {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
         let start = said.len().saturating_sub(TAIL);
-        let start = (start..=said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(0);
+        let start = (start..=said.len())
+            .find(|at| said.is_char_boundary(*at))
+            .unwrap_or(0);
         Err(format!("{}: {}", output.status, &said[start..]))
     }
 }

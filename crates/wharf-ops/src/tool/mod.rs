@@ -51,8 +51,8 @@ use shims::Taking;
 use side_by_side::Wanted;
 
 pub use asked::Features;
-pub use places::Places;
 pub(crate) use asked::name_suite;
+pub use places::Places;
 pub(crate) use places::folders_in;
 
 /// What an installation is asked.

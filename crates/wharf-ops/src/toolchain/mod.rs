@@ -227,7 +227,8 @@ fn instead(kind: Kind, wanted: Option<&str>) -> String {
                 .to_owned()
         }
         Kind::Gcc | Kind::Clang => {
-            "install it with the system's packages: Wharf and everything that it builds find it on PATH".to_owned()
+            "install it with the system's packages: Wharf and everything that it builds find it on PATH"
+                .to_owned()
         }
     }
 }
