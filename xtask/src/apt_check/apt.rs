@@ -27,6 +27,9 @@ pub(crate) struct Apt {
     pub(crate) native: String,
 }
 
+/// The repositories, without their architectures, below the folder.
+const REPOSITORIES: &str = "repositories";
+
 /// The foreign architecture whose indexes are there for sets that want it.
 const FOREIGN: &str = "i386";
 
@@ -49,9 +52,9 @@ impl Apt {
             native: native.trim().to_owned(),
         };
         apt.write("status", "")?;
-        apt.configure(&[FOREIGN.to_owned()])?;
         if !offline {
-            apt.write("etc/sources.list", &apt.sources()?)?;
+            apt.write(REPOSITORIES, &Self::repositories()?)?;
+            apt.configure(&[FOREIGN.to_owned()])?;
             // One repository that is out of order leaves the others; what is there is the world of both sides.
             let _ = apt.command("apt-get").arg("update").output()?;
         }
@@ -95,11 +98,22 @@ Debug::NoLocking "true";
 "#,
             native = self.native,
         );
-        self.write("apt.conf", &text)
+        self.write("apt.conf", &text)?;
+        let words: Vec<&str> = std::iter::once(&self.native)
+            .chain(foreign)
+            .map(String::as_str)
+            .collect();
+        let repositories =
+            std::fs::read_to_string(self.folder.join(REPOSITORIES)).map_err(about(REPOSITORIES))?;
+        let sources: String = repositories
+            .lines()
+            .map(|line| format!("deb [arch={}] {line}\n", words.join(",")))
+            .collect();
+        self.write("etc/sources.list", &sources)
     }
 
-    /// The machine's Debian repositories for all architectures, and the backports of the release.
-    fn sources(&self) -> Result<String, Failure> {
+    /// The machine's Debian repositories, and the backports of the release.
+    fn repositories() -> Result<String, Failure> {
         let format = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)";
         let listed = output(Command::new("apt-get").args([
             "indextargets",
@@ -115,10 +129,9 @@ Debug::NoLocking "true";
             if origin != "Debian" {
                 continue;
             }
-            let options = format!("[arch={},{FOREIGN}]", self.native);
-            lines.insert(format!("deb {options} {uri} {release} {component}"));
+            lines.insert(format!("{uri} {release} {component}"));
             if release == codename && !release.contains('-') {
-                lines.insert(format!("deb {options} {uri} {codename}-backports {component}"));
+                lines.insert(format!("{uri} {codename}-backports {component}"));
             }
         }
         match lines.is_empty() {

@@ -9,7 +9,7 @@ use super::{Essential, Problem, Recommends, Why};
 use crate::index::Kind;
 use crate::relation::{self, InvalidRelation, Relation, Relations};
 use crate::universe::shelf::{Name, PackageId, Preference, Shelf, Wanted};
-use crate::version::Operator;
+use crate::version::{Operator, compare};
 
 /// One thing that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum What {
         /// The release by suite or codename.
         release: Option<String>,
     },
-    /// No version of the package.
+    /// No version of the package that the relation is about: what is to be removed, or a Build-Conflicts.
     Remove {
         /// The package; for the native architecture where none is named.
         relation: relation::Alternative,
@@ -181,11 +181,16 @@ pub(super) fn questions<'u>(shelf: &mut Shelf<'u>, problem: &'u Problem) -> Ques
             }
             What::Remove { relation } => {
                 let tag = questions.tag(why);
-                for item in named(shelf, relation)
-                    .into_iter()
-                    .flat_map(|id| shelf.package(id).offered.clone())
-                {
-                    questions.demands.push(Demand::Not { item, tag });
+                let offered = named(shelf, relation).map(|package| shelf.package(package).offered.clone());
+                for item in offered.into_iter().flatten() {
+                    let version = shelf.record(item).version();
+                    let is_meant = relation
+                        .version
+                        .as_ref()
+                        .is_none_or(|(operator, bound)| operator.accepts(compare(version, bound.as_str())));
+                    if is_meant {
+                        questions.demands.push(Demand::Not { item, tag });
+                    }
                 }
             }
             What::Upgrade { .. } | What::UpgradeAll => {}

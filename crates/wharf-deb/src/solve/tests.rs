@@ -1,6 +1,6 @@
 //! Small universes written as text: what is asked for, and what comes out.
 
-use super::{Asked, Change, Declined, Essential, Locked, Problem, Recommends, Suggested, Why, solve};
+use super::{Asked, Change, Declined, Essential, Locked, Problem, Recommends, Suggested, What, Why, solve};
 use crate::architecture::Architecture;
 use crate::check::check as violations;
 use crate::index::Kind;
@@ -214,6 +214,18 @@ fn what_is_to_go_is_not_taken() {
     check("aa\n Depends: bb | cc\nbb\ncc", "aa, bb-", "aa cc");
     check("aa\n Depends: bb\nbb", "aa, bb-", "no: aa, bb-");
     check("aa\n Recommends: bb\nbb", "bb-, aa", "aa");
+    let not_before = |version| Asked {
+        what: What::Remove {
+            relation: crate::relation::Alternative::parse("bb (<< 2)").expect("it is well-formed"),
+        },
+        text: format!("not bb before 2, with {version}"),
+    };
+    for (version, expected) in [("1", "aa cc"), ("2", "aa bb")] {
+        let universe = universe(&format!("aa\n Depends: bb | cc\nbb {version}\ncc"));
+        let mut problem = problem("aa");
+        problem.asked.push(not_before(version));
+        assert_eq!(answer(&universe, &problem), expected);
+    }
 }
 
 #[test]
