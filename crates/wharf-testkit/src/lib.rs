@@ -32,8 +32,8 @@ pub use archive::{hex_digest, normalize, sdist_archive, wheel_archive};
 pub use cargo::{CargoOptions, CargoRegistry, Crate, CrateDep};
 pub use crash::{Crash, Sides, Tally};
 pub use deb::{
-    DebCompression, DebHash, DebKey, DebListForm, DebMachine, DebPackage, DebRepository, DebSignatures, DebSuite, clear_signed,
-    detached_signature, host_architecture as deb_architecture,
+    DebCompression, DebHash, DebKey, DebListForm, DebMachine, DebPackage, DebRepository, DebSignatures,
+    DebSuite, clear_signed, detached_signature, host_architecture as deb_architecture,
 };
 pub use fault::{Fault, Times};
 pub use fixture::{Digest, Finished, Fixture, files_below, host_node, host_python};

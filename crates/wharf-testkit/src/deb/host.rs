@@ -84,13 +84,21 @@ impl DebMachine {
     /// # Panics
     /// When the suite has no such index.
     #[must_use]
-    pub fn updated(self, repository: &DebRepository, suite: &str, component: &str, form: DebListForm) -> Self {
+    pub fn updated(
+        self,
+        repository: &DebRepository,
+        suite: &str,
+        component: &str,
+        form: DebListForm,
+    ) -> Self {
         let root = repository.root_url();
         let site = root.trim_start_matches("http://").replace('/', "_");
         let prefix = format!("{site}_dists_{suite}");
         let content = |path: String| {
             let content = repository.content(&path);
-            content.unwrap_or_else(|| panic!("{path}: there is no such file")).to_vec()
+            content
+                .unwrap_or_else(|| panic!("{path}: there is no such file"))
+                .to_vec()
         };
         let release = content(repository.release_path(suite, "InRelease"));
         self.write(&format!("var/lib/apt/lists/{prefix}_InRelease"), release);
