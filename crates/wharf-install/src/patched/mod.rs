@@ -143,7 +143,13 @@ impl Mirror {
     fn folder(&self, inner: &Path) -> Result<Entry, InstallError> {
         let at = self.root.join(inner);
         let mut names: Vec<OsString> = Vec::new();
-        for entry in fs::read_dir(&at).map_err(failed("read", &at))? {
+        let entries = match fs::read_dir(&at) {
+            Ok(entries) => entries,
+            // For root alone.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Entry::Same),
+            Err(error) => return Err(failed("read", &at)(error)),
+        };
+        for entry in entries {
             names.push(entry.map_err(failed("read", &at))?.file_name());
         }
         names.sort();

@@ -244,18 +244,20 @@ impl Following<'_> {
             let Some(wanted) = Entry::at(&self.root.join(&path)) else {
                 continue;
             };
-            // Of a system root that somebody else made, some files may be that one's alone.
-            let denied = || {
-                File::open(self.root.join(&path))
-                    .is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+            // Of a system root that somebody else made, some may be that one's alone: such a folder is empty here.
+            let denied = match wanted {
+                // Opening a pipe would wait for somebody.
+                Entry::Other => continue,
+                Entry::Link(_) => false,
+                Entry::File { .. } | Entry::Folder => is_denied(&self.root.join(&path)),
             };
-            if wanted == Entry::Other || (!matches!(wanted, Entry::Link(_)) && denied()) {
+            if denied && wanted != Entry::Folder {
                 continue;
             }
             self.one(&path, &wanted)?;
             let is_folder = wanted == Entry::Folder;
             self.after.0.insert(path.clone(), wanted);
-            if is_folder {
+            if is_folder && !denied {
                 self.folder(&path)?;
             }
         }
@@ -296,6 +298,10 @@ impl Following<'_> {
             self.done.changed += usize::from(gone.is_ok());
         }
     }
+}
+
+fn is_denied(path: &Path) -> bool {
+    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Whether two files that look alike are.
@@ -511,6 +517,21 @@ mod tests {
             fs::read_to_string(state.path().join("etc/conf.d/a")).unwrap(),
             "1"
         );
+    }
+
+    #[test]
+    fn what_only_its_owner_may_read_is_an_empty_folder() {
+        let (state, root) = (tempfile::tempdir().unwrap(), root("1"));
+        let closed = ["var/lib/x", "etc/conf.d/a"].map(|name| root.path().join(name));
+        for path in &closed {
+            fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
+        }
+        View::new(root.path(), state.path()).follow().unwrap();
+        fs::set_permissions(&closed[0], Permissions::from_mode(0o755)).unwrap();
+        assert!(fs::read_dir(state.path().join("var/lib/x")).is_ok());
+        // The superuser may read it all the same.
+        let copied = state.path().join("etc/conf.d/a").exists();
+        assert_eq!(copied, geteuid().is_root());
     }
 
     #[test]
