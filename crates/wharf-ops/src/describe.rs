@@ -546,11 +546,13 @@ pub(crate) async fn outdated_of(session: &Session, look_up: LookUp) -> Result<Ou
     let python = outdated_python(session, &locked, look_up).await?;
     let npm = npm::index::outdated(session, &locked.project, &locked.lock, look_up).await?;
     let crates = cargo::registry::outdated(session, &locked.project, &locked.lock, look_up).await?;
+    let debs = deb::outdated::outdated(session, &locked.project, &locked.lock, look_up).await?;
     let mut outdated = python.outdated;
     outdated.extend(npm.outdated);
     outdated.extend(crates.outdated);
+    outdated.extend(debs.outdated);
     Ok(OutdatedReport {
-        checked: python.checked + npm.checked + crates.checked,
+        checked: python.checked + npm.checked + crates.checked + debs.checked,
         outdated,
     })
 }

@@ -7,6 +7,7 @@
 //! | [`repositories`] | what a solve may choose from |
 //! | [`root`] | packages fetched and put together |
 //! | [`python`] | the Python among them |
+//! | [`outdated`] | which of them have newer versions |
 //! | [`describe`] | what `tree`, `why` and `list` say of them |
 //! | [`error`] | what goes wrong |
 //!
@@ -16,6 +17,7 @@ pub(crate) mod describe;
 pub(crate) mod error;
 pub(crate) mod external;
 pub(crate) mod lock;
+pub(crate) mod outdated;
 pub(crate) mod python;
 pub(crate) mod repositories;
 pub(crate) mod root;

@@ -89,6 +89,11 @@ fn a_command_of_debian_is_installed_upgraded_and_removed() {
     greeter("2.0-1").publish(&case.repository);
     case.repository
         .change("bookworm", |suite| suite.date(1_704_153_600));
+    let outdated = case.run(&["tool", "outdated", "--check"]).failure(1);
+    assert!(
+        outdated.stdout.contains("greeter") && outdated.stdout.contains("1.0-1 → 2.0-1"),
+        "{outdated}"
+    );
     case.run(&["tool", "upgrade", "--all"]).success();
     assert_eq!(case.says("greet", &[]).success().stdout, "hello 2.0-1\n");
     case.run(&["tool", "remove", "greeter"]).success();
