@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wharf_install::{Environment, RunEnvironment};
-use wharf_sys::view::{View, changes};
+use wharf_core::Event;
+use wharf_install::{Environment, RunEnvironment, patched};
+use wharf_sys::sandbox::Lack;
+use wharf_sys::view::{View, changes, support};
 
 use crate::error::OpsError;
 use crate::npm::scripts;
@@ -49,7 +51,7 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
     let environment = Environment::locate(&root);
     let script = scripts::find(directory, &root, word);
     let folder = script.as_ref().map_or(directory, |script| &script.folder);
-    let around = match environment.run_environment(folder)? {
+    let mut around = match environment.run_environment(folder)? {
         Some(around) => around,
         // A project that needs no packages has scripts and commands all the same.
         None if script.is_some() || synced == Synced::Yes => RunEnvironment::default(),
@@ -59,6 +61,11 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
             });
         }
     };
+    let mut view = view(&environment);
+    if let (Some(root), Some(lack)) = (environment.system(), &support().lack) {
+        around_copies(session, &environment, &root, lack, &mut around)?;
+        view = None;
+    }
     let (mut command, script, scripts) = match script {
         Some(script) => (
             script.command(word, arguments),
@@ -72,7 +79,6 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
             (command, Vec::new(), scripts::names(directory, &root))
         }
     };
-    let view = view(&environment);
     if let Some(view) = &view {
         settle_variables(view, &mut command);
     }
@@ -89,6 +95,32 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
 pub(crate) fn view(environment: &Environment) -> Option<View> {
     let root = environment.system()?;
     Some(View::new(root, environment.system_state()).showing(environment.project()))
+}
+
+/// Where the machine gives no views: copies of the system root's programs that find their libraries there.
+fn around_copies(
+    session: &Session,
+    environment: &Environment,
+    root: &Path,
+    lack: &Lack,
+    around: &mut RunEnvironment,
+) -> Result<(), OpsError> {
+    let id = root.file_name().unwrap_or_default();
+    let tree = environment.state_directory().join("patched").join(id);
+    let copies = match patched::standing(&tree) {
+        Some(copies) => copies,
+        None => patched::make(root, &tree)?,
+    };
+    let hint = lack.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+    session.emit(Event::warning(
+        "view/copies",
+        format!(
+            "programs of the project's Debian packages run as copies, which serves command-line tools and little else: {lack}{hint}"
+        ),
+    ));
+    around.path.extend(copies.path);
+    around.variables.extend(copies.variables);
+    Ok(())
 }
 
 /// Gives a command the values of variables that mean something else inside. Folders that come first on PATH come after this.
