@@ -2,12 +2,12 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`host`] | what dpkg and apt wrote down on a machine |
-//! | [`lists`] | apt's lists of what repositories have |
-//! | [`look`] | `list`, `search`, `show` |
-//! | [`anywhere`] | `wharf search` |
-//! | [`plan`] | what an installation, a removal or an upgrade would do |
-//! | [`pins`] | its preferences |
+//! | `host` | what dpkg and apt wrote down on a machine |
+//! | `lists` | apt's lists of what repositories have |
+//! | `look` | `list`, `search`, `show` |
+//! | `anywhere` | `wharf search` |
+//! | `plan` | what an installation, a removal or an upgrade would do |
+//! | `pins` | its preferences |
 //! | [`error`], [`report`] | what can go wrong, what is told |
 //!
 //! Invariant: everything is read, nothing is written but indexes in the cache; no program of the machine is run.

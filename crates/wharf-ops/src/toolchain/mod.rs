@@ -5,7 +5,7 @@
 //! | `node` | PATH, version managers, kept ones | from the npm registry's platform packages |
 //! | `python` | PATH, pyenv, the system | no: no registry carries CPython |
 //! | `rust` | PATH, rustup | no: no registry carries the compiler |
-//! | `gcc`, `clang` | PATH, kept ones | from Debian's packages: see [`c`] |
+//! | `gcc`, `clang` | PATH, kept ones | from Debian's packages |
 //!
 //! Invariant: what cannot be had is said, with what to do instead. One that is kept is a link in the folder of toolchains to
 //! verified content of the store, and is found by `sync`, `run` and `tool` as one of a version manager is.
