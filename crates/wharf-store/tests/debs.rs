@@ -7,8 +7,8 @@ use wharf_store::verify::{Depth, Repair};
 use wharf_store::{DebPackage, Hasher, Limits, Store, StoreSize, SystemKind, SystemTree};
 
 fn store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store")).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let store = Store::open(&folder.path().join("store")).expect("a fresh store opens");
     (folder, store)
 }
 
@@ -43,17 +43,17 @@ fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::new(*kind));
         header.set_mode(if path.ends_with(b"suid") { 0o4755 } else { 0o644 });
-        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path);
+        header.as_gnu_mut().expect("it is a GNU header").name[..path.len()].copy_from_slice(path);
         let is_file = *kind == b'0';
         header.set_size(if is_file { text.len() as u64 } else { 0 });
         if matches!(kind, b'1' | b'2') {
-            header.as_gnu_mut().unwrap().linkname[..text.len()].copy_from_slice(text);
+            header.as_gnu_mut().expect("it is a GNU header").linkname[..text.len()].copy_from_slice(text);
         }
         header.set_cksum();
         let body: &[u8] = if is_file { text } else { b"" };
-        builder.append(&header, body).unwrap();
+        builder.append(&header, body).expect("memory can be written");
     }
-    builder.into_inner().unwrap()
+    builder.into_inner().expect("memory can be written")
 }
 
 fn control() -> Vec<u8> {
@@ -84,7 +84,9 @@ fn import(store: &Store, bytes: &[u8]) -> Result<DebPackage, String> {
 }
 
 fn data(store: &Store, package: &DebPackage) -> SystemTree {
-    store.system_tree(&package.data).unwrap()
+    store
+        .system_tree(&package.data)
+        .expect("the tree was just written")
 }
 
 #[test]

@@ -14,9 +14,9 @@ use std::time::Duration;
 use serde_json::Value;
 use wharf_ecosystem::npm::graph::Package;
 
-use crate::inside::Inside;
 use super::stage::Staged;
 use super::{Approved, ScriptError};
+use crate::inside::Inside;
 use crate::nodejs::NodeBinary;
 
 /// The scripts of an installation, in their order.

@@ -153,7 +153,7 @@ fn packages_meet_below_usr_and_dpkg_knows_them() {
     assert_eq!(text(&system, "usr/bin/one"), "1");
     assert_eq!(
         std::fs::read_link(system.root.join("bin")).unwrap(),
-        std::path::Path::new("usr/bin")
+        Path::new("usr/bin")
     );
     let status = text(&system, "var/lib/dpkg/status");
     assert!(
@@ -248,7 +248,7 @@ exit 0
     assert!(text(&system, "etc/passwd").contains(":A server:/var/lib/srv:/usr/sbin/nologin\n"));
     assert_eq!(
         std::fs::read_link(system.root.join("usr/bin/tool")).unwrap(),
-        std::path::Path::new("/etc/alternatives/tool")
+        Path::new("/etc/alternatives/tool")
     );
     assert!(!system.root.join("etc/never").exists());
     assert_eq!(system.report.accounts, ["srv"]);
@@ -265,7 +265,7 @@ fn what_stands_is_not_made_again() {
         .import(&place.store);
     let options = Options::default();
     let first = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
-    let second = compose(&place.store, &[package.clone()], &options, None).unwrap();
+    let second = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
     assert!(first.made && !second.made);
     assert_eq!((first.id, first.report), (second.id, second.report));
     let approving = Options {
