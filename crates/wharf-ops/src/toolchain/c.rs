@@ -142,7 +142,7 @@ fn expose(kind: Kind, line: Option<&str>, root: &Path, place: &Path) -> Result<(
         let Some(program) = resolved(root, &target).map(|name| standing.join(name)) else {
             continue;
         };
-        let (script, at) = (script(&program, root, &standing), draft.join(name));
+        let (script, at) = (script(&program, mode(&target), root, &standing), draft.join(name));
         fs::write(&at, script)
             .and_then(|()| fs::set_permissions(&at, fs::Permissions::from_mode(0o755)))
             .map_err(OpsError::io("write", &at))?;
@@ -206,11 +206,19 @@ fn normal(path: &Path) -> PathBuf {
     }
 }
 
+/// Clang is one program for all languages, which goes by its name; behind its links that name is lost.
+fn mode(program: &str) -> &'static str {
+    match program.starts_with("clang++") {
+        true => " --driver-mode=g++",
+        false => "",
+    }
+}
+
 /// A compiler that takes headers and libraries from its root, and its assembler and linker from beside itself.
-fn script(program: &Path, root: &Path, beside: &Path) -> String {
+fn script(program: &Path, mode: &str, root: &Path, beside: &Path) -> String {
     let word = |path: &Path| quoted(path.as_os_str()).to_string_lossy().into_owned();
     format!(
-        "#!/bin/sh\nPATH={}:\"$PATH\" exec {} --sysroot={} -B{} \"$@\"\n",
+        "#!/bin/sh\nPATH={}:\"$PATH\" exec {}{mode} --sysroot={} -B{} \"$@\"\n",
         word(beside),
         word(program),
         word(root),
@@ -363,6 +371,10 @@ mod tests {
             "{text}"
         );
         assert!(manifest_text(Kind::Clang, None).contains("\"clang\", \"g++\""));
+        assert_eq!(
+            (mode("clang++-16"), mode("clang-16"), mode("g++")),
+            (" --driver-mode=g++", "", "")
+        );
         assert_eq!(commands(Kind::Gcc, Some("13"))[0], ("cc", "gcc-13".to_owned()));
     }
 
