@@ -322,7 +322,7 @@ impl Session {
     /// # Errors
     /// Where none fits.
     pub fn interpreter(&self, project: &Project) -> Result<(Interpreter, Vec<Considered>), OpsError> {
-        if project.deb.is_some() {
+        if deb::is_viewed(project) {
             let found = deb::python::interpreter(self, project, &deb::standing_root(self, project)?)?;
             return Ok((found.interpreter, found.considered));
         }

@@ -145,7 +145,7 @@ pub(crate) async fn before(
         deb: locked,
         ..Lock::default()
     };
-    if project.uses_python() {
+    if project.uses_python() && super::is_viewed(project) {
         root::of_project(session, project, &lock, &Selecting::default()).await?;
     }
     if let Some(locked) = lock.deb {
@@ -450,8 +450,8 @@ pub(crate) fn parts(project: &Project) -> Vec<Root> {
         roots.push(part("python", "python3"));
     }
     if project.uses_npm() {
-        // What npm's own builds of Node are linked to.
-        roots.push(part("node", "libstdc++6"));
+        // What the registry's builds of Node are linked to, beside the C library.
+        roots.extend(["libatomic1", "libstdc++6"].map(|library| part("node", library)));
     }
     roots
 }

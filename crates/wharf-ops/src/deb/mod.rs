@@ -41,6 +41,12 @@ pub(crate) fn architecture() -> Result<Architecture, OpsError> {
     Ok(Architecture::of_machine(wharf_sys::host::target()?.arch))
 }
 
+/// Whether programs of a project run in the view of its Debian packages. Where a machine gives no views they run in its own system, with
+/// copies of the packages' commands on PATH.
+pub(crate) fn is_viewed(project: &Project) -> bool {
+    project.deb.is_some() && wharf_sys::view::support().is_there()
+}
+
 /// The system root that programs of a project run in: the one that this command made, else the one that stands.
 ///
 /// # Errors

@@ -86,7 +86,7 @@ pub(crate) async fn of_builds(
     session: &Session,
     project: &Project,
 ) -> Result<Option<(PathBuf, String)>, OpsError> {
-    let Some(locked) = session.debian().lock().filter(|_| project.deb.is_some()) else {
+    let Some(locked) = session.debian().lock().filter(|_| super::is_viewed(project)) else {
         return Ok(None);
     };
     let packages = selected(&locked, |_| true)?;

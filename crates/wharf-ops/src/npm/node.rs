@@ -15,6 +15,7 @@ use wharf_install::nodejs::{NodeBinary, NodeError, NodeSearch, NodeSurroundings,
 use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject};
 use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId};
 use wharf_sys::run_blocking;
+use wharf_sys::view::support;
 
 use crate::error::OpsError;
 use crate::report::NodeReport;
@@ -95,7 +96,11 @@ async fn of_machine(session: &Session, npm: &NpmProject) -> Option<NodeBinary> {
     };
     match found {
         // Programs of a system root do not see what the machine's own system has.
-        Ok(found) if session.debian().lock().is_some() && is_of_the_system(&found.path) => None,
+        Ok(found)
+            if session.debian().lock().is_some() && support().is_there() && is_of_the_system(&found.path) =>
+        {
+            None
+        }
         Ok(found) => Some(found),
         Err(error) => {
             session.emit(Event::detail(error));
