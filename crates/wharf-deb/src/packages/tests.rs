@@ -1,3 +1,4 @@
+//! Lists of packages, whole and malformed.
 use proptest::prelude::*;
 
 use super::*;

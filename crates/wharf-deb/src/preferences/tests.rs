@@ -1,3 +1,4 @@
+//! Pins as they are written, and what they match.
 use super::*;
 
 fn pins(text: &str) -> Vec<Pin> {

@@ -1,3 +1,4 @@
+//! Relations read and printed again; what is refused.
 use proptest::prelude::*;
 
 use super::*;

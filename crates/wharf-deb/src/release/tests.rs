@@ -1,3 +1,4 @@
+//! Release files: what is read of them, and which are refused.
 use super::*;
 
 const TEXT: &str = "\

@@ -1,3 +1,4 @@
+//! Both formats of apt's lists of repositories.
 use super::*;
 
 fn line(text: &str) -> Source {

@@ -1,7 +1,7 @@
 //! Debian packages into the store: from a stream, in one pass, verified while it arrives.
 //!
 //! A `.deb` is an `ar` archive of `debian-binary` (the version of the format), `control.tar` (what the package says of itself, its
-//! scripts) and `data.tar` (its files). Both tars become [`SystemTree`](crate::system::SystemTree)s, and both are remembered by the
+//! scripts) and `data.tar` (its files). Both tars become [`SystemTree`]s, and both are remembered by the
 //! digest of the archive. Members whose names begin with `_` are passed over, and whatever comes after `data.tar`; any other
 //! unknown member makes dpkg refuse the package, and us.
 //!
