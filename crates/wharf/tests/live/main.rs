@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "what a set cost is told to whoever runs it")]
 
 mod cargo;
+mod deb;
 mod edits;
 mod local;
 mod npm;
