@@ -62,8 +62,11 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
         }
     };
     let mut view = view(&environment);
-    if let (Some(root), Some(lack)) = (environment.system(), &support().lack) {
-        around_copies(session, &environment, &root, lack, &mut around)?;
+    // Whether there are views is tried, so only those ask who have use for one.
+    if let Some(wanted) = &view
+        && let Some(lack) = &support().lack
+    {
+        around_copies(session, &environment, wanted.root(), lack, &mut around)?;
         view = None;
     }
     let (mut command, script, scripts) = match script {

@@ -227,8 +227,7 @@ impl Key {
         let mut reader = Reader(body);
         match reader.byte().ok_or(CUT)? {
             4 => {}
-            6 => return Err("a key of version 6, which is not supported"),
-            _ => return Err("a key of a version that is not supported"),
+            _ => return Err("a key of another version than 4"),
         }
         let created = reader.number(4).ok_or(CUT)?;
         let algorithm = reader.byte().ok_or(CUT)?;
@@ -275,13 +274,13 @@ impl Material {
                     (22, ED25519, [0x40, point @ ..]) => Material::Ed25519(point.to_vec()),
                     (19, P256, _) => Material::Ecdsa(Curve::P256, point.to_vec()),
                     (19, P384, _) => Material::Ecdsa(Curve::P384, point.to_vec()),
-                    _ => Material::Other("its curve is not supported"),
+                    _ => Material::Other("its curve is none of Ed25519, P-256 and P-384"),
                 }
             }
             27 => Material::Ed25519(reader.take(32)?.to_vec()),
             2 | 16 | 18 | 25 | 26 => Material::Other("it can only encrypt"),
             17 => Material::Other("DSA is not safe any more"),
-            _ => Material::Other("its algorithm is not supported"),
+            _ => Material::Other("its algorithm is none of RSA, ECDSA and Ed25519"),
         })
     }
 }
@@ -292,7 +291,7 @@ impl Signature {
         const CUT: &str = "a signature is cut off";
         let mut reader = Reader(body);
         if reader.byte().ok_or(CUT)? != 4 {
-            return Err("a signature of a version that is not supported");
+            return Err("a signature of another version than 4");
         }
         let kind = Kind::of(reader.byte().ok_or(CUT)?);
         let algorithm = reader.byte().ok_or(CUT)?;

@@ -53,7 +53,7 @@ pub(super) fn verify(signature: &Signature, key: &Key, data: &[u8]) -> Result<()
 }
 
 fn unknown(digest: Digest) -> Refusal {
-    Refusal::Digest(format!("{} is not supported", digest.name()))
+    Refusal::Digest(format!("{} does not count", digest.name()))
 }
 
 fn algorithm(digest: Digest) -> Result<&'static digest::Algorithm, Refusal> {
@@ -78,7 +78,7 @@ fn verify_rsa(signature: &Signature, modulus: &[u8], exponent: &[u8], message: &
     match bits {
         0..2048 => return Err(Refusal::Key("RSA keys need 2048 bits")),
         2048..=8192 => {}
-        _ => return Err(Refusal::Key("RSA keys of more than 8192 bits are not supported")),
+        _ => return Err(Refusal::Key("RSA keys of more than 8192 bits do not count")),
     }
     let number = Reader(&signature.value).integer().ok_or(Refusal::Bad)?;
     let padded = padded(number, modulus.len()).ok_or(Refusal::Bad)?;
@@ -94,7 +94,7 @@ fn ecdsa(curve: Curve, digest: Digest) -> Result<&'static dyn VerificationAlgori
         (Curve::P256, Digest::Sha256) => Ok(&signature::ECDSA_P256_SHA256_FIXED),
         (Curve::P384, Digest::Sha384) => Ok(&signature::ECDSA_P384_SHA384_FIXED),
         (Curve::P256 | Curve::P384, _) => Err(Refusal::Digest(format!(
-            "{} is not supported with a key of this curve",
+            "{} does not count with a key of this curve",
             digest.name()
         ))),
     }

@@ -111,13 +111,18 @@ async fn make(
     locked: &DebLock,
     packages: &[&LockedDeb],
 ) -> Result<Root, OpsError> {
-    let store = session.store()?;
-    let missing = packages
-        .iter()
-        .filter(|package| store.lookup_deb(&package.sha256).is_none())
-        .count();
-    let unpacked = fetch(session, project, locked, packages).await?;
-    let store = Arc::clone(store);
+    let store = Arc::clone(session.store()?);
+    let known = packages.iter().map(|package| store.lookup_deb(&package.sha256));
+    let mut unpacked: Vec<Option<DebPackage>> = known.collect();
+    let missing: Vec<usize> = (0..packages.len()).filter(|at| unpacked[*at].is_none()).collect();
+    if !missing.is_empty() {
+        let wanted = missing.iter().map(|at| wanted(locked, packages[*at])).collect();
+        let fetched = fetch(session, project, wanted).await?;
+        for (at, package) in missing.iter().zip(fetched) {
+            unpacked[*at] = Some(package);
+        }
+    }
+    let unpacked: Vec<DebPackage> = unpacked.into_iter().flatten().collect();
     let online = wharf_sys::run_blocking(support).await.strength;
     let composed = wharf_sys::run_blocking(move || {
         let mut finisher = Finisher { strength: online };
@@ -140,7 +145,7 @@ async fn make(
     Ok(Root {
         path: composed.root,
         packages: installed.collect(),
-        missing,
+        missing: missing.len(),
     })
 }
 
@@ -148,11 +153,9 @@ async fn make(
 async fn fetch(
     session: &Session,
     project: &Project,
-    locked: &DebLock,
-    packages: &[&LockedDeb],
+    wanted: Vec<Wanted>,
 ) -> Result<Vec<DebPackage>, OpsError> {
     let door = repositories::door(session, project)?;
-    let wanted: Vec<Wanted> = packages.iter().map(|package| wanted(locked, package)).collect();
     let fetches = futures::stream::iter(wanted)
         .map(|wanted| {
             let door = door.clone();

@@ -130,7 +130,7 @@ pub struct SystemPlan {
     pub download: u64,
     /// Bytes that the machine would have more, or fewer.
     pub installed_change: i64,
-    /// What would do it: for now a command of apt's, since nothing here changes the machine.
+    /// The command of apt's that would do it: nothing here changes the machine.
     pub command: Option<String>,
 }
 

@@ -316,6 +316,44 @@ fn word(word: &str) -> Option<String> {
     Some(word.to_owned())
 }
 
+/// Which requirements came, went or became others. Those at the same place are one requirement that changed.
+pub(super) fn requirements_changed<R: PartialEq + fmt::Display, P: PartialEq>(
+    reasons: &mut Vec<String>,
+    then: &[R],
+    now: &[R],
+    place: impl Fn(&R) -> P,
+) {
+    let gone: Vec<&R> = then.iter().filter(|root| !now.contains(root)).collect();
+    let added: Vec<&R> = now.iter().filter(|root| !then.contains(root)).collect();
+    for root in &added {
+        let before = gone.iter().find(|old| place(old) == place(root));
+        reasons.push(match before {
+            Some(before) => format!("the requirement `{before}` became `{root}`"),
+            None => format!("the requirement `{root}` is new"),
+        });
+    }
+    for root in gone
+        .iter()
+        .filter(|old| !added.iter().any(|root| place(old) == place(root)))
+    {
+        reasons.push(format!("the requirement `{root}` is gone"));
+    }
+}
+
+/// Which lines came or went, or that only their order is another: of two rules for one package the first may count.
+pub(super) fn lines_changed(reasons: &mut Vec<String>, what: &str, then: &[String], now: &[String]) {
+    let before = reasons.len();
+    for line in now.iter().filter(|line| !then.contains(line)) {
+        reasons.push(format!("the {what} `{line}` is new"));
+    }
+    for line in then.iter().filter(|line| !now.contains(line)) {
+        reasons.push(format!("the {what} `{line}` is gone"));
+    }
+    if reasons.len() == before && then != now {
+        reasons.push(format!("the order of the {what}s changed"));
+    }
+}
+
 pub(super) fn changed(what: &str, then: Option<&str>, now: Option<&str>) -> String {
     let shown = |value: Option<&str>| value.map_or("nothing".to_owned(), |text| format!("`{text}`"));
     format!("{what} changed from {} to {}", shown(then), shown(now))

@@ -8,7 +8,7 @@ use wharf_deb::architecture::Architecture;
 use super::{DebCause, DebInputs, DebLock, DebRoot};
 use crate::deb::{DebHold, DebPin, DebProject, DebRepository};
 use crate::index::Declared;
-use crate::lock::stale::changed;
+use crate::lock::stale::{changed, lines_changed, requirements_changed};
 use crate::project::Project;
 
 impl DebInputs {
@@ -108,7 +108,11 @@ impl DebLock {
     pub fn differences(&self, now: &DebInputs) -> Vec<String> {
         let then = &self.inputs;
         let mut reasons = Vec::new();
-        roots_changed(&mut reasons, &then.packages, &now.packages);
+        let place = |root: &DebRoot| {
+            let name = root.asked.split([' ', ':']).next().unwrap_or_default();
+            (name.to_owned(), root.group.clone())
+        };
+        requirements_changed(&mut reasons, &then.packages, &now.packages, place);
         for (what, then, now) in [
             ("need of the system", &then.external, &now.external),
             ("held Debian package", &then.holds, &now.holds),
@@ -144,42 +148,6 @@ impl DebLock {
         } else if covered.is_empty() {
             reasons.push("no Debian package is locked for any architecture".to_owned());
         }
-    }
-}
-
-fn roots_changed(reasons: &mut Vec<String>, then: &[DebRoot], now: &[DebRoot]) {
-    let place = |root: &DebRoot| {
-        let name = root.asked.split([' ', ':']).next().unwrap_or_default();
-        (name.to_owned(), root.group.clone())
-    };
-    let gone: Vec<&DebRoot> = then.iter().filter(|root| !now.contains(root)).collect();
-    let added: Vec<&DebRoot> = now.iter().filter(|root| !then.contains(root)).collect();
-    for root in &added {
-        let before = gone.iter().find(|old| place(old) == place(root));
-        reasons.push(match before {
-            Some(before) => format!("the requirement `{before}` became `{root}`"),
-            None => format!("the requirement `{root}` is new"),
-        });
-    }
-    for root in gone
-        .iter()
-        .filter(|old| !added.iter().any(|root| place(old) == place(root)))
-    {
-        reasons.push(format!("the requirement `{root}` is gone"));
-    }
-}
-
-fn lines_changed(reasons: &mut Vec<String>, what: &str, then: &[String], now: &[String]) {
-    let before = reasons.len();
-    for line in now.iter().filter(|line| !then.contains(line)) {
-        reasons.push(format!("the {what} `{line}` is new"));
-    }
-    for line in then.iter().filter(|line| !now.contains(line)) {
-        reasons.push(format!("the {what} `{line}` is gone"));
-    }
-    // Of two pins that hold for one package the first counts.
-    if reasons.len() == before && then != now {
-        reasons.push(format!("the order of the {what}s changed"));
     }
 }
 

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use wharf_ecosystem::npm::EdgeKind;
 
 use super::{NpmInputs, NpmLock, NpmRoot};
-use crate::lock::stale::{changed, local_trees};
+use crate::lock::stale::{changed, lines_changed, local_trees, requirements_changed};
 
 impl NpmLock {
     /// Each difference between what was resolved and what the project asks for, in words.
     pub fn differences(&self, now: &NpmInputs) -> Vec<String> {
         let then = &self.inputs;
         let mut reasons = Vec::new();
-        requirements_changed(&mut reasons, &then.requirements, &now.requirements);
+        let place = |root: &NpmRoot| (root.importer.clone(), root.alias.clone());
+        requirements_changed(&mut reasons, &then.requirements, &now.requirements, place);
         for (what, then, now) in [
             ("override", &then.overrides, &now.overrides),
             ("package extension", &then.extensions, &now.extensions),
@@ -42,39 +43,6 @@ impl NpmLock {
         for root in needed.filter(|root| !answered.contains(&(root.importer.as_str(), root.alias.as_str()))) {
             reasons.push(format!("`{root}` has no package in the lock"));
         }
-    }
-}
-
-fn requirements_changed(reasons: &mut Vec<String>, then: &[NpmRoot], now: &[NpmRoot]) {
-    let place = |root: &NpmRoot| (root.importer.clone(), root.alias.clone());
-    let gone: Vec<&NpmRoot> = then.iter().filter(|root| !now.contains(root)).collect();
-    let added: Vec<&NpmRoot> = now.iter().filter(|root| !then.contains(root)).collect();
-    for root in &added {
-        let before = gone.iter().find(|old| place(old) == place(root));
-        reasons.push(match before {
-            Some(before) => format!("the requirement `{before}` became `{root}`"),
-            None => format!("the requirement `{root}` is new"),
-        });
-    }
-    for root in gone
-        .iter()
-        .filter(|old| !added.iter().any(|root| place(old) == place(root)))
-    {
-        reasons.push(format!("the requirement `{root}` is gone"));
-    }
-}
-
-fn lines_changed(reasons: &mut Vec<String>, what: &str, then: &[String], now: &[String]) {
-    let before = reasons.len();
-    for line in now.iter().filter(|line| !then.contains(line)) {
-        reasons.push(format!("the {what} `{line}` is new"));
-    }
-    for line in then.iter().filter(|line| !now.contains(line)) {
-        reasons.push(format!("the {what} `{line}` is gone"));
-    }
-    // Of two rules that hold for one package the first may count.
-    if reasons.len() == before && then != now {
-        reasons.push(format!("the order of the {what}s changed"));
     }
 }
 
