@@ -25,6 +25,8 @@ pub(crate) struct Apt {
     folder: PathBuf,
     /// The machine's own architecture.
     pub(crate) native: String,
+    /// Settings of its own.
+    more: String,
 }
 
 /// The repositories, without their architectures, below the folder.
@@ -36,7 +38,18 @@ const FOREIGN: &str = "i386";
 impl Apt {
     /// Makes the folders, names the machine's Debian repositories and their backports in them, and fetches the indexes.
     pub(crate) fn prepare(offline: bool) -> Result<Self, Failure> {
-        let folder = shell::target().join("apt-check");
+        let apt = Self::at(&shell::target().join("apt-check"), "")?;
+        if !offline {
+            apt.write(REPOSITORIES, &Self::repositories()?)?;
+            apt.configure(&[FOREIGN.to_owned()])?;
+            // One repository that is out of order leaves the others; what is there is the world of both sides.
+            let _ = apt.command("apt-get").arg("update").output()?;
+        }
+        Ok(apt)
+    }
+
+    /// Makes the folders. `more` is what apt is told beside where they are.
+    pub(crate) fn at(folder: &Path, more: &str) -> Result<Self, Failure> {
         for below in [
             "state/lists/partial",
             "cache/archives/partial",
@@ -48,17 +61,23 @@ impl Apt {
         }
         let native = output(Command::new("dpkg").arg("--print-architecture"))?;
         let apt = Self {
-            folder,
+            folder: folder.to_owned(),
             native: native.trim().to_owned(),
+            more: more.to_owned(),
         };
         apt.write("status", "")?;
-        if !offline {
-            apt.write(REPOSITORIES, &Self::repositories()?)?;
-            apt.configure(&[FOREIGN.to_owned()])?;
-            // One repository that is out of order leaves the others; what is there is the world of both sides.
-            let _ = apt.command("apt-get").arg("update").output()?;
-        }
         Ok(apt)
+    }
+
+    /// Names the repositories: lines of a `sources.list` without their type and architectures.
+    pub(crate) fn name_repositories(&self, lines: &str) -> Result<(), Failure> {
+        self.write(REPOSITORIES, lines)?;
+        self.configure(&[])
+    }
+
+    /// Where its folders are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn write(&self, below: &str, text: &str) -> Result<(), Failure> {
@@ -95,8 +114,9 @@ APT::Architectures {{ {architectures} }};
 Acquire::GzipIndexes "false";
 Acquire::Languages "none";
 Debug::NoLocking "true";
-"#,
+{more}"#,
             native = self.native,
+            more = self.more,
         );
         self.write("apt.conf", &text)?;
         let words: Vec<&str> = std::iter::once(&self.native)
@@ -113,7 +133,7 @@ Debug::NoLocking "true";
     }
 
     /// The machine's Debian repositories, and the backports of the release.
-    fn repositories() -> Result<String, Failure> {
+    pub(crate) fn repositories() -> Result<String, Failure> {
         let format = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)";
         let listed = output(Command::new("apt-get").args([
             "indextargets",
@@ -142,7 +162,8 @@ Debug::NoLocking "true";
         }
     }
 
-    fn command(&self, program: &str) -> Command {
+    /// A program of apt's that knows these folders alone.
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .env("APT_CONFIG", self.folder.join("apt.conf"))

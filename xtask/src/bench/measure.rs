@@ -19,6 +19,17 @@ pub(super) struct Sample {
     pub(super) memory: f64,
 }
 
+impl Sample {
+    /// What several runs took one after the other; of memory the most that one of them had.
+    pub(super) fn in_turn(samples: &[Self]) -> Self {
+        Self {
+            wall: samples.iter().map(|sample| sample.wall).sum(),
+            cpu: samples.iter().map(|sample| sample.cpu).sum(),
+            memory: samples.iter().map(|sample| sample.memory).fold(0.0, f64::max),
+        }
+    }
+}
+
 /// Runs a command with its output thrown away; a failure shows what it said.
 ///
 /// The kernel counts the memory of the process that started the command until it is replaced: an empty command therefore

@@ -201,11 +201,7 @@ impl Work for Bench<'_> {
         for mut command in self.commands(case, doer) {
             samples.push(measure(&mut command)?);
         }
-        Ok(Sample {
-            wall: samples.iter().map(|sample| sample.wall).sum(),
-            cpu: samples.iter().map(|sample| sample.cpu).sum(),
-            memory: samples.iter().map(|sample| sample.memory).fold(0.0, f64::max),
-        })
+        Ok(Sample::in_turn(&samples))
     }
 
     fn asked(&self) -> Result<u64, Failure> {

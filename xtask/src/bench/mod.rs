@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, group = "kind")]
     deb: bool,
     /// Which sets: small (20 wheels, 80 npm packages, 30 crates), medium (150, 500, 190), large (400, 1,500, 490); of npm also
-    /// server (500), of crates also tool; of tools their names; without it all.
+    /// server (500), of crates also tool, of Debian packages also lists and desktop; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
@@ -105,6 +105,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     if options.serve && options.cargo {
         return cargo::serve(&directory().join("cargo-recorded"), options);
+    }
+    if options.serve && options.deb {
+        return deb::serve(options);
     }
     if options.serve {
         return pages::serve(&directory().join("recorded"), options);

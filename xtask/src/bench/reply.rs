@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, VARY,
+    CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, Method, Response};
 use bytes::Bytes;
@@ -33,7 +33,12 @@ pub(super) enum Kept {
     Compressed,
     /// An archive, which can be read in ranges.
     Archive,
+    /// The same with a date, as web servers have for files.
+    Dated,
 }
+
+/// When every file with a date was changed last.
+const CHANGED: &str = "Mon, 01 Jun 2026 00:00:00 GMT";
 
 /// The answer to a request.
 pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &HeaderMap) -> Response<Body> {
@@ -43,9 +48,16 @@ pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &He
     if form.kept == Kept::Compressed {
         response = response.header(VARY, "accept-encoding, accept");
     }
-    let known = headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|tag| tag.as_bytes() == answer.tag.as_bytes());
+    let is = |name: &HeaderName, text: &str| {
+        headers
+            .get(name)
+            .is_some_and(|value| value.as_bytes() == text.as_bytes())
+    };
+    let mut known = is(&IF_NONE_MATCH, &answer.tag);
+    if form.kept == Kept::Dated {
+        response = response.header(LAST_MODIFIED, CHANGED);
+        known |= is(&IF_MODIFIED_SINCE, CHANGED);
+    }
     if answer.status == 200 && known {
         return response
             .status(304)
@@ -59,7 +71,7 @@ pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &He
             response = response.header(CONTENT_ENCODING, "gzip");
         }
         Kept::Compressed if status == 200 => body = decompressed(&body),
-        Kept::Archive if status == 200 => {
+        Kept::Archive | Kept::Dated if status == 200 => {
             response = response.header(ACCEPT_RANGES, "bytes");
             let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
             if let Some((start, end)) = range.and_then(|range| parse_range(range, body.len())) {
@@ -69,7 +81,7 @@ pub(super) fn respond(answer: &Answer, form: Form, method: &Method, headers: &He
                 status = 206;
             }
         }
-        Kept::Plain | Kept::Compressed | Kept::Archive => {}
+        Kept::Plain | Kept::Compressed | Kept::Archive | Kept::Dated => {}
     }
     let response = response
         .status(status)
@@ -149,6 +161,18 @@ mod tests {
         let tag = document("text/plain", b"some text").expect("text compresses").tag;
         assert_eq!(answered(FORM, IF_NONE_MATCH, &tag).status(), 304);
         assert_eq!(answered(FORM, IF_NONE_MATCH, "\"other\"").status(), 200);
+    }
+
+    #[test]
+    fn who_has_the_date_of_a_file_is_told_that_nothing_changed() {
+        let dated = Form {
+            kept: Kept::Dated,
+            ..FORM
+        };
+        assert_eq!(answered(dated, IF_MODIFIED_SINCE, CHANGED).status(), 304);
+        let before = "Mon, 01 Jun 2020 00:00:00 GMT";
+        assert_eq!(answered(dated, IF_MODIFIED_SINCE, before).status(), 200);
+        assert_eq!(answered(FORM, IF_MODIFIED_SINCE, CHANGED).status(), 200);
     }
 
     #[test]
