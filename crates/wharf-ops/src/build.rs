@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
 use wharf_core::{Explain, Fault, Origin, PackageName, Sinks};
 use wharf_index::{BuildEnvironment, Builder, Cause, EnvironmentRequest, PypiIndex};
 use wharf_install::python::Interpreter;
@@ -24,8 +25,12 @@ use crate::error::OpsError;
 use crate::index_source::IndexSource;
 use crate::lock;
 use crate::resolve::{self, Cutoff, Problem, Resolution, TargetEnvironment, Upgrade};
+use crate::runtime::Runtime;
 use crate::sandbox::Asked;
-use crate::session::{Session, host_target};
+use crate::session::Session;
+
+/// What makes sure that there is an interpreter.
+const LAW: &str = "a Python that is not there yet is one of Debian's";
 
 /// How long the search for a build's requirements may take.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -36,7 +41,9 @@ pub(crate) struct EnvironmentBuilder {
     governor: Arc<Governor>,
     sinks: Sinks,
     cancel: Cancel,
-    interpreter: Interpreter,
+    runtime: Runtime,
+    /// The interpreter itself, once it is needed: one of Debian packages that are not there yet is brought then.
+    interpreter: OnceCell<Interpreter>,
     target: TargetEnvironment,
     cutoff: Option<Cutoff>,
     sandbox: Asked,
@@ -52,6 +59,17 @@ struct Debian {
 }
 
 impl Debian {
+    /// The system root that the project's Python runs in.
+    async fn root(&self) -> Result<PathBuf, OpsError> {
+        let root = deb::root::of_locked(&self.session, &self.project).await?;
+        Ok(root.path.clone())
+    }
+
+    async fn interpreter(&self) -> Result<Interpreter, OpsError> {
+        let found = deb::python::interpreter(&self.session, &self.project, &self.root().await?)?;
+        Ok(found.interpreter)
+    }
+
     /// The view that a package is built in; what the build changes of `/etc` and `/var` lies in the folder.
     fn view<'a>(
         &'a self,
@@ -61,7 +79,7 @@ impl Debian {
         Box::pin(async move {
             let root = match name {
                 Some(name) => deb::root::of_build(&self.session, &self.project, name).await?,
-                None => deb::standing_root(&self.session, &self.project)?,
+                None => self.root().await?,
             };
             Ok(View::new(root, state))
         })
@@ -96,28 +114,36 @@ impl Explain for Shared {
 }
 
 impl EnvironmentBuilder {
-    /// A builder for one interpreter. The project's cutoff holds for what builds need too.
-    pub(crate) fn new(
-        session: &Session,
-        project: &Project,
-        interpreter: &Interpreter,
-    ) -> Result<Self, OpsError> {
-        let host = host_target(interpreter)?;
+    /// A builder for one Python. The project's cutoff holds for what builds need too.
+    pub(crate) fn new(session: &Session, project: &Project, runtime: &Runtime) -> Result<Self, OpsError> {
+        let machines_own = runtime.interpreter().filter(|own| own.root.is_none());
         Ok(Self {
             store: Arc::clone(session.store()?),
             governor: Arc::clone(session.governor()),
             sinks: Arc::clone(session.sinks()),
             cancel: session.cancel().clone(),
-            interpreter: interpreter.clone(),
-            target: lock::target_environment(host, &host, interpreter)?,
+            interpreter: OnceCell::new_with(runtime.interpreter().cloned()),
+            target: runtime.environment(runtime.target()),
+            runtime: runtime.clone(),
             cutoff: lock::cutoff(project),
             sandbox: Asked::of(session, project)?,
-            debian: interpreter.root.as_ref().map(|_| Debian {
-                session: session.again(),
-                project: project.clone(),
-            }),
+            debian: match machines_own {
+                Some(_) => None,
+                None => Some(Debian {
+                    session: session.again(),
+                    project: project.clone(),
+                }),
+            },
             made: Mutex::default(),
         })
+    }
+
+    async fn interpreter(&self) -> Result<&Interpreter, OpsError> {
+        let found = async {
+            let debian = self.debian.as_ref();
+            debian.expect(LAW).interpreter().await
+        };
+        self.interpreter.get_or_try_init(|| found).await
     }
 
     async fn make(&self, request: EnvironmentRequest) -> Result<Arc<Made>, OpsError> {
@@ -195,7 +221,7 @@ impl EnvironmentBuilder {
         let wanted = Wanted {
             durability: Durability::Process,
             ..Wanted::new("a build environment").with_python(PythonWanted {
-                python: self.interpreter.clone(),
+                python: self.interpreter().await?.clone(),
                 packages,
                 prompt: "build".to_owned(),
                 compile: Compile::No,
@@ -225,22 +251,19 @@ impl EnvironmentBuilder {
 
 impl Builder for EnvironmentBuilder {
     fn identity(&self) -> String {
-        let Interpreter {
-            implementation,
-            version,
-            platform,
-            base_executable,
-            ..
-        } = &self.interpreter;
-        // What is built against one suite's libraries does not run with another's.
-        let suite = self
-            .debian
-            .as_ref()
-            .and_then(|debian| debian.session.debian().lock());
-        let suite = suite.map_or_else(String::new, |lock| format!(" {}", lock.suite));
+        if let Some(debian) = &self.debian {
+            // What is built against one suite's libraries does not run with another's.
+            let suite = debian.session.debian().lock();
+            let suite = suite.map_or_else(String::new, |lock| lock.suite.clone());
+            return format!("{} of {suite}", self.runtime.identity());
+        }
+        let own = self.runtime.interpreter().expect(LAW);
         format!(
-            "{implementation} {version} {platform} {}{suite}",
-            base_executable.display()
+            "{} {} {} {}",
+            own.implementation,
+            own.version,
+            own.platform,
+            own.base_executable.display()
         )
     }
 
@@ -271,7 +294,10 @@ impl Builder for EnvironmentBuilder {
             };
             tracing::debug!(root = %made.environment.root().display(), "build environment");
             let mut path_dirs = vec![made.scripts.clone()];
-            let mut readable = vec![self.store.root().to_owned(), self.interpreter.base_prefix.clone()];
+            let mut readable = vec![
+                self.store.root().to_owned(),
+                self.interpreter().await.map_err(shared)?.base_prefix.clone(),
+            ];
             // In a view the compiler is one of its own.
             if view.is_none()
                 && let Some((compilers, folder)) = toolchains::compilers_in_need()

@@ -24,8 +24,9 @@ use crate::report::{
     WhyPath, WhyReport, WhyStep,
 };
 use crate::request::Selecting;
+use crate::runtime::Runtime;
 use crate::select;
-use crate::session::{Session, host_target};
+use crate::session::Session;
 use crate::sync::{self, Choice};
 
 /// How many packages are looked up at once.
@@ -103,11 +104,10 @@ impl Locked {
     }
 
     fn items(&self, choice: &Choice<'_>, selecting: &Selecting) -> Result<Vec<InstallItem<'_>>, OpsError> {
-        let markers = choice.interpreter.marker_environment()?;
         Ok(self.lock.install_set(
             &choice.target.target,
             &select::selection(selecting, &self.project),
-            &markers,
+            choice.runtime.markers(),
         )?)
     }
 
@@ -574,9 +574,8 @@ async fn outdated_python(
         ..Selecting::default()
     };
     let items = locked.items(&choice, &everything)?;
-    let index = session.index(&locked.project, &choice.interpreter)?;
-    let host = host_target(&choice.interpreter)?;
-    let environment = lock::target_environment(choice.target.target, &host, &choice.interpreter)?;
+    let index = session.index(&locked.project, &choice.runtime)?;
+    let environment = choice.runtime.environment(choice.target.target);
     let (tags, python) = (environment.tags, environment.python);
     let cutoff = lock::cutoff(&locked.project);
     let indexed: Vec<&InstallItem<'_>> = items
@@ -685,10 +684,9 @@ pub async fn info(session: &Session, text: &str) -> Result<InfoReport, OpsError>
     };
     let name = names::package(bare.trim())?;
     let project = session.project_or_machine()?;
-    let (interpreter, _) = session.interpreter(&project)?;
-    let host = host_target(&interpreter)?;
-    let environment = lock::target_environment(host, &host, &interpreter)?;
-    let index = session.index(&project, &interpreter)?;
+    let runtime = Runtime::of(&session.interpreter(&project)?.0)?;
+    let environment = runtime.environment(runtime.target());
+    let index = session.index(&project, &runtime)?;
     let missing = |version: &str| OpsError::NoSuchVersion {
         name: name.clone(),
         version: version.to_owned(),

@@ -441,6 +441,7 @@ async fn relock(session: &Session, solving: &Solving) -> Result<(Project, Update
         upgrade: &Upgrade::None,
         solving,
         mode: Mode::Write,
+        installing: false,
         early: None,
     };
     let updated = lock::update(session, &project, old, updating).await?;

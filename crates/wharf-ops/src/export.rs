@@ -15,7 +15,7 @@ use crate::npm;
 use crate::report::ExportReport;
 use crate::request::Selecting;
 use crate::select;
-use crate::session::{Session, host_target};
+use crate::session::Session;
 use crate::sync;
 use crate::write;
 
@@ -84,19 +84,18 @@ fn python(
     shape: Shape,
 ) -> Result<String, OpsError> {
     let choice = sync::choose_python(session, project, lock)?;
-    let host = host_target(&choice.interpreter)?;
     let selection = select::selection(&request.selecting, project);
     let targets = lock
         .targets
         .iter()
         .map(|locked| {
-            let environment = lock::target_environment(locked.target, &host, &choice.interpreter)?;
-            Ok(ExportTarget {
+            let environment = choice.runtime.environment(locked.target);
+            ExportTarget {
                 target: locked.target,
                 markers: environment.markers,
-            })
+            }
         })
-        .collect::<Result<Vec<_>, OpsError>>()?;
+        .collect::<Vec<_>>();
     Ok(match shape {
         Shape::Pylock => wharf_project::export::pylock(lock, &selection, &targets)?,
         Shape::RequirementsTxt | Shape::PackageLock => {

@@ -10,11 +10,11 @@ use wharf_core::{Digest, Ecosystem, Event, Phase, Source, WebUrl};
 use wharf_ecosystem::pypi::Version;
 use wharf_index::Dist;
 use wharf_install::Package;
-use wharf_install::python::Interpreter;
 use wharf_project::{InstallItem, LockedFile, LockedPackage, Project};
 use wharf_store::TreeId;
 
 use crate::error::OpsError;
+use crate::runtime::Runtime;
 use crate::session::Session;
 
 /// Packages ready to be installed.
@@ -31,7 +31,7 @@ pub(crate) struct Fetched {
 pub(crate) async fn all(
     session: &Session,
     project: &Project,
-    interpreter: &Interpreter,
+    runtime: &Runtime,
     items: &[InstallItem<'_>],
 ) -> Result<Fetched, OpsError> {
     let store = session.store()?;
@@ -49,7 +49,7 @@ pub(crate) async fn all(
             phase: Phase::Fetch,
             total: Some(total),
         });
-        let index = Arc::new(session.index(project, interpreter)?);
+        let index = Arc::new(session.index(project, runtime)?);
         let mut running = FuturesUnordered::new();
         for position in missing.iter().copied() {
             let dist = dist(project, items[position].package, items[position].file)?;

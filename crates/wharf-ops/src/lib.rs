@@ -45,6 +45,7 @@ mod cargo;
 mod fetch;
 mod index_source;
 mod npm;
+mod runtime;
 mod sandbox;
 mod select;
 mod to_lock;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wharf_core::{Digest, Ecosystem, Event, PackageName, Target, Timestamp};
-use wharf_ecosystem::pypi::{self, Implementation, Tags, Version};
-use wharf_install::python::Interpreter;
+use wharf_ecosystem::pypi::Version;
 use wharf_project::{Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use crate::cargo;
@@ -19,7 +18,8 @@ use crate::npm::{self, Early};
 use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
 use crate::resolve::{self, Asked, Cutoff, Demanded, Problem, Resolution, TargetEnvironment};
-use crate::session::{Session, host_target};
+use crate::runtime::Runtime;
+use crate::session::Session;
 use crate::sync;
 use crate::to_lock;
 use crate::write;
@@ -71,6 +71,7 @@ pub async fn lock(session: &Session, request: &LockRequest) -> Result<LockReport
         upgrade: &request.upgrade,
         solving: &request.solving,
         mode: request.mode,
+        installing: false,
         early: None,
     };
     Ok(update(session, &project, old, updating).await?.report)
@@ -147,6 +148,8 @@ pub(crate) struct Updating<'a> {
     pub(crate) upgrade: &'a Upgrade,
     pub(crate) solving: &'a Solving,
     pub(crate) mode: Mode,
+    /// Whether what is locked is installed next.
+    pub(crate) installing: bool,
     /// Whether archives of npm packages are wanted as soon as their versions are known.
     pub(crate) early: Option<Early>,
 }
@@ -163,12 +166,16 @@ pub(crate) async fn update(
         upgrade,
         solving,
         mode,
+        installing,
         early,
     } = updating;
     let known = names_of(project, old.as_ref())?;
     let upgrade = &meant(upgrade, known.as_deref());
     warn_of_strangers(session, known.as_deref(), upgrade);
     let system = deb::lock::before(session, project, old.as_ref(), upgrade).await?;
+    if installing {
+        deb::root::fetch_ahead(session, project);
+    }
     let python = python_part(session, project, old.as_ref(), upgrade, solving);
     let node = npm::lock::update(session, project, old.as_ref(), upgrade, early);
     let tools = cargo::tools::update(session, project, old.as_ref(), upgrade);
@@ -295,16 +302,16 @@ async fn python_part(
     if answering.is_none() {
         ask_ahead(session, project)?;
     }
-    let interpreter = interpreter(session, project, old)?;
+    let runtime = runtime(session, project, old).await?;
     if let Some(lock) = answering
-        && covers_host(project, lock, &interpreter)?
+        && covers_host(project, lock, &runtime)
     {
         return Ok(None);
     }
-    say_with_what(session, project, &interpreter);
-    let problem = problem(session, project, old, upgrade, solving, &interpreter)?;
+    say_with_what(session, project, &runtime);
+    let problem = problem(session, project, old, upgrade, solving, &runtime)?;
     // Without a permit: a search mostly waits for answers, and must not keep that of another tool from beginning.
-    let index = session.index(project, &interpreter)?;
+    let index = session.index(project, &runtime)?;
     let source = Arc::new(IndexSource::new(index.clone()).with_hashes(direct_hashes(project)));
     let resolution = resolve::resolve(
         Arc::new(problem),
@@ -340,12 +347,18 @@ fn ask_ahead(session: &Session, project: &Project) -> Result<(), OpsError> {
     Ok(())
 }
 
-/// The interpreter to solve for: one of the Python version that is locked where there is one, so that a lock made for one
-/// Python is not solved for another only because that comes first on PATH.
-fn interpreter(session: &Session, project: &Project, old: Option<&Lock>) -> Result<Interpreter, OpsError> {
-    match old.and_then(|lock| sync::choose_python(session, project, lock).ok()) {
-        Some(choice) => Ok(choice.interpreter),
-        None => Ok(session.interpreter(project)?.0),
+/// The Python to solve for: one of the version that is locked where there is one, so that a lock made for one
+/// Python is not solved for another only because that comes first on PATH. Among Debian packages it is known before it is there.
+async fn runtime(session: &Session, project: &Project, old: Option<&Lock>) -> Result<Runtime, OpsError> {
+    if let Some(foreseen) = deb::python::foreseen(session, project)? {
+        return Ok(foreseen);
+    }
+    if deb::is_viewed(project) {
+        deb::root::of_locked(session, project).await?;
+    }
+    match old.and_then(|lock| sync::find_python(session, project, lock).ok()) {
+        Some((_, choice)) => Ok(choice.runtime),
+        None => Runtime::of(&session.interpreter(project)?.0),
     }
 }
 
@@ -425,11 +438,11 @@ fn warn_of_strangers(session: &Session, known: Option<&[PackageName]>, upgrade: 
 }
 
 /// What `-v` tells about a solve before it begins.
-fn say_with_what(session: &Session, project: &Project, interpreter: &Interpreter) {
+fn say_with_what(session: &Session, project: &Project, runtime: &Runtime) {
     session.emit(Event::detail(format!(
         "solving for Python {} ({})",
-        interpreter.version,
-        interpreter.path.display()
+        runtime.version(),
+        runtime.path().display()
     )));
     let settings = &project.indexes;
     let links = settings.find_links.iter().map(|links| match &links.location {
@@ -466,9 +479,9 @@ pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport
     Ok(())
 }
 
-/// Whether a lock that is made for the machine that locks has a target for this machine and interpreter.
-fn covers_host(project: &Project, lock: &Lock, interpreter: &Interpreter) -> Result<bool, OpsError> {
-    Ok(!project.targets.is_empty() || lock.target_for(&host_target(interpreter)?).is_ok())
+/// Whether a lock that is made for the machine that locks has a target for this machine and its Python.
+fn covers_host(project: &Project, lock: &Lock, runtime: &Runtime) -> bool {
+    !project.targets.is_empty() || lock.target_for(&runtime.target()).is_ok()
 }
 
 /// Everything that the solve depends on.
@@ -478,14 +491,14 @@ fn problem(
     old: Option<&Lock>,
     upgrade: &Upgrade,
     solving: &Solving,
-    interpreter: &Interpreter,
+    runtime: &Runtime,
 ) -> Result<Problem, OpsError> {
     let asked = |roots: &[RootRequirement]| roots.iter().map(Asked::from).collect::<Vec<_>>();
     Ok(Problem {
         roots: asked(&project.roots),
         constraints: asked(&project.constraints),
         overrides: asked(&project.overrides),
-        targets: targets(project, interpreter)?,
+        targets: targets(project, runtime),
         preferences: preferences(session, project, old)?,
         upgrade: upgrade.clone(),
         cutoff: cutoff(project),
@@ -545,71 +558,14 @@ fn check_hashes(project: &Project, resolution: &Resolution) -> Result<(), OpsErr
     }
 }
 
-/// The manifest's targets, or this machine; those without a Python version get the interpreter's.
-fn targets(project: &Project, interpreter: &Interpreter) -> Result<Vec<TargetEnvironment>, OpsError> {
-    let host = host_target(interpreter)?;
-    let wanted = if project.targets.is_empty() {
-        vec![host]
-    } else {
-        project.targets.clone()
+/// The manifest's targets, or this machine; those without a Python version get the runtime's.
+fn targets(project: &Project, runtime: &Runtime) -> Vec<TargetEnvironment> {
+    let own = [runtime.target()];
+    let wanted = match project.targets.is_empty() {
+        true => &own,
+        false => project.targets.as_slice(),
     };
-    wanted
-        .into_iter()
-        .map(|target| target_environment(target, &host, interpreter))
-        .collect()
-}
-
-/// What markers and wheel tags need to know of a target. The interpreter speaks for its own kind of machine; other
-/// machines are taken to run the first release of their Python minor version.
-pub(crate) fn target_environment(
-    target: Target,
-    host: &Target,
-    interpreter: &Interpreter,
-) -> Result<TargetEnvironment, OpsError> {
-    let python = target.python.unwrap_or(interpreter.minor);
-    let target = target.with_python(python);
-    let same_python = python == interpreter.minor;
-    let full = if same_python {
-        interpreter.version.clone()
-    } else {
-        format!("{python}.0")
-    };
-    let same_machine = same_python && (target.os, target.arch) == (host.os, host.arch);
-    let markers = if same_machine {
-        interpreter.marker_environment()?
-    } else {
-        pypi::marker_environment(&target, &full, Implementation::CPython)
-    };
-    let implementation = if same_machine {
-        wheel_implementation(interpreter)
-    } else {
-        Implementation::CPython
-    };
-    let python = full
-        .parse::<Version>()
-        .unwrap_or_else(|_| Version::new([u64::from(python.major), u64::from(python.minor)]));
-    Ok(TargetEnvironment {
-        target,
-        markers,
-        tags: Tags::for_target(&target, implementation),
-        python,
-    })
-}
-
-/// Which wheels an interpreter takes.
-fn wheel_implementation(interpreter: &Interpreter) -> Implementation {
-    let mut parts = interpreter
-        .markers
-        .implementation_version
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0));
-    let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    match interpreter.implementation.as_str() {
-        "pypy" => Implementation::PyPy(major, minor),
-        "graalpy" => Implementation::GraalPy(major, minor),
-        _ if interpreter.gil_disabled => Implementation::CPythonFreeThreaded,
-        _ => Implementation::CPython,
-    }
+    wanted.iter().map(|target| runtime.environment(*target)).collect()
 }
 
 /// The versions to keep: the old lock's, or on the first lock those of another tool's.

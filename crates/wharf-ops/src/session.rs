@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
-use wharf_core::{Event, PackageName, Sink, Sinks, Span, Target, Timestamp};
+use wharf_core::{Event, PackageName, Sink, Sinks, Span, Timestamp};
 use wharf_ecosystem::cargo::SourceId;
 use wharf_index::cargo::{CratesIndex, Registry};
 use wharf_index::npm::{Detail, NpmIndex};
@@ -31,6 +31,7 @@ use crate::deb;
 use crate::deb::repositories::Known;
 use crate::error::OpsError;
 use crate::request::{Files, Newest, Solving};
+use crate::runtime::Runtime;
 use crate::settle::{Flush, Unsettled};
 
 /// Where a session works.
@@ -105,9 +106,11 @@ struct KnownPypi {
 }
 
 /// What source distributions are built with.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 struct Builds {
-    interpreter: Interpreter,
+    runtime: Runtime,
+    /// The interpreter itself, where it is not one of the project's Debian packages: of these the runtime says all.
+    interpreter: Option<Interpreter>,
     exclude_newer: Option<Timestamp>,
     cooldown: Span,
     sandbox: SandboxPolicy,
@@ -115,9 +118,11 @@ struct Builds {
 }
 
 impl Builds {
-    fn of(project: &Project, interpreter: &Interpreter) -> Self {
+    fn of(project: &Project, runtime: &Runtime) -> Self {
+        let own = runtime.interpreter().filter(|own| own.root.is_none());
         Self {
-            interpreter: interpreter.clone(),
+            runtime: runtime.clone(),
+            interpreter: own.cloned(),
             exclude_newer: project.policy.exclude_newer,
             cooldown: project.policy.cooldown,
             sandbox: project.policy.sandbox,
@@ -618,13 +623,13 @@ impl Session {
         ))
     }
 
-    /// The project's package index. Source distributions are built for `interpreter`. One index serves until another is
+    /// The project's package index. Source distributions are built for `runtime`. One index serves until another is
     /// wanted: what was fetched is not asked for again, and connections stay.
     ///
     /// # Errors
     /// Where the store cannot be opened.
-    pub fn index(&self, project: &Project, interpreter: &Interpreter) -> Result<PypiIndex, OpsError> {
-        let wanted = Builds::of(project, interpreter);
+    pub(crate) fn index(&self, project: &Project, runtime: &Runtime) -> Result<PypiIndex, OpsError> {
+        let wanted = Builds::of(project, runtime);
         let serves = |builds: &Option<Builds>| builds.as_ref().is_none_or(|builds| *builds == wanted);
         let mut known = self.known_pypi();
         if known.as_ref().is_some_and(|known| !serves(&known.builds)) {
@@ -634,7 +639,7 @@ impl Session {
         if known.builds.is_none() {
             known
                 .index
-                .build_with(Arc::new(EnvironmentBuilder::new(self, project, interpreter)?));
+                .build_with(Arc::new(EnvironmentBuilder::new(self, project, runtime)?));
             known.builds = Some(wanted);
         }
         Ok(known.index.clone())
@@ -763,14 +768,6 @@ fn locations(project: &Project) -> Locations {
             IndexStrategy::BestMatch => Strategy::BestMatch,
         },
     }
-}
-
-/// This machine with an interpreter's Python minor version.
-///
-/// # Errors
-/// Where the machine's C library cannot be told.
-pub fn host_target(interpreter: &Interpreter) -> Result<Target, OpsError> {
-    Ok(wharf_sys::host::target()?.with_python(interpreter.minor))
 }
 
 /// Where a project's environment lies.

@@ -20,14 +20,15 @@ use wharf_store::LinkMode;
 use crate::cargo;
 use crate::deb;
 use crate::error::OpsError;
-use crate::fetch;
+use crate::fetch::{self, Fetched};
 use crate::lock::{self, Mode, Updating};
 use crate::names;
 use crate::npm::{self, Early};
 use crate::report::{Change, LockReport, PythonReport, SyncReport};
 use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solving, Upgrade};
+use crate::runtime::Runtime;
 use crate::select;
-use crate::session::{Session, host_target};
+use crate::session::Session;
 use crate::settle::Flush;
 
 /// How many files of local packages the nothing-to-do check looks at: more would cost what it saves.
@@ -214,8 +215,10 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
-    let system = deb::root::of_project(session, project, &lock, &request.selecting).await?;
-    let python = python_part(session, project, &lock, request);
+    if let Some(locked) = &lock.deb {
+        session.debian().keep_lock(locked.clone());
+    }
+    let system = system_and_python(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
     let crates = cargo::sync::prepare(
         session,
@@ -225,12 +228,12 @@ pub(crate) async fn sync_project(
         crates.as_ref(),
         request.effect,
     );
-    let (python, node, crates) = futures::future::try_join3(python, node, crates).await?;
+    let ((system, python), node, crates) = futures::future::try_join3(system, node, crates).await?;
     let missing = python.as_ref().map_or(0, |part| part.missing)
         + node.as_ref().map_or(0, |part| part.missing)
         + crates.missing
         + system.as_ref().map_or(0, |system| system.missing);
-    let interpreter = python.as_ref().map(|part| part.choice.interpreter.clone());
+    let interpreter = python.as_ref().map(|part| part.interpreter.clone());
     let python_report = python.as_ref().map(|part| part.choice.report());
     let node_report = node.as_ref().map(npm::sync::Part::report);
     let mut inputs = inputs(project, &lock, interpreter.as_ref());
@@ -303,32 +306,60 @@ fn steered(project: &Project, installing: Installing) -> Cow<'_, Project> {
 
 /// The Python part of what an environment shall be.
 struct PythonPart<'l> {
+    interpreter: Interpreter,
     choice: Choice<'l>,
     packages: Vec<wharf_install::Package>,
     missing: usize,
 }
 
-async fn python_part<'l>(
+/// The Debian part, and the Python part, whose interpreter may be one of the Debian packages: that its packages are fetched does
+/// not wait for it where it is known beforehand.
+async fn system_and_python<'l>(
     session: &Session,
     project: &Project,
     lock: &'l Lock,
     request: &SyncRequest,
-) -> Result<Option<PythonPart<'l>>, OpsError> {
+) -> Result<(Option<Arc<deb::root::Root>>, Option<PythonPart<'l>>), OpsError> {
+    let system = deb::root::of_project(session, project, lock, &request.selecting);
     if !project.uses_python() {
-        return Ok(None);
+        return Ok((system.await?, None));
     }
-    let choice = choose_python(session, project, lock)?;
-    let items = lock.install_set(
-        &choice.target.target,
-        &select::selection(&request.selecting, project),
-        &choice.interpreter.marker_environment()?,
-    )?;
-    let fetched = fetch::all(session, project, &choice.interpreter, &items).await?;
-    Ok(Some(PythonPart {
+    let ahead = async {
+        let Some(choice) = foreseen_python(session, project, lock)? else {
+            return Ok(None);
+        };
+        let fetched = packages(session, project, lock, request, &choice).await?;
+        Ok(Some((choice.runtime, fetched)))
+    };
+    let (system, ahead) = futures::future::try_join(system, ahead).await?;
+    let (interpreter, choice) = find_python(session, project, lock)?;
+    let fetched = match ahead {
+        Some((runtime, fetched)) if runtime == choice.runtime => fetched,
+        _ => packages(session, project, lock, request, &choice).await?,
+    };
+    let part = PythonPart {
+        interpreter,
         choice,
         packages: fetched.packages,
         missing: fetched.missing,
-    }))
+    };
+    Ok((system, Some(part)))
+}
+
+/// The Python packages of an environment, in the store.
+async fn packages(
+    session: &Session,
+    project: &Project,
+    lock: &Lock,
+    request: &SyncRequest,
+    choice: &Choice<'_>,
+) -> Result<Fetched, OpsError> {
+    let items = lock.install_set(
+        &choice.target.target,
+        &select::selection(&request.selecting, project),
+        choice.runtime.markers(),
+    )?;
+    fetch::all(session, project, &choice.runtime, &items).await
 }
 
 /// The locks that are to be installed.
@@ -374,6 +405,7 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
                 upgrade: &request.upgrade,
                 solving: &request.solving,
                 mode: if applies { Mode::Write } else { Mode::DryRun },
+                installing: applies,
                 early,
             };
             let updated = lock::update(session, project, old, updating).await?;
@@ -387,9 +419,9 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
     }
 }
 
-/// The interpreter of an environment and the locked target that it stands for.
+/// The Python of an environment and the locked target that it stands for.
 pub(crate) struct Choice<'l> {
-    pub(crate) interpreter: Interpreter,
+    pub(crate) runtime: Runtime,
     pub(crate) considered: Vec<Considered>,
     pub(crate) target: &'l LockedTarget,
 }
@@ -402,14 +434,14 @@ impl Choice<'_> {
             .rev()
             .find(|considered| considered.verdict == Verdict::Chosen);
         PythonReport {
-            path: self.interpreter.path.clone(),
-            version: self.interpreter.version.clone(),
+            path: self.runtime.path().to_owned(),
+            version: self.runtime.version().to_owned(),
             reason: chosen.map_or_else(String::new, crate::python::words),
         }
     }
 }
 
-/// Takes the project's interpreter where the lock has a target for it, else one of a Python version that is locked.
+/// The Python that a lock is for, whether it is there or not.
 ///
 /// # Errors
 /// Where none fits.
@@ -418,15 +450,52 @@ pub(crate) fn choose_python<'l>(
     project: &Project,
     lock: &'l Lock,
 ) -> Result<Choice<'l>, OpsError> {
+    if let Some(locked) = &lock.deb {
+        session.debian().keep_lock(locked.clone());
+    }
+    match foreseen_python(session, project, lock)? {
+        Some(choice) => Ok(choice),
+        None => Ok(find_python(session, project, lock)?.1),
+    }
+}
+
+/// The Python that is among the project's Debian packages, as far as it is known before it is there.
+fn foreseen_python<'l>(
+    session: &Session,
+    project: &Project,
+    lock: &'l Lock,
+) -> Result<Option<Choice<'l>>, OpsError> {
+    let Some(runtime) = deb::python::foreseen(session, project)? else {
+        return Ok(None);
+    };
+    let target = lock.target_for(&runtime.target()).ok();
+    Ok(target.map(|target| Choice {
+        runtime,
+        considered: Vec::new(),
+        target,
+    }))
+}
+
+/// Takes the project's interpreter where the lock has a target for it, else one of a Python version that is locked.
+///
+/// # Errors
+/// Where none fits.
+pub(crate) fn find_python<'l>(
+    session: &Session,
+    project: &Project,
+    lock: &'l Lock,
+) -> Result<(Interpreter, Choice<'l>), OpsError> {
     let (interpreter, considered) = session.interpreter(project)?;
-    let host = host_target(&interpreter)?;
+    let runtime = Runtime::of(&interpreter)?;
+    let host = runtime.target();
     let missing = match lock.target_for(&host) {
         Ok(target) => {
-            return Ok(Choice {
-                interpreter,
+            let choice = Choice {
+                runtime,
                 considered,
                 target,
-            });
+            };
+            return Ok((interpreter, choice));
         }
         Err(missing) => missing,
     };
@@ -450,18 +519,19 @@ pub(crate) fn choose_python<'l>(
             .request(Some(request))
             .cache(Some(&session.settings().cache));
         if let Ok(found) = search.find() {
-            return Ok(Choice {
-                interpreter: found.interpreter,
+            let choice = Choice {
+                runtime: Runtime::of(&found.interpreter)?,
                 considered: found.considered,
                 target,
-            });
+            };
+            return Ok((found.interpreter, choice));
         }
     }
     Err(missing.into())
 }
 
 /// Whether a `.python-version` file says which Python is meant, so that no other will do.
-fn names_python(root: &Path) -> bool {
+pub(crate) fn names_python(root: &Path) -> bool {
     root.ancestors()
         .any(|folder| folder.join(".python-version").is_file())
 }
@@ -477,7 +547,7 @@ fn wanted(
     let mut wanted = Wanted::new(&format!("wharf.lock format {}", lock.version));
     if let Some(part) = python {
         wanted = wanted.with_python(PythonWanted {
-            python: part.choice.interpreter,
+            python: part.interpreter,
             packages: part.packages,
             prompt: prompt(project),
             compile: if installing.compile {

@@ -14,7 +14,7 @@ use wharf_ecosystem::pypi::MarkerEnvironment;
 
 pub use discover::{Considered, Discovered, Refusal, Search, Surroundings, Verdict, discover};
 pub use probe::{probe, probe_cached, probe_inside};
-pub use request::{Request, RequestError};
+pub use request::{Request, RequestError, satisfies};
 
 /// One Python interpreter, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -137,7 +137,7 @@ fn starts_with(version: &Version, release: &[u64]) -> bool {
 
 /// Whether a Python version satisfies a range. A prerelease of Python counts as the release it leads to, as it does
 /// for `Requires-Python` everywhere.
-pub(super) fn satisfies(range: &VersionSpecifiers, version: &str) -> bool {
+pub fn satisfies(range: &VersionSpecifiers, version: &str) -> bool {
     let text = version.trim_end_matches('+');
     Version::from_str(text).is_ok_and(|found| range.contains(&found) || range.contains(&found.only_release()))
 }

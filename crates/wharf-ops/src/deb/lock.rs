@@ -22,9 +22,8 @@ use wharf_project::{DebInputs, DebProject, Group, Lock, Project};
 use super::error::DebError;
 use super::external;
 use super::repositories::{self, Offered};
-use super::root;
 use crate::error::OpsError;
-use crate::request::{Selecting, Upgrade};
+use crate::request::Upgrade;
 use crate::session::Session;
 
 /// The Debian part of a lock, brought up to date.
@@ -122,8 +121,8 @@ pub(crate) async fn update(
     Ok(Part::Solved(Box::new(lock)))
 }
 
-/// Brings the Debian part up to date for what is known before the other parts are solved, and gives them the system root that
-/// their programs run in.
+/// Brings the Debian part up to date for what is known before the other parts are solved, which learn from it what their programs
+/// run on.
 pub(crate) async fn before(
     session: &Session,
     project: &Project,
@@ -141,14 +140,7 @@ pub(crate) async fn before(
         Part::Kept => old.and_then(|old| old.deb.clone()),
         Part::Solved(lock) => Some((**lock).clone()),
     };
-    let lock = Lock {
-        deb: locked,
-        ..Lock::default()
-    };
-    if project.uses_python() && super::is_viewed(project) {
-        root::of_project(session, project, &lock, &Selecting::default()).await?;
-    }
-    if let Some(locked) = lock.deb {
+    if let Some(locked) = locked {
         session.debian().keep_lock(locked);
     }
     Ok(part)

@@ -24,10 +24,12 @@ pub(crate) mod root;
 
 use std::path::PathBuf;
 
+use wharf_core::{OsVersion, Target};
 use wharf_deb::architecture::Architecture;
+use wharf_deb::version::Version;
 use wharf_install::Environment;
-use wharf_project::Project;
 use wharf_project::lock::deb::DebCause;
+use wharf_project::{DebLock, Project};
 
 use crate::error::OpsError;
 use crate::names;
@@ -45,6 +47,34 @@ pub(crate) fn architecture() -> Result<Architecture, OpsError> {
 /// copies of the packages' commands on PATH.
 pub(crate) fn is_viewed(project: &Project) -> bool {
     project.deb.is_some() && wharf_sys::view::support().is_there()
+}
+
+/// The machine as programs of a project meet it: this one, with the C library of the project's Debian packages where they run in the view
+/// of these.
+///
+/// # Errors
+/// The machine is one that Wharf does not know.
+pub(crate) fn target(session: &Session, project: &Project) -> Result<Target, OpsError> {
+    let mut target = wharf_sys::host::target()?;
+    if is_viewed(project)
+        && let Some(lock) = session.debian().lock()
+        && let Some((major, minor)) = c_library(&lock, architecture()?.as_str())
+    {
+        target.os_version = OsVersion::Glibc(major, minor);
+    }
+    Ok(target)
+}
+
+/// The version of the GNU C library among the packages for an architecture.
+fn c_library(lock: &DebLock, architecture: &str) -> Option<(u16, u16)> {
+    let packages = &lock.system(architecture)?.packages;
+    let found = packages
+        .iter()
+        .find(|package| package.id.name.as_str() == "libc6")?;
+    let version = Version::parse(&found.version).ok()?;
+    let numbers = |text: &str| text.parse().ok();
+    let mut parts = version.upstream().split('.').map(numbers);
+    Some((parts.next()??, parts.next()??))
 }
 
 /// The system root that programs of a project run in: the one that this command made, else the one that stands.

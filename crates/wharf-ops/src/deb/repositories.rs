@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wharf_core::WebUrl;
 use wharf_deb::architecture::Architecture;
@@ -188,6 +189,9 @@ pub(crate) struct Known {
     lock: std::sync::Mutex<Option<Arc<DebLock>>>,
     /// The system root that was made, or found, for the session's project.
     root: std::sync::Mutex<Option<Arc<super::root::Root>>>,
+    making: tokio::sync::Mutex<()>,
+    /// How many packages were fetched ahead.
+    fetched: AtomicUsize,
 }
 
 impl Known {
@@ -218,6 +222,20 @@ impl Known {
     /// The system root that programs of the project run in now.
     pub(crate) fn root(&self) -> Option<Arc<super::root::Root>> {
         locked(&self.root).clone()
+    }
+
+    /// How many packages were fetched before a root was asked for; told once.
+    pub(crate) fn fetched(&self) -> usize {
+        self.fetched.swap(0, Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_fetched(&self, packages: usize) {
+        self.fetched.fetch_add(packages, Ordering::Relaxed);
+    }
+
+    /// Held while a root is made.
+    pub(crate) async fn one_root_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.making.lock().await
     }
 
     pub(crate) fn keep_root(&self, root: &Arc<super::root::Root>) {

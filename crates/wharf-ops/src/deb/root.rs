@@ -63,6 +63,22 @@ pub(crate) async fn of_project(
     Ok(Some(root))
 }
 
+/// The root of what is locked so far, where a program of it is needed before the lock is whole.
+///
+/// # Errors
+/// As [`of_project`], and where nothing is locked.
+pub(crate) async fn of_locked(session: &Session, project: &Project) -> Result<Arc<Root>, OpsError> {
+    if let Some(root) = session.debian().root() {
+        return Ok(root);
+    }
+    let lock = Lock {
+        deb: session.debian().lock().as_deref().cloned(),
+        ..Lock::default()
+    };
+    let made = of_project(session, project, &lock, &Selecting::default()).await?;
+    Ok(made.ok_or(DebError::NotInstalled)?)
+}
+
 /// The root that a package of another ecosystem is built in: everything that is locked, and what its build needs besides.
 ///
 /// # Errors
@@ -111,18 +127,13 @@ async fn make(
     locked: &DebLock,
     packages: &[&LockedDeb],
 ) -> Result<Root, OpsError> {
+    // Two that want one at the same time mostly want the same.
+    let _alone = session.debian().one_root_at_a_time().await;
     let store = Arc::clone(session.store()?);
-    let known = packages.iter().map(|package| store.lookup_deb(&package.sha256));
-    let mut unpacked: Vec<Option<DebPackage>> = known.collect();
-    let missing: Vec<usize> = (0..packages.len()).filter(|at| unpacked[*at].is_none()).collect();
-    if !missing.is_empty() {
-        let wanted = missing.iter().map(|at| wanted(locked, packages[*at])).collect();
-        let fetched = fetch(session, project, wanted).await?;
-        for (at, package) in missing.iter().zip(fetched) {
-            unpacked[*at] = Some(package);
-        }
-    }
-    let unpacked: Vec<DebPackage> = unpacked.into_iter().flatten().collect();
+    let Unpacked {
+        packages: unpacked,
+        missing,
+    } = unpacked(session, project, locked, packages).await?;
     let online = wharf_sys::run_blocking(support).await.strength;
     let composed = wharf_sys::run_blocking(move || {
         let mut finisher = Finisher { strength: online };
@@ -142,9 +153,55 @@ async fn make(
     if composed.made {
         tell(session, &composed.report);
     }
+    let missing = missing + session.debian().fetched();
     Ok(Root {
         path: composed.root,
         packages: installed.collect(),
+        missing,
+    })
+}
+
+/// Begins to fetch what programs of the project run with, for whoever makes the root: that one also says what goes wrong.
+pub(crate) fn fetch_ahead(session: &Session, project: &Project) {
+    let Some(locked) = session.debian().lock() else {
+        return;
+    };
+    let (session, project) = (session.again(), project.clone());
+    tokio::spawn(async move {
+        let _alone = session.debian().one_root_at_a_time().await;
+        let packages = selected(&locked, |root| external::is_for_running(&root.cause)).ok()?;
+        let fetched = unpacked(&session, &project, &locked, &packages).await.ok()?;
+        session.debian().note_fetched(fetched.missing);
+        Some(())
+    });
+}
+
+/// Packages in the store.
+struct Unpacked {
+    packages: Vec<DebPackage>,
+    /// How many it did not have.
+    missing: usize,
+}
+
+async fn unpacked(
+    session: &Session,
+    project: &Project,
+    locked: &DebLock,
+    packages: &[&LockedDeb],
+) -> Result<Unpacked, OpsError> {
+    let store = Arc::clone(session.store()?);
+    let known = packages.iter().map(|package| store.lookup_deb(&package.sha256));
+    let mut unpacked: Vec<Option<DebPackage>> = known.collect();
+    let missing: Vec<usize> = (0..packages.len()).filter(|at| unpacked[*at].is_none()).collect();
+    if !missing.is_empty() {
+        let wanted = missing.iter().map(|at| wanted(locked, packages[*at])).collect();
+        let fetched = fetch(session, project, wanted).await?;
+        for (at, package) in missing.iter().zip(fetched) {
+            unpacked[*at] = Some(package);
+        }
+    }
+    Ok(Unpacked {
+        packages: unpacked.into_iter().flatten().collect(),
         missing: missing.len(),
     })
 }

@@ -128,7 +128,7 @@ impl Prebuilts<'_> {
             (PrebuiltPolicy::Never, _) => Some("no prebuilts are wanted"),
             (PrebuiltPolicy::Verified, reason) => reason,
         };
-        let machine = wharf_sys::host::target();
+        let machine = crate::deb::target(self.session, self.project);
         let (reason, machine) = match (reason, machine) {
             (Some(reason), _) => (reason.to_owned(), None),
             (None, Err(error)) => (error.to_string(), None),

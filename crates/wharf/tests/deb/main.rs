@@ -2,6 +2,9 @@
 //!
 //! Programs of packages run only where the machine gives views; what does not need one is asked everywhere.
 
+mod addons;
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
