@@ -53,6 +53,8 @@ pub use id::{InvalidId, ObjectId, TreeId};
 pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
 pub use lock::Lock;
 pub use store::{Stage, Store};
-pub use system::{Owner, RootPath, SystemDraft, SystemEntry, SystemId, SystemKind, SystemTree};
+pub use system::{
+    Changes, Extent, Owner, RootPath, SystemDraft, SystemEntry, SystemId, SystemKind, SystemTree, Work,
+};
 pub use tree::{Entry, InvalidTree, Kind, Tree};
 pub use verify::{Damage, Depth, Repair, StoreSize, VerifyReport};

@@ -33,13 +33,21 @@ pub enum SystemError {
         other: String,
     },
     /// An approved script failed.
-    #[error("the approved {script} of {package} failed: {problem}")]
+    #[error("the approved {script} of {package} {version} failed: {problem}")]
     Script {
         /// Whose.
         package: String,
+        /// Its version.
+        version: String,
         /// `preinst` or `postinst`.
         script: &'static str,
-        /// What it said.
+        /// Its exit code, and what it said.
+        problem: String,
+    },
+    /// Answers for approved scripts could not be given.
+    #[error("debconf does not take the answers of [deb]: {problem}")]
+    Answers {
+        /// Why.
         problem: String,
     },
 }
@@ -53,6 +61,7 @@ impl Explain for SystemError {
             Self::Twice { .. } => "system/twice",
             Self::Conflict { .. } => "system/conflict",
             Self::Script { .. } => "system/script",
+            Self::Answers { .. } => "system/answers",
         }
     }
 
@@ -63,6 +72,7 @@ impl Explain for SystemError {
             Self::NoControl | Self::Twice { .. } | Self::Conflict { .. } | Self::Script { .. } => {
                 Fault::World
             }
+            Self::Answers { .. } => Fault::User,
         }
     }
 
@@ -74,8 +84,12 @@ impl Explain for SystemError {
                 "leave out {one} or {other}, or choose another version of one of them"
             )],
             Self::Script { package, .. } => vec![format!(
-                "take the approval of {package}'s scripts back: what they do as data is done without them"
+                "without the approval of {package} in `[policy] scripts`, what its scripts do as data is done all the same"
             )],
+            Self::Answers { .. } => vec![
+                "each line of `answers` is read by debconf-set-selections: `PACKAGE QUESTION TYPE VALUE`; the package that asks depends on debconf"
+                    .to_owned(),
+            ],
             Self::NoControl | Self::Twice { .. } => Vec::new(),
         }
     }

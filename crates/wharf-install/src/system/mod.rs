@@ -15,6 +15,7 @@
 //! | `elf`, `loader` | the loader's cache |
 //! | `database` | dpkg's own records, so that `dpkg -l` tells the truth |
 //! | `actions` | programs of the root that finish it |
+//! | `finishing` | these programs and approved scripts, run over copies |
 //! | [`report`] | what was done, and what was not |
 //!
 //! Invariants: no code of a package runs here; a caller may hand in a [`Runner`], which runs the known finishing programs and those
@@ -31,6 +32,7 @@ mod effects;
 mod elf;
 mod error;
 mod files;
+mod finishing;
 mod loader;
 mod merge;
 mod packages;
@@ -44,7 +46,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wharf_store::{DebPackage, LinkMode, RootPath, Store, SystemDraft, SystemId};
+use wharf_store::{DebPackage, Extent, LinkMode, Store, SystemId};
 
 pub use self::error::SystemError;
 pub use self::report::{
@@ -53,10 +55,9 @@ pub use self::report::{
 };
 
 use self::packages::Loaded;
-use self::shell::Outcome;
 
 /// The version of how roots are put together: part of every id.
-const VERSION: &str = "wharf-system 1";
+const VERSION: &str = "wharf-system 2";
 
 /// How a root is put together.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +66,8 @@ pub struct Options {
     pub link: LinkMode,
     /// The digests ([`ScriptReport::digest`]) of maintainer scripts that may run.
     pub approved: BTreeSet<String>,
+    /// What debconf answers to those, in the lines that `debconf-set-selections` reads.
+    pub answers: Vec<String>,
 }
 
 /// A root that stands in the store.
@@ -89,17 +92,33 @@ pub struct Job {
     pub argv: Vec<String>,
     /// Variables that it needs beside a plain `PATH`.
     pub environment: Vec<(String, String)>,
-    /// The folders, from the root, that it may write; all of the root where there are none. Everything else is read-only.
-    pub writes: Vec<RootPath>,
+    /// What it reads on its standard input.
+    pub input: Option<String>,
+    /// What it writes. Everything else is read-only.
+    pub writes: Vec<Extent>,
 }
 
-/// Runs programs inside a root: in a sandbox without network, as builds run.
-pub trait Runner {
-    /// Runs a job with `root` as its `/`.
+/// Where a job runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Workplace<'a> {
+    /// In a copy of the root, all of which it may change.
+    Own(&'a Path),
+    /// In the root, which it can only read, with copies in place of what it writes. An extent below `run` is an empty folder.
+    Shared {
+        /// The root.
+        root: &'a Path,
+        /// What it writes, each with its copy.
+        copies: &'a [(Extent, PathBuf)],
+    },
+}
+
+/// Runs programs inside a root: in a sandbox without network, as builds run. Several at a time.
+pub trait Runner: Sync {
+    /// Runs a job.
     ///
     /// # Errors
-    /// What went wrong, for people: that it could not be started, or its status and the end of what it said.
-    fn run(&mut self, job: &Job, root: &Path) -> Result<(), String>;
+    /// What went wrong, for people: that it could not be started, or its exit code and the end of what it said.
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String>;
 }
 
 /// A maintainer script, for whoever approves it.
@@ -124,7 +143,11 @@ pub fn id_of(packages: &[DebPackage], options: &Options, finished: bool) -> Syst
         .collect();
     lines.sort();
     text.extend(lines);
-    text.extend(options.approved.iter().map(|digest| format!("script {digest}\n")));
+    // Without anybody who runs them they change nothing.
+    if finished && !options.approved.is_empty() {
+        text.extend(options.approved.iter().map(|digest| format!("script {digest}\n")));
+        text.extend(options.answers.iter().map(|answer| format!("answer {answer}\n")));
+    }
     SystemId::of(text.as_bytes())
 }
 
@@ -136,7 +159,7 @@ pub fn compose(
     store: &Store,
     packages: &[DebPackage],
     options: &Options,
-    runner: Option<&mut dyn Runner>,
+    runner: Option<&dyn Runner>,
 ) -> Result<System, SystemError> {
     let id = id_of(packages, options, runner.is_some());
     if let Some(report) = standing(store, &id) {
@@ -156,19 +179,17 @@ pub fn compose(
     let diversions = scripts.diversions(store, &loaded);
     let mut files = merge::merge(&mut loaded, &diversions, &mut report.notes)?;
     merge::note_special(&files, &loaded, &mut report.notes);
-    let outcome = configure(store, &loaded, &scripts, &diversions, &mut files, &mut report)?;
-    let jobs = actions::of(&files);
+    let scripts = configure(store, &loaded, &scripts, &diversions, &mut files, &mut report)?;
+    let jobs = actions::of(&mut files);
     let mut draft = store.draft_system(files.into_tree(store)?, options.link)?;
-    finish(
+    let finishing = finishing::Finishing {
         store,
-        &mut draft,
-        &loaded,
-        outcome,
-        jobs,
+        packages: &loaded,
         options,
         runner,
-        &mut report,
-    )?;
+    };
+    report.scripts = finishing.scripts(&mut draft, scripts)?;
+    report.actions.extend(finishing.jobs(&mut draft, jobs)?);
     let notes = serde_json::to_vec(&report).expect("a report has only texts and numbers");
     store.place_system(&id, draft, &notes)?;
     Ok(System {
@@ -222,12 +243,12 @@ fn configure(
     diversions: &[merge::Diversion],
     files: &mut files::Files,
     report: &mut Report,
-) -> Result<Vec<Outcome>, SystemError> {
+) -> Result<Vec<ScriptReport>, SystemError> {
     let mut effects = effects::Effects::new(store, packages);
     declared::base(store, files)?;
     accounts::base(store, files, &mut effects.accounts)?;
     declared::users(store, files, &mut effects.accounts)?;
-    let outcome = scripts.follow(packages, files, &mut effects)?;
+    let mut followed = scripts.follow(packages, files, &mut effects)?;
     declared::folders(store, files, &mut report.runtime)?;
     report.runtime.append(&mut effects.runtime);
     report.runtime.sort();
@@ -238,66 +259,14 @@ fn configure(
     certificates::configure(store, files)?;
     report.libraries = loader::configure(store, files)?;
     database::write(store, packages, diversions, &effects.overrides, files)?;
-    Ok(outcome)
+    for script in &mut followed {
+        script.matters = finishing::matters(files, packages, &script.skipped);
+    }
+    Ok(followed)
 }
 
-/// Runs what has to run, if somebody is there to run it, and reports on every script.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the last step uses what all steps before it made"
-)]
-fn finish(
-    store: &Store,
-    draft: &mut SystemDraft,
-    packages: &[Loaded],
-    outcome: Vec<Outcome>,
-    jobs: Vec<Job>,
-    options: &Options,
-    mut runner: Option<&mut dyn Runner>,
-    report: &mut Report,
-) -> Result<(), SystemError> {
-    for one in outcome {
-        let mut line = one.report;
-        if options.approved.contains(&line.digest)
-            && let Some(runner) = runner.as_deref_mut()
-        {
-            let package = packages.iter().find(|package| package.label() == line.package);
-            let job = actions::script(package.expect("a report is of a package"), line.kind);
-            run(store, draft, &job, runner)?.map_err(|problem| SystemError::Script {
-                package: line.package.clone(),
-                script: line.kind.as_str(),
-                problem,
-            })?;
-            line.ran = true;
-        }
-        if line.class != ScriptClass::Covered || line.ran {
-            report.scripts.push(line);
-        }
-    }
-    for job in jobs {
-        let result = match runner.as_deref_mut() {
-            Some(runner) => run(store, draft, &job, runner)?,
-            None => Err("nothing runs while this root is made".to_owned()),
-        };
-        report.actions.push(ActionReport {
-            name: job.name,
-            argv: job.argv,
-            changed: result.as_ref().ok().copied(),
-            problem: result.err(),
-        });
-    }
-    Ok(())
-}
-
-/// Runs one job over private copies and takes in what it wrote; the number of paths that changed.
-fn run(
-    store: &Store,
-    draft: &mut SystemDraft,
-    job: &Job,
-    runner: &mut dyn Runner,
-) -> Result<Result<u64, String>, SystemError> {
-    draft.unshare(&job.writes)?;
-    let result = runner.run(job, &draft.root());
-    let changed = draft.absorb(store, &job.writes)?;
-    Ok(result.map(|()| changed.len() as u64))
+/// What was written down about a root that stands, by its folder; `None` where that cannot be read.
+pub fn report_of(root: &Path) -> Option<Report> {
+    let notes = std::fs::read(wharf_store::system::notes_beside(root)?).ok()?;
+    serde_json::from_slice(&notes).ok()
 }

@@ -79,6 +79,8 @@ pub struct ScriptReport {
     pub class: ScriptClass,
     /// What was not done, as the script has it.
     pub skipped: Vec<String>,
+    /// Whether that calls a program of a package that is not part of every system: it is likely to be missed.
+    pub matters: bool,
     /// Whether it was approved and ran.
     pub ran: bool,
 }

@@ -40,11 +40,6 @@ struct Script {
     text: Result<String, &'static str>,
 }
 
-/// What became of one script.
-pub(crate) struct Outcome {
-    pub(crate) report: ScriptReport,
-}
-
 impl Scripts {
     /// Collects the scripts of a fresh install: all of `preinst`, then all of `postinst`, base packages first.
     pub(crate) fn of(store: &Store, packages: &[Loaded]) -> Result<Self, SystemError> {
@@ -89,7 +84,7 @@ impl Scripts {
         packages: &[Loaded],
         files: &mut Files,
         effects: &mut Effects<'_>,
-    ) -> Result<Vec<Outcome>, SystemError> {
+    ) -> Result<Vec<ScriptReport>, SystemError> {
         let mut outcome = Vec::new();
         for script in &self.0 {
             let package = &packages[script.package];
@@ -97,15 +92,14 @@ impl Scripts {
                 Some(class) => (class, Vec::new()),
                 None => follow_one(script, packages, files, effects),
             };
-            outcome.push(Outcome {
-                report: ScriptReport {
-                    package: package.label(),
-                    kind: script.kind,
-                    digest: script.object.to_string(),
-                    class,
-                    skipped,
-                    ran: false,
-                },
+            outcome.push(ScriptReport {
+                package: package.label(),
+                kind: script.kind,
+                digest: script.object.to_string(),
+                class,
+                skipped,
+                matters: false,
+                ran: false,
             });
         }
         match effects.failure.take() {

@@ -272,17 +272,162 @@ fn what_stands_is_not_made_again() {
         approved: ["x".to_owned()].into(),
         ..options
     };
-    assert_ne!(id_of(&[package], &approving, false), first.id);
+    let id = |options: &Options, finished| id_of(std::slice::from_ref(&package), options, finished);
+    assert_eq!(id(&approving, false), first.id, "nobody would run it");
+    assert_ne!(id(&approving, true), id(&Options::default(), true));
+    let answered = Options {
+        answers: vec!["a a/b string c".to_owned()],
+        ..approving.clone()
+    };
+    assert_ne!(id(&answered, true), id(&approving, true));
+}
+
+/// Does what a script's text says: a line each, `write PATH TEXT`, `remove PATH`, `secret PATH`, `fail`, and nothing else.
+struct Obeys {
+    called: std::sync::Mutex<Vec<Vec<String>>>,
+}
+
+impl Runner for Obeys {
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
+        let Workplace::Own(root) = place else {
+            panic!("scripts have a root of their own");
+        };
+        self.called.lock().unwrap().push(job.argv.clone());
+        let text = std::fs::read_to_string(root.join(&job.argv[0][1..])).unwrap();
+        for line in text.lines().skip(1).filter(|_| job.argv[1] != "triggered") {
+            let words: Vec<&str> = line.split(' ').collect();
+            let done = match words.as_slice() {
+                ["write", path, text] => std::fs::write(root.join(path), text),
+                ["remove", path] => std::fs::remove_file(root.join(path)),
+                ["secret", path] => std::fs::write(root.join(path), "key").and_then(|()| {
+                    std::fs::set_permissions(
+                        root.join(path),
+                        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+                    )
+                }),
+                _ => return Err("exit code 3: it said so".to_owned()),
+            };
+            done.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn approving(place: &Place, packages: &[DebPackage]) -> Options {
+    let scripts = scripts(&place.store, packages).unwrap();
+    Options {
+        approved: scripts.into_iter().map(|script| script.digest).collect(),
+        ..Options::default()
+    }
+}
+
+fn obeys() -> Obeys {
+    Obeys {
+        called: std::sync::Mutex::default(),
+    }
+}
+
+#[test]
+fn what_approved_scripts_do_is_part_of_the_root_and_of_no_object() {
+    let place = place();
+    let script = "#!/bin/sh\nwrite usr/share/x/data after\nwrite etc/made new\nremove usr/share/x/old\nsecret etc/key\n";
+    let first = Package::new("z-first", "1")
+        .file("usr/share/x/data", "before")
+        .file("usr/share/x/old", "old")
+        .extra("postinst", script)
+        .extra("triggers", "interest /usr/share/y\ninterest never\n")
+        .import(&place.store);
+    let second = Package::new("a-second", "1")
+        .field("Depends", "z-first")
+        .file("usr/share/y/data", "y")
+        .extra("postinst", "#!/bin/sh\nwrite usr/share/x/data later\n")
+        .import(&place.store);
+    let packages = [first, second];
+    let runner = obeys();
+    let options = approving(&place, &packages);
+    let system = compose(&place.store, &packages, &options, Some(&runner)).unwrap();
+    assert_eq!(
+        text(&system, "usr/share/x/data"),
+        "later",
+        "what is depended on comes first"
+    );
+    assert_eq!(text(&system, "etc/made"), "new");
+    assert_eq!(text(&system, "etc/key"), "key");
+    let data = system.root.join("etc/key").metadata().unwrap();
+    let (mode, links) = (
+        std::os::unix::fs::MetadataExt::mode(&data) & 0o777,
+        std::os::unix::fs::MetadataExt::nlink(&data),
+    );
+    assert_eq!(
+        (mode, links),
+        (0o400, 1),
+        "what was for its owner's eyes still is"
+    );
+    assert!(!system.root.join("usr/share/x/old").exists());
+    assert_eq!(
+        place.store.verify(Depth::Full, Repair::Report).unwrap().damage,
+        []
+    );
+    let called = runner.called.into_inner().unwrap();
+    let info = |name: &str| format!("/var/lib/dpkg/info/{name}.postinst");
+    assert_eq!(
+        called,
+        [
+            vec![info("z-first"), "configure".to_owned(), String::new()],
+            vec![info("a-second"), "configure".to_owned(), String::new()],
+            vec![info("z-first"), "triggered".to_owned(), "/usr/share/y".to_owned()],
+        ]
+    );
+    let plain = compose(&place.store, &packages, &Options::default(), Some(&obeys())).unwrap();
+    assert_ne!(plain.id, system.id);
+    assert_eq!(
+        text(&plain, "usr/share/x/data"),
+        "before",
+        "another root of the same packages"
+    );
+}
+
+#[test]
+fn where_an_approved_script_fails_there_is_no_root() {
+    let place = place();
+    let package = Package::new("bad", "1.2")
+        .extra("postinst", "#!/bin/sh\nwrite etc/made x\nbreak\n")
+        .import(&place.store);
+    let packages = [package];
+    let options = approving(&place, &packages);
+    let error = compose(&place.store, &packages, &options, Some(&obeys())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the approved postinst of bad:amd64 1.2 failed: exit code 3: it said so"
+    );
+    assert!(!place.store.has_system(&id_of(&packages, &options, true)));
+    let unanswered = Options {
+        answers: vec!["bad bad/question string x".to_owned()],
+        ..options
+    };
+    let error = compose(&place.store, &packages, &unanswered, Some(&obeys())).unwrap_err();
+    assert!(
+        error.to_string().contains("no package of the root has debconf"),
+        "{error}"
+    );
 }
 
 /// Writes to what it may write, and to one file that is shared.
 struct Writes;
 
 impl Runner for Writes {
-    fn run(&mut self, job: &Job, root: &Path) -> Result<(), String> {
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
         assert_eq!(job.argv, ["/usr/bin/update-mime-database", "/usr/share/mime"]);
-        std::fs::write(root.join("usr/share/mime/cache"), "made").map_err(|error| error.to_string())?;
-        std::fs::write(root.join("usr/share/mime/packages"), "changed").map_err(|error| error.to_string())
+        let Workplace::Shared {
+            copies: [(Extent::Below(of), copy)],
+            ..
+        } = place
+        else {
+            panic!("it writes below one folder: {place:?}");
+        };
+        assert_eq!(of.to_lossy(), "usr/share/mime");
+        std::fs::write(copy.join("cache"), "made").map_err(|error| error.to_string())?;
+        std::fs::write(copy.join("packages"), "changed").map_err(|error| error.to_string())
     }
 }
 
@@ -293,7 +438,7 @@ fn programs_that_finish_a_root_change_no_object() {
         .file("usr/bin/update-mime-database", "program")
         .file("usr/share/mime/packages", "before")
         .import(&place.store);
-    let system = compose(&place.store, &[package], &Options::default(), Some(&mut Writes)).unwrap();
+    let system = compose(&place.store, &[package], &Options::default(), Some(&Writes)).unwrap();
     assert_eq!(text(&system, "usr/share/mime/cache"), "made");
     assert_eq!(text(&system, "usr/share/mime/packages"), "changed");
     assert_eq!(system.report.actions[0].changed, Some(2));

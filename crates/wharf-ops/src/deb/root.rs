@@ -1,18 +1,19 @@
 //! System roots: locked packages fetched, and put together to what programs have as their `/usr`, `/etc` and `/var`.
 
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use futures::stream::{StreamExt, TryStreamExt};
 use wharf_core::{Event, PackageName};
 use wharf_index::deb::Wanted;
-use wharf_install::system::{self, Job, Options, Report, Runner};
+use wharf_install::system::{self, Job, Options, Report, Runner, Workplace};
 use wharf_install::{InstalledDeb, SystemWanted};
 use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
 use wharf_project::{Lock, Project};
-use wharf_store::DebPackage;
-use wharf_sys::sandbox::{Construction, Strength, support, told};
+use wharf_store::{DebPackage, Extent};
+use wharf_sys::sandbox::{Construction, Instead, Strength, support, told};
 
 use super::error::DebError;
 use super::external;
@@ -136,10 +137,10 @@ async fn make(
     } = unpacked(session, project, locked, packages).await?;
     let online = wharf_sys::run_blocking(support).await.strength;
     let composed = wharf_sys::run_blocking(move || {
-        let mut finisher = Finisher { strength: online };
+        let finisher = Finisher { strength: online };
         let options = Options::default();
-        let runner: Option<&mut dyn Runner> = match online {
-            Strength::Isolated { .. } => Some(&mut finisher),
+        let runner: Option<&dyn Runner> = match online {
+            Strength::Isolated { .. } => Some(&finisher),
             Strength::None | Strength::Offline | Strength::Filtered => None,
         };
         system::compose(&store, &unpacked, &options, runner)
@@ -263,10 +264,10 @@ struct Finisher {
 }
 
 /// How much of what a failed program said is told.
-const TAIL: usize = 400;
+const TAIL: usize = 800;
 
 impl Runner for Finisher {
-    fn run(&mut self, job: &Job, root: &Path) -> Result<(), String> {
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
         let (program, arguments) = job.argv.split_first().ok_or("it names no program")?;
         let mut command = Command::new(program);
         command
@@ -277,21 +278,86 @@ impl Runner for Finisher {
             .env("HOME", "/root")
             .env("LC_ALL", "C.UTF-8")
             .env("DEBIAN_FRONTEND", "noninteractive")
-            .envs(job.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
-        Construction::new(root)
-            .confine(&mut command, self.strength)
+            .envs(job.environment.iter().map(|(name, value)| (name, value)));
+        construction(place)
+            .and_then(|construction| construction.confine(&mut command, self.strength))
             .map_err(|error| error.to_string())?;
-        let output = command.output().map_err(|error| told(error).to_string())?;
-        if output.status.success() {
+        let (status, said) =
+            output(&mut command, job.input.as_deref()).map_err(|error| told(error).to_string())?;
+        if status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim();
-        let start = said.len().saturating_sub(TAIL);
-        let start = (start..=said.len())
-            .find(|at| said.is_char_boundary(*at))
-            .unwrap_or(0);
-        Err(format!("{}: {}", output.status, &said[start..]))
+        let how = match status.code() {
+            Some(code) => format!("exit code {code}"),
+            None => status.to_string(),
+        };
+        Err(match tail(&said) {
+            "" => format!("{how}, without a word"),
+            said => format!("{how}; it said last: {said}"),
+        })
     }
+}
+
+/// The root as a job sees it.
+fn construction(place: Workplace<'_>) -> std::io::Result<Construction> {
+    let (root, copies) = match place {
+        Workplace::Own(root) => return Ok(Construction::new(root)),
+        Workplace::Shared { root, copies } => (root, copies),
+    };
+    let mut instead = Vec::new();
+    for (extent, copy) in copies {
+        let (at, showing) = match extent {
+            Extent::Everything => return Ok(Construction::new(copy)),
+            Extent::Below(at) => (at, Vec::new()),
+            Extent::Inside(at) => (at, folders(copy)?),
+        };
+        instead.push(Instead {
+            at: at.as_path().to_owned(),
+            with: copy.clone(),
+            showing,
+        });
+    }
+    Ok(Construction::new(root).writing_only(instead))
+}
+
+/// The names of the folders in a folder.
+fn folders(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.file_name().into());
+        }
+    }
+    Ok(folders)
+}
+
+/// Starts a program, gives it what it reads, and waits for it. Both its outputs are one, as it wrote them.
+fn output(command: &mut Command, input: Option<&str>) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+    let (mut read, write) = std::io::pipe()?;
+    command
+        .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
+        .stdout(write.try_clone()?)
+        .stderr(write);
+    let mut child = command.spawn()?;
+    // The command holds the other end, until which the end of the pipe does not come.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut said = Vec::new();
+    std::thread::scope(|scope| {
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            // A program that does not read to the end says why by its exit code.
+            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+        }
+        read.read_to_end(&mut said)
+    })?;
+    Ok((child.wait()?, said))
+}
+
+/// The end of what a program said.
+fn tail(said: &[u8]) -> &str {
+    let start = said.len().saturating_sub(TAIL);
+    let end = &said[start..];
+    // What was cut through is left out.
+    let whole = (0..end.len().min(4)).find_map(|at| std::str::from_utf8(&end[at..]).ok());
+    whole.unwrap_or_default().trim()
 }

@@ -27,8 +27,23 @@ const REFLINK: u8 = 0;
 const HARDLINK: u8 = 1;
 const COPY: u8 = 2;
 
+/// What becomes of files afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// They are read and run, and cannot be written.
+    Using,
+    /// A program writes them: only with copies.
+    Changing,
+}
+
 /// Makes all of `tree` below `root`, which is there and empty.
-pub(crate) fn fill(store: &Store, tree: &SystemTree, root: &Path, mode: LinkMode) -> Result<(), StoreError> {
+pub(crate) fn fill(
+    store: &Store,
+    tree: &SystemTree,
+    root: &Path,
+    mode: LinkMode,
+    what_for: For,
+) -> Result<(), StoreError> {
     let folders = Folders::of(tree)?;
     let filler = Filler {
         store,
@@ -40,6 +55,7 @@ pub(crate) fn fill(store: &Store, tree: &SystemTree, root: &Path, mode: LinkMode
             LinkMode::Copy => COPY,
         }),
         otherwise: if mode == LinkMode::Reflink { COPY } else { HARDLINK },
+        what_for,
     };
     filler.fill(0, open_folder(root)?)
 }
@@ -112,6 +128,7 @@ struct Filler<'a> {
     method: AtomicU8,
     /// What follows where reflinks do not work.
     otherwise: u8,
+    what_for: For,
 }
 
 impl Filler<'_> {
@@ -166,10 +183,10 @@ impl Filler<'_> {
                 HARDLINK => match rustix::fs::linkat(objects, from, fd, name, AtFlags::empty()) {
                     Ok(()) => return Ok(()),
                     // This one file has as many links as it can have (the empty file, most likely).
-                    Err(Errno::MLINK) => return copy(objects, from, executable, fd, name),
+                    Err(Errno::MLINK) => return self.copy(objects, from, executable, fd, name),
                     Err(errno) => errno,
                 },
-                _ => return copy(objects, from, executable, fd, name),
+                _ => return self.copy(objects, from, executable, fd, name),
             };
             let next = match (method, errno) {
                 (
@@ -181,6 +198,23 @@ impl Filler<'_> {
             };
             self.method.fetch_max(next, Ordering::Relaxed);
         }
+    }
+
+    fn copy(
+        &self,
+        objects: BorrowedFd<'_>,
+        from: &str,
+        executable: bool,
+        fd: BorrowedFd<'_>,
+        name: &OsStr,
+    ) -> Result<(), Errno> {
+        let mode = match (self.what_for, executable) {
+            (For::Using, true) => 0o555,
+            (For::Using, false) => 0o444,
+            (For::Changing, true) => 0o755,
+            (For::Changing, false) => 0o644,
+        };
+        copy(objects, from, mode, fd, name)
     }
 
     fn error(&self, path: &[u8], errno: Errno) -> StoreError {
@@ -199,10 +233,9 @@ fn open(objects: BorrowedFd<'_>, from: &str) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(objects, from, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
-fn create(fd: BorrowedFd<'_>, name: &OsStr, executable: bool) -> Result<OwnedFd, Errno> {
+fn create(fd: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
-    rustix::fs::openat(fd, name, flags, mode)
+    rustix::fs::openat(fd, name, flags, Mode::from_raw_mode(mode))
 }
 
 #[cfg(target_os = "linux")]
@@ -214,7 +247,7 @@ fn reflink(
     name: &OsStr,
 ) -> Result<(), Errno> {
     let source = open(objects, from)?;
-    let target = create(fd, name, executable)?;
+    let target = create(fd, name, if executable { 0o555 } else { 0o444 })?;
     rustix::fs::ioctl_ficlone(&target, &source).inspect_err(|_| {
         let _ = rustix::fs::unlinkat(fd, name, AtFlags::empty());
     })
@@ -228,12 +261,12 @@ fn reflink(_: BorrowedFd<'_>, _: &str, _: bool, _: BorrowedFd<'_>, _: &OsStr) ->
 fn copy(
     objects: BorrowedFd<'_>,
     from: &str,
-    executable: bool,
+    mode: u32,
     fd: BorrowedFd<'_>,
     name: &OsStr,
 ) -> Result<(), Errno> {
     let mut source = File::from(open(objects, from)?);
-    let mut target = File::from(create(fd, name, executable)?);
+    let mut target = File::from(create(fd, name, mode)?);
     io::copy(&mut source, &mut target)
         .map(drop)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))

@@ -15,6 +15,11 @@ pub(crate) const MANIFEST: &str = "tree";
 /// What whoever composed it wrote down about it.
 pub(crate) const NOTES: &str = "notes";
 
+/// Where the notes of the system lie whose merged root this is; `None` where it can be none.
+pub fn notes_beside(root: &std::path::Path) -> Option<PathBuf> {
+    Some(root.parent()?.join(NOTES))
+}
+
 impl Store {
     /// The folder of all systems.
     pub(crate) fn systems_folder(&self) -> PathBuf {

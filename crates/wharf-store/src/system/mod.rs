@@ -10,6 +10,7 @@
 //! | [`tree`] | [`SystemTree`]: format 2 of manifests |
 //! | [`id`] | [`SystemId`]: the name of a system |
 //! | [`place`] | systems into the stage, and from there to their place |
+//! | [`work`] | private copies for programs that finish a system, and what they changed |
 //! | `fill` | many files out of the store into a folder, names being bytes |
 //! | `check` | whether systems are what was written |
 //!
@@ -21,8 +22,10 @@ pub mod id;
 pub mod path;
 pub mod place;
 pub mod tree;
+pub mod work;
 
-pub use id::SystemId;
+pub use id::{SystemId, notes_beside};
 pub use path::{RootPath, split};
 pub use place::SystemDraft;
 pub use tree::{Owner, SystemEntry, SystemKind, SystemTree};
+pub use work::{Change, Changes, Extent, Work};

@@ -36,7 +36,7 @@ use std::process::Command;
 use crate::view::View;
 
 pub use build::limits_met;
-pub use construction::Construction;
+pub use construction::{Construction, Instead};
 pub use strength::{Lack, Step, Strength, Support, support};
 
 /// What a program can do with a place of the file system.

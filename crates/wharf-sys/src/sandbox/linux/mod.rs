@@ -73,8 +73,12 @@ pub(super) fn confine(sandbox: &Sandbox, command: &mut Command, strength: Streng
 }
 
 /// See [`super::Construction::confine`].
-pub(super) fn construct(root: &Path, command: &mut Command, processes: bool) -> io::Result<()> {
-    let mounts = Mounts::new(super::construction::plan(root, processes)?);
+pub(super) fn construct(
+    construction: &super::Construction,
+    command: &mut Command,
+    processes: bool,
+) -> io::Result<()> {
+    let mounts = Mounts::new(super::construction::plan(construction, processes)?);
     let alone = !ids::Ids::as_root().several();
     let filter = alone.then(seccomp::Filter::giving_files).transpose()?;
     let sees = Sees::Construction(mounts, filter);
