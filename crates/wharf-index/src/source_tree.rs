@@ -178,7 +178,43 @@ impl PypiIndex {
         format!("built {kind:?} {identity} {key}")
     }
 
+    /// The `pyproject.toml` of what has to be built, as far as it may say what that needs of the system (PEP 725's `[external]`); empty
+    /// where it says nothing.
+    ///
+    /// # Errors
+    /// Where the source cannot be had.
+    pub async fn external(&self, dist: &Dist) -> Result<String, IndexError> {
+        match self.external_at_hand(dist) {
+            Some(text) => Ok(text),
+            None => Ok(external_text(&self.source_tree(dist).await?.root)),
+        }
+    }
+
+    /// The same where it is known without fetching anything.
+    pub fn external_at_hand(&self, dist: &Dist) -> Option<String> {
+        if let Source::Directory { path, editable } = &dist.source {
+            return Some(external_text(&self.directory(path, *editable).ok()?.root));
+        }
+        let kept = cache::read(&self.shared.cache.metadata(&external_key(dist)))?;
+        Some(String::from_utf8_lossy(&kept).into_owned())
+    }
+
+    /// The source of something; what it says about the system is noted for those who ask later.
     async fn source_tree(&self, dist: &Dist) -> Result<SourceTree, IndexError> {
+        let tree = self.fetched_tree(dist).await?;
+        if !is_mutable(&dist.source) {
+            let noted = cache::write(
+                &self.shared.cache.metadata(&external_key(dist)),
+                external_text(&tree.root).as_bytes(),
+            );
+            if let Err(error) = noted {
+                tracing::debug!(%error, "what a source needs of the system is not kept");
+            }
+        }
+        Ok(tree)
+    }
+
+    async fn fetched_tree(&self, dist: &Dist) -> Result<SourceTree, IndexError> {
         match (&dist.file, &dist.source) {
             (Some(file), source) => {
                 let subdirectory = match source {
@@ -276,6 +312,20 @@ fn compression(format: SdistFormat) -> Option<Compression> {
         SdistFormat::TarBz2 => Some(Compression::Bzip2),
         SdistFormat::TarXz => Some(Compression::Xz),
         SdistFormat::TarZst => Some(Compression::Zstd),
+    }
+}
+
+fn external_key(dist: &Dist) -> String {
+    format!("external {}", dist.key())
+}
+
+/// The `pyproject.toml` of a project that may have an `[external]` table; empty where it has none.
+fn external_text(root: &Path) -> String {
+    let text = std::fs::read_to_string(root.join("pyproject.toml")).unwrap_or_default();
+    if text.contains("external") {
+        text
+    } else {
+        String::new()
     }
 }
 

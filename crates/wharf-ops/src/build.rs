@@ -70,15 +70,16 @@ impl Debian {
         Ok(found.interpreter)
     }
 
-    /// The view that a package is built in; what the build changes of `/etc` and `/var` lies in the folder.
+    /// The view that a package, whose source is in `tree`, is built in; what the build changes of `/etc` and `/var` lies in the folder.
     fn view<'a>(
         &'a self,
         name: Option<&'a PackageName>,
+        tree: &'a Path,
         state: &'a Path,
     ) -> BoxFuture<'a, Result<View, OpsError>> {
         Box::pin(async move {
             let root = match name {
-                Some(name) => deb::root::of_build(&self.session, &self.project, name).await?,
+                Some(name) => deb::root::of_build(&self.session, &self.project, name, tree).await?,
                 None => self.root().await?,
             };
             Ok(View::new(root, state))
@@ -284,11 +285,12 @@ impl Builder for EnvironmentBuilder {
                 .next()
                 .and_then(|name| PackageName::pypi(name).ok());
             let network = self.sandbox.network(name.as_ref());
+            let tree = request.tree.clone();
             let made = self.make(request).await.map_err(shared)?;
             let view = match &self.debian {
                 Some(debian) => {
                     let state = made.stage.path().join("system");
-                    Some(debian.view(name.as_ref(), &state).await.map_err(shared)?)
+                    Some(debian.view(name.as_ref(), &tree, &state).await.map_err(shared)?)
                 }
                 None => None,
             };

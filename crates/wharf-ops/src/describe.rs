@@ -342,7 +342,7 @@ pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     match name.ecosystem() {
         Ecosystem::Npm => return why_npm(&locked, &name),
         Ecosystem::Cargo => return Ok(why_cargo(&locked, &name)),
-        Ecosystem::Deb => return why_deb(&locked, &name),
+        Ecosystem::Deb => return why_deb(session, &locked, &name),
         _ => {}
     }
     let roots = locked.project.roots.iter();
@@ -380,14 +380,15 @@ fn why_cargo(locked: &Locked, name: &PackageName) -> WhyReport {
     }
 }
 
-fn why_deb(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
+fn why_deb(session: &Session, locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
     let everything = Selecting {
         all_extras: true,
         all_groups: true,
         ..Selecting::default()
     };
     let view = locked.deb(&everything)?;
-    let mut paths = view.as_ref().map_or_else(Vec::new, |view| view.why(name));
+    let own = deb::external::own_words(session, &locked.project, &locked.lock);
+    let mut paths = view.as_ref().map_or_else(Vec::new, |view| view.why(name, &own));
     paths.sort_by_key(|path| path.steps.len());
     Ok(WhyReport {
         package: names::short(name),

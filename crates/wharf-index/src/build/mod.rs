@@ -53,6 +53,8 @@ pub struct EnvironmentRequest {
     pub index: PypiIndex,
     /// What is built, for people.
     pub label: String,
+    /// The folder of the project that is built.
+    pub tree: PathBuf,
 }
 
 /// An environment that a build runs in.

@@ -201,6 +201,7 @@ impl<'a> Session<'a> {
             requires,
             index: self.index.nested(self.what),
             label: self.what.to_owned(),
+            tree: self.tree.to_owned(),
         };
         let environment = builder.environment(request).await;
         environment.map_err(|error| {

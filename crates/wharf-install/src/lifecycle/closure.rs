@@ -104,6 +104,9 @@ pub(super) fn key(
     line(&graph.packages[package].key());
     line(&format!("{} {} {}", node.version, node.platform, node.arch));
     line(approved.target);
+    for (name, value) in approved.config {
+        line(&format!("config {name} {value}"));
+    }
     for script in scripts {
         line(&format!("{} {:?}", script.event, script.command));
     }

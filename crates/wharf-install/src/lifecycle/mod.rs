@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `closure` | what a package reaches, the order of builds, and the key under which a result is kept |
 //! | `stage` | the copy in which scripts run: the package, its dependencies, their commands |
+//! | `tools` | node-gyp, and the headers of Node |
 //! | `script` | which scripts a package has, and one of them run as npm runs it |
 //!
 //! Invariant: a script only runs for a package that the caller names. It sees copies of its package and of what that
@@ -13,6 +14,7 @@
 mod closure;
 mod script;
 mod stage;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,14 +42,25 @@ pub struct Approved<'a> {
     pub packages: &'a BTreeSet<PackageIndex>,
     /// The Node that they are run with.
     pub node: &'a NodeBinary,
-    /// The machine that they are run for, in words that tell it from others: `linux-x64-glibc`.
+    /// The machine that they are run for, in words that tell it from others: `linux-x64-glibc`; with a system root, also which.
     pub target: &'a str,
+    /// What configuration says to scripts: `nodedir`, `electron_mirror`.
+    pub config: &'a BTreeMap<String, String>,
     /// The project, for `INIT_CWD`.
     pub project: &'a Path,
     /// Where output of scripts is kept.
     pub logs: &'a Path,
     /// The system root in whose view they run; `None` for the machine's own system.
     pub system: Option<&'a Path>,
+}
+
+impl Approved<'_> {
+    fn ground(&self) -> tools::Ground<'_> {
+        tools::Ground {
+            system: self.system,
+            node: &self.node.executable,
+        }
+    }
 }
 
 /// What came of the scripts.
@@ -220,7 +233,11 @@ impl Task<'_> {
         if scripts.is_empty() {
             return Ok(Settled::Unchanged);
         }
-        let reached = closure::reached(self.approved.graph, &homes, package);
+        let graph = self.approved.graph;
+        let mut reached = closure::reached(graph, &homes, package);
+        if let Some(gyp) = tools::named(graph, &homes) {
+            reached.append(&mut closure::reached(graph, &homes, gyp));
+        }
         let key = closure::key(self.approved, &homes, package, &reached, &scripts);
         let result = pristine(&home, key);
         if self.store.has_home(&result) {
@@ -264,6 +281,13 @@ fn pristine(home: &HomeId, content: ContentKey) -> HomeId {
     }
 }
 
+/// Whether a shell said that it knows no node-gyp.
+fn lacks_node_gyp(output: &str) -> bool {
+    let says =
+        |line: &str| line.contains("node-gyp: not found") || line.contains("node-gyp: command not found");
+    output.lines().any(says)
+}
+
 fn shown(tail: &str) -> String {
     match tail {
         "" => String::new(),
@@ -292,10 +316,22 @@ impl Explain for ScriptError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Failed { package, log, .. } => vec![
-                format!("read all of its output in {}", log.display()),
-                format!("take {package} out of `[policy] scripts` to install it without its scripts"),
-            ],
+            Self::Failed {
+                package, log, tail, ..
+            } => {
+                let mut hints = Vec::new();
+                if lacks_node_gyp(tail) {
+                    hints.push(
+                        "node-gyp comes with npm, and here there is none; `wharf add --dev npm:node-gyp` makes it part of the project"
+                            .to_owned(),
+                    );
+                }
+                hints.push(format!("read all of its output in {}", log.display()));
+                hints.push(format!(
+                    "take {package} out of `[policy] scripts` to install it without its scripts"
+                ));
+                hints
+            }
             Self::Store(error) => error.hints(),
             Self::Io { .. } | Self::Odd { .. } | Self::Interrupted => Vec::new(),
         }

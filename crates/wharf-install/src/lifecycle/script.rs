@@ -3,6 +3,7 @@
 //! Source: docs.npmjs.com, "scripts": life cycle operation order, environment, and the default of packages with a
 //! `binding.gyp`. Invariant: a script has no input, and its output goes to a file.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wharf_ecosystem::npm::graph::Package;
+use wharf_sys::view::{Change, View, changes};
 
 use super::stage::Staged;
 use super::{Approved, ScriptError};
@@ -90,9 +92,9 @@ impl Context<'_> {
             .stdout(output)
             .stderr(errors)
             // Its own group, so that all it started can be stopped with it.
-            .process_group(0)
-            .env("PATH", self.path())
-            .envs(self.variables(script));
+            .process_group(0);
+        self.settle(&mut command);
+        command.env("PATH", self.path()).envs(self.variables(script));
         let inside = self.approved.system.map(Inside::of).transpose();
         let inside = inside.map_err(io("look from", &self.staged.package))?;
         if let Some(inside) = &inside {
@@ -146,9 +148,36 @@ impl Context<'_> {
         }
     }
 
+    /// Variables that mean something else in a system root get their values there.
+    fn settle(&self, command: &mut Command) {
+        for change in self.changes() {
+            match change.value {
+                Some(value) => command.env(change.name, value),
+                None => command.env_remove(change.name),
+            };
+        }
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        let view = self
+            .approved
+            .system
+            .map(|root| View::new(root, &self.staged.package));
+        view.map_or_else(Vec::new, |view| changes(&view, &|name| std::env::var_os(name)))
+    }
+
     fn path(&self) -> OsString {
-        let rest = std::env::var_os("PATH").unwrap_or_default();
-        let rest = crate::toolchains::path_with_compilers(&rest);
+        let rest = match self.approved.system {
+            // A system root has compilers of its own.
+            Some(_) => {
+                let changed = self.changes().into_iter().find(|change| change.name == "PATH");
+                changed.and_then(|change| change.value).unwrap_or_default()
+            }
+            None => {
+                let rest = std::env::var_os("PATH").unwrap_or_default();
+                crate::toolchains::path_with_compilers(&rest)
+            }
+        };
         let folders = self
             .staged
             .path
@@ -171,12 +200,17 @@ impl Context<'_> {
         if let Some(gyp) = &self.staged.node_gyp {
             variables.push(("npm_config_node_gyp".into(), gyp.clone().into()));
         }
-        // The headers that came with this Node are the right ones, and need no network.
-        let prefix = self.approved.node.executable.parent().and_then(Path::parent);
-        let headers = prefix.filter(|prefix| prefix.join("include/node/node_version.h").is_file());
-        if let (Some(prefix), None) = (headers, std::env::var_os("npm_config_nodedir")) {
-            variables.push(("npm_config_nodedir".into(), prefix.into()));
+        let config = self.approved.config.iter();
+        let mut told: BTreeMap<String, OsString> = config
+            .map(|(key, value)| (format!("npm_config_{}", key.replace('-', "_")), value.into()))
+            .collect();
+        // The headers that came with this Node are the right ones, and need no network. A file's word is about some Node of the machine.
+        if let Some(prefix) = self.approved.ground().headers() {
+            told.insert("npm_config_nodedir".to_owned(), prefix.into());
         }
+        // What the user's own variables say counts before all of it.
+        told.retain(|name, _| std::env::var_os(name).is_none());
+        variables.extend(told);
         variables
     }
 }

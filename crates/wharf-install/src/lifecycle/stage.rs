@@ -4,7 +4,8 @@
 //! <stage>/<i>/node_modules/<name>/     copy of package i's files, writable
 //! <stage>/<i>/node_modules/<alias>     link to <stage>/<j>/node_modules/<name of j>
 //! <stage>/<i>/node_modules/.bin/       commands of what the package itself needs
-//! <stage>/bin/node-gyp                 the node-gyp that came with npm, where there is one
+//! <stage>/<k>/node_modules/node-gyp/   copy of the node-gyp that the project names, where it does
+//! <stage>/bin/node-gyp                 starts the node-gyp that there is, where there is one
 //! ```
 //! Invariant: no file is shared with the store, since a script may write into any of them, whoever runs it.
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use wharf_ecosystem::npm::graph::PackageIndex;
 use wharf_store::{Content, HomeId, LinkMode, Placed, Stage, Store, StoreError};
 
+use super::tools::{self, NodeGyp};
 use super::{Approved, ScriptError, closure};
 
 /// A place for scripts. Dropping it removes it.
@@ -22,7 +24,7 @@ pub(super) struct Staged {
     pub(super) package: PathBuf,
     /// Folders of commands, first ones first.
     pub(super) path: Vec<PathBuf>,
-    /// The node-gyp that came with npm.
+    /// What `npm_config_node_gyp` says: a node-gyp that the scripts' Node can run.
     pub(super) node_gyp: Option<PathBuf>,
     _stage: Stage,
 }
@@ -88,9 +90,21 @@ pub(super) fn make(
                 .or_insert(Content::Link(target));
         }
     }
-    let node_gyp = node_gyp(&approved.node.executable);
-    if node_gyp.is_some() {
-        let text = "#!/bin/sh\nexec \"$npm_node_execpath\" \"$npm_config_node_gyp\" \"$@\"\n";
+    let ground = approved.ground();
+    let named = tools::named(graph, homes).filter(|gyp| reached.contains(gyp) && *gyp != package);
+    let gyp = match named {
+        Some(index) => {
+            let own = graph.packages[index]
+                .bin
+                .iter()
+                .find(|(name, _)| name == "node-gyp");
+            let file = own.map_or("bin/node-gyp.js", |(_, file)| file.trim_start_matches("./"));
+            Some(NodeGyp::Bundled(root.join(folder(index)).join(file)))
+        }
+        None => ground.node_gyp(),
+    };
+    if let Some(gyp) = &gyp {
+        let text = format!("#!/bin/sh\nexec {} \"$@\"\n", gyp.start());
         items.insert(
             "bin/node-gyp".to_owned(),
             Content::Bytes {
@@ -99,6 +113,7 @@ pub(super) fn make(
             },
         );
     }
+    let node_gyp = gyp.as_ref().and_then(|gyp| ground.told(gyp));
     let items: Vec<Placed> = items
         .into_iter()
         .map(|(path, content)| Placed {
@@ -115,8 +130,8 @@ pub(super) fn make(
         approved.project.join("node_modules/.bin"),
         root.join("bin"),
     ];
-    path.extend(node);
     path.retain(|folder| folder.is_dir());
+    path.extend(node);
     // Scripts that keep something beside the package find a home folder of their own to do so.
     let temporary = stage.path().join("tmp");
     std::fs::create_dir(&temporary).map_err(|error| Unstaged::Io("make", temporary, error))?;
@@ -126,22 +141,4 @@ pub(super) fn make(
         node_gyp,
         _stage: stage,
     })
-}
-
-/// The node-gyp that npm brings with it, beside Node or where systems keep it.
-fn node_gyp(node: &Path) -> Option<PathBuf> {
-    let inside = "node_modules/npm/node_modules/node-gyp/bin/node-gyp.js";
-    let prefix = node.parent().and_then(Path::parent);
-    let beside = prefix.map(|prefix| prefix.join("lib").join(inside));
-    let known = ["/usr/local/lib", "/usr/lib"].map(|folder| Path::new(folder).join(inside));
-    let packaged = [
-        "/usr/share/nodejs/node-gyp/bin/node-gyp.js",
-        "/usr/share/node-gyp/bin/node-gyp.js",
-    ];
-    let packaged = packaged.map(PathBuf::from);
-    beside
-        .into_iter()
-        .chain(known)
-        .chain(packaged)
-        .find(|file| file.is_file())
 }

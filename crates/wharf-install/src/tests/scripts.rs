@@ -1,6 +1,6 @@
 //! Install scripts of approved packages, with a shell in Node's place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use wharf_core::{Ecosystem, Explain, NullSink, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::Version;
-use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Package, PackageIndex, To};
+use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
 use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Store};
 use wharf_sys::Governor;
 
@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) graph: Graph,
     pub(super) homes: Vec<Option<HomeId>>,
     pub(super) node: NodeBinary,
+    config: BTreeMap<String, String>,
 }
 
 impl World {
@@ -36,6 +37,7 @@ impl World {
                 platform: "linux".to_owned(),
                 arch: "x64".to_owned(),
             },
+            config: BTreeMap::new(),
             graph: Graph::default(),
             homes: Vec::new(),
             store,
@@ -121,6 +123,7 @@ impl World {
             packages: &packages,
             node: &self.node,
             target: "linux-x64",
+            config: &self.config,
             project: &self.project(),
             logs: &self.project().join(".wharf/log"),
         };
@@ -272,6 +275,53 @@ fn a_binding_is_compiled_for_the_node_at_hand() {
     let mut node = std::process::Command::new(&world.node.executable);
     let program = format!("console.log(require({:?}))", library.to_str().unwrap());
     assert_eq!(super::said(node.args(["-e", &program])), "42");
+}
+
+#[test]
+fn the_node_gyp_that_the_project_names_builds() {
+    let mut world = World::new();
+    let gyp = world.package("node-gyp", "", &[("bin/node-gyp.js", "echo own $1 > out")], &[]);
+    let native = world.package("native", "", &[("binding.gyp", "{}")], &[]);
+    let edge = Edge {
+        alias: "node-gyp".to_owned(),
+        range: "*".to_owned(),
+        kind: EdgeKind::Dev,
+        to: Some(To::Package(gyp)),
+    };
+    world.graph.importers.push(Importer {
+        path: ".".to_owned(),
+        dependencies: vec![edge],
+        ..Importer::default()
+    });
+    let built = world.run(&[native]).unwrap();
+    assert!(built.failed.is_empty(), "{:?}", built.failed);
+    assert_eq!(
+        world.built(&built, native, "out").as_deref(),
+        Some("own rebuild\n")
+    );
+}
+
+#[test]
+fn where_no_node_gyp_is_the_next_step_is_named() {
+    let mut world = World::new();
+    let script = r#""install": "echo 'sh: 1: node-gyp: not found'; exit 127""#;
+    let native = world.package("native", script, &[], &[]);
+    let built = world.run(&[native]).unwrap();
+    let hints = built.failed[0].1.hints();
+    assert!(hints[0].contains("`wharf add --dev npm:node-gyp`"), "{hints:?}");
+}
+
+#[test]
+fn what_configuration_says_to_scripts_is_told_and_part_of_the_result() {
+    let mut world = World::new();
+    let script = r#""install": "echo $npm_config_some_mirror > out""#;
+    let native = world.package("native", script, &[], &[]);
+    let before = world.run(&[native]).unwrap();
+    assert_eq!(world.built(&before, native, "out").as_deref(), Some("\n"));
+    world.config.insert("some-mirror".to_owned(), "here".to_owned());
+    let after = world.run(&[native]).unwrap();
+    assert_eq!(after.run, 1, "another word is another build");
+    assert_eq!(world.built(&after, native, "out").as_deref(), Some("here\n"));
 }
 
 #[test]

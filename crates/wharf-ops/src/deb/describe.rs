@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_core::{PackageName, PackageUrl};
+use wharf_project::external::ExternalNeed;
 use wharf_project::{DebCause, DebId, DebLock, Group, LockedDeb, LockedDebRoot, LockedSystem, Project};
 
+use super::external;
 use crate::describe::{Direction, TreeRequest};
 use crate::names;
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
@@ -29,6 +31,34 @@ pub(crate) fn selects(selecting: &Selecting, root: &LockedDebRoot) -> bool {
         Group::Dev => !selecting.no_dev,
         Group::Named(name) => selecting.all_groups || selecting.groups.contains(name),
         Group::Extra(name) => selecting.all_extras || selecting.extras.contains(name),
+    }
+}
+
+/// Who asks for a root, and where.
+pub(crate) fn origin(root: &LockedDebRoot, project: &Project) -> String {
+    match &root.cause {
+        DebCause::Manifest => {
+            let asked = project.deb.iter().flat_map(|deb| &deb.packages);
+            let mut asked =
+                asked.filter(|one| one.relation.to_string() == root.asked && one.group == root.group);
+            asked
+                .next()
+                .map_or_else(String::new, |one| one.origin.to_string())
+        }
+        cause => super::cause_words(cause, project),
+    }
+}
+
+/// The same, with the place that says so where that is known; `own` is what sources say about themselves.
+fn origin_and_place(
+    root: &LockedDebRoot,
+    project: &Project,
+    own: &BTreeMap<PackageName, Vec<ExternalNeed>>,
+) -> String {
+    let words = origin(root, project);
+    match external::said_at(project, root, own) {
+        Some(place) => format!("{words} ({place})"),
+        None => words,
     }
 }
 
@@ -138,8 +168,12 @@ impl<'l> View<'l> {
         versions.into_iter().map(str::to_owned).collect()
     }
 
-    /// The shortest way to a package from each root that brings it along.
-    pub(crate) fn why(&self, name: &PackageName) -> Vec<WhyPath> {
+    /// The shortest way to a package from each root that brings it along; `own` is what sources say about themselves.
+    pub(crate) fn why(
+        &self,
+        name: &PackageName,
+        own: &BTreeMap<PackageName, Vec<ExternalNeed>>,
+    ) -> Vec<WhyPath> {
         let chains = self
             .named(name)
             .into_iter()
@@ -152,7 +186,7 @@ impl<'l> View<'l> {
         }
         let path = |chain: wharf_project::lock::deb::DebChain<'_>| WhyPath {
             requirement: format!("deb:{}", chain.root.asked),
-            origin: self.origin(chain.root),
+            origin: origin_and_place(chain.root, self.project, own),
             group: match &chain.root.group {
                 Group::Main => String::new(),
                 group => group.to_string(),
@@ -167,21 +201,6 @@ impl<'l> View<'l> {
                 .collect(),
         };
         others.into_iter().map(path).collect()
-    }
-
-    /// Who asks for a root, and where.
-    fn origin(&self, root: &LockedDebRoot) -> String {
-        match &root.cause {
-            DebCause::Manifest => {
-                let asked = self.project.deb.iter().flat_map(|deb| &deb.packages);
-                let mut asked =
-                    asked.filter(|one| one.relation.to_string() == root.asked && one.group == root.group);
-                asked
-                    .next()
-                    .map_or_else(String::new, |one| one.origin.to_string())
-            }
-            cause => super::cause_words(cause, self.project),
-        }
     }
 
     fn named(&self, name: &PackageName) -> Vec<&'l LockedDeb> {

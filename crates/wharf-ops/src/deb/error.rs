@@ -55,6 +55,22 @@ pub enum DebError {
     /// The packages bring no Python that the project takes.
     #[error("the Python of the project's Debian packages cannot be used: {0}")]
     Python(#[source] PythonError),
+    /// The packages have a Node that is not what the project asks for.
+    #[error(
+        "the project's Node has to be {wanted} ({origin}), and {suite}'s nodejs, for which {asked} asks, is {version}"
+    )]
+    Node {
+        /// Node's own version.
+        version: String,
+        /// The suite.
+        suite: String,
+        /// Where `nodejs` is asked for.
+        asked: String,
+        /// What is asked of Node.
+        wanted: String,
+        /// Where.
+        origin: String,
+    },
     /// The environment has no system root yet.
     #[error("the project's Debian packages are not installed")]
     NotInstalled,
@@ -84,6 +100,7 @@ impl Explain for DebError {
             DebError::Name { .. } => "deb/name",
             DebError::NoSystem { .. } => "deb/no-system",
             DebError::Python(_) => "deb/python",
+            DebError::Node { .. } => "deb/node",
             DebError::NotInstalled => "deb/not-installed",
             DebError::Unanswered { .. } => "deb/unanswered",
             DebError::View(error) => error.code(),
@@ -99,6 +116,7 @@ impl Explain for DebError {
             | DebError::Asked(_)
             | DebError::Pin(_)
             | DebError::NoSystem { .. }
+            | DebError::Node { .. }
             | DebError::NotInstalled
             | DebError::Unanswered { .. } => Fault::User,
             DebError::View(error) => error.fault(),
@@ -127,6 +145,12 @@ impl Explain for DebError {
             DebError::Python(_) => vec![
                 "with `[deb]` a project's Python is a Debian package; another `suite` has another one"
                     .to_owned(),
+            ],
+            DebError::Node { asked, .. } => vec![
+                format!(
+                    "take `nodejs` out at {asked}: Node then comes from the npm registry, with headers for addons"
+                ),
+                "another `suite` has another one".to_owned(),
             ],
             DebError::NotInstalled => vec!["run `wharf sync`".to_owned()],
             DebError::Unanswered {

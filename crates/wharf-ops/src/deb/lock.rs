@@ -5,6 +5,7 @@
 //!
 //! Invariant: a lock that answers the project is kept without looking at any repository.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wharf_core::{Ecosystem, Event, PackageName, WebUrl};
@@ -42,6 +43,17 @@ pub(crate) struct Root {
     pub(crate) asked: String,
     pub(crate) cause: DebCause,
     pub(crate) group: Group,
+}
+
+impl Root {
+    /// What a lock was asked.
+    pub(crate) fn of(root: &LockedDebRoot) -> Self {
+        Self {
+            asked: root.asked.clone(),
+            cause: root.cause.clone(),
+            group: root.group.clone(),
+        }
+    }
 }
 
 /// Solves the Debian part where the old one does not answer the project and `roots`, what its other parts need.
@@ -151,6 +163,7 @@ pub(crate) async fn after(session: &Session, project: &Project, lock: &mut Lock)
     if project.deb.is_none() {
         return Ok(());
     }
+    external::learn(session, project, lock).await;
     let mut roots = parts(project);
     roots.extend(external::roots(session, project, lock));
     if let Part::Solved(solved) = update(session, project, Some(lock), &Upgrade::None, &roots).await? {
@@ -160,11 +173,12 @@ pub(crate) async fn after(session: &Session, project: &Project, lock: &mut Lock)
     Ok(())
 }
 
-/// The lock with what the build of one package needs beyond what is locked; nothing of it is written.
+/// The lock with what the build of one package, whose source is in `tree`, needs beyond what is locked; nothing of it is written.
 pub(crate) async fn for_build(
     session: &Session,
     project: &Project,
     name: &PackageName,
+    tree: &Path,
 ) -> Result<Arc<DebLock>, OpsError> {
     let known = session.debian().lock();
     let mut roots: Vec<Root> = Vec::new();
@@ -174,14 +188,10 @@ pub(crate) async fn for_build(
         .and_then(|known| known.system(architecture.as_str()));
     for root in system.iter().flat_map(|system| &system.roots) {
         if matches!(root.cause, DebCause::Part(_) | DebCause::External { .. }) {
-            roots.push(Root {
-                asked: root.asked.clone(),
-                cause: root.cause.clone(),
-                group: root.group.clone(),
-            });
+            roots.push(Root::of(root));
         }
     }
-    let fresh = external::roots_of_build(session, project, name);
+    let fresh = external::roots_of_build(session, project, name, tree);
     let more = fresh
         .into_iter()
         .filter(|root| !roots.contains(root))
@@ -227,13 +237,7 @@ fn answers(system: &LockedSystem, roots: &[Root]) -> bool {
         .roots
         .iter()
         .filter(|root| matches!(root.cause, DebCause::Part(_) | DebCause::External { .. }));
-    let mut before: Vec<Root> = locked
-        .map(|root| Root {
-            asked: root.asked.clone(),
-            cause: root.cause.clone(),
-            group: root.group.clone(),
-        })
-        .collect();
+    let mut before: Vec<Root> = locked.map(Root::of).collect();
     let mut now = roots.to_vec();
     let order = |root: &Root| (root.asked.clone(), root.cause.clone(), root.group.clone());
     before.sort_by_key(order);

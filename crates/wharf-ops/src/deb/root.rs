@@ -80,7 +80,8 @@ pub(crate) async fn of_locked(session: &Session, project: &Project) -> Result<Ar
     Ok(made.ok_or(DebError::NotInstalled)?)
 }
 
-/// The root that a package of another ecosystem is built in: everything that is locked, and what its build needs besides.
+/// The root that a package of another ecosystem, whose source is in `tree`, is built in: everything that is locked, and what its build
+/// needs besides.
 ///
 /// # Errors
 /// As [`of_project`], and where nothing answers what the build needs.
@@ -88,8 +89,9 @@ pub(crate) async fn of_build(
     session: &Session,
     project: &Project,
     name: &PackageName,
+    tree: &Path,
 ) -> Result<PathBuf, OpsError> {
-    let locked = lock::for_build(session, project, name).await?;
+    let locked = lock::for_build(session, project, name, tree).await?;
     let packages = selected(&locked, |_| true)?;
     Ok(make(session, project, &locked, &packages).await?.path)
 }

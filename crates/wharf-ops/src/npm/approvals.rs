@@ -3,22 +3,25 @@
 //! Invariant: nothing runs that `[policy] scripts` does not name, and an entry with version and hash speaks for exactly that archive.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::Event;
 use wharf_ecosystem::npm::platform::{cpu_word, libc_word, os_word};
 use wharf_ecosystem::npm::{Graph, Package, PackageIndex};
 use wharf_install::lifecycle::{self, Approved};
-use wharf_project::NpmProject;
+use wharf_project::{NpmProject, Project};
 use wharf_store::{ContentKey, HomeId, Store};
 use wharf_sys::run_blocking;
 
 use super::node::Chosen;
+use crate::deb;
 use crate::error::OpsError;
 use crate::report::ScriptEntry;
 use crate::session::Session;
 
+/// npm's way to ask scripts for a build.
+const FROM_SOURCE: &str = "npm_config_build_from_source";
 /// How many skipped packages a message names.
 const NAMED: usize = 12;
 
@@ -84,14 +87,38 @@ pub(crate) fn report_skipped(session: &Session, npm: &NpmProject, graph: &Graph,
 
 /// What scripts are run for.
 pub(crate) struct Task<'a> {
-    pub(crate) project: &'a Path,
+    pub(crate) project: &'a Project,
     pub(crate) graph: &'a Graph,
     /// For each package a home that has its files.
     pub(crate) homes: Vec<Option<HomeId>>,
     pub(crate) packages: BTreeSet<PackageIndex>,
     pub(crate) chosen: &'a Chosen,
+    /// What configuration says to them.
+    pub(crate) config: BTreeMap<String, String>,
     /// The system root that they run in, and its suite.
     pub(crate) system: Option<(PathBuf, String)>,
+}
+
+/// What configuration says to install scripts, in files and in the one variable that asks for a build where a prebuilt addon is to be had.
+pub(crate) fn config(session: &Session, npm: &NpmProject) -> BTreeMap<String, String> {
+    let mut config = npm.script_config.clone();
+    if let Some(value) = session.settings().environment.get(FROM_SOURCE) {
+        let key = FROM_SOURCE.trim_start_matches("npm_config_");
+        config.insert(key.to_owned(), value.clone());
+    }
+    config
+}
+
+/// What is built in a system root is only good where it has the same packages: their names have the versions of libraries in them, where
+/// these matter.
+fn system_words(session: &Session, suite: &str) -> Option<String> {
+    let lock = session.debian().lock()?;
+    let system = lock.system(deb::architecture().ok()?.as_str())?;
+    let mut hasher = blake3::Hasher::new();
+    for package in &system.packages {
+        hasher.update(package.id.name.as_str().as_bytes()).update(b"\n");
+    }
+    Some(format!("{suite}-{}", &hasher.finalize().to_hex()[..16]))
 }
 
 /// Runs the scripts of approved packages, unless the store knows what comes of them.
@@ -103,21 +130,21 @@ pub(crate) async fn run(
     store: &Arc<Store>,
     task: Task<'_>,
 ) -> Result<BTreeMap<PackageIndex, ContentKey>, OpsError> {
-    let target = wharf_sys::host::target()?;
-    let suite = task.system.as_ref().map(|(_, suite)| suite.clone());
+    let target = deb::target(session, task.project)?;
+    let system = task.system.as_ref();
+    let system = system.and_then(|(_, suite)| system_words(session, suite));
     let words = [
         Some(os_word(&target)),
         Some(cpu_word(&target)),
         Some(libc_word(&target).unwrap_or_default()),
-        // What is built against one suite's libraries does not run with another's.
-        suite.as_deref(),
+        system.as_deref(),
     ];
     let words: Vec<&str> = words.into_iter().flatten().collect();
     let words = words.join("-");
     let system = task.system.map(|(root, _)| root);
     let node = task.chosen.binary(&session.settings().cache)?;
     let (graph, homes, packages) = (Arc::new(task.graph.clone()), task.homes, task.packages);
-    let project = task.project.to_owned();
+    let (project, config) = (task.project.root.clone(), task.config);
     let (store, governor) = (Arc::clone(store), Arc::clone(session.governor()));
     let (sinks, cancel) = (Arc::clone(session.sinks()), session.cancel().flag());
     let shared = Arc::clone(&graph);
@@ -128,6 +155,7 @@ pub(crate) async fn run(
             packages: &packages,
             node: &node,
             target: &words,
+            config: &config,
             project: &project,
             logs: &project.join(".wharf/log"),
             system: system.as_deref(),

@@ -39,6 +39,7 @@ pub(crate) async fn update(
     if let (Some(lock), Some(locked)) = (old, locked)
         && !upgrade.concerns(Ecosystem::Npm)
         && lock.stale_npm(project).is_none()
+        && node::stands(session, project, npm, locked).await?
     {
         check_engines(npm, locked)?;
         return Ok(Part::Kept);
@@ -47,7 +48,7 @@ pub(crate) async fn update(
     let index = session.npm_index(project, npm, detail)?;
     index.read_ahead();
     let problem = problem(session, project, npm, locked, upgrade);
-    let node = node::to_lock(session, npm, &index, locked);
+    let node = node::to_lock(session, project, npm, &index, locked);
     let pinned = repositories(locked, upgrade);
     let closure = Closure::new(session, index.clone(), problem, node, early, pinned);
     let (outcome, node, early) = solve(session, closure).await?;

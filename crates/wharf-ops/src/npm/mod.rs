@@ -16,6 +16,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod closure;
+pub(crate) mod debian;
 pub(crate) mod describe;
 pub(crate) mod early;
 pub(crate) mod edit;

@@ -1,4 +1,5 @@
-//! Which Node a project runs with: the machine's own where one fits, else one of the registry's platform packages.
+//! Which Node a project runs with: that of its Debian packages, else the machine's own where one fits, else one of the
+//! registry's platform packages.
 //!
 //! Invariant: the version that `engines` are judged by stands in the lock, so that solving again on another machine gives the
 //! same packages.
@@ -12,11 +13,12 @@ use wharf_ecosystem::npm::{PackageManifest, Range, Version, Versions};
 use wharf_index::npm::{Detail, NpmIndex, Wanted};
 use wharf_install::NodeRuntime;
 use wharf_install::nodejs::{NodeBinary, NodeError, NodeSearch, NodeSurroundings, probe_cached};
-use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject};
+use wharf_project::{LockedNode, LockedNodeFile, NpmLock, NpmProject, Project};
 use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId};
 use wharf_sys::run_blocking;
 use wharf_sys::view::support;
 
+use super::debian;
 use crate::error::OpsError;
 use crate::report::NodeReport;
 use crate::session::Session;
@@ -38,21 +40,42 @@ pub(crate) struct Chosen {
     pub(crate) path: PathBuf,
     /// The same where the environment has to bring it: PATH leads to another one, or to none.
     pub(crate) runtime: Option<NodeRuntime>,
+    /// What is known of it without asking: one of a system root cannot be asked outside of it.
+    known: Option<NodeBinary>,
     reason: String,
 }
 
 impl Chosen {
+    /// The one of a system root, which comes first on PATH in its view.
+    pub(crate) fn debians(known: NodeBinary, reason: String) -> Self {
+        Self {
+            version: known.version.clone(),
+            path: known.path.clone(),
+            runtime: None,
+            known: Some(known),
+            reason,
+        }
+    }
+
     /// All that it says of itself.
     ///
     /// # Errors
     /// Where it does not answer.
     pub(crate) fn binary(&self, cache: &Path) -> Result<NodeBinary, OpsError> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
+        }
         Ok(
             probe_cached(&self.path, Some(cache)).map_err(|refusal| NodeError::Unusable {
                 path: self.path.clone(),
                 reason: refusal,
             })?,
         )
+    }
+
+    /// The file whose change is another Node; none where the lock says all of it.
+    pub(crate) fn watched(&self) -> Option<PathBuf> {
+        self.known.is_none().then(|| self.path.clone())
     }
 
     /// For people and programs.
@@ -145,21 +168,52 @@ async fn search(cache: PathBuf, range: Option<(Range, String)>) -> Result<NodeBi
     .await
 }
 
-fn fits(npm: &NpmProject, version: &Version) -> bool {
+/// Whether a version is what the project asks for.
+pub(crate) fn fits(npm: &NpmProject, version: &Version) -> bool {
     let request = npm.node.as_ref();
     request.is_none_or(|request| request.range.satisfies_including_prerelease(version))
 }
 
-/// The Node to solve for: the locked one while it is right, else the machine's, else one that the registry has.
+/// Whether the locked Node is still the one to solve for, as far as Debian packages have a say in it.
 ///
 /// # Errors
-/// Where the registry has none that fits either.
+/// Where Debian's Node is asked for by name and is not what the project's Node has to be.
+pub(crate) async fn stands(
+    session: &Session,
+    project: &Project,
+    npm: &NpmProject,
+    locked: &NpmLock,
+) -> Result<bool, OpsError> {
+    let Some(node) = locked.node.as_ref().filter(|_| project.deb.is_some()) else {
+        return Ok(true);
+    };
+    match debian::node(session, project) {
+        Some(own) if own.serves(npm)? => Ok(node.files.is_empty() && node.version == own.version.as_str()),
+        // One that nobody brings was Debian's, or is the machine's.
+        _ => Ok(!node.files.is_empty() || of_machine(session, npm).await.is_some()),
+    }
+}
+
+/// The Node to solve for: Debian's where the project's packages have it; the locked one while it is right, else the machine's, else
+/// one that the registry has.
+///
+/// # Errors
+/// Where Debian's is asked for by name and does not fit, or the registry has none that fits either.
 pub(crate) async fn to_lock(
     session: &Session,
+    project: &Project,
     npm: &NpmProject,
     index: &NpmIndex,
     locked: Option<&NpmLock>,
 ) -> Result<Option<LockedNode>, OpsError> {
+    if let Some(own) = debian::node(session, project)
+        && own.serves(npm)?
+    {
+        return Ok(Some(LockedNode {
+            version: own.version.as_str().to_owned(),
+            files: Vec::new(),
+        }));
+    }
     let of_machine = of_machine(session, npm).await;
     let before = locked.and_then(|lock| lock.node.as_ref());
     let right = before.filter(|node| Version::parse(&node.version).is_ok_and(|version| fits(npm, &version)));
@@ -270,10 +324,14 @@ fn newest(versions: &Versions, range: Option<&Range>) -> Option<Version> {
 /// Where the machine has none that fits and the lock has none for it.
 pub(crate) async fn for_environment(
     session: &Session,
+    project: &Project,
     npm: &NpmProject,
     index: &NpmIndex,
     locked: &NpmLock,
 ) -> Result<Chosen, OpsError> {
+    if let Some(chosen) = debian::chosen(session, project, npm)? {
+        return Ok(chosen);
+    }
     if let Some(node) = of_machine(session, npm).await {
         let runtime = (!is_first_on_path(&node.path)).then(|| NodeRuntime {
             version: node.version.as_str().to_owned(),
@@ -283,6 +341,7 @@ pub(crate) async fn for_environment(
             runtime,
             version: node.version,
             path: node.path,
+            known: None,
             reason: "found on this machine".to_owned(),
         });
     }
@@ -302,7 +361,14 @@ pub(crate) async fn for_environment(
             .find(|file| Some(&file.package) == package.as_ref())
     });
     let (Some(node), Some(file)) = (node, file) else {
-        return Err(missing(format!("the lockfile has none for {host}")));
+        let views = support()
+            .lack
+            .as_ref()
+            .filter(|_| debian::node(session, project).is_some());
+        return Err(missing(match views {
+            Some(lack) => format!("that of the project's Debian packages cannot run here: {lack}"),
+            None => format!("the lockfile has none for {host}"),
+        }));
     };
     let path = fetched(session, index, &node.version, file).await?;
     let version = Version::parse(&node.version).map_err(|error| missing(error.to_string()))?;
@@ -313,6 +379,7 @@ pub(crate) async fn for_environment(
         }),
         version,
         path,
+        known: None,
         reason: "comes with the environment: none of this machine fits".to_owned(),
     })
 }

@@ -88,7 +88,7 @@ pub(crate) async fn prepare(
     selecting.no_dev |= npm.options.omit_dev;
     selecting.no_optional |= npm.options.omit_optional;
     let mut early = early;
-    let mut finding = std::pin::pin!(node::for_environment(session, npm, &index, locked));
+    let mut finding = std::pin::pin!(node::for_environment(session, project, npm, &index, locked));
     let chosen = match tokio::time::timeout(AT_ONCE, &mut finding).await {
         Ok(chosen) => chosen?,
         Err(_) => {
@@ -148,7 +148,7 @@ pub(crate) async fn prepare(
 /// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are
 /// too many to watch.
 fn inputs(project: &Project, graph: &Graph, chosen: &Chosen) -> Option<Vec<PathBuf>> {
-    let mut inputs = vec![chosen.path.clone()];
+    let mut inputs: Vec<PathBuf> = chosen.watched().into_iter().collect();
     for package in &graph.packages {
         match &package.source {
             Source::Directory { path, .. } => {
@@ -277,10 +277,11 @@ impl Fetching<'_> {
             let stock = planning.stock(&self.store);
             self.place(&planning, stock.missing).await?;
             let task = approvals::Task {
-                project: &self.project.root,
+                project: self.project,
                 graph,
                 homes: stock.sources,
                 packages: approved,
+                config: approvals::config(self.session, self.npm),
                 chosen,
                 system: deb::root::of_builds(self.session, self.project).await?,
             };

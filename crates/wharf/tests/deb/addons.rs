@@ -43,7 +43,11 @@ impl Case {
 
     fn state(&self, packages: &str, npm: &Value) {
         let keys = self.repository.write_keys("stable", self.fixture.project());
-        let keys = keys.file_name().expect("it is a file").to_string_lossy().into_owned();
+        let keys = keys
+            .file_name()
+            .expect("it is a file")
+            .to_string_lossy()
+            .into_owned();
         self.fixture.write(
             "wharf.toml",
             &format!(
@@ -65,7 +69,10 @@ impl Case {
     fn locked(&self) -> String {
         let lock: toml::Table = self.fixture.read("wharf.lock").parse().expect("a lock is TOML");
         let node = lock["npm"]["node"].as_table().expect("a Node is locked");
-        let files = node.get("files").and_then(toml::Value::as_array).map_or(0, Vec::len);
+        let files = node
+            .get("files")
+            .and_then(toml::Value::as_array)
+            .map_or(0, Vec::len);
         assert_eq!(files, 0, "nothing is fetched for it");
         node["version"].as_str().unwrap_or_default().to_owned()
     }
@@ -74,7 +81,16 @@ impl Case {
 /// What a suite has for addons.
 fn publish(repository: &DebRepository) {
     DebPackage::host_shell().publish(repository);
-    for name in ["python3", "make", "gcc", "g++", "libc6-dev", "libatomic1", "libstdc++6", "libown"] {
+    for name in [
+        "python3",
+        "make",
+        "gcc",
+        "g++",
+        "libc6-dev",
+        "libatomic1",
+        "libstdc++6",
+        "libown",
+    ] {
         DebPackage::new(name, "1").publish(repository);
     }
     DebPackage::new("nodejs", "18.20.4+dfsg-1~deb12u3")
@@ -124,12 +140,27 @@ fn debians_node_is_the_projects_and_addons_are_built_against_it() {
         "rebuild with /usr: settings of 18, own header\n",
         "{finished}"
     );
-    assert_eq!(case.run(&["run", "--", "node", "-v"]).success().stdout, "v18.20.4\n");
-    let inside = |path: &str| case.fixture.project().join(".wharf/system/root").join(path).exists();
-    assert!(inside("usr/bin/node") && !inside("usr/include/own.h"), "what only builds need is not there later");
+    assert_eq!(
+        case.run(&["run", "--", "node", "-v"]).success().stdout,
+        "v18.20.4\n"
+    );
+    let inside = |path: &str| {
+        case.fixture
+            .project()
+            .join(".wharf/system/root")
+            .join(path)
+            .exists()
+    };
+    assert!(
+        inside("usr/bin/node") && !inside("usr/include/own.h"),
+        "what only builds need is not there later"
+    );
     assert!(case.run(&["sync"]).success().stderr.contains("Nothing to do"));
     let why = case.run(&["why", "deb:libown"]).success();
-    assert!(why.stdout.contains("npm:addon") && why.stdout.contains("wharf.toml:4"), "{why}");
+    assert!(
+        why.stdout.contains("npm:addon") && why.stdout.contains("wharf.toml:4"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -143,8 +174,16 @@ fn another_node_keeps_its_headers() {
     // Debian's node-gyp would build for Debian's Node.
     let finished = case.run(&["sync"]);
     assert!(!finished.status.success(), "{finished}");
-    assert!(finished.stderr.contains("`wharf add --dev npm:node-gyp`"), "{finished}");
-    let prefix = case.fixture.programs().parent().expect("it is below the home").to_owned();
+    assert!(
+        finished.stderr.contains("`wharf add --dev npm:node-gyp`"),
+        "{finished}"
+    );
+    let prefix = case
+        .fixture
+        .programs()
+        .parent()
+        .expect("it is below the home")
+        .to_owned();
     for (name, text) in [("node_version.h", ""), ("common.gypi", "settings of 22\n")] {
         std::fs::create_dir_all(prefix.join("include/node")).expect("the home can be written");
         std::fs::write(prefix.join("include/node").join(name), text).expect("the home can be written");
@@ -159,7 +198,13 @@ fn a_node_of_debian_that_is_asked_for_has_to_fit() {
     let case = Case::new("\"nodejs\"", &needs_node(">=20"));
     let finished = case.run(&["lock"]);
     assert_eq!(finished.code(), Some(2), "{finished}");
-    for word in ["has to be >=20", "package.json:", "stable's nodejs", "is 18.20.4", "take `nodejs` out at wharf.toml:9"] {
+    for word in [
+        "has to be >=20",
+        "package.json:",
+        "stable's nodejs",
+        "is 18.20.4",
+        "take `nodejs` out at wharf.toml:9",
+    ] {
         assert!(finished.stderr.contains(word), "no word of `{word}`: {finished}");
     }
     // One that only comes along makes room.
