@@ -1,10 +1,14 @@
-//! `wharf approve`: which npm packages may run scripts when they are installed.
+//! `wharf approve`: which packages of npm and Debian may run scripts when they are installed.
 //! Invariant: what is written names the locked version and the hash of its archive; another version needs another approval.
+
+use std::path::PathBuf;
 
 use wharf_ecosystem::npm::Package;
 use wharf_project::edit::npm::{self, NpmManifest};
-use wharf_project::{Lock, NpmProject, ScriptApproval};
+use wharf_project::{DebApproval, Lock, NpmProject, Project, ScriptApproval};
+use wharf_store::Store;
 
+use crate::deb;
 use crate::edit;
 use crate::error::OpsError;
 use crate::lock;
@@ -18,7 +22,7 @@ use crate::write;
 /// What an approval is asked.
 #[derive(Clone, Debug, Default)]
 pub struct ApproveRequest {
-    /// The packages, as `npm:sharp`; none lists what there is.
+    /// The packages, as `npm:sharp` or `deb:locales`; none lists what there is.
     pub packages: Vec<String>,
     /// Whether the environment follows.
     pub sync: bool,
@@ -33,40 +37,81 @@ pub struct ApproveRequest {
 pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<ApproveReport, OpsError> {
     let project = session.project(&Vec::new())?;
     let lock = lock::standing(&project)?;
-    let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) else {
+    let wants_npm = |text: &String| !text.starts_with("deb:");
+    let has_npm = project.npm.is_some() && lock.npm.is_some();
+    if !has_npm && (lock.deb.is_none() || request.packages.iter().any(wants_npm)) {
         return Err(OpsError::NothingOfNpm {
             path: project.lock_path(),
         });
-    };
-    let mut fresh = Vec::new();
+    }
+    let (mut fresh, mut fresh_deb) = (Vec::new(), Vec::new());
     for text in &request.packages {
-        fresh.extend(approvals_of(text, npm, &lock)?);
+        match (text.strip_prefix("deb:"), &project.npm) {
+            (Some(_), _) => {
+                let name = names::package(text)?;
+                let locked = lock.deb.as_ref().ok_or_else(|| OpsError::NotLocked {
+                    name: name.clone(),
+                    near: None,
+                })?;
+                fresh_deb.extend(deb::approvals::fresh(session, &project, locked, name).await?);
+            }
+            (None, Some(npm)) => fresh.extend(approvals_of(session.store()?, text, npm, &lock)?),
+            (None, None) => {}
+        }
     }
-    let (manifest, kind) = npm::approvals_file(&project);
-    if !fresh.is_empty() {
-        let text = std::fs::read_to_string(&manifest).map_err(OpsError::io("read", &manifest))?;
-        let before = NpmManifest {
-            kind,
-            path: &manifest,
-            text: &text,
-        };
-        let text = npm::approve(before, &fresh)?;
-        write::file(&manifest, &text)?;
-    }
-    let wanted = request.sync && !fresh.is_empty();
+    let manifest = written(&project, &fresh, &fresh_deb)?;
+    let approved: Vec<String> = fresh
+        .iter()
+        .map(ToString::to_string)
+        .chain(fresh_deb.iter().map(ToString::to_string))
+        .collect();
+    let wanted = request.sync && !approved.is_empty();
     let sync = edit::follow(session, wanted, &Solving::default(), request.installing).await?;
     let project = session.project(&Vec::new())?;
-    let npm = project.npm.as_ref().unwrap_or(npm);
+    let mut packages = Vec::new();
+    if let (Some(npm), Some(locked)) = (&project.npm, &lock.npm) {
+        packages.extend(approvals::entries(session.store()?, npm, &locked.graph));
+    }
+    if let Some(locked) = &lock.deb {
+        packages.extend(deb::approvals::entries(&project, locked));
+    }
     Ok(ApproveReport {
         manifest,
-        approved: fresh.iter().map(ToString::to_string).collect(),
-        packages: approvals::entries(npm, &locked.graph),
+        approved,
+        packages,
         sync,
     })
 }
 
+/// Writes approvals, if there are any, into the manifest that has room for them, and gives its path.
+fn written(
+    project: &Project,
+    fresh: &[ScriptApproval],
+    fresh_deb: &[DebApproval],
+) -> Result<PathBuf, OpsError> {
+    let (manifest, kind) = npm::approvals_file(project);
+    if fresh.is_empty() && fresh_deb.is_empty() {
+        return Ok(manifest);
+    }
+    let text = std::fs::read_to_string(&manifest).map_err(OpsError::io("read", &manifest))?;
+    let before = |text| NpmManifest {
+        kind,
+        path: &manifest,
+        text,
+    };
+    let text = npm::approve(before(&text), fresh)?;
+    let text = npm::approve_deb(before(&text), fresh_deb)?;
+    write::file(&manifest, &text)?;
+    Ok(manifest)
+}
+
 /// One approval for every locked version of a package that has scripts.
-fn approvals_of(text: &str, npm: &NpmProject, lock: &Lock) -> Result<Vec<ScriptApproval>, OpsError> {
+fn approvals_of(
+    store: &Store,
+    text: &str,
+    npm: &NpmProject,
+    lock: &Lock,
+) -> Result<Vec<ScriptApproval>, OpsError> {
     let name = match text.strip_prefix("npm:") {
         Some(bare) => names::package(&format!("npm:{bare}"))?,
         None => names::package(&format!("npm:{text}"))?,
@@ -80,12 +125,14 @@ fn approvals_of(text: &str, npm: &NpmProject, lock: &Lock) -> Result<Vec<ScriptA
             name,
         });
     }
-    if named.iter().all(|package| !package.has_scripts) {
+    // Of one that is not there yet nobody knows; an approval too many does nothing.
+    let runs = |package: &Package| approvals::runs(store, package) != Some(false);
+    if !named.iter().any(|package| runs(package)) {
         return Err(OpsError::NoScripts { name });
     }
     let open = named
         .into_iter()
-        .filter(|package| package.has_scripts && !approvals::approved(npm, package));
+        .filter(|package| runs(package) && !approvals::approved(npm, package));
     let mut fresh = open.map(pinned).collect::<Result<Vec<_>, _>>()?;
     fresh.dedup();
     Ok(fresh)

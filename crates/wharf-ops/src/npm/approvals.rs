@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::Event;
+use wharf_ecosystem::npm::graph::Edge;
 use wharf_ecosystem::npm::platform::{cpu_word, libc_word, os_word};
 use wharf_ecosystem::npm::{Graph, Package, PackageIndex};
 use wharf_install::lifecycle::{self, Approved};
@@ -25,12 +26,33 @@ const FROM_SOURCE: &str = "npm_config_build_from_source";
 /// How many skipped packages a message names.
 const NAMED: usize = 12;
 
-/// Whether the scripts of a package may run.
+/// What packages with a `binding.gyp` use: not all registries say of these that they are built when they are installed.
+const HELPERS: [&str; 5] = [
+    "nan",
+    "node-addon-api",
+    "bindings",
+    "node-gyp-build",
+    "napi-macros",
+];
+
+/// Whether the scripts of a package may run, if it has any.
 pub(crate) fn approved(npm: &NpmProject, package: &Package) -> bool {
     let covers = |approval: &wharf_project::ScriptApproval| {
         approval.covers(&package.name, &package.version, &package.integrity)
     };
-    package.has_scripts && npm.scripts.iter().any(covers)
+    npm.scripts.iter().any(covers)
+}
+
+/// Whether something runs when a package is installed: its registry says so, or its files have a `binding.gyp`. `None` where they would
+/// have to be looked at and are not there.
+pub(crate) fn runs(store: &Store, package: &Package) -> Option<bool> {
+    let helps = |edge: &Edge| HELPERS.contains(&edge.alias.as_str());
+    if package.has_scripts || !package.dependencies.iter().any(helps) {
+        return Some(package.has_scripts);
+    }
+    let content = ContentKey::of_digest(package.integrity.first()?);
+    let home = store.find_content(&package.label(), content)?;
+    Some(store.home_package(&home).join("binding.gyp").is_file())
 }
 
 /// The selected packages whose scripts may run.
@@ -43,15 +65,16 @@ pub(crate) fn to_run(npm: &NpmProject, graph: &Graph, selected: &[bool]) -> BTre
 }
 
 /// Every locked package with install scripts, once.
-pub(crate) fn entries(npm: &NpmProject, graph: &Graph) -> Vec<ScriptEntry> {
+pub(crate) fn entries(store: &Store, npm: &NpmProject, graph: &Graph) -> Vec<ScriptEntry> {
     let mut entries: Vec<ScriptEntry> = graph
         .packages
         .iter()
-        .filter(|package| package.has_scripts)
+        .filter(|package| runs(store, package) == Some(true))
         .map(|package| ScriptEntry {
             package: crate::names::short(&package.name),
             version: package.version.clone(),
             approved: approved(npm, package),
+            skipped: Vec::new(),
         })
         .collect();
     entries.dedup_by(|a, b| a.package == b.package && a.version == b.version);
@@ -59,12 +82,19 @@ pub(crate) fn entries(npm: &NpmProject, graph: &Graph) -> Vec<ScriptEntry> {
 }
 
 /// Says once whose scripts are skipped, and how to allow them.
-pub(crate) fn report_skipped(session: &Session, npm: &NpmProject, graph: &Graph, selected: &[bool]) {
+pub(crate) fn report_skipped(
+    session: &Session,
+    store: &Store,
+    npm: &NpmProject,
+    graph: &Graph,
+    selected: &[bool],
+) {
     let skipped: BTreeSet<&str> = graph
         .packages
         .iter()
         .enumerate()
-        .filter(|(index, package)| selected[*index] && package.has_scripts && !approved(npm, package))
+        .filter(|(index, package)| selected[*index] && !approved(npm, package))
+        .filter(|(_, package)| runs(store, package) == Some(true))
         .map(|(_, package)| package.name.as_str())
         .collect();
     if skipped.is_empty() {

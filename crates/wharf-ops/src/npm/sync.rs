@@ -343,7 +343,7 @@ impl Fetching<'_> {
     }
 
     fn report(&self, plan: &NodePlan, why_hoisted: Option<&str>) {
-        approvals::report_skipped(self.session, self.npm, self.graph, &self.selected);
+        approvals::report_skipped(self.session, &self.store, self.npm, self.graph, &self.selected);
         for conflict in &plan.bin_conflicts {
             let message = format!(
                 "the command `{}` comes with {} and with {}; the former's is installed in {}",

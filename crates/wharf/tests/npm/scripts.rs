@@ -345,3 +345,24 @@ fn prepare_and_test_scripts_of_packages_never_run() {
     assert!(!finished.stderr.contains("install scripts"), "{finished}");
     assert!(!fixture.has("node_modules/lib/trace.txt"));
 }
+
+#[test]
+fn a_binding_that_the_registry_does_not_tell_of_is_told_of() {
+    let registry = NpmRegistry::start();
+    release("bindings", "1.0.0").publish(&registry);
+    let needs = |name: &str| release(name, "1.0.0").dep("bindings", "*");
+    needs("quiet").file("binding.gyp", "{}").publish(&registry);
+    needs("plain").publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "name": "x", "dependencies": { "quiet": "*", "plain": "*" } }),
+    );
+    let finished = fixture.run(&["sync"]).success();
+    tells(&finished, &["install scripts were not run: quiet ("]);
+    let finished = fixture.run(&["approve"]).success();
+    assert_eq!(finished.stdout, "skipped   npm:quiet  1.0.0\n");
+    says(&fixture.run(&["approve", "npm:plain"]), 2, &["npm:plain"]);
+    fixture.run(&["approve", "npm:quiet", "--no-sync"]).success();
+    let finished = fixture.run(&["approve"]).success();
+    assert_eq!(finished.stdout, "approved  npm:quiet  1.0.0\n");
+}
