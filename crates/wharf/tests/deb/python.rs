@@ -8,7 +8,7 @@ use crate::{Case, views};
 fn case(python: &str, c_library: &str, registry: &Registry) -> Case {
     let mut case = Case::with(
         &[],
-        "\n[project]\nrequires-python = \">=3.8\"\ndependencies = [\"native\"]\n",
+        "\n[python]\nversion = \">=3.8\"\n\n[pypi]\nnative = \"*\"\n",
     );
     case.fixture.use_registry(registry);
     let name = {
