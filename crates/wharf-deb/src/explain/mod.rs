@@ -123,7 +123,7 @@ pub(crate) fn explain(
             Rule::Needs { by: None, tag, .. } | Rule::Excludes { by: None, tag, .. } => {
                 match questions.why(*tag) {
                     Why::Asked(position) => Some(position),
-                    Why::Essential | Why::Installed | Why::Needed { .. } => None,
+                    Why::Essential | Why::Installed | Why::Needed { .. } | Why::Source { .. } => None,
                 }
             }
             Rule::Needs { .. } | Rule::Excludes { .. } => None,

@@ -194,6 +194,8 @@ pub(super) fn title(shelf: &Shelf<'_>, item: Item) -> String {
 fn excludes(shelf: &mut Shelf<'_>, item: Item, other: Item, tag: Tag) -> String {
     let (one, two) = (title(shelf, item), title(shelf, other));
     match Meaning::of(tag) {
+        // That is a wish, and excludes nothing.
+        Meaning::OneSource => format!("{one} and {two} are of one source"),
         Meaning::OneVersion => format!("{one} and {two} are versions of one package"),
         Meaning::OneArchitecture => {
             format!(

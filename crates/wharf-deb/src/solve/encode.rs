@@ -4,6 +4,7 @@
 use wharf_solve::agenda::{Brings, Item, Strength, Tag, World};
 
 use super::Recommends;
+use super::siblings::{Siblings, was_left_out};
 use crate::index::{Group, Kind, MultiArch};
 use crate::universe::shelf::{PackageId, Shelf, Wanted};
 use crate::version::compare;
@@ -17,9 +18,12 @@ pub(crate) enum Meaning {
     OneVersion,
     /// One package for two architectures, which it does not allow, or not in different versions.
     OneArchitecture,
+    /// An installed package of the same source gets the same version.
+    OneSource,
 }
 
 const GROUP_BITS: u32 = 24;
+const ONE_SOURCE: u32 = 13;
 const ONE_VERSION: u32 = 14;
 const ONE_ARCHITECTURE: u32 = 15;
 
@@ -28,6 +32,7 @@ impl Meaning {
         match tag.0 >> GROUP_BITS {
             ONE_VERSION => Self::OneVersion,
             ONE_ARCHITECTURE => Self::OneArchitecture,
+            ONE_SOURCE => Self::OneSource,
             kind => Self::Relation(Kind::ALL[kind as usize], tag.0 & ((1 << GROUP_BITS) - 1)),
         }
     }
@@ -37,17 +42,15 @@ impl Meaning {
             Self::Relation(kind, group) => Tag((kind as u32) << GROUP_BITS | group),
             Self::OneVersion => Tag(ONE_VERSION << GROUP_BITS),
             Self::OneArchitecture => Tag(ONE_ARCHITECTURE << GROUP_BITS),
+            Self::OneSource => Tag(ONE_SOURCE << GROUP_BITS),
         }
     }
 
-    /// The relation.
-    ///
-    /// # Panics
-    /// When it is none: groups that need something are always relations.
-    pub(super) fn relation(self) -> (Kind, u32) {
+    /// The relation, where it is one.
+    pub(super) fn relation(self) -> Option<(Kind, u32)> {
         match self {
-            Self::Relation(kind, group) => (kind, group),
-            Self::OneVersion | Self::OneArchitecture => unreachable!("only a relation needs something"),
+            Self::Relation(kind, group) => Some((kind, group)),
+            Self::OneVersion | Self::OneArchitecture | Self::OneSource => None,
         }
     }
 }
@@ -61,6 +64,7 @@ pub(super) struct Encoder<'s, 'u> {
     shelf: &'s mut Shelf<'u>,
     recommends: Recommends,
     patience: u64,
+    siblings: Siblings<'u>,
     found: Vec<Item>,
 }
 
@@ -70,6 +74,7 @@ impl<'s, 'u> Encoder<'s, 'u> {
             shelf,
             recommends,
             patience,
+            siblings: Siblings::default(),
             found: Vec::new(),
         }
     }
@@ -77,6 +82,9 @@ impl<'s, 'u> Encoder<'s, 'u> {
     fn needs(&mut self, item: Item, kind: Kind, strength: Strength, brings: &mut Brings) {
         let record = self.shelf.record(item);
         for (number, group) in record.relations(kind).enumerate() {
+            if kind == Kind::Recommends && was_left_out(self.shelf, item, group.clone()) {
+                continue;
+            }
             self.found.clear();
             alternatives(self.shelf, item, group, &mut self.found);
             // What an item needs and is itself needs nothing.
@@ -84,6 +92,15 @@ impl<'s, 'u> Encoder<'s, 'u> {
                 let tag = Meaning::Relation(kind, number as u32).tag();
                 brings.needs(strength, self.found.iter().copied(), tag);
             }
+        }
+    }
+
+    /// apt upgrades them before it looks at what the package needs.
+    fn siblings(&mut self, item: Item, brings: &mut Brings) {
+        self.found.clear();
+        self.siblings.of(self.shelf, item, &mut self.found);
+        for &other in &self.found {
+            brings.needs(Strength::Wish, [other], Meaning::OneSource.tag());
         }
     }
 
@@ -148,13 +165,16 @@ impl World for Encoder<'_, '_> {
     type Stop = Impatient;
 
     fn open(&mut self, item: Item, brings: &mut Brings) -> Result<(), Impatient> {
+        let is_installed = self.shelf.package_of(item).installed == Some(item);
+        if !is_installed {
+            self.siblings(item, brings);
+        }
         self.needs(item, Kind::PreDepends, Strength::Must, brings);
         self.needs(item, Kind::Depends, Strength::Must, brings);
         self.excludes(item, Kind::Conflicts, brings);
         self.excludes(item, Kind::Breaks, brings);
         self.stands_alone(item, brings);
         // What is installed was recommended to its owner before: what is not there was not wanted.
-        let is_installed = self.shelf.package_of(item).installed == Some(item);
         if self.recommends == Recommends::Taken && !is_installed {
             self.needs(item, Kind::Recommends, Strength::Wish, brings);
         }

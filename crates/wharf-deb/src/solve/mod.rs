@@ -5,6 +5,7 @@
 //! | `answers` | which package answers what |
 //! | `ask` | what people ask for, as demands; versions that are chosen by hand, and what follows for others |
 //! | `encode` | what a record says, as groups and exclusions of items |
+//! | `siblings` | what an upgrade brings beside what relations say |
 //! | `order` | which package comes before which |
 //! | `suggest` | what is suggested and not there |
 //!
@@ -17,6 +18,7 @@ mod answers;
 mod ask;
 mod encode;
 mod order;
+mod siblings;
 mod suggest;
 
 #[cfg(test)]
@@ -124,6 +126,11 @@ pub enum Why {
         /// Which group of the field.
         group: u32,
     },
+    /// It is installed, and another package of the same source gets this version.
+    Source {
+        /// That package: its position in [`Solution::packages`].
+        with: usize,
+    },
 }
 
 /// What is done about a package.
@@ -178,14 +185,14 @@ fn told(shelf: &mut Shelf<'_>, solution: agenda::Solution, questions: &Questions
             place: shelf.version(taken.item).place,
             why: match taken.lead.by {
                 None => questions.why(taken.lead.tag),
-                Some(by) => {
-                    let (kind, group) = Meaning::of(taken.lead.tag).relation();
-                    Why::Needed {
+                Some(by) => match Meaning::of(taken.lead.tag).relation() {
+                    Some((kind, group)) => Why::Needed {
                         by: positions[&by],
                         kind,
                         group,
-                    }
-                }
+                    },
+                    None => Why::Source { with: positions[&by] },
+                },
             },
             change: change(shelf, taken.item),
         })
@@ -195,8 +202,8 @@ fn told(shelf: &mut Shelf<'_>, solution: agenda::Solution, questions: &Questions
         .iter()
         .filter_map(|declined| {
             Some(Declined {
+                group: Meaning::of(declined.tag).relation()?.1,
                 by: positions[&declined.by?],
-                group: Meaning::of(declined.tag).relation().1,
             })
         })
         .collect();

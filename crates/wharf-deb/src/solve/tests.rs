@@ -499,3 +499,24 @@ mod random {
         }
     }
 }
+
+#[test]
+fn packages_of_one_source_are_upgraded_together() {
+    let repository = "aa 2\n Source: ss\nbb 2\n Source: ss\ncc 2\n Source: ss (1)\ndd 2\n Source: ss\nee 2\nff 2\n Source: ss\n Breaks: aa";
+    let installed = index("bb 1\n Source: ss\ncc 1\nee 1\nff 1\n Source: ss");
+    let universe = universe(repository).with_installed(installed);
+    let solution = solve(&universe, &problem("aa")).expect("it can be had");
+    // What is not installed stays away, and so does a version that does not go with what is asked for.
+    assert_eq!(names(&universe, &solution), "aa bb=2 cc=1 ee=1 ff=1");
+    let why: Vec<Why> = solution.packages.iter().map(|chosen| chosen.why).collect();
+    assert_eq!(why[1], Why::Source { with: 0 });
+}
+
+#[test]
+fn what_was_recommended_and_left_out_before_is_left_out_again() {
+    let repository = "aa 2\n Recommends: old, there, new, other | old2\nold\nthere 2\nnew\nother\nold2";
+    let installed = index("aa 1\n Recommends: old, there, xx | other\nthere 1");
+    let universe = universe(repository).with_installed(installed);
+    let solution = solve(&universe, &problem("aa")).expect("it can be had");
+    assert_eq!(names(&universe, &solution), "aa=2 there=1 new");
+}

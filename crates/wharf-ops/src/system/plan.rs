@@ -283,6 +283,10 @@ impl Telling<'_> {
             Why::Essential => "every system needs it".to_owned(),
             Why::Installed => "there is a newer version".to_owned(),
             Why::Asked(_) => "asked for".to_owned(),
+            Why::Source { with } => {
+                let with = self.universe.record(self.solution.packages[with].place);
+                format!("it is of one source with {}", self.name(&with))
+            }
             Why::Needed {
                 by,
                 kind,
