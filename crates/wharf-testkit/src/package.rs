@@ -27,6 +27,8 @@ pub struct Package {
     console_scripts: Vec<(String, String)>,
     wheels: Vec<String>,
     sdist: Sdist,
+    /// What the sdist's `pyproject.toml` says besides.
+    pyproject: String,
     build_requires: Vec<String>,
     hook_requires: Vec<String>,
     build_fails: Option<String>,
@@ -66,6 +68,7 @@ impl Package {
             console_scripts: Vec::new(),
             wheels: Vec::new(),
             sdist: Sdist::None,
+            pyproject: String::new(),
             build_requires: Vec::new(),
             hook_requires: Vec::new(),
             build_fails: None,
@@ -148,6 +151,13 @@ impl Package {
     #[must_use]
     pub fn dynamic_sdist(mut self) -> Self {
         self.sdist = Sdist::Dynamic;
+        self
+    }
+
+    /// More lines for the `pyproject.toml` of the source distribution, from its fifth on.
+    #[must_use]
+    pub fn pyproject(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.pyproject);
         self
     }
 
@@ -320,8 +330,9 @@ impl Package {
             .map(|requirement| format!("{requirement:?}"))
             .collect();
         format!(
-            "[build-system]\nrequires = [{}]\nbuild-backend = \"testkit_backend\"\nbackend-path = [\".\"]\n",
-            requires.join(", ")
+            "[build-system]\nrequires = [{}]\nbuild-backend = \"testkit_backend\"\nbackend-path = [\".\"]\n{}",
+            requires.join(", "),
+            self.pyproject
         )
     }
 

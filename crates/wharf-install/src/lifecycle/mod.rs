@@ -91,6 +91,8 @@ pub enum ScriptError {
         tail: String,
         /// All of its output.
         log: PathBuf,
+        /// What may help, as steps that can be typed.
+        advice: Vec<String>,
     },
     /// A file cannot be read or written.
     #[error("cannot {action} {} for the scripts of {package}", path.display())]
@@ -281,13 +283,6 @@ fn pristine(home: &HomeId, content: ContentKey) -> HomeId {
     }
 }
 
-/// Whether a shell said that it knows no node-gyp.
-fn lacks_node_gyp(output: &str) -> bool {
-    let says =
-        |line: &str| line.contains("node-gyp: not found") || line.contains("node-gyp: command not found");
-    output.lines().any(says)
-}
-
 fn shown(tail: &str) -> String {
     match tail {
         "" => String::new(),
@@ -317,15 +312,9 @@ impl Explain for ScriptError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Failed {
-                package, log, tail, ..
+                package, log, advice, ..
             } => {
-                let mut hints = Vec::new();
-                if lacks_node_gyp(tail) {
-                    hints.push(
-                        "node-gyp comes with npm, and here there is none; `wharf add --dev npm:node-gyp` makes it part of the project"
-                            .to_owned(),
-                    );
-                }
+                let mut hints = advice.clone();
                 hints.push(format!("read all of its output in {}", log.display()));
                 hints.push(format!(
                     "take {package} out of `[policy] scripts` to install it without its scripts"

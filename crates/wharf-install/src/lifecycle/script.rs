@@ -119,10 +119,31 @@ impl Context<'_> {
                 package: self.package.label(),
                 event: script.event.to_owned(),
                 how: ended(status),
+                advice: self.advice(&tail(&log)),
                 tail: tail(&log),
                 log,
             }),
         }
+    }
+
+    /// What to do about a script that failed, as far as its output says it.
+    fn advice(&self, output: &str) -> Vec<String> {
+        let says =
+            |line: &str| line.contains("node-gyp: not found") || line.contains("node-gyp: command not found");
+        let mut advice = Vec::new();
+        if output.lines().any(says) {
+            let version = &self.approved.node.version;
+            advice.push(format!(
+                "`wharf add --dev npm:node-gyp` makes a node-gyp part of the project, which builds for this Node ({version})"
+            ));
+            if self.approved.system.is_some() {
+                advice.push(
+                    "`wharf add deb:nodejs` makes Debian's Node the project's, whose node-gyp and headers builds have"
+                        .to_owned(),
+                );
+            }
+        }
+        advice
     }
 
     /// Waits for the end; `None` if the user stopped it.
@@ -159,6 +180,7 @@ impl Context<'_> {
     }
 
     fn changes(&self) -> Vec<Change> {
+        // Nothing is entered here: the root alone says what differs.
         let view = self
             .approved
             .system

@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use wharf_ecosystem::npm::graph::PackageIndex;
 use wharf_store::{Content, HomeId, LinkMode, Placed, Stage, Store, StoreError};
 
-use super::tools::{self, NodeGyp};
-use super::{Approved, ScriptError, closure};
+use super::{Approved, ScriptError, closure, tools};
 
 /// A place for scripts. Dropping it removes it.
 pub(super) struct Staged {
@@ -90,21 +89,20 @@ pub(super) fn make(
                 .or_insert(Content::Link(target));
         }
     }
-    let ground = approved.ground();
     let named = tools::named(graph, homes).filter(|gyp| reached.contains(gyp) && *gyp != package);
-    let gyp = match named {
+    let node_gyp = match named {
         Some(index) => {
             let own = graph.packages[index]
                 .bin
                 .iter()
                 .find(|(name, _)| name == "node-gyp");
             let file = own.map_or("bin/node-gyp.js", |(_, file)| file.trim_start_matches("./"));
-            Some(NodeGyp::Bundled(root.join(folder(index)).join(file)))
+            Some(root.join(folder(index)).join(file))
         }
-        None => ground.node_gyp(),
+        None => approved.ground().node_gyp(),
     };
-    if let Some(gyp) = &gyp {
-        let text = format!("#!/bin/sh\nexec {} \"$@\"\n", gyp.start());
+    if node_gyp.is_some() {
+        let text = "#!/bin/sh\nexec \"$npm_node_execpath\" \"$npm_config_node_gyp\" \"$@\"\n";
         items.insert(
             "bin/node-gyp".to_owned(),
             Content::Bytes {
@@ -113,7 +111,6 @@ pub(super) fn make(
             },
         );
     }
-    let node_gyp = gyp.as_ref().and_then(|gyp| ground.told(gyp));
     let items: Vec<Placed> = items
         .into_iter()
         .map(|(path, content)| Placed {

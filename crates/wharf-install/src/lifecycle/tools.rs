@@ -1,16 +1,11 @@
 //! What builds of addons work with: a node-gyp, and the headers of the Node that they are made for.
 //!
-//! | node-gyp | started by |
-//! |---|---|
-//! | the one that the project or its workspace names, in a copy | the scripts' own Node |
-//! | the one that came with npm, beside Node or where systems keep npm | the scripts' own Node |
-//! | Debian's package `node-gyp` | Debian's Node: no other finds the modules that it needs |
+//! A node-gyp is the one that the project or its workspace names, in a copy; else the one that came with npm, beside Node or where systems
+//! keep npm; else Debian's package `node-gyp`, for Debian's Node. In a system root Debian's counts before an npm of the machine's: it
+//! is locked, and made for the compilers and the Python around it.
 //!
-//! In a system root Debian's counts before an npm of the machine's: it is locked, and made for the compilers and the Python around it.
-//!
-//! Invariant: headers are those of the very Node. Debian's node-gyp would take those of Debian's Node where it is told of no
-//! others, so another Node without headers does without it. Sources: node-gyp's readme (`--nodedir`), Debian's packages `node-gyp` and
-//! `libnode-dev`.
+//! Invariant: headers are those of the very Node, and so is the node-gyp. Debian's links addons to the library that Debian's Node is, so no
+//! other Node gets it. Sources: node-gyp's readme (`--nodedir`), Debian's packages `node-gyp` (its `addon.gypi`) and `libnode-dev`.
 
 use std::path::{Path, PathBuf};
 
@@ -31,15 +26,6 @@ pub(super) struct Ground<'a> {
     pub(super) system: Option<&'a Path>,
     /// The Node of the scripts, as they see it.
     pub(super) node: &'a Path,
-}
-
-/// A node-gyp that nobody has to bring.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NodeGyp {
-    /// Started by the scripts' own Node.
-    Bundled(PathBuf),
-    /// Started by Debian's Node.
-    Debians,
 }
 
 impl Ground<'_> {
@@ -71,52 +57,15 @@ impl Ground<'_> {
         self.prefix().filter(has)
     }
 
-    /// The node-gyp that is there already.
-    pub(super) fn node_gyp(&self) -> Option<NodeGyp> {
+    /// The node-gyp that is there already, as scripts see it.
+    pub(super) fn node_gyp(&self) -> Option<PathBuf> {
         let beside = self.prefix().map(|prefix| prefix.join("lib").join(BUNDLED));
-        let beside = self.bundled(beside);
-        let elsewhere = ["/usr/local/lib", "/usr/lib"].map(|folder| Path::new(folder).join(BUNDLED));
-        let elsewhere = || self.bundled(elsewhere);
-        let debians = || self.debians().then_some(NodeGyp::Debians);
-        match self.system {
-            Some(_) => beside.or_else(debians).or_else(elsewhere),
-            None => beside.or_else(elsewhere).or_else(debians),
-        }
-    }
-
-    /// The first of these that is there.
-    fn bundled(&self, paths: impl IntoIterator<Item = PathBuf>) -> Option<NodeGyp> {
-        let mut paths = paths.into_iter();
-        paths
-            .find(|path| self.place(path).is_file())
-            .map(NodeGyp::Bundled)
-    }
-
-    fn debians(&self) -> bool {
-        let is_there = |path: &str| self.place(Path::new(path)).exists();
-        is_there(DEBIANS_GYP) && is_there(DEBIANS_NODE) && (self.is_debians() || self.headers().is_some())
-    }
-
-    fn is_debians(&self) -> bool {
-        self.node == Path::new(DEBIANS_NODE)
-    }
-
-    /// What scripts are told in `npm_config_node_gyp`: a file that their own Node can run.
-    pub(super) fn told(&self, gyp: &NodeGyp) -> Option<PathBuf> {
-        match gyp {
-            NodeGyp::Bundled(path) => Some(path.clone()),
-            NodeGyp::Debians => self.is_debians().then(|| DEBIANS_GYP.into()),
-        }
-    }
-}
-
-impl NodeGyp {
-    /// The shell's words that start it.
-    pub(super) fn start(&self) -> String {
-        match self {
-            Self::Bundled(_) => "\"$npm_node_execpath\" \"$npm_config_node_gyp\"".to_owned(),
-            Self::Debians => format!("{DEBIANS_NODE} {DEBIANS_GYP}"),
-        }
+        let kept = ["/usr/local/lib", "/usr/lib"].map(|folder| Path::new(folder).join(BUNDLED));
+        let debians = (self.node == Path::new(DEBIANS_NODE)).then(|| DEBIANS_GYP.into());
+        let mut places: Vec<PathBuf> = beside.into_iter().chain(kept).collect();
+        let last = if self.system.is_some() { 1 } else { places.len() };
+        places.splice(last..last, debians);
+        places.into_iter().find(|path| self.place(path).is_file())
     }
 }
 
@@ -148,10 +97,9 @@ mod tests {
             node: Path::new(DEBIANS_NODE),
         };
         assert_eq!((own.headers(), own.node_gyp()), (None, None));
-        put(root.path(), DEBIANS_NODE);
-        put(root.path(), DEBIANS_GYP);
-        assert_eq!(own.node_gyp(), Some(NodeGyp::Debians));
-        assert_eq!(own.told(&NodeGyp::Debians), Some(DEBIANS_GYP.into()));
+        let npm = Path::new("/usr/lib").join(BUNDLED);
+        put(root.path(), &npm.to_string_lossy());
+        assert_eq!(own.node_gyp(), Some(npm), "the system root's, beside its Node");
         put(root.path(), "/usr/include/node/node_version.h");
         assert_eq!(own.headers(), None, "headers without their settings");
         put(root.path(), "/usr/include/node/common.gypi");
@@ -159,30 +107,22 @@ mod tests {
     }
 
     #[test]
-    fn another_node_needs_headers_of_its_own_for_debians_node_gyp() {
+    fn debians_node_gyp_is_for_debians_node() {
         let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for path in [
-            DEBIANS_NODE,
-            DEBIANS_GYP,
-            "/usr/include/node/node_version.h",
-            "/usr/include/node/common.gypi",
-        ] {
-            put(root.path(), path);
-        }
-        let node = other.path().join("bin/node");
-        let ground = Ground {
+        put(root.path(), DEBIANS_GYP);
+        let ground = |node| Ground {
             system: Some(root.path()),
-            node: &node,
+            node,
         };
+        let own = ground(Path::new(DEBIANS_NODE));
+        assert_eq!(own.node_gyp(), Some(DEBIANS_GYP.into()));
+        let node = other.path().join("bin/node");
+        let ground = ground(&node);
         assert_eq!((ground.headers(), ground.node_gyp()), (None, None));
         put(other.path(), "include/node/node_version.h");
         put(other.path(), "include/node/common.gypi");
-        assert_eq!(ground.headers(), Some(other.path()));
-        assert_eq!(ground.node_gyp(), Some(NodeGyp::Debians));
-        assert_eq!(ground.told(&NodeGyp::Debians), None, "no other Node runs it");
         put(other.path(), &format!("lib/{BUNDLED}"));
-        let beside = NodeGyp::Bundled(other.path().join("lib").join(BUNDLED));
-        assert_eq!(ground.node_gyp(), Some(beside.clone()));
-        assert!(ground.told(&beside).is_some());
+        assert_eq!(ground.headers(), Some(other.path()));
+        assert_eq!(ground.node_gyp(), Some(other.path().join("lib").join(BUNDLED)));
     }
 }

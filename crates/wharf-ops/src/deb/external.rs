@@ -19,13 +19,15 @@ use wharf_project::{DebInputs, Group, Lock, LockedPackage, Project};
 use super::lock::Root;
 use crate::fetch;
 use crate::names;
-use crate::npm::approvals;
+use crate::npm::{approvals, debian};
 use crate::session::Session;
 
 /// What a source build of Python has beyond what tables say: the headers of Python itself.
 const PYTHON_HEADERS: &str = "python3-dev";
-/// What builds of addons run with. Node's own headers come with Debian's node-gyp, those of another Node lie beside it.
-const ADDONS: [&str; 3] = ["python3", "make", "node-gyp"];
+/// What builds of addons run with.
+const ADDONS: [&str; 2] = ["python3", "make"];
+/// What they have besides where they are for Debian's Node: its headers, and the node-gyp that knows how it is linked to.
+const ADDONS_OF_DEBIANS_NODE: [&str; 2] = ["libnode-dev", "node-gyp"];
 /// What is asked for where no table knows a package that is built.
 const COMPILERS: [&str; 2] = ["dep:virtual/compiler/c", "dep:virtual/compiler/c++"];
 /// How many sources are fetched at once to see what they say.
@@ -186,6 +188,8 @@ struct Found<'a> {
     told: BTreeSet<String>,
     /// What markers are asked about.
     machines: Vec<MarkerEnvironment>,
+    /// What every addon is built with.
+    addons: Vec<&'static str>,
 }
 
 impl<'a> Found<'a> {
@@ -196,6 +200,7 @@ impl<'a> Found<'a> {
             roots: Vec::new(),
             told: BTreeSet::new(),
             machines: machines(project, lock),
+            addons: addons(project, lock),
         }
     }
 
@@ -263,16 +268,16 @@ impl<'a> Found<'a> {
         }
         self.take(Some(name), needs, built);
         if built == Built::Yes {
-            let also: &[&str] = match name.ecosystem() {
-                Ecosystem::Pypi => &[PYTHON_HEADERS],
-                _ => &ADDONS,
+            let (role, also) = match name.ecosystem() {
+                Ecosystem::Pypi => (ExternalRole::Host, vec![PYTHON_HEADERS]),
+                _ => (ExternalRole::Build, self.addons.clone()),
             };
             for asked in also {
                 self.add(Root {
-                    asked: (*asked).to_owned(),
+                    asked: asked.to_owned(),
                     cause: DebCause::External {
                         package: Some(name.clone()),
-                        role: ExternalRole::Host,
+                        role,
                         dependency: format!("deb:{asked}"),
                     },
                     group: Group::Main,
@@ -317,6 +322,17 @@ impl<'a> Found<'a> {
             self.roots.push(root);
         }
     }
+}
+
+/// What builds of addons have, whatever they say.
+fn addons(project: &Project, lock: &Lock) -> Vec<&'static str> {
+    let mut addons = ADDONS.to_vec();
+    if let (Some(npm), Some(deb)) = (&project.npm, &lock.deb)
+        && debian::of_lock(deb, project).is_some_and(|node| node.serves(npm).unwrap_or(false))
+    {
+        addons.extend(ADDONS_OF_DEBIANS_NODE);
+    }
+    addons
 }
 
 /// The machines that a project is locked for, as markers see them: its architectures, with the Pythons of the lock.

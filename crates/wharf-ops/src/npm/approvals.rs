@@ -10,10 +10,11 @@ use wharf_core::Event;
 use wharf_ecosystem::npm::graph::Edge;
 use wharf_ecosystem::npm::platform::{cpu_word, libc_word, os_word};
 use wharf_ecosystem::npm::{Graph, Package, PackageIndex};
-use wharf_install::lifecycle::{self, Approved};
+use wharf_install::lifecycle::{self, Approved, ScriptError};
 use wharf_project::{NpmProject, Project};
 use wharf_store::{ContentKey, HomeId, Store};
 use wharf_sys::run_blocking;
+use wharf_sys::view::support;
 
 use super::node::Chosen;
 use crate::deb;
@@ -139,6 +140,30 @@ pub(crate) fn config(session: &Session, npm: &NpmProject) -> BTreeMap<String, St
     config
 }
 
+/// Says what Debian packages would do for a build that failed without them.
+fn advise(project: &Project, package: &Package, error: &mut ScriptError) {
+    let ScriptError::Failed { advice, .. } = error else {
+        return;
+    };
+    let needs = project
+        .external
+        .needs_of(&package.name, Some(&package.version), None);
+    if project.deb.is_some() || needs.build.is_empty() || !support().is_there() {
+        return;
+    }
+    let mut names: Vec<&str> = needs
+        .build
+        .iter()
+        .filter_map(|needed| Some(needed.relation.alternatives.first()?.name.as_str()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    advice.push(format!(
+        "a `[deb]` table with a `suite` in wharf.toml gives its build what it needs of Debian: {}",
+        names.join(", ")
+    ));
+}
+
 /// What is built in a system root is only good where it has the same packages: their names have the versions of libraries in them, where
 /// these matter.
 fn system_words(session: &Session, suite: &str) -> Option<String> {
@@ -194,8 +219,9 @@ pub(crate) async fn run(
     })
     .await?;
     let optional = wharf_tree::select::only_optional(&graph);
-    for (package, error) in built.failed {
+    for (package, mut error) in built.failed {
         if !optional[package] {
+            advise(task.project, &graph.packages[package], &mut error);
             return Err(OpsError::Script(Box::new(error)));
         }
         session.emit(Event::warning("npm/optional-script", error.to_string()));

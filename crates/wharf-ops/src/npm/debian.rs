@@ -42,7 +42,8 @@ pub(crate) fn node(session: &Session, project: &Project) -> Option<DebianNode> {
     of_lock(&lock, project)
 }
 
-fn of_lock(lock: &DebLock, project: &Project) -> Option<DebianNode> {
+/// The Node that locked Debian packages have.
+pub(crate) fn of_lock(lock: &DebLock, project: &Project) -> Option<DebianNode> {
     let architecture = deb::architecture().ok()?;
     let system = lock.system(architecture.as_str())?;
     let packages = system.selected(counts);

@@ -164,33 +164,40 @@ fn debians_node_is_the_projects_and_addons_are_built_against_it() {
 }
 
 #[test]
-fn another_node_keeps_its_headers() {
-    let case = Case::new("", &needs());
+fn another_node_gets_no_node_gyp_of_debians() {
+    let case = Case::new("\"node-gyp\"", &needs_node(">=20"));
     case.run(&["lock"]).success();
     assert_eq!(case.locked(), "22.12.0");
     if !views() {
         return;
     }
-    // Debian's node-gyp would build for Debian's Node.
     let finished = case.run(&["sync"]);
     assert!(!finished.status.success(), "{finished}");
-    assert!(
-        finished.stderr.contains("`wharf add --dev npm:node-gyp`"),
-        "{finished}"
-    );
+    for word in [
+        "node-gyp: not found",
+        "`wharf add --dev npm:node-gyp`",
+        "(22.12.0)",
+        "`wharf add deb:nodejs`",
+    ] {
+        assert!(finished.stderr.contains(word), "no word of `{word}`: {finished}");
+    }
+    // One that came with npm, and headers, beside Node.
     let prefix = case
         .fixture
         .programs()
         .parent()
         .expect("it is below the home")
         .to_owned();
-    for (name, text) in [("node_version.h", ""), ("common.gypi", "settings of 22\n")] {
-        std::fs::create_dir_all(prefix.join("include/node")).expect("the home can be written");
-        std::fs::write(prefix.join("include/node").join(name), text).expect("the home can be written");
-    }
+    let put = |path: &str, text: &str| {
+        let path = prefix.join(path);
+        std::fs::create_dir_all(path.parent().expect("it is below a folder"))
+            .expect("the home can be written");
+        std::fs::write(path, text).expect("the home can be written");
+    };
+    put("include/node/node_version.h", "");
+    put("include/node/common.gypi", "settings of 22\n");
+    put("lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js", "");
     case.run(&["sync"]).success();
-    let expected = format!("rebuild with {}: settings of 22, own header\n", prefix.display());
-    assert_eq!(case.fixture.read("node_modules/addon/built.txt"), expected);
 }
 
 #[test]
