@@ -432,7 +432,7 @@ impl Explain for OpsError {
                 vec!["`wharf add npm:NAME` adds one; `wharf lock` reads a package.json that was just made".to_owned()]
             }
             OpsError::NoScripts { .. } => {
-                vec!["`wharf approve` without a name lists the packages that have some".to_owned()]
+                vec!["`wharf approve` without a name lists the packages whose scripts matter".to_owned()]
             }
             OpsError::Unpinnable { name, .. } => vec![format!(
                 "write \"{}\" into `[policy] scripts` to trust whatever lies there (repositories and folders have no hash)",

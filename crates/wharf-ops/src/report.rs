@@ -302,7 +302,7 @@ pub struct ExportReport {
     pub written: Option<PathBuf>,
 }
 
-/// A locked npm package that has install scripts.
+/// A locked package of npm that has install scripts, or one of Debian whose maintainer scripts were approved or may be missed.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScriptEntry {
     /// The package, as `npm:name`.
@@ -311,6 +311,9 @@ pub struct ScriptEntry {
     pub version: String,
     /// Whether its scripts may run.
     pub approved: bool,
+    /// What scripts of a Debian package would do that was not done without them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
 }
 
 /// What `wharf approve` did.
@@ -320,7 +323,7 @@ pub struct ApproveReport {
     pub manifest: PathBuf,
     /// The entries that were written, each with version and hash.
     pub approved: Vec<String>,
-    /// Every locked package with install scripts.
+    /// Every locked npm package with install scripts, and those Debian packages whose scripts were approved or may be missed.
     pub packages: Vec<ScriptEntry>,
     /// The sync that followed, where something was approved.
     pub sync: Option<SyncReport>,

@@ -325,7 +325,10 @@ fn deb_part(options: &Options, stated: &mut Stated) -> Option<DebProject> {
     let tables = std::mem::take(&mut stated.deb);
     let origin = tables.declared?;
     let host = DebHost::read(&options.system_root, stated);
+    let approved = stated.policy.scripts.iter();
     Some(DebProject {
+        scripts: approved.filter_map(|text| text.parse().ok()).collect(),
+        answers: tables.answers,
         suite: tables.suite.or_else(|| host.suite.clone()),
         packages: tables.packages,
         // As apt does it: a `gcc` without the headers of the C library surprises.

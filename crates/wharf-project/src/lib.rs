@@ -57,6 +57,7 @@ pub use deb::{
     DebSources, DebSuite,
 };
 pub use error::{Invalid, ProjectError};
+pub use deb::DebApproval;
 pub use external::{ExternalDependency, ExternalNeed, ExternalProject, ExternalRole};
 pub use index::{
     Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,

@@ -40,7 +40,8 @@ pub struct Policy {
     pub cooldown: Span,
     /// Versions uploaded after this are left out.
     pub exclude_newer: Option<Timestamp>,
-    /// Packages whose install scripts may run, as written; those of npm are read into [`crate::NpmProject::scripts`].
+    /// Packages whose install scripts may run, as written; those of npm are read into [`crate::NpmProject::scripts`],
+    /// those of Debian into [`crate::deb::DebProject::scripts`].
     pub scripts: Vec<String>,
     /// Whether commands of crates may come prebuilt.
     pub prebuilt: PrebuiltPolicy,

@@ -169,7 +169,7 @@ pub(crate) enum Command {
     Search(Search),
     /// Write the lock in another tool's format: `--format requirements-txt`, `pylock` or `package-lock`.
     Export(Export),
-    /// Allow install scripts of npm packages, or list those that were skipped.
+    /// Allow install scripts of npm packages and maintainer scripts of Debian's, or list those that were skipped.
     Approve(Approve),
     /// Install commands of any ecosystem for yourself, each in an environment of its own.
     Tool(Tool),
@@ -563,7 +563,7 @@ pub(crate) struct Export {
 /// `wharf approve`.
 #[derive(Debug, Args)]
 pub(crate) struct Approve {
-    /// The packages, as `npm:sharp`; what is approved is the locked version with its hash. Without any, list what waits for it.
+    /// The packages, as `npm:sharp` or `deb:locales`; what is approved is the locked version with its hash. Without any, list what waits for it.
     #[arg(value_name = "PACKAGE")]
     pub(crate) packages: Vec<String>,
     /// Approve, but leave the environment alone.
@@ -592,7 +592,7 @@ pub(crate) enum ToolCommand {
     Upgrade(ToolUpgrade),
     /// List tools that have newer versions.
     Outdated(ToolOutdated),
-    /// Allow install scripts of npm packages that a tool needs, or list those that were skipped.
+    /// Allow scripts of packages that a tool needs, or list those that were skipped.
     Approve(ToolApprove),
     /// Remove tools with their commands and environments.
     Remove(ToolRemove),

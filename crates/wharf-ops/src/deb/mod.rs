@@ -6,6 +6,7 @@
 //! | [`external`] | what packages of other ecosystems need of the system |
 //! | [`repositories`] | what a solve may choose from |
 //! | [`root`] | packages fetched and put together |
+//! | [`approvals`] | whose maintainer scripts may run |
 //! | [`python`] | the Python among them |
 //! | [`outdated`] | which of them have newer versions |
 //! | [`describe`] | what `tree`, `why` and `list` say of them |
@@ -13,6 +14,7 @@
 //!
 //! Invariant: without a `[deb]` table nothing of this is looked at.
 
+pub(crate) mod approvals;
 pub(crate) mod describe;
 pub(crate) mod error;
 pub(crate) mod external;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use futures::stream::{StreamExt, TryStreamExt};
 use wharf_core::{Event, PackageName};
 use wharf_index::deb::Wanted;
-use wharf_install::system::{self, Job, Options, Report, Runner, Workplace};
-use wharf_install::{InstalledDeb, SystemWanted};
+use wharf_install::system::{self, Job, Report, Runner, Workplace};
+use wharf_install::{Environment, InstalledDeb, SystemWanted};
 use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
 use wharf_project::{Lock, Project};
 use wharf_store::{DebPackage, Extent};
 use wharf_sys::sandbox::{Construction, Instead, Strength, support, told};
 
+use super::approvals;
 use super::error::DebError;
 use super::external;
 use super::lock;
@@ -58,7 +59,16 @@ pub(crate) async fn of_project(
     let packages = selected(locked, |root| {
         super::describe::selects(selecting, root) && external::is_for_running(&root.cause)
     })?;
-    let root = Arc::new(make(session, project, locked, &packages).await?);
+    let (root, report) = make(session, project, locked, &packages).await?;
+    let root = Arc::new(root);
+    // Once: neither where it stands already, nor a second time in one command.
+    let is_known = |known: &Path| known == root.path;
+    let standing = Environment::locate(&project.root).system();
+    let told = session.debian().root().is_some_and(|told| is_known(&told.path));
+    if !told && !standing.is_some_and(|standing| is_known(&standing)) {
+        tell(session, &report);
+        approvals::report_skipped(session, &report);
+    }
     session.debian().keep_lock(locked.clone());
     session.debian().keep_root(&root);
     Ok(Some(root))
@@ -93,7 +103,7 @@ pub(crate) async fn of_build(
 ) -> Result<PathBuf, OpsError> {
     let locked = lock::for_build(session, project, name, tree).await?;
     let packages = selected(&locked, |_| true)?;
-    Ok(make(session, project, &locked, &packages).await?.path)
+    Ok(make(session, project, &locked, &packages).await?.0.path)
 }
 
 /// The root that install scripts of the project's npm packages run in, with its suite: everything that is locked. `None` where the
@@ -109,7 +119,7 @@ pub(crate) async fn of_builds(
         return Ok(None);
     };
     let packages = selected(&locked, |_| true)?;
-    let root = make(session, project, &locked, &packages).await?;
+    let (root, _) = make(session, project, &locked, &packages).await?;
     Ok(Some((root.path, locked.suite.clone())))
 }
 
@@ -129,7 +139,7 @@ async fn make(
     project: &Project,
     locked: &DebLock,
     packages: &[&LockedDeb],
-) -> Result<Root, OpsError> {
+) -> Result<(Root, Report), OpsError> {
     // Two that want one at the same time mostly want the same.
     let _alone = session.debian().one_root_at_a_time().await;
     let store = Arc::clone(session.store()?);
@@ -138,9 +148,15 @@ async fn make(
         missing,
     } = unpacked(session, project, locked, packages).await?;
     let online = wharf_sys::run_blocking(support).await.strength;
+    let options = approvals::options(&store, project, packages, &unpacked)?;
+    if !options.approved.is_empty() && !matches!(online, Strength::Isolated { .. }) {
+        session.emit(Event::warning(
+            "deb/scripts-not-run",
+            "approved maintainer scripts were not run: they run in namespaces, which this machine does not give",
+        ));
+    }
     let composed = wharf_sys::run_blocking(move || {
         let finisher = Finisher { strength: online };
-        let options = Options::default();
         let runner: Option<&dyn Runner> = match online {
             Strength::Isolated { .. } => Some(&finisher),
             Strength::None | Strength::Offline | Strength::Filtered => None,
@@ -153,15 +169,13 @@ async fn make(
         version: package.version.clone(),
         architecture: package.id.architecture.clone(),
     });
-    if composed.made {
-        tell(session, &composed.report);
-    }
     let missing = missing + session.debian().fetched();
-    Ok(Root {
+    let root = Root {
         path: composed.root,
         packages: installed.collect(),
         missing,
-    })
+    };
+    Ok((root, composed.report))
 }
 
 /// Begins to fetch what programs of the project run with, for whoever makes the root: that one also says what goes wrong.
@@ -180,13 +194,14 @@ pub(crate) fn fetch_ahead(session: &Session, project: &Project) {
 }
 
 /// Packages in the store.
-struct Unpacked {
-    packages: Vec<DebPackage>,
+pub(crate) struct Unpacked {
+    pub(crate) packages: Vec<DebPackage>,
     /// How many it did not have.
     missing: usize,
 }
 
-async fn unpacked(
+/// Has packages in the store, in their order.
+pub(crate) async fn unpacked(
     session: &Session,
     project: &Project,
     locked: &DebLock,

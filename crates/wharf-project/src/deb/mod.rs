@@ -2,6 +2,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`approval`] | [`DebApproval`]: whose maintainer scripts may run |
 //! | `read` | `[deb]` and `[dev.deb]` of a manifest |
 //! | [`repository`] | [`DebRepository`]: one suite of one repository, and the keys that sign it |
 //! | `usual` | the repositories of Debian and Ubuntu, and their keys |
@@ -10,6 +11,7 @@
 //! Invariants: every relation was read before it is here; what a machine says never stands beside what the project says
 //! without [`Declared`] telling which is which.
 
+pub mod approval;
 pub mod host;
 pub(crate) mod read;
 pub mod repository;
@@ -29,6 +31,7 @@ use crate::error::ProjectError;
 use crate::index::Declared;
 use crate::requirement::Group;
 
+pub use approval::DebApproval;
 pub use host::DebHost;
 pub use repository::{DebDistribution, DebKey, DebKeys, DebRepository};
 
@@ -49,6 +52,10 @@ pub struct DebProject {
     pub holds: Vec<DebHold>,
     /// Packages that are never chosen.
     pub excludes: Vec<PackageName>,
+    /// Packages whose maintainer scripts may run.
+    pub scripts: Vec<DebApproval>,
+    /// What debconf answers to these, as `debconf-set-selections` reads it.
+    pub answers: Vec<String>,
     /// What the manifest says about which versions are preferred.
     pub pins: Vec<DebPin>,
     /// Which repositories are asked besides the project's own.

@@ -8,6 +8,7 @@ use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::{EdgeKind, Spec, Version};
 
 use super::{document, existing, package_json, pyproject, wharf};
+use crate::deb::DebApproval;
 use crate::error::ProjectError;
 use crate::npm::scripts::ScriptApproval;
 use crate::npm::{NpmImporter, NpmOptions};
@@ -251,19 +252,42 @@ pub fn approve(manifest: NpmManifest<'_>, approvals: &[ScriptApproval]) -> Resul
             text: &cleared,
             ..manifest
         };
-        text = match manifest.kind {
-            ManifestKind::PackageJson => package_json::approve(now, approval)?,
-            ManifestKind::Wharf | ManifestKind::Pyproject => {
-                let mut document = now.document()?;
-                let array = scripts(&mut document, manifest.kind)
-                    .ok_or_else(|| manifest.cannot("`scripts` of its policy is not an array"))?;
-                pyproject::push(array, &approval.to_string());
-                document.to_string()
-            }
-            ManifestKind::Requirements | ManifestKind::Cargo => return Err(manifest.no_npm()),
-        };
+        text = push_approval(now, &approval.to_string())?;
     }
     Ok(text)
+}
+
+/// The text with approvals of maintainer scripts, in place of all that it has of the same packages.
+///
+/// # Errors
+/// Where the manifest is malformed, or has no place for them.
+pub fn approve_deb(manifest: NpmManifest<'_>, approvals: &[DebApproval]) -> Result<String, ProjectError> {
+    let mut text = withdraw_where(manifest, &|text| {
+        let known = text.parse::<DebApproval>();
+        known.is_ok_and(|known| approvals.iter().any(|approval| approval.name == known.name))
+    })?;
+    for approval in approvals {
+        let now = NpmManifest {
+            text: &text,
+            ..manifest
+        };
+        text = push_approval(now, &approval.to_string())?;
+    }
+    Ok(text)
+}
+
+fn push_approval(manifest: NpmManifest<'_>, approval: &str) -> Result<String, ProjectError> {
+    match manifest.kind {
+        ManifestKind::PackageJson => package_json::approve(manifest, approval),
+        ManifestKind::Wharf | ManifestKind::Pyproject => {
+            let mut document = manifest.document()?;
+            let array = scripts(&mut document, manifest.kind)
+                .ok_or_else(|| manifest.cannot("`scripts` of its policy is not an array"))?;
+            pyproject::push(array, approval);
+            Ok(document.to_string())
+        }
+        ManifestKind::Requirements | ManifestKind::Cargo => Err(manifest.no_npm()),
+    }
 }
 
 /// The text without any approval of these packages.

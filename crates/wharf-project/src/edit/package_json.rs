@@ -6,7 +6,6 @@ use super::npm::{NpmAddition, NpmManifest, NpmRemoved};
 use super::object::{self, Layout, Position};
 use crate::error::{Invalid, ProjectError};
 use crate::json::{self, Dialect};
-use crate::npm::scripts::ScriptApproval;
 use crate::text::SourceText;
 use crate::yaml::Node;
 
@@ -193,10 +192,10 @@ fn without_entry(
 }
 
 /// Adds approvals to `"wharf": {"policy": {"scripts": […]}}`.
-pub(super) fn approve(manifest: NpmManifest<'_>, approval: &ScriptApproval) -> Result<String, ProjectError> {
+pub(super) fn approve(manifest: NpmManifest<'_>, approval: &str) -> Result<String, ProjectError> {
     let source = manifest.source();
     let root = parse(&manifest, &source)?;
-    let item = json::quoted(&approval.to_string());
+    let item = json::quoted(approval);
     let object_of = |node: &Node<'_>| node.map().is_some();
     let list = |layout: &Layout| layout.wrapped('[', &item, ']');
     let policy_raw =

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use wharf_core::Ecosystem;
 
+use crate::deb::DebApproval;
 use crate::error::{Invalid, ProjectError};
 use crate::manifest::settings::parse_instant;
 use crate::npm::read::Sources;
@@ -71,18 +72,18 @@ pub(crate) fn option(settings: &mut Settings, key: &str, values: Vec<String>) ->
     Ok(())
 }
 
-/// Reads the approvals of `[policy] scripts`; entries of other ecosystems are left alone.
+/// Reads an npm approval of `[policy] scripts`; one for Debian is looked at, entries of other ecosystems are left alone.
 ///
 /// # Errors
-/// Where one for npm, or for no ecosystem at all, is malformed, in words.
+/// Where one for npm or Debian, or for no ecosystem at all, is malformed, in words.
 pub(crate) fn approval(text: &str) -> Result<Option<ScriptApproval>, String> {
     let ecosystem = text.split_once(':').and_then(|(word, _)| word.parse().ok());
-    if ecosystem.is_some_and(|one: Ecosystem| one != Ecosystem::Npm) {
-        return Ok(None);
-    }
-    text.parse()
-        .map(Some)
-        .map_err(|error: crate::npm::scripts::InvalidApproval| error.to_string())
+    let read = match ecosystem {
+        Some(Ecosystem::Deb) => text.parse::<DebApproval>().map(|_| None),
+        None | Some(Ecosystem::Npm) => text.parse().map(Some),
+        Some(_) => Ok(None),
+    };
+    read.map_err(|error| error.to_string())
 }
 
 /// Reads the `wharf` key of the root's `package.json`, and gives every approval that the project states.

@@ -53,7 +53,7 @@ impl FromStr for ScriptApproval {
         };
         let bare = text
             .strip_prefix("npm:")
-            .ok_or_else(|| wrong("it must begin with `npm:`".to_owned()))?;
+            .ok_or_else(|| wrong("it must begin with `npm:` or `deb:`".to_owned()))?;
         let (package, integrity) = match bare.split_once('#') {
             Some((package, integrity)) => (package, Some(integrity)),
             None => (bare, None),

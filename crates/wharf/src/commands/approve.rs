@@ -1,4 +1,4 @@
-//! `wharf approve`: which npm packages may run scripts when they are installed.
+//! `wharf approve`: which packages of npm and Debian may run scripts when they are installed.
 
 use wharf_ops::approve::{self, ApproveRequest};
 use wharf_ops::report::ApproveReport;
@@ -37,9 +37,13 @@ pub(super) fn say(printer: &Printer, report: &ApproveReport) {
     for package in &report.packages {
         let mark = if package.approved { "approved" } else { "skipped" };
         text.push_str(&format!("{mark:8}  {}  {}\n", package.package, package.version));
+        for skipped in &package.skipped {
+            let line = skipped.lines().next().unwrap_or_default();
+            text.push_str(&format!("          {line}\n"));
+        }
     }
     if report.packages.is_empty() {
-        printer.remark("No locked npm package has install scripts");
+        printer.remark("No locked package has scripts that wait for an approval");
     }
     printer.data(&text);
 }

@@ -5,6 +5,7 @@
 mod addons;
 mod external;
 mod python;
+mod scripts;
 
 use std::path::{Path, PathBuf};
 

@@ -37,6 +37,7 @@ pub(crate) struct DebTables {
     pub(crate) components: Option<Vec<String>>,
     pub(crate) holds: Vec<DebHold>,
     pub(crate) excludes: Vec<PackageName>,
+    pub(crate) answers: Vec<String>,
     pub(crate) pins: Vec<DebPin>,
     pub(crate) sources: DebSources,
     pub(crate) snapshot: Option<String>,
@@ -51,6 +52,7 @@ const KEYS: &[&str] = &[
     "components",
     "hold",
     "exclude",
+    "answers",
     "sources",
     "snapshot",
     "repository",
@@ -86,6 +88,7 @@ pub(crate) fn deb(
     deb.architectures(tables)?;
     deb.holds(tables)?;
     deb.excludes(tables)?;
+    deb.answers(tables)?;
     deb.pins(tables)?;
     deb.suite(tables)?;
     deb.repositories(tables)
@@ -286,6 +289,23 @@ impl Table<'_, '_, '_, '_> {
             let name = PackageName::new(Ecosystem::Deb, text)
                 .map_err(|invalid| self.reader.error(span, invalid.to_string()))?;
             tables.excludes.push(name);
+        }
+        Ok(())
+    }
+
+    fn answers(&self, tables: &mut DebTables) -> Result<(), Invalid> {
+        let Some(value) = self.table.get("answers") else {
+            return Ok(());
+        };
+        for (text, span) in self.reader.strings(value, "`answers`")? {
+            let parts = text.split_whitespace().count();
+            if parts < 3 || text.contains('\n') {
+                return Err(self.reader.error(
+                    span,
+                    "an answer is one line for debconf: `PACKAGE QUESTION TYPE VALUE`".to_owned(),
+                ));
+            }
+            tables.answers.push(text.to_owned());
         }
         Ok(())
     }
