@@ -6,10 +6,7 @@ use crate::{Case, views};
 
 /// A project of Python whose Debian packages bring a Python and a C library in these versions.
 fn case(python: &str, c_library: &str, registry: &Registry) -> Case {
-    let mut case = Case::with(
-        &[],
-        "\n[python]\nversion = \">=3.8\"\n\n[pypi]\nnative = \"*\"\n",
-    );
+    let mut case = Case::with(&[], "\n[python]\nversion = \">=3.8\"\n\n[pypi]\nnative = \"*\"\n");
     case.fixture.use_registry(registry);
     let name = {
         let mut numbers = python.split('.');
