@@ -12,6 +12,7 @@
 //! | [`signature`] | OpenPGP signatures of `Release` files, and the keys they are judged by |
 //! | [`sources`] | apt's lists of repositories, both formats |
 //! | [`preferences`] | apt's pins |
+//! | [`settings`] | apt's settings |
 //! | [`status`] | what dpkg says is installed |
 //! | [`index`] | many `Packages` files as one compact file that is used as it lies |
 //! | [`universe`] | the packages that a solve may choose from: several indexes, pins, holds |
@@ -31,6 +32,7 @@ pub mod packages;
 pub mod preferences;
 pub mod relation;
 pub mod release;
+pub mod settings;
 pub mod signature;
 pub mod solve;
 pub mod sources;

@@ -10,6 +10,7 @@ use wharf_deb::index::{Index, Kind, build};
 use wharf_deb::packages::Stanzas;
 use wharf_deb::relation::{Relations, terms};
 use wharf_deb::release::{Release, ValidUntil};
+use wharf_deb::settings::Settings;
 use wharf_deb::signature::{Keyring, verify_detached, verify_inline};
 use wharf_deb::sources::{self, SignedBy};
 use wharf_deb::version::{Version, compare_bytes, is_version};
@@ -227,6 +228,20 @@ pub(crate) fn deb_preferences(bytes: &[u8]) {
         for pattern in &pin.packages {
             assert!(!pattern.is_any() || pattern.matches("libstdc++6", "gcc-12", "amd64"));
         }
+    }
+}
+
+/// Names are read back however they are written; places are whole paths.
+pub(crate) fn deb_settings(bytes: &[u8]) {
+    let mut settings = Settings::default();
+    let mut included = 0;
+    let _ = settings.read(bytes, |_, _| included += 1);
+    for name in ["APT::Install-Recommends", "APT::Default-Release", "Dir"] {
+        assert_eq!(settings.text(name), settings.text(&name.to_ascii_uppercase()));
+        let _ = (settings.flag(name), settings.list(name));
+    }
+    for name in ["Dir::State::lists", "Dir::Etc::preferences"] {
+        assert!(settings.place(name).is_none_or(|place| !place.is_empty()));
     }
 }
 

@@ -32,6 +32,9 @@ const JOINED_UP_TO: u64 = 1 << 20;
 const WAITING: usize = 32 << 10;
 /// What is counted of them.
 const UNIT: u64 = 1 << 10;
+/// Room that is kept, in units, for an archive that was asked for and whose size is not known yet; most are smaller. As many as
+/// there are transfers at once have it.
+const BEFORE_SIZED: u32 = 512;
 /// Pieces of a large archive that may wait for being unpacked.
 const PIECES: usize = 64;
 
@@ -111,10 +114,13 @@ impl Arrivals<'_> {
         refused: &impl Fn(NetError) -> IndexError,
     ) -> Result<(Unpacked, Digest), Failed> {
         let refuse = |error| Failed::from(refused(error));
+        // Before anything is asked for: where the network is faster than what unpacks, nothing more has to come yet.
+        let kept = Arc::clone(self.waiting).acquire_many_owned(BEFORE_SIZED).await;
+        let kept = kept.expect("the room is never closed");
         let stream = self.client.stream(url, &parcel.label).await.map_err(refuse)?;
         match stream
             .length()
-            .and_then(|length| Some((length, self.room(length)?)))
+            .and_then(|length| Some((length, self.room(length, kept)?)))
         {
             Some((length, room)) => {
                 let (pieces, patched) = gather(stream).await.map_err(refuse)?;
@@ -131,16 +137,22 @@ impl Arrivals<'_> {
         }
     }
 
-    /// Room in memory for an archive, if it is small and there is some.
+    /// Room in memory for an archive, if it is small and there is some. `kept` is what was kept for it.
     ///
     /// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
     /// others, and with them those that would make room.
-    fn room(self, length: u64) -> Option<OwnedSemaphorePermit> {
+    fn room(self, length: u64, mut kept: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
+        if length > IN_MEMORY {
+            return None;
+        }
         let units = u32::try_from(length / UNIT + 1).ok()?;
-        let waiting = Arc::clone(self.waiting);
-        (length <= IN_MEMORY)
-            .then(|| waiting.try_acquire_many_owned(units).ok())
-            .flatten()
+        match units.checked_sub(BEFORE_SIZED) {
+            None => kept.split(usize::try_from(units).ok()?),
+            Some(more) => {
+                kept.merge(Arc::clone(self.waiting).try_acquire_many_owned(more).ok()?);
+                Some(kept)
+            }
+        }
     }
 
     /// Verifies and unpacks what is in memory. `place` says where it came from.

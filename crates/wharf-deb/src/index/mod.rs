@@ -11,6 +11,7 @@
 //! | [`record`] | [`Record`]: what is known of one package |
 //! | [`relations`] | [`Groups`]: what a package says about others |
 //! | [`build`](mod@build) | [`Builder`]: from `Packages` to an index, a piece at a time |
+//! | [`descriptions`] | lists of long descriptions, as an index of texts |
 //! | [`search`](mod@search) | words in names and descriptions |
 //!
 //! Invariants: opening looks at the header alone, so that it costs microseconds. Nothing here panics or reads out of
@@ -22,6 +23,7 @@ mod layout;
 mod tests;
 
 pub mod build;
+pub mod descriptions;
 pub mod facts;
 pub mod record;
 pub mod relations;
@@ -32,6 +34,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use build::{Builder, Built, TooLarge, build};
+pub use descriptions::Descriptions;
 pub use facts::{Kind, Priority};
 pub use record::Record;
 pub use relations::{Alternative, Group, Groups};

@@ -36,7 +36,10 @@ fn upgradable<'u>(shelf: &mut Shelf<'u>) -> FxHashMap<(&'u str, &'u str), Vec<Pa
     let mut by_source: FxHashMap<_, Vec<PackageId>> = FxHashMap::default();
     for id in shelf.installed_packages() {
         let package = shelf.package(id);
-        if let Some(candidate) = package.candidate.filter(|_| package.candidate != package.installed) {
+        if let Some(candidate) = package
+            .candidate
+            .filter(|_| package.candidate != package.installed)
+        {
             let record = shelf.record(candidate);
             let key = (record.source(), record.source_version());
             by_source.entry(key).or_default().push(id);

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::architecture::Architecture;
 use crate::index::{Index, Record, RecordId};
-use crate::preferences::Pin;
+use crate::preferences::{Pattern, Pin};
 use crate::release::Release;
 
 /// What a repository's release says of all packages in one of its indexes.
@@ -60,9 +60,14 @@ impl Provenance {
         }
     }
 
-    /// Whether a person means this release by a word: its suite or its codename.
+    /// Whether a person means this release by a word: its suite or its codename, or a pattern of such as preferences have them
+    /// (`/^bookworm(-security)?$/`).
     pub fn is_called(&self, word: &str) -> bool {
-        self.suite == word || self.codename == word
+        let plain = || self.suite == word || self.codename == word;
+        match word.contains(['/', '*', '?', '[']).then(|| Pattern::parse(word)) {
+            Some(Ok(pattern)) => pattern.matches(&self.suite) || pattern.matches(&self.codename),
+            Some(Err(_)) | None => plain(),
+        }
     }
 
     /// The release in a few words, such as `bookworm/main`.

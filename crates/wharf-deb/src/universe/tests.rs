@@ -163,10 +163,17 @@ fn a_target_release_is_wanted_more() {
     let universe = of_layers(vec![
         layer("stable", "aa 2\n  Depends: bb\nbb 1"),
         layer("old", "aa 1\n  Depends: bb"),
-    ])
-    .with_target_release(Some("old".to_owned()));
-    let solution = solve(&universe, &problem("aa")).expect("it can be had");
-    assert_eq!(names(&universe, &solution), "aa=1 bb");
+    ]);
+    for (word, expected) in [
+        ("old", "aa=1 bb"),
+        ("/^ol/", "aa=1 bb"),
+        ("o*", "aa=1 bb"),
+        ("/x/", "aa=2 bb"),
+    ] {
+        let universe = universe.clone().with_target_release(Some(word.to_owned()));
+        let solution = solve(&universe, &problem("aa")).expect("it can be had");
+        assert_eq!(names(&universe, &solution), expected, "{word}");
+    }
 }
 
 #[test]

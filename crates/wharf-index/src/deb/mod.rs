@@ -148,6 +148,23 @@ impl Repositories {
         futures::future::try_join_all(snapshots).await
     }
 
+    /// The long descriptions of what these suites have, where they keep them apart from the packages: indexes of names with texts, fetched
+    /// and made when they are first asked for. Without a network those that are in the cache.
+    ///
+    /// # Errors
+    /// Where a list cannot be had, or is not the one that the suite promises.
+    pub async fn descriptions(&self, snapshots: &[Snapshot]) -> Result<Vec<Arc<Index>>, IndexError> {
+        let described = snapshots.iter().map(|snapshot| async {
+            let made = self.described(&snapshot.repository, &snapshot.release).await;
+            match made {
+                Err(IndexError::Deb(error)) if matches!(*error, DebError::Offline { .. }) => Ok(Vec::new()),
+                made => made,
+            }
+        });
+        let described = futures::future::try_join_all(described).await?;
+        Ok(described.into_iter().flatten().collect())
+    }
+
     async fn snapshot(&self, repository: &Repository) -> Answer<Snapshot> {
         let key = repository.key();
         let path = self.shared.folder.join("suites").join(short_hash(&key));
@@ -208,10 +225,14 @@ impl Repositories {
         if !now.is_new {
             return;
         }
-        let current = packages::index_names(repository, &now.release);
+        let names = |release: &Release| {
+            let mut names = packages::index_names(repository, release);
+            names.extend(packages::description_names(repository, release));
+            names
+        };
+        let current = names(&now.release);
         let before = before.and_then(|before| Release::parse(&before.text).ok());
-        let before = before.map(|release| packages::index_names(repository, &release));
-        for name in before.unwrap_or_default() {
+        for name in before.map(|release| names(&release)).unwrap_or_default() {
             if !current.contains(&name) {
                 // Who has it mapped keeps it; another suite with the same list makes it again.
                 let _ = std::fs::remove_file(self.index_path(&name));

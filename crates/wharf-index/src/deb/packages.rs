@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
 use wharf_core::Digest;
-use wharf_deb::index::{Builder, Index};
+use wharf_deb::index::{Builder, Descriptions, Index};
 use wharf_deb::release::{Release, ReleaseFile};
 use wharf_sys::Mapped;
 
@@ -33,13 +33,26 @@ pub(super) enum Packing {
     Zstd,
     Gzip,
     Xz,
+    Bzip2,
     None,
 }
 
 /// What a repository may have, as it is preferred over a network.
-pub(super) const PACKINGS: [Packing; 4] = [Packing::Zstd, Packing::Xz, Packing::Gzip, Packing::None];
+pub(super) const PACKINGS: [Packing; 5] = [
+    Packing::Zstd,
+    Packing::Xz,
+    Packing::Gzip,
+    Packing::Bzip2,
+    Packing::None,
+];
 /// The same for what is on this machine, where only decompressing takes time.
-const NEAR: [Packing; 4] = [Packing::None, Packing::Zstd, Packing::Gzip, Packing::Xz];
+const NEAR: [Packing; 5] = [
+    Packing::None,
+    Packing::Zstd,
+    Packing::Gzip,
+    Packing::Xz,
+    Packing::Bzip2,
+];
 
 impl Packing {
     pub(super) fn ending(self) -> &'static str {
@@ -47,6 +60,7 @@ impl Packing {
             Packing::Zstd => ".zst",
             Packing::Gzip => ".gz",
             Packing::Xz => ".xz",
+            Packing::Bzip2 => ".bz2",
             Packing::None => "",
         }
     }
@@ -56,14 +70,25 @@ impl Packing {
             Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(packed)?),
             Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
             Packing::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed)),
+            Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
             Packing::None => Box::new(packed),
         })
     }
 }
 
-/// A list of packages that a `Release` file has.
+/// What a list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// `Packages`: which packages there are.
+    Packages,
+    /// `Translation-en`: what they are for, at length.
+    Descriptions,
+}
+
+/// A list that a `Release` file has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct List {
+    says: Says,
     component: String,
     architecture: String,
     /// Its path without an ending.
@@ -83,6 +108,7 @@ fn lists<'r>(
 ) -> Box<dyn Iterator<Item = List> + 'r> {
     if repository.is_flat() {
         return Box::new(std::iter::once(List {
+            says: Says::Packages,
             component: String::new(),
             architecture: String::new(),
             base: "Packages".to_owned(),
@@ -90,6 +116,7 @@ fn lists<'r>(
     }
     Box::new(repository.components.iter().flat_map(move |component| {
         architectures.clone().map(move |architecture| List {
+            says: Says::Packages,
             component: component.clone(),
             architecture: architecture.to_owned(),
             base: format!("{component}/binary-{architecture}/Packages"),
@@ -133,6 +160,16 @@ fn wanted(repository: &Repository, release: &Release) -> Result<Vec<List>, DebEr
     Ok(lists(repository, architectures).collect())
 }
 
+/// The lists of long descriptions that a suite may have.
+fn descriptions(repository: &Repository) -> impl Iterator<Item = List> + '_ {
+    repository.components.iter().map(|component| List {
+        says: Says::Descriptions,
+        component: component.clone(),
+        architecture: String::new(),
+        base: format!("{component}/i18n/Translation-en"),
+    })
+}
+
 /// What a list is known by: the file as it is unpacked where the `Release` file has it, else the first that it has.
 fn identity<'r>(release: &'r Release, list: &List) -> Option<&'r ReleaseFile> {
     NEAR.iter()
@@ -142,7 +179,17 @@ fn identity<'r>(release: &'r Release, list: &List) -> Option<&'r ReleaseFile> {
 /// The names that the indexes of a suite have in the cache.
 pub(super) fn index_names(repository: &Repository, release: &Release) -> Vec<String> {
     let lists = wanted(repository, release).unwrap_or_default();
-    let files = lists.iter().filter_map(|list| identity(release, list));
+    names(release, lists.iter())
+}
+
+/// The names that the indexes of its long descriptions have, where somebody searched for words.
+pub(super) fn description_names(repository: &Repository, release: &Release) -> Vec<String> {
+    let lists: Vec<List> = descriptions(repository).collect();
+    names(release, lists.iter())
+}
+
+fn names<'l>(release: &Release, lists: impl Iterator<Item = &'l List>) -> Vec<String> {
+    let files = lists.filter_map(|list| identity(release, list));
     files.map(|file| name_of(&file.digest())).collect()
 }
 
@@ -158,6 +205,18 @@ impl Repositories {
         let parts = futures::future::try_join_all(parts).await?;
         let parts: Vec<Part> = parts.into_iter().flatten().collect();
         Ok(parts)
+    }
+
+    /// Indexes of the long descriptions that a suite has apart from its packages; those that are not in the cache are made.
+    pub(super) async fn described(
+        &self,
+        repository: &Repository,
+        release: &Release,
+    ) -> Answer<Vec<Arc<Index>>> {
+        let lists: Vec<List> = descriptions(repository).collect();
+        let parts = lists.iter().map(|list| self.part(repository, release, list));
+        let parts = futures::future::try_join_all(parts).await?;
+        Ok(parts.into_iter().flatten().map(|part| part.index).collect())
     }
 
     /// The index of one list; none where the suite has no such list, which is how an empty one may look.
@@ -204,7 +263,7 @@ impl Repositories {
         }
         let whole = release.file(&list.base).map_or(LIMIT, |file| file.size);
         let fetched = self
-            .fetch_list(repository, release.by_hash, file, packing, whole)
+            .fetch_list(repository, release.by_hash, file, (packing, list.says), whole)
             .await?;
         let (made_of, keep) = (name_bytes(digest), path.clone());
         let written = wharf_sys::run_compute(move || -> Result<_, String> {
@@ -267,7 +326,7 @@ impl Repositories {
         repository: &Repository,
         by_hash: bool,
         file: &ReleaseFile,
-        packing: Packing,
+        packing: (Packing, Says),
         whole: u64,
     ) -> Answer<Builder> {
         let (named, hashed) = (file.path.clone(), file.by_hash_path());
@@ -295,7 +354,7 @@ impl Repositories {
         repository: &Repository,
         file: &ReleaseFile,
         path: &str,
-        packing: Packing,
+        packing: (Packing, Says),
         whole: u64,
     ) -> Result<Builder, Trouble> {
         let place = repository
@@ -371,15 +430,20 @@ fn name_bytes(digest: &Digest) -> [u8; 32] {
 }
 
 /// Decompresses and parses, each on a thread of its own.
-fn decode(packed: &mut dyn Read, packing: Packing, whole: u64) -> Result<Builder, String> {
+fn decode(packed: &mut dyn Read, (packing, says): (Packing, Says), whole: u64) -> Result<Builder, String> {
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<Vec<u8>>(4);
-        let parsing = scope.spawn(move || {
-            let mut builder = Builder::new();
-            for piece in receive {
-                builder.push(&piece);
+        let parsing = scope.spawn(move || match says {
+            Says::Packages => {
+                let mut builder = Builder::new();
+                receive.into_iter().for_each(|piece| builder.push(&piece));
+                builder
             }
-            builder
+            Says::Descriptions => {
+                let mut descriptions = Descriptions::default();
+                receive.into_iter().for_each(|piece| descriptions.push(&piece));
+                descriptions.into_builder()
+            }
         });
         let unpacked = unpack(packed, packing, whole, |piece| send.send(piece).is_ok());
         drop(send);
