@@ -84,11 +84,11 @@ pub enum ScriptError {
         /// The package.
         package: String,
         /// Which script.
-        event: String,
+        event: &'static str,
         /// How it ended, as a predicate.
-        how: String,
+        how: Box<str>,
         /// The last lines of its output.
-        tail: String,
+        tail: Box<str>,
         /// All of its output.
         log: PathBuf,
         /// What may help, as steps that can be typed.

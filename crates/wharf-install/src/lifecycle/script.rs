@@ -117,10 +117,10 @@ impl Context<'_> {
             }
             Some(status) => Err(ScriptError::Failed {
                 package: self.package.label(),
-                event: script.event.to_owned(),
-                how: ended(status),
+                event: script.event,
+                how: ended(status).into(),
                 advice: self.advice(&tail(&log)),
-                tail: tail(&log),
+                tail: tail(&log).into(),
                 log,
             }),
         }
