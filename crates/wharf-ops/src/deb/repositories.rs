@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wharf_core::WebUrl;
 use wharf_deb::architecture::Architecture;
+use wharf_deb::index::Index;
 use wharf_deb::preferences::Pin;
 use wharf_deb::release::ValidUntil;
 use wharf_deb::universe::{Layer, PackageKey, Provenance, Universe};
@@ -22,6 +23,7 @@ use crate::session::Session;
 pub(crate) struct Offered {
     pub(crate) universe: Universe,
     places: Vec<(WebUrl, String)>,
+    snapshots: Vec<Snapshot>,
 }
 
 impl Offered {
@@ -62,9 +64,24 @@ pub(crate) async fn offered(
         .or(snapshots)
         .await
         .ok_or(OpsError::Interrupted)??;
-    let offered = Arc::new(put_together(deb, &stated, &snapshots, architecture)?);
+    let offered = Arc::new(put_together(deb, &stated, snapshots, architecture)?);
     session.debian().keep(suite, architecture, &offered);
     Ok(offered)
+}
+
+/// The long descriptions of what repositories have, where those keep them apart; asked for by who searches for words alone.
+///
+/// # Errors
+/// A list cannot be had, or is not the one that its repository promises.
+pub(crate) async fn descriptions(
+    session: &Session,
+    project: &Project,
+    offered: &Offered,
+) -> Result<Vec<Arc<Index>>, OpsError> {
+    let door = door(session, project)?;
+    let described = door.descriptions(&offered.snapshots);
+    let described = session.cancel().or(described).await;
+    Ok(described.ok_or(OpsError::Interrupted)??)
 }
 
 /// What fetches from repositories.
@@ -113,11 +130,11 @@ fn asked(stated: &DebRepository, architectures: &[String]) -> Result<Repository,
 fn put_together(
     deb: &DebProject,
     stated: &[DebRepository],
-    snapshots: &[Snapshot],
+    snapshots: Vec<Snapshot>,
     architecture: &Architecture,
 ) -> Result<Offered, OpsError> {
     let (mut layers, mut places) = (Vec::new(), Vec::new());
-    for (stated, snapshot) in stated.iter().zip(snapshots) {
+    for (stated, snapshot) in stated.iter().zip(&snapshots) {
         let release = &snapshot.release;
         for part in &snapshot.parts {
             layers.push(Layer {
@@ -149,6 +166,7 @@ fn put_together(
             .with_pins(pins(deb, stated)?)
             .with_holds(holds),
         places,
+        snapshots,
     })
 }
 

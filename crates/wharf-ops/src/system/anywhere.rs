@@ -1,5 +1,6 @@
 //! `wharf search`: packages of the project's repositories, else of the machine's.
 
+use wharf_deb::index::Index;
 use wharf_index::Refresh;
 use wharf_project::ProjectError;
 
@@ -31,7 +32,9 @@ pub async fn search(session: &Session, words: &[String]) -> Result<SystemSearch,
     let architecture = deb::architecture()?;
     let offered =
         deb::repositories::offered(session, project, deb, &suite, &architecture, Refresh::Nothing).await?;
+    let described = deb::repositories::descriptions(session, project, &offered).await?;
+    let described: Vec<&Index> = described.iter().map(|index| &**index).collect();
     Ok(SystemSearch {
-        packages: found(offered.universe.layers(), words, |_| None),
+        packages: found(offered.universe.layers(), &described, words, |_| None),
     })
 }

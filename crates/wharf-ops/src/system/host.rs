@@ -9,13 +9,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use wharf_core::Event;
 use wharf_deb::architecture::Architecture;
 use wharf_deb::deb822::{self, Stanza};
 use wharf_deb::index::{self, Index};
+use wharf_deb::settings::Settings;
 use wharf_deb::universe::{PackageKey, Universe};
 
 use super::error::SystemError;
-use super::lists;
+use super::{lists, settings};
 use crate::deb;
 use crate::error::OpsError;
 use crate::session::Session;
@@ -31,6 +33,8 @@ pub(super) struct Host {
     pub(super) automatic: BTreeSet<(String, String)>,
     /// What is to stay as it is.
     pub(super) held: BTreeSet<(String, String)>,
+    /// What its apt is told.
+    pub(super) settings: Settings,
 }
 
 impl Host {
@@ -38,8 +42,17 @@ impl Host {
     ///
     /// # Errors
     /// Where it has none, or they cannot be read.
-    pub(super) fn read(root: &Path) -> Result<Self, OpsError> {
-        let path = root.join("var/lib/dpkg/status");
+    pub(super) fn read(session: &Session, root: &Path) -> Result<Self, OpsError> {
+        let (settings, malformed) = settings::of(root)?;
+        for message in malformed {
+            session.emit(Event::warning("system/setting", message));
+        }
+        Self::told(root, settings)
+    }
+
+    /// The same of a machine whose apt is told this.
+    fn told(root: &Path, settings: Settings) -> Result<Self, OpsError> {
+        let path = settings::place(root, &settings, "Dir::State::status").unwrap_or_default();
         let Some(status) = text_of(&path)? else {
             return Err(SystemError::NotDebian {
                 root: root.to_owned(),
@@ -71,10 +84,11 @@ impl Host {
         let built = index::build(&installed, [0; 32]).map_err(|error| malformed(error.to_string()))?;
         Ok(Self {
             root: root.to_owned(),
-            architectures: architectures(root, native)?,
+            architectures: architectures(root, &settings, native)?,
             installed: Index::open(built.bytes).expect("an index that was just built can be opened"),
-            automatic: automatic(root)?,
+            automatic: automatic(root, &settings)?,
             held,
+            settings,
         })
     }
 
@@ -90,9 +104,9 @@ impl Host {
                 architecture: self.counted_as(architecture)?,
             })
         });
-        Ok(Universe::new(lists::layers(session, &self.root)?, native)
+        Ok(Universe::new(lists::layers(session, self)?, native)
             .with_foreign(self.architectures.iter().skip(1).cloned())
-            .with_pins(super::pins::of(&self.root)?)
+            .with_pins(super::pins::of(&self.root, &self.settings)?)
             .with_holds(holds)
             .with_installed(self.installed.clone()))
     }
@@ -172,23 +186,38 @@ fn key(stanza: &Stanza<'_>) -> Option<(String, String)> {
 }
 
 /// What apt installed by itself.
-fn automatic(root: &Path) -> Result<BTreeSet<(String, String)>, OpsError> {
-    let states = text_of(&root.join("var/lib/apt/extended_states"))?.unwrap_or_default();
+fn automatic(root: &Path, settings: &Settings) -> Result<BTreeSet<(String, String)>, OpsError> {
+    let path = settings::place(root, settings, "Dir::State::extended_states");
+    let states = match path {
+        Some(path) => text_of(&path)?.unwrap_or_default(),
+        None => Vec::new(),
+    };
     let marked = deb822::stanzas(&states).filter_map(Result::ok);
     let marked = marked.filter(|stanza| stanza.text("Auto-Installed").as_deref() == Some("1"));
     Ok(marked.filter_map(|stanza| key(&stanza)).collect())
 }
 
-fn architectures(root: &Path, native: Option<String>) -> Result<Vec<Architecture>, OpsError> {
+/// What apt is told, else what dpkg knows.
+fn architectures(
+    root: &Path,
+    settings: &Settings,
+    native: Option<String>,
+) -> Result<Vec<Architecture>, OpsError> {
     let path = root.join("var/lib/dpkg/arch");
     let text = text_of(&path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let own = match native {
-        Some(native) => native,
-        None => deb::architecture()?.to_string(),
+    let own = match (settings.text("APT::Architecture"), native) {
+        (Some(told), _) if !told.is_empty() => told.to_owned(),
+        (_, Some(native)) => native,
+        (_, None) => deb::architecture()?.to_string(),
+    };
+    let told = settings.list("APT::Architectures");
+    let others = match told.is_empty() {
+        true => text.split_whitespace().collect(),
+        false => told,
     };
     let mut architectures: Vec<Architecture> = Vec::new();
-    for word in std::iter::once(own.as_str()).chain(text.split_whitespace()) {
+    for word in std::iter::once(own.as_str()).chain(others) {
         let architecture = Architecture::parse(word).map_err(|error| SystemError::Malformed {
             path: path.clone(),
             reason: error.to_string(),
@@ -254,7 +283,7 @@ mod tests {
                 "Package: a\nArchitecture: amd64\nAuto-Installed: 1\n",
             ),
         ]);
-        let host = Host::read(root.path()).unwrap();
+        let host = Host::told(root.path(), Settings::default()).unwrap();
         let names: Vec<_> = host
             .installed
             .records()
@@ -277,7 +306,7 @@ mod tests {
     #[test]
     fn a_machine_without_dpkg_says_what_it_is() {
         let root = machine(&[("etc/os-release", "ID=x\nPRETTY_NAME=\"Some Linux 3\"\n")]);
-        let error = Host::read(root.path()).err().unwrap();
+        let error = Host::told(root.path(), Settings::default()).err().unwrap();
         let OpsError::System(error) = error else {
             panic!("{error}")
         };

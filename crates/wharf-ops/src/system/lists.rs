@@ -9,23 +9,29 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use wharf_core::Event;
-use wharf_deb::index::{self, Index};
+use wharf_deb::index::{self, Descriptions, Index};
 use wharf_deb::release::Release;
 use wharf_deb::universe::{Layer, Provenance};
+use wharf_sys::Mapped;
 
 use super::error::SystemError;
+use super::host::Host;
+use super::settings;
 use crate::error::OpsError;
 use crate::session::Session;
 
 /// What ends the name of a file of packages.
 const PACKAGES: &str = "_Packages";
+/// What ends the name of a file of long descriptions.
+const TRANSLATION: &str = "_i18n_Translation-en";
 /// How lists are compressed.
 const ENDINGS: [&str; 6] = ["", ".lz4", ".gz", ".xz", ".zst", ".bz2"];
 
 /// Every list of a machine, in the order of their names.
-pub(super) fn layers(session: &Session, root: &Path) -> Result<Vec<Layer>, OpsError> {
-    let folder = root.join("var/lib/apt/lists");
+pub(super) fn layers(session: &Session, host: &Host) -> Result<Vec<Layer>, OpsError> {
+    let folder = settings::place(&host.root, &host.settings, "Dir::State::lists").unwrap_or_default();
     let names = names(&folder)?;
     let releases = releases(&folder, &names)?;
     let mut layers = Vec::new();
@@ -35,7 +41,7 @@ pub(super) fn layers(session: &Session, root: &Path) -> Result<Vec<Layer>, OpsEr
         };
         let path = folder.join(name);
         layers.push(Layer {
-            index: indexed(session, &path, ending)?,
+            index: indexed(session, &path, ending, Says::Packages)?,
             provenance: provenance(stem, &releases),
         });
     }
@@ -43,6 +49,29 @@ pub(super) fn layers(session: &Session, root: &Path) -> Result<Vec<Layer>, OpsEr
         true => Err(SystemError::NoLists { folder }.into()),
         false => Ok(layers),
     }
+}
+
+/// What a list says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Packages,
+    Descriptions,
+}
+
+/// The long descriptions in English that apt fetched, by name; none where it was told to fetch none.
+pub(super) fn descriptions(session: &Session, host: &Host) -> Result<Vec<Index>, OpsError> {
+    let folder = settings::place(&host.root, &host.settings, "Dir::State::lists").unwrap_or_default();
+    let mut found = Vec::new();
+    for name in names(&folder)? {
+        let ending = ENDINGS.iter().find(|ending| {
+            name.strip_suffix(**ending)
+                .is_some_and(|stem| stem.ends_with(TRANSLATION))
+        });
+        if let Some(ending) = ending {
+            found.push(indexed(session, &folder.join(&name), ending, Says::Descriptions)?);
+        }
+    }
+    Ok(found)
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, OpsError> {
@@ -125,7 +154,7 @@ fn provenance(stem: &str, releases: &BTreeMap<String, Release>) -> Provenance {
 }
 
 /// The index of a list: as it was kept, else made now and kept.
-fn indexed(session: &Session, path: &Path, ending: &str) -> Result<Index, OpsError> {
+fn indexed(session: &Session, path: &Path, ending: &str, says: Says) -> Result<Index, OpsError> {
     let read = OpsError::io("read", path);
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -141,7 +170,15 @@ fn indexed(session: &Session, path: &Path, ending: &str) -> Result<Index, OpsErr
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let built = index::build(&text, made_of).map_err(|error| SystemError::Malformed {
+    let built = match says {
+        Says::Packages => index::build(&text, made_of),
+        Says::Descriptions => {
+            let mut descriptions = Descriptions::default();
+            descriptions.push(&text);
+            descriptions.into_builder().finish(made_of)
+        }
+    };
+    let built = built.map_err(|error| SystemError::Malformed {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
@@ -180,7 +217,8 @@ fn kept_at(session: &Session, made_of: &[u8; 32]) -> PathBuf {
 }
 
 fn kept_index(path: &Path, made_of: &[u8; 32]) -> Option<Index> {
-    let index = Index::open(fs::read(path).ok()?).ok()?;
+    // Written under another name and renamed, so that it never changes under the map.
+    let index = Index::open(Bytes::from_owner(Mapped::open(path).ok()?)).ok()?;
     (index.made_of() == *made_of).then_some(index)
 }
 

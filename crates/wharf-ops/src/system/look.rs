@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wharf_deb::index::{Group, Hit, Kind, NameId, Place as Found, Record};
+use wharf_deb::index::{Group, Hit, Index, Kind, NameId, Place as Found, Record};
 use wharf_deb::universe::Layer;
 use wharf_deb::version::compare;
 
@@ -21,7 +21,7 @@ use crate::session::Session;
 /// # Errors
 /// Where the machine has no packages of Debian's.
 pub fn list(session: &Session, place: &Where, patterns: &[String]) -> Result<SystemList, OpsError> {
-    let host = Host::read(&place.root(session))?;
+    let host = Host::read(session, &place.root(session))?;
     let wanted = |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, name));
     let records = host.installed.records().map(|id| host.installed.record(id));
     let mut packages: Vec<InstalledPackage> = records
@@ -49,16 +49,21 @@ pub fn list(session: &Session, place: &Where, patterns: &[String]) -> Result<Sys
 /// # Errors
 /// Where the machine has no packages of Debian's, or no lists.
 pub fn search(session: &Session, place: &Where, words: &[String]) -> Result<SystemSearch, OpsError> {
-    let host = Host::read(&place.root(session))?;
-    let layers = lists::layers(session, &host.root)?;
+    let host = Host::read(session, &place.root(session))?;
+    let layers = lists::layers(session, &host)?;
+    let described = lists::descriptions(session, &host)?;
+    let described: Vec<&Index> = described.iter().collect();
+    let installed = |name: &str| installed_version(&host, name);
     Ok(SystemSearch {
-        packages: found(&layers, words, |name| installed_version(&host, name)),
+        packages: found(&layers, &described, words, installed),
     })
 }
 
-/// The packages of several indexes that have all of these words, best first; of each its highest version.
+/// The packages of several indexes that have all of these words, best first; of each its highest version. `described` has the long
+/// descriptions that lie apart from the packages.
 pub(crate) fn found(
     layers: &[Layer],
+    described: &[&Index],
     words: &[String],
     installed: impl Fn(&str) -> Option<String>,
 ) -> Vec<FoundPackage> {
@@ -74,6 +79,15 @@ pub(crate) fn found(
             }
         }
     }
+    for index in described {
+        for Hit { record, place } in index.search(&words) {
+            let name = index.record(record).name();
+            if let Some((record, layer)) = highest(layers, name) {
+                let entry = best.entry(record.name()).or_insert((place, record, layer));
+                entry.0 = entry.0.min(place);
+            }
+        }
+    }
     let mut found: Vec<_> = best.into_iter().collect();
     found.sort_by_key(|(name, (place, ..))| (*place, *name));
     let package = |(name, (_, record, layer)): (&str, (Found, Record<'_>, &Layer))| FoundPackage {
@@ -86,13 +100,24 @@ pub(crate) fn found(
     found.into_iter().map(package).collect()
 }
 
+/// The highest version of a name in several indexes.
+fn highest<'l>(layers: &'l [Layer], name: &str) -> Option<(Record<'l>, &'l Layer)> {
+    let of = |layer: &'l Layer| {
+        let id = layer.index.find(name)?;
+        let record = records_of(&layer.index, id).next()?;
+        Some((record, layer))
+    };
+    let all = layers.iter().filter_map(of);
+    all.max_by(|(one, _), (other, _)| compare(one.version(), other.version()))
+}
+
 /// What is known of a package.
 ///
 /// # Errors
 /// Where neither the machine nor its repositories have one of that name. A machine without lists is looked at alone.
 pub fn show(session: &Session, place: &Where, name: &str) -> Result<SystemShow, OpsError> {
-    let host = Host::read(&place.root(session))?;
-    let layers = match lists::layers(session, &host.root) {
+    let host = Host::read(session, &place.root(session))?;
+    let layers = match lists::layers(session, &host) {
         Err(OpsError::System(error)) if matches!(*error, SystemError::NoLists { .. }) => Vec::new(),
         layers => layers?,
     };
@@ -122,13 +147,22 @@ pub fn show(session: &Session, place: &Where, name: &str) -> Result<SystemShow, 
         return Ok(only_provided(name, provided_by));
     };
     let architecture = first.architecture();
+    let mut description = first.description().to_owned();
+    if description.is_empty() {
+        let described = lists::descriptions(session, &host)?;
+        let apart = described.iter().find_map(|index| {
+            let text = records_of(index, index.find(name)?).next()?.description();
+            Some(text.to_owned())
+        });
+        description = apart.unwrap_or_default();
+    }
     Ok(SystemShow {
         package: host.shown(name, architecture),
         installed: installed_version(&host, name),
         automatic: host.is_in(&host.automatic, name, architecture),
         held: host.is_in(&host.held, name, architecture),
         summary: first.summary().to_owned(),
-        description: first.description().to_owned(),
+        description,
         section: first.section().to_owned(),
         source: first.source().to_owned(),
         versions: versions(&records),
@@ -154,7 +188,7 @@ fn only_provided(name: &str, provided_by: BTreeSet<String>) -> SystemShow {
     }
 }
 
-fn records_of(index: &wharf_deb::index::Index, name: NameId) -> impl Iterator<Item = Record<'_>> {
+fn records_of(index: &Index, name: NameId) -> impl Iterator<Item = Record<'_>> {
     index.versions(name).map(|id| index.record(id))
 }
 

@@ -8,6 +8,7 @@
 //! | `anywhere` | `wharf search` |
 //! | `plan` | what an installation, a removal or an upgrade would do |
 //! | `pins` | its preferences |
+//! | `settings` | what its apt is told |
 //! | [`error`], [`report`] | what can go wrong, what is told |
 //!
 //! Invariant: everything is read, nothing is written but indexes in the cache; no program of the machine is run.
@@ -21,6 +22,7 @@ mod lists;
 mod look;
 mod pins;
 mod plan;
+mod settings;
 
 use std::path::PathBuf;
 

@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wharf_deb::preferences::{self, Pin};
+use wharf_deb::settings::Settings;
 
 use super::error::SystemError;
 use super::host::text_of;
+use super::settings::place;
 use crate::error::OpsError;
 
 /// The pins of a machine in the order in which apt reads them.
-pub(super) fn of(root: &Path) -> Result<Vec<Pin>, OpsError> {
+pub(super) fn of(root: &Path, settings: &Settings) -> Result<Vec<Pin>, OpsError> {
     let mut pins = Vec::new();
-    for path in files(root) {
+    for path in files(root, settings) {
         let Some(text) = text_of(&path)? else { continue };
         for pin in preferences::parse(&text) {
             pins.push(pin.map_err(|error| SystemError::Malformed {
@@ -25,16 +27,17 @@ pub(super) fn of(root: &Path) -> Result<Vec<Pin>, OpsError> {
 }
 
 /// `preferences`, then what lies in `preferences.d` under names that apt looks at, in their order.
-fn files(root: &Path) -> Vec<PathBuf> {
-    let folder = root.join("etc/apt/preferences.d");
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+fn files(root: &Path, settings: &Settings) -> Vec<PathBuf> {
+    let folder = place(root, settings, "Dir::Etc::preferencesparts");
+    let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
+    let entries = entries.into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| counts(path))
         .collect();
     paths.sort();
-    paths.insert(0, root.join("etc/apt/preferences"));
-    paths
+    let first = place(root, settings, "Dir::Etc::preferences");
+    first.into_iter().chain(paths).collect()
 }
 
 fn counts(path: &Path) -> bool {
@@ -72,7 +75,11 @@ mod tests {
             "Package: x\nPin: origin \"deb.example.org\"\nPin-Priority: -1\n",
         );
         write("c.bak", "no stanza at all");
-        let priorities: Vec<i16> = of(root.path()).unwrap().iter().map(|pin| pin.priority).collect();
+        let priorities: Vec<i16> = of(root.path(), &Settings::default())
+            .unwrap()
+            .iter()
+            .map(|pin| pin.priority)
+            .collect();
         assert_eq!(priorities, [900, -1, 1001]);
     }
 
@@ -82,7 +89,7 @@ mod tests {
         let path = root.path().join("etc/apt/preferences");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "Package: x\nPin: moon\nPin-Priority: 1\n").unwrap();
-        let error = of(root.path()).unwrap_err();
+        let error = of(root.path(), &Settings::default()).unwrap_err();
         assert!(
             error.to_string().contains("etc/apt/preferences cannot be used"),
             "{error}"

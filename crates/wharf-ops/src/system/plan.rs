@@ -49,14 +49,14 @@ pub struct PlanRequest {
 /// # Errors
 /// Where the machine has no packages of Debian's, or no lists; where what is asked for is malformed, or cannot be had.
 pub fn plan(session: &Session, request: &PlanRequest) -> Result<SystemPlan, OpsError> {
-    let host = Host::read(&request.place.root(session))?;
+    let host = Host::read(session, &request.place.root(session))?;
     let universe = host
         .universe(session)?
-        .with_target_release(request.target_release.clone());
+        .with_target_release(target_release(request, &host));
     let problem = Problem {
         asked: asked(request, &host)?,
         essential: Essential::LeftOut,
-        recommends: match request.recommends {
+        recommends: match request.recommends && host.settings.flag("APT::Install-Recommends") != Some(false) {
             true => Recommends::Taken,
             false => Recommends::Ignored,
         },
@@ -70,6 +70,13 @@ pub fn plan(session: &Session, request: &PlanRequest) -> Result<SystemPlan, OpsE
         solution: &solution,
     };
     Ok(telling.plan(request))
+}
+
+/// The release that is asked for, else the one that the machine's apt is told to prefer.
+fn target_release(request: &PlanRequest, host: &Host) -> Option<String> {
+    let told = host.settings.text("APT::Default-Release");
+    let told = told.filter(|release| !release.is_empty()).map(str::to_owned);
+    request.target_release.clone().or(told)
 }
 
 fn asked(request: &PlanRequest, host: &Host) -> Result<Vec<Asked>, SystemError> {
