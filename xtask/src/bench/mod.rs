@@ -34,7 +34,8 @@ pub(crate) struct Options {
     /// Measure npm projects against bun, pnpm, npm and aube.
     #[arg(long, group = "kind")]
     npm: bool,
-    /// Measure a project with a Python and an npm side: one `wharf sync` against `uv sync` and `bun install` in turn.
+    /// Measure a project with a Python and an npm side: one `wharf sync` against `uv sync` and `bun install` in turn; and one with crates and
+    /// Debian packages as well, against cargo and apt besides.
     #[arg(long, group = "kind")]
     mixed: bool,
     /// Measure Rust projects and a command that is built against cargo.
@@ -47,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long, group = "kind")]
     deb: bool,
     /// Which sets: small (20 wheels, 80 npm packages, 30 crates), medium (150, 500, 190), large (400, 1,500, 490); of npm also
-    /// server (500), of crates also tool, of Debian packages also lists and desktop; of tools their names; without it all.
+    /// server (500), of crates also tool, of Debian packages also lists and desktop, of mixed projects also four; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).

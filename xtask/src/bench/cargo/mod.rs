@@ -21,14 +21,14 @@ use super::{Options, directory, remove};
 use crate::shell::{self, Failure};
 
 pub(super) use mirror::{CratesMirror, serve};
-pub(super) use sets::tool;
+pub(super) use sets::{project, tool};
 
 /// The toolchain: cargo itself and its folder.
 #[derive(Debug)]
 pub(super) struct Toolchain {
     pub(super) cargo: PathBuf,
     pub(super) folder: PathBuf,
-    version: String,
+    pub(super) version: String,
 }
 
 impl Toolchain {

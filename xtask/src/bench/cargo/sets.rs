@@ -50,6 +50,12 @@ impl Set {
     }
 }
 
+/// The `Cargo.toml` of the project of this name.
+pub(in crate::bench) fn project(name: &str) -> Result<String, Failure> {
+    let sets = named(&SETS, &[name.to_owned()], |set| set.name)?;
+    Ok(sets.iter().map(Set::manifest).collect())
+}
+
 /// A command that is built.
 #[derive(Debug, Deserialize)]
 pub(in crate::bench) struct Tool {

@@ -56,16 +56,11 @@ pub(super) struct Archives<'run>(pub(super) &'run Sides<'run>);
 
 impl Archives<'_> {
     fn commands(&self, case: Case, doer: Doer) -> Result<Vec<Command>, Failure> {
-        let apt = |options: &[&str]| -> Result<Command, Failure> {
-            let mut command = self.0.apt.command("apt-get");
-            command.args(["-y", "-qq"]).args(options).arg("install");
-            command.args(self.0.asked_of_apt()?);
-            Ok(command)
-        };
+        let apt = |options: &[&str]| self.0.apt_install(options);
         Ok(match (doer, case) {
             (Doer::Apt, Case::Download) => vec![apt(&["--download-only"])?],
-            (Doer::AptUnpack, Case::Download) => vec![apt(&["--download-only"])?, self.unpack()],
-            (Doer::AptUnpack, Case::Second) => vec![self.unpack()],
+            (Doer::AptUnpack, Case::Download) => vec![apt(&["--download-only"])?, self.0.unpack()],
+            (Doer::AptUnpack, Case::Second) => vec![self.0.unpack()],
             (Doer::Apt, Case::Second | Case::Nothing) | (Doer::AptUnpack, Case::Nothing) => vec![apt(&[])?],
             (Doer::Wharf, Case::Download) => vec![self.0.wharf(&["sync", "--quiet", "--frozen"])],
             (Doer::Wharf, Case::Second) => {
@@ -76,21 +71,6 @@ impl Archives<'_> {
             }
             (Doer::Wharf, Case::Nothing) => vec![self.0.wharf(&["sync", "--quiet"])],
         })
-    }
-
-    /// Every archive that apt fetched, into one folder.
-    fn unpack(&self) -> Command {
-        let mut command = Command::new("sh");
-        let script = "for archive in \"$1\"/*.deb; do dpkg-deb --extract \"$archive\" \"$2\" || exit 1; done";
-        command
-            .args(["-c", script, "sh"])
-            .arg(self.archives())
-            .arg(self.0.unpacked());
-        command
-    }
-
-    fn archives(&self) -> std::path::PathBuf {
-        self.0.apt.folder().join("cache/archives")
     }
 }
 
@@ -136,7 +116,7 @@ impl Work for Archives<'_> {
             }
             (Case::Download, _) => {
                 self.0.install(Installed::Nothing)?;
-                empty(&self.archives(), "partial")?;
+                empty(&self.0.archives(), "partial")?;
                 empty(&self.0.unpacked(), "")
             }
             (Case::Second, Doer::Wharf) => {

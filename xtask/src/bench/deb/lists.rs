@@ -116,7 +116,7 @@ impl Work for Lists<'_> {
 }
 
 /// A folder with nothing but an empty one in it.
-pub(super) fn empty(folder: &Path, inside: &str) -> Result<(), Failure> {
+pub(in crate::bench) fn empty(folder: &Path, inside: &str) -> Result<(), Failure> {
     remove(folder)?;
     Ok(std::fs::create_dir_all(folder.join(inside))?)
 }

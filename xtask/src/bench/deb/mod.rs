@@ -18,15 +18,15 @@ mod archives;
 mod lists;
 mod mirror;
 mod plans;
-mod sides;
+pub(super) mod sides;
 
 use super::report::{Report, SetResult};
 use super::rounds::measure_all;
 use super::{Options, directory, remove};
 use crate::shell::{self, Failure};
 
-use mirror::DebMirror;
-pub(super) use mirror::serve;
+pub(super) use lists::empty;
+pub(super) use mirror::{DebMirror, serve};
 use sides::Sides;
 
 /// The sets by size, what they ask for, and whether their archives are fetched (a desktop has gigabytes).

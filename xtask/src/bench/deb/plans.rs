@@ -62,7 +62,7 @@ impl<'run> Plans<'run> {
     pub(super) fn new(sides: &'run Sides<'run>, name: &str) -> Result<Self, Failure> {
         Ok(Self {
             sides,
-            ask: sides.asked_of_apt()?,
+            ask: sides.asked_of_apt()?.to_vec(),
             slow: matches!(name, "large" | "desktop"),
         })
     }

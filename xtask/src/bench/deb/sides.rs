@@ -16,26 +16,27 @@ const SETTINGS: &str = "Acquire::Check-Valid-Until \"false\";\n";
 
 /// What apt is told is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Installed {
+pub(in crate::bench) enum Installed {
     Nothing,
     Everything,
 }
 
 /// Both sides of a set.
-pub(super) struct Sides<'run> {
+pub(in crate::bench) struct Sides<'run> {
     folder: PathBuf,
     ask: Vec<String>,
     suites: Vec<Suite>,
-    pub(super) apt: Apt,
+    pub(in crate::bench) apt: Apt,
     wharf: &'run Path,
     mirror: &'run DebMirror,
     /// The status of a machine that has the set.
     installed: OnceCell<String>,
+    asked_of_apt: OnceCell<Vec<String>>,
 }
 
 impl<'run> Sides<'run> {
     /// Makes the folders of both from nothing.
-    pub(super) fn new(
+    pub(in crate::bench) fn new(
         folder: &Path,
         ask: &[&str],
         wharf: &'run Path,
@@ -56,6 +57,7 @@ impl<'run> Sides<'run> {
             wharf,
             mirror,
             installed: OnceCell::new(),
+            asked_of_apt: OnceCell::new(),
         };
         sides.write_project(&sides.project())?;
         std::fs::create_dir_all(sides.home())?;
@@ -64,23 +66,29 @@ impl<'run> Sides<'run> {
     }
 
     /// A project that asks for the set.
-    pub(super) fn write_project(&self, project: &Path) -> Result<(), Failure> {
+    pub(in crate::bench) fn write_project(&self, project: &Path) -> Result<(), Failure> {
+        std::fs::create_dir_all(project).map_err(about(project.display()))?;
+        let text = self.tables("deb", &self.ask)?;
+        std::fs::write(project.join("wharf.toml"), text).map_err(about(project.display()))
+    }
+
+    /// The tables of a manifest that asks for packages of the mirror's suites.
+    pub(in crate::bench) fn tables(&self, table: &str, ask: &[String]) -> Result<String, Failure> {
         let main = self.suites.iter().find(|suite| !suite.name.contains('-'));
         let main = main.ok_or_else(|| Failure("no suite of the mirror is a release".to_owned()))?;
         let mut text = format!(
-            "[deb]\nsuite = {:?}\nsources = \"none\"\npackages = {:?}\n",
-            main.name, self.ask
+            "[{table}]\nsuite = {:?}\nsources = \"none\"\npackages = {ask:?}\n",
+            main.name
         );
         for suite in &self.suites {
             text.push_str(&format!(
-                "\n[[deb.repository]]\nuri = {:?}\nsuites = [{:?}]\ncomponents = [{:?}]\nsigned-by = \"debian\"\ncheck-valid-until = false\n",
+                "\n[[{table}.repository]]\nuri = {:?}\nsuites = [{:?}]\ncomponents = [{:?}]\nsigned-by = \"debian\"\ncheck-valid-until = false\n",
                 self.mirror.url(suite),
                 suite.name,
                 suite.component
             ));
         }
-        std::fs::create_dir_all(project).map_err(about(project.display()))?;
-        std::fs::write(project.join("wharf.toml"), text).map_err(about(project.display()))
+        Ok(text)
     }
 
     /// A machine with apt's lists and its status, for `wharf system`.
@@ -95,47 +103,51 @@ impl<'run> Sides<'run> {
     }
 
     /// The lists of both, and the set locked once, so that all answers are recorded.
-    pub(super) fn prepare(&self) -> Result<(), Failure> {
+    pub(in crate::bench) fn prepare(&self) -> Result<(), Failure> {
         shell::run(self.apt.command("apt-get").args(["-qq", "update"]))?;
         shell::run(&mut self.wharf(&["lock", "--quiet"]))
     }
 
     /// What was measured, for a report.
-    pub(super) fn suites(&self) -> String {
+    pub(in crate::bench) fn suites(&self) -> String {
         let names: Vec<&str> = self.suites.iter().map(|suite| &suite.name[..]).collect();
         names.join(", ")
     }
 
     /// What apt is asked for where Wharf has a project: Debian's essential packages are part of every project.
-    pub(super) fn asked_of_apt(&self) -> Result<Vec<String>, Failure> {
+    pub(in crate::bench) fn asked_of_apt(&self) -> Result<&[String], Failure> {
+        if let Some(known) = self.asked_of_apt.get() {
+            return Ok(known);
+        }
         let mut names = self.ask.clone();
         for target in self.apt.targets()? {
             let text = std::fs::read_to_string(&target.packages).map_err(about(target.packages.display()))?;
-            let essential = text
-                .split("\n\n")
-                .filter(|stanza| stanza.contains("\nEssential: yes"));
-            let name = |stanza: &str| {
-                let line = stanza.lines().find_map(|line| line.strip_prefix("Package: "));
-                line.unwrap_or_default().to_owned()
-            };
-            for name in essential.map(name) {
-                if !names.contains(&name) {
-                    names.push(name);
+            let mut name = "";
+            for line in text.lines() {
+                if let Some(word) = line.strip_prefix("Package: ") {
+                    name = word;
+                } else if line == "Essential: yes" && !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
                 }
             }
         }
-        Ok(names)
+        Ok(self.asked_of_apt.get_or_init(|| names))
     }
 
     /// How many packages each takes, and what only one of them does.
-    pub(super) fn difference(&self) -> Result<String, Failure> {
-        let set = Set::plain("", self.asked_of_apt()?, Vec::new());
+    pub(in crate::bench) fn difference(&self) -> Result<String, Failure> {
+        self.difference_to(&self.project())
+    }
+
+    /// The same of another project that asks for as much.
+    pub(in crate::bench) fn difference_to(&self, project: &Path) -> Result<String, Failure> {
+        let set = Set::plain("", self.asked_of_apt()?.to_vec(), Vec::new());
         self.apt.arrange(&set)?;
         let answer = self.apt.solve(&set)?;
         let theirs = answer.packages.ok_or(Failure(answer.said))?;
         let native = format!(":{}", self.apt.native);
         let theirs: BTreeSet<String> = theirs.into_keys().map(|key| key.replace(&native, "")).collect();
-        let ours: BTreeSet<String> = self.locked()?.into_iter().collect();
+        let ours: BTreeSet<String> = locked(project)?.into_iter().collect();
         let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
             one.difference(other).cloned().collect::<Vec<_>>().join(" ")
         };
@@ -148,30 +160,20 @@ impl<'run> Sides<'run> {
         ))
     }
 
-    /// The names of the locked packages.
-    fn locked(&self) -> Result<Vec<String>, Failure> {
-        let path = self.project().join("wharf.lock");
-        let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-        let lock: toml::Table = toml::from_str(&text).map_err(about(path.display()))?;
-        let mut names = Vec::new();
-        named(&toml::Value::Table(lock), &mut names);
-        Ok(names)
-    }
-
     /// Wharf in the project.
-    pub(super) fn wharf(&self, arguments: &[&str]) -> Command {
+    pub(in crate::bench) fn wharf(&self, arguments: &[&str]) -> Command {
         self.wharf_in(&self.project(), arguments)
     }
 
     /// Wharf in another project.
-    pub(super) fn wharf_in(&self, project: &Path, arguments: &[&str]) -> Command {
+    pub(in crate::bench) fn wharf_in(&self, project: &Path, arguments: &[&str]) -> Command {
         let mut command = isolated(self.wharf, project, &self.home(), &[]);
         command.args(arguments);
         command
     }
 
     /// `wharf system plan install` of what is asked for, over apt's lists and status.
-    pub(super) fn wharf_plan(&self) -> Result<Command, Failure> {
+    pub(in crate::bench) fn wharf_plan(&self) -> Result<Command, Failure> {
         let mut command = self.wharf(&["system", "plan", "--quiet", "--root"]);
         command
             .arg(self.machine())
@@ -181,13 +183,13 @@ impl<'run> Sides<'run> {
     }
 
     /// Nothing is installed, as far as apt is told, or the whole set. apt's cache is made for it, as on a machine that is in use.
-    pub(super) fn install(&self, what: Installed) -> Result<(), Failure> {
+    pub(in crate::bench) fn install(&self, what: Installed) -> Result<(), Failure> {
         let status = match what {
             Installed::Nothing => "",
             Installed::Everything => match self.installed.get() {
                 Some(known) => known,
                 None => {
-                    let ask = self.asked_of_apt()?;
+                    let ask = self.asked_of_apt()?.to_vec();
                     self.apt.arrange(&Set::plain("", ask.clone(), ask))?;
                     let status = self.apt.status_text()?;
                     self.installed.get_or_init(|| status)
@@ -201,25 +203,49 @@ impl<'run> Sides<'run> {
         Ok(())
     }
 
+    /// `apt-get install` of what both take, with these options.
+    pub(in crate::bench) fn apt_install(&self, options: &[&str]) -> Result<Command, Failure> {
+        let mut command = self.apt.command("apt-get");
+        command.args(["-y", "-qq"]).args(options).arg("install");
+        command.args(self.asked_of_apt()?);
+        Ok(command)
+    }
+
+    /// Every archive that apt fetched, into one folder.
+    pub(in crate::bench) fn unpack(&self) -> Command {
+        let mut command = Command::new("sh");
+        let script = "for archive in \"$1\"/*.deb; do dpkg-deb --extract \"$archive\" \"$2\" || exit 1; done";
+        command
+            .args(["-c", script, "sh"])
+            .arg(self.archives())
+            .arg(self.unpacked());
+        command
+    }
+
+    /// Where apt keeps the archives that it fetched.
+    pub(in crate::bench) fn archives(&self) -> PathBuf {
+        self.apt.folder().join("cache/archives")
+    }
+
     /// How often live repositories were asked so far.
-    pub(super) fn asked(&self) -> Result<u64, Failure> {
+    pub(in crate::bench) fn asked(&self) -> Result<u64, Failure> {
         self.mirror.asked()
     }
 
-    pub(super) fn project(&self) -> PathBuf {
+    pub(in crate::bench) fn project(&self) -> PathBuf {
         self.folder.join("project")
     }
 
-    pub(super) fn second(&self) -> PathBuf {
+    pub(in crate::bench) fn second(&self) -> PathBuf {
         self.folder.join("second")
     }
 
-    pub(super) fn home(&self) -> PathBuf {
+    pub(in crate::bench) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 
     /// Where the archives of apt's side are unpacked to.
-    pub(super) fn unpacked(&self) -> PathBuf {
+    pub(in crate::bench) fn unpacked(&self) -> PathBuf {
         self.folder.join("unpacked")
     }
 
@@ -229,9 +255,21 @@ impl<'run> Sides<'run> {
 }
 
 /// What apt calls itself.
-pub(super) fn apt_version() -> Result<String, Failure> {
+pub(in crate::bench) fn apt_version() -> Result<String, Failure> {
     let said = shell::output(Command::new("apt-get").arg("--version"))?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The names of the Debian packages that a project has locked.
+fn locked(project: &Path) -> Result<Vec<String>, Failure> {
+    let path = project.join("wharf.lock");
+    let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
+    let mut lock: toml::Table = toml::from_str(&text).map_err(about(path.display()))?;
+    let mut names = Vec::new();
+    if let Some(debian) = lock.remove("deb") {
+        named(&debian, &mut names);
+    }
+    Ok(names)
 }
 
 /// The names of all tables that have a digest, however deep they stand.

@@ -5,6 +5,10 @@
 //! take is added up, except for memory, of which the larger counts. Invariants are those of the other benchmarks: recorded
 //! answers, homes of their own, no scripts, the same interpreter, and no installer is ever pointed at an environment
 //! outside of its project.
+//!
+//! The set `four` has four sides, and is measured in [`four`].
+
+mod four;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,9 +42,18 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let index = Mirror::start(options.latency)?;
     let registry = NpmMirror::start(options)?;
     let mut outcomes = Vec::new();
-    let sides = sets::load(&options.sets)?;
+    let (wanted, all_four) = four::wanted(&options.sets);
+    let sides = if wanted.is_empty() && all_four && !options.sets.is_empty() {
+        Vec::new()
+    } else {
+        sets::load(&wanted)?
+    };
     let names: Vec<String> = sides.iter().map(|set| set.name.to_owned()).collect();
-    for (python_side, node_side) in sides.into_iter().zip(npm::sets::load(&names)?) {
+    for (python_side, node_side) in sides.into_iter().zip(if names.is_empty() {
+        Vec::new()
+    } else {
+        npm::sets::load(&names)?
+    }) {
         let name = python_side.name;
         println!("==> {name}: preparing");
         let bench = Bench {
@@ -61,7 +74,20 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             remove(&bench.folder)?;
         }
     }
-    let versions = vec![python.uv_version.clone(), node.versions[0].clone()];
+    let mut versions = vec![python.uv_version.clone(), node.versions[0].clone()];
+    if let (true, Some(wharf)) = (all_four, wharf.as_deref()) {
+        println!("==> {}: preparing", four::NAME);
+        let folder = directory().join("mixed-work").join(four::NAME);
+        outcomes.push(four::run(
+            &folder,
+            &python,
+            &node,
+            wharf,
+            (&index, &registry),
+            options,
+        )?);
+        versions.extend(four::versions()?);
+    }
     Report::new(versions, wharf.as_deref(), options, outcomes)?
         .publish(&directory().join("mixed-report.json"))
 }
