@@ -424,6 +424,27 @@ fn a_large_package_is_written_by_several_threads_as_by_one() {
 }
 
 #[test]
+fn a_file_that_comes_again_replaces_one_that_another_thread_wrote() {
+    let (_dir, store) = store();
+    let large = "x".repeat(2 << 20);
+    let mut tar = Tar::new().file("package/again.bin", &large);
+    for number in 0..500 {
+        tar = tar.file(&format!("package/f{number}"), "first");
+        if number % 100 == 99 {
+            tar = tar.file(&format!("package/f{}", number - 99), &format!("last {number}"));
+        }
+    }
+    let unpacked = both(&store, &gzip(&tar.file("package/again.bin", "small").end())).unwrap();
+    assert_eq!(unpacked.files(), 501);
+    let text = |name: &str| fs::read_to_string(unpacked.package().join(name)).unwrap();
+    assert_eq!(
+        [text("f0"), text("f400"), text("f1")],
+        ["last 99", "last 499", "first"]
+    );
+    assert_eq!(text("again.bin"), "small");
+}
+
+#[test]
 fn a_folder_is_taken_as_the_filter_says() {
     let (dir, store) = store();
     let folder = dir.path().join("source");

@@ -12,6 +12,7 @@
 //! | [`draft`] | [`Unpacked`]: a package in the stage |
 //! | [`unpack`] | archives and folders into the stage |
 //! | [`place`] | from the stage, or from another home, to its place |
+//! | `write` | files into the stage, by several threads |
 //! | `commands` | which files `package.json` makes commands |
 //! | `check` | whether homes are what was written |
 //!
@@ -25,6 +26,7 @@ pub mod id;
 pub mod place;
 pub mod record;
 pub mod unpack;
+mod write;
 
 pub use draft::Unpacked;
 pub use id::{ContentKey, GraphKey, HomeId};

@@ -12,8 +12,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -24,13 +23,13 @@ use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
+use super::write::{Current, Writer, with_commands, write_stream};
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
 use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff};
 use crate::error::StoreError;
-use crate::id::ObjectId;
 use crate::store::Store;
-use crate::tree::{Entry, Kind, Tree};
+use crate::tree::{Entry, Tree};
 
 /// Unpacked bytes that are held in memory at once, by each thread.
 const LARGEST_IN_MEMORY: usize = 4 << 20;
@@ -38,8 +37,6 @@ const LARGEST_IN_MEMORY: usize = 4 << 20;
 const LEAST_BUFFER: usize = 256 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
-/// A file that the streaming reader holds in memory.
-const SMALL: u64 = 1 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Option<Scratch>> = const { RefCell::new(None) };
@@ -208,24 +205,26 @@ impl Store {
             }
         };
         let draft = Draft::new(self)?;
-        let mut writer = Writer::new(draft.open()?);
+        let package = draft.open()?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
-        loop {
-            // The ratio is judged with what has arrived so far, and a buffer more is harmless.
-            walk.packed(counted.0.get());
-            let Ok(member) = walk.next(&mut stream)? else {
-                break;
-            };
-            if member.again {
-                writer.forget(&member.path)?;
+        let entries = write_stream(&package, |writer| {
+            loop {
+                // The ratio is judged with what has arrived so far, and a buffer more is harmless.
+                walk.packed(counted.0.get());
+                let Ok(member) = walk.next(&mut stream)? else {
+                    break;
+                };
+                if member.again {
+                    writer.forget(&member.path)?;
+                }
+                writer.take(&member.path, member.executable, member.size, &mut stream.0)?;
+                skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
             }
-            writer.take(&member.path, member.executable, member.size, &mut stream.0)?;
-            skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
-        }
-        drain(&mut stream.0, limits, &counted)?;
+            drain(&mut stream.0, limits, &counted)
+        })?;
         let tree = match form {
-            Form::Npm => writer.finish()?,
-            Form::Crate(_) => Tree::new(writer.entries),
+            Form::Npm => with_commands(&package, entries)?,
+            Form::Crate(_) => Tree::new(entries),
         };
         Ok(Unpacked::new(draft, &tree))
     }
@@ -237,9 +236,9 @@ impl Store {
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, Trouble> {
         let draft = Draft::new(self)?;
-        let mut writer = Writer::new(draft.open()?);
+        let package = draft.open()?;
         let mut names = Names::default();
-        visit(folder, &mut String::new(), filter, &mut |path, mut file| {
+        let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, mut file: File| {
             let refuse = Trouble::entry(path.as_str());
             let metadata = file.metadata()?;
             names.file(&path, limits).map_err(&refuse)?;
@@ -249,8 +248,13 @@ impl Store {
             }
             let executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
             writer.take(&path, executable, metadata.len(), &mut file)
+        };
+        let entries = write_stream(&package, |writer| {
+            visit(folder, &mut String::new(), filter, &mut |path, file| {
+                take(writer, path, file)
+            })
         })?;
-        Ok(Unpacked::new(draft, &writer.finish()?))
+        Ok(Unpacked::new(draft, &with_commands(&package, entries)?))
     }
 }
 
@@ -327,7 +331,9 @@ fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>,
     // Archives list files folder by folder, or nearly so.
     let write = |part: &[Ready<'_>]| {
         let mut current = Current::default();
-        let entries = part.iter().map(|file| current.write(package, file));
+        let entries = part
+            .iter()
+            .map(|file| current.write(package, file.path.clone(), file.executable, &file.bytes));
         entries.collect::<Result<Vec<Entry>, StoreError>>()
     };
     if files.len() < SHARED_FROM {
@@ -338,159 +344,6 @@ fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>,
         .map(write)
         .collect::<Result<_, _>>()?;
     Ok(parts.into_iter().flatten().collect())
-}
-
-/// The folder of the file before, open.
-#[derive(Default)]
-struct Current {
-    open: Option<(String, OwnedFd)>,
-}
-
-impl Current {
-    fn write(&mut self, package: &PackageFolder, file: &Ready<'_>) -> Result<Entry, StoreError> {
-        let mut out = self.create(package, &file.path, file.executable)?;
-        out.write_all(&file.bytes)
-            .map_err(StoreError::io("write", package.path(file.path.as_str())))?;
-        Ok(Entry {
-            path: file.path.clone(),
-            kind: Kind::File {
-                object: ObjectId::of(&file.bytes),
-                size: file.bytes.len() as u64,
-                executable: file.executable,
-            },
-        })
-    }
-
-    fn create(
-        &mut self,
-        package: &PackageFolder,
-        path: &SafePath,
-        executable: bool,
-    ) -> Result<File, StoreError> {
-        let Some(folder) = path.parent() else {
-            return package.create(package.as_fd(), path.as_str(), executable);
-        };
-        if self.open.as_ref().is_none_or(|(open, _)| open != folder) {
-            self.open = Some((folder.to_owned(), package.open(folder)?));
-        }
-        let (_, fd) = self.open.as_ref().expect("it was just opened");
-        package.create(fd.as_fd(), path.file_name(), executable)
-    }
-}
-
-/// Writes files one after the other, as they come.
-struct Writer {
-    package: PackageFolder,
-    made: FxHashSet<Box<str>>,
-    current: Current,
-    buffer: Vec<u8>,
-    entries: Vec<Entry>,
-}
-
-impl Writer {
-    fn new(package: PackageFolder) -> Self {
-        Self {
-            package,
-            made: FxHashSet::default(),
-            current: Current::default(),
-            buffer: vec![0; 128 * 1024],
-            entries: Vec::new(),
-        }
-    }
-
-    fn take(
-        &mut self,
-        path: &SafePath,
-        executable: bool,
-        size: u64,
-        body: &mut dyn Read,
-    ) -> Result<(), Trouble> {
-        if let Some(folder) = path.parent().filter(|folder| !self.made.contains(*folder)) {
-            self.package.make_all(folder)?;
-            self.made.insert(folder.into());
-        }
-        let mut out = self.current.create(&self.package, path, executable)?;
-        let mut hasher = blake3::Hasher::new();
-        let buffer = &mut self.buffer;
-        let mut left = size;
-        while left > 0 {
-            let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            match body.read(&mut buffer[..want]) {
-                Ok(0) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
-                Ok(count) => {
-                    hasher.update(&buffer[..count]);
-                    out.write_all(&buffer[..count])
-                        .map_err(StoreError::io("write", self.package.path(path.as_str())))?;
-                    left -= count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
-            }
-        }
-        self.entries.push(Entry {
-            path: path.clone(),
-            kind: Kind::File {
-                object: ObjectId::from_bytes(*hasher.finalize().as_bytes()),
-                size,
-                executable,
-            },
-        });
-        Ok(())
-    }
-
-    /// Takes a file back.
-    fn forget(&mut self, path: &SafePath) -> Result<(), StoreError> {
-        let file = self.package.path(path.as_str());
-        std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
-        self.entries.retain(|entry| entry.path != *path);
-        Ok(())
-    }
-
-    /// Makes commands of the files that `package.json` names, which may have come before it.
-    fn finish(mut self) -> Result<Tree, StoreError> {
-        let manifest = self.package.path("package.json");
-        let commands =
-            std::fs::read(manifest).map_or_else(|_| Commands::default(), |text| Commands::of(&text));
-        for entry in self
-            .entries
-            .iter_mut()
-            .filter(|entry| commands.contains(&entry.path))
-        {
-            make_command(&self.package, entry)?;
-        }
-        Ok(Tree::new(self.entries))
-    }
-}
-
-fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreError> {
-    let Kind::File {
-        object,
-        size,
-        executable,
-    } = &mut entry.kind
-    else {
-        return Ok(());
-    };
-    let path = package.path(entry.path.as_str());
-    let bytes = if *size <= SMALL {
-        std::fs::read(&path).map_err(StoreError::io("read", &path))?
-    } else {
-        Vec::new() // no script is that long
-    };
-    let mended = mend_first_line(&bytes);
-    if mended.len() == bytes.len() && *executable {
-        return Ok(());
-    }
-    *executable = true;
-    if mended.len() == bytes.len() {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
-        return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
-    }
-    std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
-    let mut out = package.create(package.as_fd(), entry.path.as_str(), true)?;
-    out.write_all(&mended).map_err(StoreError::io("write", &path))?;
-    (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
-    Ok(())
 }
 
 #[derive(Default)]

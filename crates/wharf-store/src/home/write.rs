@@ -1,0 +1,357 @@
+//! Files into a draft: each created, written and closed once, and hashed on the way.
+//!
+//! A stream is decoded by one thread. Its small files are gathered, and what was gathered is written by whichever of rayon's
+//! threads comes to it, or by the one that decodes where enough waits already. So nothing is handed over for nothing while other
+//! archives keep every core busy; and the last archive of an install, which is usually the largest, has two threads in place of one.
+//!
+//! Invariants: a file's folder is made before the file is handed over; what waits to be written is bounded for the process, however
+//! many archives come at once.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rayon::Scope;
+use rustc_hash::FxHashSet;
+use wharf_core::SafePath;
+
+use super::commands::{Commands, mend_first_line};
+use super::draft::PackageFolder;
+use crate::archive::{Refusal, Trouble};
+use crate::error::StoreError;
+use crate::id::ObjectId;
+use crate::tree::{Entry, Kind, Tree};
+
+/// A file that is held in memory as a whole; a larger one is written as it comes.
+const SMALL: u64 = 1 << 20;
+/// When so much was gathered, it is written.
+const BATCH_BYTES: usize = 512 << 10;
+/// The same for the number of files.
+const BATCH_FILES: usize = 64;
+
+/// How many batches of all archives were handed over and are not written yet.
+static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
+
+/// Has `take` give files to a writer, and returns when they are all written.
+///
+/// # Errors
+/// That of `take`, or else what kept a file from being written.
+pub(super) fn write_stream(
+    package: &PackageFolder,
+    take: impl FnOnce(&mut Writer<'_, '_>) -> Result<(), Trouble>,
+) -> Result<Vec<Entry>, Trouble> {
+    let shared = Shared {
+        package,
+        waiting: AtomicUsize::new(0),
+        written: Mutex::default(),
+    };
+    let taken: Result<(), Trouble> = rayon::in_place_scope(|scope| {
+        let mut writer = Writer {
+            shared: &shared,
+            scope,
+            made: FxHashSet::default(),
+            current: Current::default(),
+            buffer: Vec::new(),
+            batch: Batch::default(),
+        };
+        take(&mut writer)?;
+        shared.write(std::mem::take(&mut writer.batch));
+        Ok(())
+    });
+    let written = shared
+        .written
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    taken?;
+    match written.failed {
+        Some(error) => Err(error.into()),
+        None => Ok(written.entries),
+    }
+}
+
+/// Takes files one after the other, as they come.
+pub(super) struct Writer<'w, 'scope> {
+    shared: &'scope Shared<'scope>,
+    scope: &'w Scope<'scope>,
+    made: FxHashSet<Box<str>>,
+    current: Current,
+    /// For files that are written as they come.
+    buffer: Vec<u8>,
+    batch: Batch,
+}
+
+/// What all threads know that write the files of one archive.
+struct Shared<'p> {
+    package: &'p PackageFolder,
+    /// Batches that were handed over and are not written yet.
+    waiting: AtomicUsize,
+    written: Mutex<Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    entries: Vec<Entry>,
+    failed: Option<StoreError>,
+    /// Memory that was used before.
+    spare: Vec<Batch>,
+}
+
+/// Files that are written together.
+#[derive(Default)]
+struct Batch {
+    files: Vec<Gathered>,
+    /// The contents of all of them in turn.
+    bytes: Vec<u8>,
+}
+
+struct Gathered {
+    path: SafePath,
+    executable: bool,
+    size: usize,
+}
+
+impl Writer<'_, '_> {
+    /// Takes the file at `path` with the `size` bytes that `body` gives.
+    pub(super) fn take(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
+        if let Some(folder) = path.parent().filter(|folder| !self.made.contains(*folder)) {
+            self.shared.package.make_all(folder)?;
+            self.made.insert(folder.into());
+        }
+        match usize::try_from(size) {
+            Ok(length) if size <= SMALL => self.gather(path, executable, length, body),
+            _ => self.write_as_it_comes(path, executable, size, body),
+        }
+    }
+
+    /// Takes a file back.
+    pub(super) fn forget(&mut self, path: &SafePath) -> Result<(), StoreError> {
+        self.shared.write(std::mem::take(&mut self.batch));
+        self.shared.wait();
+        let mut written = self.shared.written();
+        if let Some(error) = written.failed.take() {
+            return Err(error);
+        }
+        let file = self.shared.package.path(path.as_str());
+        std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
+        written.entries.retain(|entry| entry.path != *path);
+        Ok(())
+    }
+
+    fn gather(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: usize,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
+        let batch = &mut self.batch;
+        batch.bytes.reserve(size);
+        match body.take(size as u64).read_to_end(&mut batch.bytes) {
+            Ok(count) if count == size => {}
+            Ok(_) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
+            Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
+        }
+        batch.files.push(Gathered {
+            path: path.clone(),
+            executable,
+            size,
+        });
+        if batch.bytes.len() >= BATCH_BYTES || batch.files.len() >= BATCH_FILES {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    /// Has the batch written: by another thread, unless enough waits for those already.
+    fn hand_over(&mut self) -> Result<(), StoreError> {
+        let shared = self.shared;
+        let next = {
+            let mut written = shared.written();
+            if let Some(error) = written.failed.take() {
+                return Err(error);
+            }
+            written.spare.pop().unwrap_or_default()
+        };
+        let batch = std::mem::replace(&mut self.batch, next);
+        let most = 2 * rayon::current_num_threads();
+        if HANDED_OVER.fetch_add(1, Ordering::AcqRel) >= most {
+            HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
+            shared.write(batch);
+            return Ok(());
+        }
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        self.scope.spawn(move |_| {
+            shared.write(batch);
+            shared.waiting.fetch_sub(1, Ordering::AcqRel);
+            HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
+        });
+        Ok(())
+    }
+
+    fn write_as_it_comes(
+        &mut self,
+        path: &SafePath,
+        executable: bool,
+        size: u64,
+        body: &mut dyn Read,
+    ) -> Result<(), Trouble> {
+        let package = self.shared.package;
+        let mut out = self.current.create(package, path, executable)?;
+        let mut hasher = blake3::Hasher::new();
+        self.buffer.resize(128 << 10, 0);
+        let buffer = &mut self.buffer;
+        let mut left = size;
+        while left > 0 {
+            let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            match body.read(&mut buffer[..want]) {
+                Ok(0) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    out.write_all(&buffer[..count])
+                        .map_err(StoreError::io("write", package.path(path.as_str())))?;
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
+            }
+        }
+        self.shared.written().entries.push(Entry {
+            path: path.clone(),
+            kind: Kind::File {
+                object: ObjectId::from_bytes(*hasher.finalize().as_bytes()),
+                size,
+                executable,
+            },
+        });
+        Ok(())
+    }
+}
+
+impl Shared<'_> {
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a batch, and notes what became of it.
+    fn write(&self, mut batch: Batch) {
+        let mut current = Current::default();
+        let mut rest = &*batch.bytes;
+        let entries = batch.files.drain(..).map(|file| {
+            let (bytes, after) = rest.split_at(file.size);
+            rest = after;
+            current.write(self.package, file.path, file.executable, bytes)
+        });
+        let outcome: Result<Vec<Entry>, StoreError> = entries.collect();
+        batch.files.clear();
+        batch.bytes.clear();
+        let mut written = self.written();
+        match outcome {
+            Ok(entries) => written.entries.extend(entries),
+            Err(error) => written.failed = Some(error),
+        }
+        written.spare.push(batch);
+    }
+
+    /// Waits until everything that was handed over is written. On one of rayon's threads that may be its own work.
+    fn wait(&self) {
+        while self.waiting.load(Ordering::Acquire) > 0 {
+            if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// The folder of the file before, open.
+#[derive(Default)]
+pub(super) struct Current {
+    open: Option<(String, OwnedFd)>,
+}
+
+impl Current {
+    /// Writes a file; gives what the tree says of it.
+    pub(super) fn write(
+        &mut self,
+        package: &PackageFolder,
+        path: SafePath,
+        executable: bool,
+        bytes: &[u8],
+    ) -> Result<Entry, StoreError> {
+        let mut out = self.create(package, &path, executable)?;
+        out.write_all(bytes)
+            .map_err(StoreError::io("write", package.path(path.as_str())))?;
+        Ok(Entry {
+            path,
+            kind: Kind::File {
+                object: ObjectId::of(bytes),
+                size: bytes.len() as u64,
+                executable,
+            },
+        })
+    }
+
+    fn create(
+        &mut self,
+        package: &PackageFolder,
+        path: &SafePath,
+        executable: bool,
+    ) -> Result<File, StoreError> {
+        let Some(folder) = path.parent() else {
+            return package.create(package.as_fd(), path.as_str(), executable);
+        };
+        if self.open.as_ref().is_none_or(|(open, _)| open != folder) {
+            self.open = Some((folder.to_owned(), package.open(folder)?));
+        }
+        let (_, fd) = self.open.as_ref().expect("it was just opened");
+        package.create(fd.as_fd(), path.file_name(), executable)
+    }
+}
+
+/// The tree of what was written, with commands made of the files that `package.json` names, which may have come before it.
+pub(super) fn with_commands(package: &PackageFolder, mut entries: Vec<Entry>) -> Result<Tree, StoreError> {
+    let manifest = package.path("package.json");
+    let commands = std::fs::read(manifest).map_or_else(|_| Commands::default(), |text| Commands::of(&text));
+    for entry in entries.iter_mut().filter(|entry| commands.contains(&entry.path)) {
+        make_command(package, entry)?;
+    }
+    Ok(Tree::new(entries))
+}
+
+fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreError> {
+    let Kind::File {
+        object,
+        size,
+        executable,
+    } = &mut entry.kind
+    else {
+        return Ok(());
+    };
+    let path = package.path(entry.path.as_str());
+    let bytes = if *size <= SMALL {
+        std::fs::read(&path).map_err(StoreError::io("read", &path))?
+    } else {
+        Vec::new() // no script is that long
+    };
+    let mended = mend_first_line(&bytes);
+    if mended.len() == bytes.len() && *executable {
+        return Ok(());
+    }
+    *executable = true;
+    if mended.len() == bytes.len() {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+        return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
+    }
+    std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
+    let mut out = package.create(package.as_fd(), entry.path.as_str(), true)?;
+    out.write_all(&mended).map_err(StoreError::io("write", &path))?;
+    (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
+    Ok(())
+}
