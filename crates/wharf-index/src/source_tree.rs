@@ -192,8 +192,8 @@ impl PypiIndex {
 
     /// The same where it is known without fetching anything.
     pub fn external_at_hand(&self, dist: &Dist) -> Option<String> {
-        if let Source::Directory { path, editable } = &dist.source {
-            return Some(external_text(&self.directory(path, *editable).ok()?.root));
+        if let Source::Directory { path, .. } = &dist.source {
+            return Some(external_text(&self.shared.locations.root.join(path)));
         }
         let kept = cache::read(&self.shared.cache.metadata(&external_key(dist)))?;
         Some(String::from_utf8_lossy(&kept).into_owned())

@@ -128,20 +128,31 @@ impl Context<'_> {
 
     /// What to do about a script that failed, as far as its output says it.
     fn advice(&self, output: &str) -> Vec<String> {
-        let says =
-            |line: &str| line.contains("node-gyp: not found") || line.contains("node-gyp: command not found");
+        let lacks = |program: &str| {
+            // With the space: `cnpm: not found` is about another one.
+            let unknown = [
+                format!(" {program}: not found"),
+                format!(" {program}: command not found"),
+            ];
+            let mut lines = output.lines();
+            lines.any(|line| unknown.iter().any(|words| line.ends_with(words)))
+        };
+        let approved = self.approved;
         let mut advice = Vec::new();
-        if output.lines().any(says) {
-            let version = &self.approved.node.version;
+        if lacks("node-gyp") {
+            let version = &approved.node.version;
             advice.push(format!(
                 "`wharf add --dev npm:node-gyp` makes a node-gyp part of the project, which builds for this Node ({version})"
             ));
-            if self.approved.system.is_some() {
+            if approved.system.is_some() {
                 advice.push(
                     "`wharf add deb:nodejs` makes Debian's Node the project's, whose node-gyp and headers builds have"
                         .to_owned(),
                 );
             }
+        }
+        if lacks("npm") && approved.ground().is_debians() {
+            advice.push("`wharf add deb:npm` brings the npm that the script starts".to_owned());
         }
         advice
     }

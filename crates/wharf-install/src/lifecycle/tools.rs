@@ -40,6 +40,11 @@ impl Ground<'_> {
         }
     }
 
+    /// Whether it is Debian's Node that scripts see, as far as its place tells.
+    pub(super) fn is_debians(&self) -> bool {
+        self.node == Path::new(DEBIANS_NODE)
+    }
+
     /// The folder above Node's `bin`, as scripts see it.
     fn prefix(&self) -> Option<&Path> {
         self.node.parent().and_then(Path::parent)
@@ -61,7 +66,7 @@ impl Ground<'_> {
     pub(super) fn node_gyp(&self) -> Option<PathBuf> {
         let beside = self.prefix().map(|prefix| prefix.join("lib").join(BUNDLED));
         let kept = ["/usr/local/lib", "/usr/lib"].map(|folder| Path::new(folder).join(BUNDLED));
-        let debians = (self.node == Path::new(DEBIANS_NODE)).then(|| DEBIANS_GYP.into());
+        let debians = self.is_debians().then(|| DEBIANS_GYP.into());
         let mut places: Vec<PathBuf> = beside.into_iter().chain(kept).collect();
         let last = if self.system.is_some() { 1 } else { places.len() };
         places.splice(last..last, debians);
