@@ -120,7 +120,7 @@ impl Arrivals<'_> {
         let stream = self.client.stream(url, &parcel.label).await.map_err(refuse)?;
         match stream
             .length()
-            .and_then(|length| Some((length, self.room(length, kept)?)))
+            .and_then(|length| Some((length, room(self.waiting, length, kept)?)))
         {
             Some((length, room)) => {
                 let (pieces, patched) = gather(stream).await.map_err(refuse)?;
@@ -134,24 +134,6 @@ impl Arrivals<'_> {
                 })
             }
             None => self.while_arriving(parcel, url, stream, refused).await,
-        }
-    }
-
-    /// Room in memory for an archive, if it is small and there is some. `kept` is what was kept for it.
-    ///
-    /// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
-    /// others, and with them those that would make room.
-    fn room(self, length: u64, mut kept: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
-        if length > IN_MEMORY {
-            return None;
-        }
-        let units = u32::try_from(length / UNIT + 1).ok()?;
-        match units.checked_sub(BEFORE_SIZED) {
-            None => kept.split(usize::try_from(units).ok()?),
-            Some(more) => {
-                kept.merge(Arc::clone(self.waiting).try_acquire_many_owned(more).ok()?);
-                Some(kept)
-            }
         }
     }
 
@@ -242,6 +224,28 @@ impl Arrivals<'_> {
                     .any(|digest| digest.algorithm().is_strong()),
             })?;
         Ok((unpacked, digest))
+    }
+}
+
+/// Room in memory for an archive, if it is small and there is some. `kept` is what was kept for it.
+///
+/// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
+/// others, and with them those that would make room.
+fn room(
+    waiting: &Arc<Semaphore>,
+    length: u64,
+    mut kept: OwnedSemaphorePermit,
+) -> Option<OwnedSemaphorePermit> {
+    if length > IN_MEMORY {
+        return None;
+    }
+    let units = u32::try_from(length / UNIT + 1).ok()?;
+    match units.checked_sub(BEFORE_SIZED) {
+        None => kept.split(usize::try_from(units).ok()?),
+        Some(more) => {
+            kept.merge(Arc::clone(waiting).try_acquire_many_owned(more).ok()?);
+            Some(kept)
+        }
     }
 }
 
@@ -415,6 +419,27 @@ mod tests {
             ended: false,
             check: Check::new(&[]),
         }
+    }
+
+    #[test]
+    fn an_archive_has_the_room_that_it_needs_or_none() {
+        let waiting = waiting_room();
+        let kept = || Arc::clone(&waiting).try_acquire_many_owned(BEFORE_SIZED).unwrap();
+        let small = room(&waiting, 10 * UNIT, kept()).unwrap();
+        assert_eq!(
+            waiting.available_permits(),
+            WAITING - 11,
+            "the rest is given back"
+        );
+        let large = room(&waiting, 2 << 20, kept()).unwrap();
+        assert_eq!(waiting.available_permits(), WAITING - 11 - 2049);
+        assert!(room(&waiting, IN_MEMORY + 1, kept()).is_none());
+        drop((small, large));
+        let most = u32::try_from(WAITING).unwrap() - BEFORE_SIZED;
+        let others = Arc::clone(&waiting).try_acquire_many_owned(most).unwrap();
+        assert!(room(&waiting, 2 << 20, kept()).is_none(), "there is none");
+        drop(others);
+        assert_eq!(waiting.available_permits(), WAITING, "nothing stays taken");
     }
 
     #[test]
