@@ -229,29 +229,25 @@ Debug::NoLocking "true";
     fn status(&self, packages: &Packages, holds: &[String]) -> Result<String, Failure> {
         let mut texts = std::collections::BTreeMap::new();
         for target in self.targets()? {
-            let text = std::fs::read_to_string(&target.packages).map_err(about(target.packages.display()))?;
-            for stanza in text.split("\n\n") {
+            let list = std::fs::File::open(&target.packages).map_err(about(target.packages.display()))?;
+            // A stanza at a time: a bench measures memory from what this process needs on.
+            for stanza in stanzas(std::io::BufReader::new(list)) {
+                let stanza = stanza?;
                 let field = |name: &str| {
-                    stanza
-                        .lines()
-                        .find_map(|line| line.strip_prefix(name))
-                        .unwrap_or_default()
-                        .trim()
+                    let found = stanza.lines().find_map(|line| line.strip_prefix(name));
+                    found.unwrap_or_default().trim()
                 };
                 let architecture = match field("Architecture:") {
                     "all" => self.native.as_str(),
                     word => word,
                 };
                 let key = format!("{}:{architecture}", field("Package:"));
-                if packages
+                let is_meant = packages
                     .get(&key)
-                    .is_some_and(|version| version == field("Version:"))
-                {
-                    let want = if holds.iter().any(|held| *held == field("Package:")) {
-                        "hold"
-                    } else {
-                        "install"
-                    };
+                    .is_some_and(|version| version == field("Version:"));
+                if is_meant {
+                    let is_held = holds.iter().any(|held| *held == field("Package:"));
+                    let want = if is_held { "hold" } else { "install" };
                     texts
                         .entry(key)
                         .or_insert_with(|| format!("{}\nStatus: {want} ok installed\n\n", stanza.trim()));
@@ -341,6 +337,22 @@ Debug::NoLocking "true";
         }
         Ok(packages)
     }
+}
+
+/// The stanzas of a file, one at a time.
+fn stanzas(list: impl std::io::BufRead) -> impl Iterator<Item = std::io::Result<String>> {
+    let mut lines = list.lines();
+    std::iter::from_fn(move || {
+        let mut stanza = String::new();
+        for line in lines.by_ref() {
+            match line {
+                Ok(line) if line.is_empty() => break,
+                Ok(line) => stanza = stanza + &line + "\n",
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        (!stanza.is_empty()).then_some(Ok(stanza))
+    })
 }
 
 fn output(command: &mut Command) -> Result<String, Failure> {

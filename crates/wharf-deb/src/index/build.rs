@@ -120,10 +120,13 @@ impl Builder {
         self.stanzas(&rest);
         let order = self.order();
         let sections = self.sections(&order);
+        let (skipped, skipped_count) = (std::mem::take(&mut self.skipped), self.skipped_count);
+        // Three copies of the largest lists would be what the whole command needs most memory for.
+        drop(self);
         Ok(Built {
-            bytes: assemble(&sections, made_of),
-            skipped: self.skipped,
-            skipped_count: self.skipped_count,
+            bytes: assemble(sections, made_of),
+            skipped,
+            skipped_count,
         })
     }
 
@@ -611,7 +614,7 @@ impl Interner {
 }
 
 /// The file of these sections.
-fn assemble(sections: &[Vec<u8>; Section::COUNT], made_of: [u8; 32]) -> Vec<u8> {
+fn assemble(sections: [Vec<u8>; Section::COUNT], made_of: [u8; 32]) -> Vec<u8> {
     let length = HEADER + sections.iter().map(|section| section.len()).sum::<usize>();
     let mut file = Vec::with_capacity(length);
     file.extend_from_slice(MAGIC);
@@ -620,13 +623,13 @@ fn assemble(sections: &[Vec<u8>; Section::COUNT], made_of: [u8; 32]) -> Vec<u8> 
     file.extend_from_slice(&[0; 8]);
     file.extend_from_slice(&made_of);
     let mut start = HEADER;
-    for section in sections {
+    for section in &sections {
         file.extend_from_slice(&offset(start).to_le_bytes());
         file.extend_from_slice(&offset(section.len()).to_le_bytes());
         start += section.len();
     }
     for section in sections {
-        file.extend_from_slice(section);
+        file.extend_from_slice(&section);
     }
     let body = checksum(&file[HEADER..]);
     file[24..32].copy_from_slice(&body.to_le_bytes());

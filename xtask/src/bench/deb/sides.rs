@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -121,13 +122,15 @@ impl<'run> Sides<'run> {
         }
         let mut names = self.ask.clone();
         for target in self.apt.targets()? {
-            let text = std::fs::read_to_string(&target.packages).map_err(about(target.packages.display()))?;
-            let mut name = "";
-            for line in text.lines() {
+            // Line by line: what this process needs of memory is a floor of what is measured.
+            let list = std::fs::File::open(&target.packages).map_err(about(target.packages.display()))?;
+            let mut name = String::new();
+            for line in BufReader::new(list).lines() {
+                let line = line?;
                 if let Some(word) = line.strip_prefix("Package: ") {
-                    name = word;
-                } else if line == "Essential: yes" && !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
+                    word.clone_into(&mut name);
+                } else if line == "Essential: yes" && !names.contains(&name) {
+                    names.push(name.clone());
                 }
             }
         }
@@ -260,29 +263,18 @@ pub(in crate::bench) fn apt_version() -> Result<String, Failure> {
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The names of the Debian packages that a project has locked.
+/// The names of the Debian packages that a project has locked: each table of one begins with its name.
 fn locked(project: &Path) -> Result<Vec<String>, Failure> {
     let path = project.join("wharf.lock");
     let text = std::fs::read_to_string(&path).map_err(about(path.display()))?;
-    let mut lock: toml::Table = toml::from_str(&text).map_err(about(path.display()))?;
+    let mut lines = text.lines();
     let mut names = Vec::new();
-    if let Some(debian) = lock.remove("deb") {
-        named(&debian, &mut names);
+    while let Some(line) = lines.next() {
+        if line == "[[deb.system.package]]"
+            && let Some(name) = lines.next().and_then(|line| line.strip_prefix("name = "))
+        {
+            names.push(name.trim_matches('"').to_owned());
+        }
     }
     Ok(names)
-}
-
-/// The names of all tables that have a digest, however deep they stand.
-fn named(value: &toml::Value, names: &mut Vec<String>) {
-    match value {
-        toml::Value::Array(values) => values.iter().for_each(|value| named(value, names)),
-        toml::Value::Table(table) => {
-            let name = table.get("name").and_then(toml::Value::as_str);
-            if let (Some(name), true) = (name, table.contains_key("sha256")) {
-                names.push(name.to_owned());
-            }
-            table.values().for_each(|value| named(value, names));
-        }
-        _ => {}
-    }
 }
