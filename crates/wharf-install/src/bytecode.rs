@@ -129,11 +129,7 @@ pub(crate) fn compile(
         phase: Phase::Compile,
         total: Some(total as u64),
     });
-    let inside = task.python.root.as_deref().map(Inside::of).transpose();
-    let inside = inside.map_err(|error| InstallError::Compile {
-        python: task.python.base_executable.clone(),
-        reason: error.to_string(),
-    })?;
+    let inside = task.python.root.as_deref().map(Inside::looking);
     let pool = Pool {
         inside: inside.as_ref(),
         task,

@@ -181,7 +181,7 @@ impl Question {
 
     /// Runs the script without input and with a time limit; `None` where that was passed.
     fn run(&self, program: Program<'_>) -> io::Result<Option<Output>> {
-        let inside = program.root.map(Inside::of).transpose()?;
+        let inside = program.root.map(Inside::looking);
         let mut command = Command::new(program.path);
         command
             .args(self.options)

@@ -355,6 +355,18 @@ pub struct StoreSizeReport {
     pub home_files: u64,
     /// Bytes of these.
     pub home_bytes: u64,
+    /// Crates that are laid out for cargo.
+    pub crates: u64,
+    /// Their files.
+    pub crate_files: u64,
+    /// Bytes of these.
+    pub crate_bytes: u64,
+    /// Unpacked Debian packages, which are objects.
+    pub debs: u64,
+    /// System roots that are put together of them.
+    pub systems: u64,
+    /// Bytes that these have beside the objects that they share.
+    pub system_bytes: u64,
     /// Where registries' answers are cached.
     pub cache_path: PathBuf,
     /// Bytes of the cache.

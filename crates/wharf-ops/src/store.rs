@@ -24,6 +24,12 @@ pub fn size(session: &Session) -> Result<StoreSizeReport, OpsError> {
         homes: size.homes,
         home_files: size.home_files,
         home_bytes: size.home_bytes,
+        crates: size.crates,
+        crate_files: size.crate_files,
+        crate_bytes: size.crate_bytes,
+        debs: size.debs,
+        systems: size.systems,
+        system_bytes: size.system_bytes,
         cache_path: settings.cache.clone(),
         cache_bytes: folder_size(&settings.cache).map_err(OpsError::io("read", &settings.cache))?,
     })

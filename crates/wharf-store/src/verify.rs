@@ -67,6 +67,8 @@ pub struct StoreSize {
     pub system_bytes: u64,
     /// How many archives are known by their digest.
     pub packages: u64,
+    /// How many of these are Debian packages.
+    pub debs: u64,
     /// Bytes of unfinished work.
     pub stage_bytes: u64,
     /// Bytes of what verification took out.
@@ -128,6 +130,7 @@ impl Store {
             object_bytes: bytes(&objects),
             trees: files(&self.root().join("store/tree"))?.len() as u64,
             packages: files(&self.root().join("store/pkg"))?.len() as u64,
+            debs: files(&self.root().join("store/pkg/deb"))?.len() as u64,
             stage_bytes: bytes(&files(&self.root().join("stage"))?),
             quarantine_bytes: bytes(&files(&self.root().join("quarantine"))?),
         })

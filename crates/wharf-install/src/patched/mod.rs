@@ -54,6 +54,31 @@ pub fn standing(tree: &Path) -> Option<Patched> {
     tree.is_dir().then(|| described(tree))
 }
 
+/// The tree of a system root among those that a folder keeps: the one that stands, or one that is made. Those of other roots go.
+///
+/// # Errors
+/// As [`make`].
+pub fn kept(root: &Path, folder: &Path) -> Result<Patched, InstallError> {
+    // A root lies in the folder of its id, as `root`, or is named by it.
+    let name = match root.file_name() {
+        Some(name) if name == "root" => root.parent().and_then(Path::file_name),
+        name => name,
+    };
+    let tree = folder.join(name.unwrap_or_default());
+    if let Some(standing) = standing(&tree) {
+        return Ok(standing);
+    }
+    let made = make(root, &tree)?;
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if !hidden && entry.path() != tree {
+            // What a program still runs from stays until the next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(made)
+}
+
 fn described(tree: &Path) -> Patched {
     let path = PROGRAMS
         .iter()

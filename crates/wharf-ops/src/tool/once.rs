@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use wharf_core::{Algorithm, Ecosystem, Event, Explain, Fault};
-use wharf_install::Environment;
+use wharf_install::{Environment, patched};
 use wharf_store::{Hasher, durable};
 use wharf_sys::view::View;
 
@@ -74,13 +74,44 @@ pub fn exec(folder: &Path, program: &OsStr, arguments: &[OsString]) -> Result<Re
         });
     }
     let around = commands::around_of(&environment)?;
-    let mut command = Command::new(program);
-    command.args(arguments);
+    surrounded(&environment, Path::new(program), arguments, around)
+}
+
+/// A command with what it needs around it: in its system root, or as a copy that finds its libraries where the machine gives no views.
+fn surrounded(
+    environment: &Environment,
+    program: &Path,
+    arguments: &[OsString],
+    mut around: Around,
+) -> Result<Ready, OpsError> {
+    let copies = match &around.view {
+        Some(view) if !wharf_sys::view::support().is_there() => {
+            let folder = environment.state_directory().join("patched");
+            Some(patched::kept(view.root(), &folder)?)
+        }
+        _ => None,
+    };
+    let Some(copies) = copies else {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        around.surround(&mut command);
+        return Ok(Ready {
+            command,
+            view: around.view,
+        });
+    };
+    around.view = None;
+    let name = program.file_name().unwrap_or_default();
+    let mut copied = copies.path.iter().map(|folder| folder.join(name));
+    let mut command = Command::new(copied.find(|path| path.exists()).as_deref().unwrap_or(program));
+    command.args(arguments).envs(copies.variables);
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let all = copies.path.into_iter().chain(std::env::split_paths(&rest));
+    if let Ok(path) = std::env::join_paths(all) {
+        command.env("PATH", path);
+    }
     around.surround(&mut command);
-    Ok(Ready {
-        command,
-        view: around.view,
-    })
+    Ok(Ready { command, view: None })
 }
 
 /// The command where nothing has to be done first; `None` where something has. Starts nothing.
@@ -260,15 +291,10 @@ fn command(
         Some(_) => named(tool, &request.word)?,
         None => chosen(tool, once)?,
     };
-    let mut command = Command::new(program);
-    command
-        .args(&request.arguments)
-        .current_dir(&session.settings().directory);
-    around.surround(&mut command);
-    Ok(Ready {
-        command,
-        view: around.view,
-    })
+    let environment = Environment::locate(&tool.folder);
+    let mut ready = surrounded(&environment, &program, &request.arguments, around)?;
+    ready.command.current_dir(&session.settings().directory);
+    Ok(ready)
 }
 
 /// The command of the package's own name, or its only one.

@@ -82,7 +82,7 @@ impl Layout<'_> {
     fn system(&mut self, own: &Own) {
         self.put("/usr", self.root.join("usr"), Through::ReadOnly);
         for (at, from) in [("/etc", &own.etc), ("/var", &own.var), ("/run", &own.run)] {
-            self.put(at, from, Through::Anything);
+            self.put(at, from, own.through);
         }
         for at in ["/usr/local", "/var/tmp"] {
             let from = self.on_host(Path::new(at));

@@ -44,6 +44,7 @@ impl Ground {
             var: self.at("state/var"),
             run: self.at("state/run"),
             binds: Vec::new(),
+            through: Through::Anything,
         };
         let plan = plan_over(&self.at("host"), &view, &own, Path::new(folder))?;
         let base = self.at("").to_str().unwrap().to_owned();

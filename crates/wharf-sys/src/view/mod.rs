@@ -73,6 +73,16 @@ pub struct View {
     root: PathBuf,
     state: PathBuf,
     shown: Vec<PathBuf>,
+    changing: Changing,
+}
+
+/// Whether programs in a view change anything of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Changing {
+    /// `/etc`, `/var` and `/run` are the project's.
+    Own,
+    /// They are the system root's, read-only.
+    Nothing,
 }
 
 /// What this process was executed for, when it was executed anew to enter a view.
@@ -102,6 +112,20 @@ impl View {
             root: root.into(),
             state: state.into(),
             shown: Vec::new(),
+            changing: Changing::Own,
+        }
+    }
+
+    /// A view in which nothing of the system can be changed: for programs that only look. It needs no folder of its own and has neither
+    /// the host's accounts nor its sockets.
+    #[must_use]
+    pub fn untouched(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self {
+            state: root.clone(),
+            root,
+            shown: Vec::new(),
+            changing: Changing::Nothing,
         }
     }
 

@@ -19,7 +19,8 @@ use rustix::fs::FlockOperation;
 use rustix::process::{getegid, geteuid};
 
 use super::host::{self, Bind};
-use super::{Followed, View, ViewError, folders, users};
+use super::{Changing, Followed, View, ViewError, folders, users};
+use crate::sandbox::plan::Through;
 
 /// Which system root the state follows, and for whom.
 const OF: &str = "of";
@@ -52,11 +53,22 @@ pub(super) struct Own {
     pub(super) run: PathBuf,
     /// What of the host's comes into them.
     pub(super) binds: Vec<Bind>,
+    /// Whether they can be written.
+    pub(super) through: Through,
 }
 
 /// Has the folders there, following the view's system root and the host.
 pub(super) fn prepare(view: &View) -> Result<Own, ViewError> {
     let state = std::path::absolute(&view.state).map_err(ViewError::state(&view.state))?;
+    if view.changing == Changing::Nothing {
+        return Ok(Own {
+            etc: state.join("etc"),
+            var: state.join("var"),
+            run: state.join("run"),
+            binds: Vec::new(),
+            through: Through::ReadOnly,
+        });
+    }
     if fs::read(state.join(OF)).ok() != Some(identity(view)) {
         follow(view)?;
     }
@@ -69,6 +81,7 @@ pub(super) fn prepare(view: &View) -> Result<Own, ViewError> {
         var: state.join("var"),
         run,
         binds,
+        through: Through::Anything,
     })
 }
 

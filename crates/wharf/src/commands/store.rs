@@ -41,22 +41,49 @@ pub(super) fn store(arguments: &Store, session: &Session, printer: Printer) -> R
 }
 
 fn say_size(printer: &Printer, report: &StoreSizeReport) {
-    printer.data(&format!(
-        "store  {}  {}\n  {} in {} objects of {}\n  {} in {} files of {} of npm\ncache  {}  {}\n",
+    let StoreSizeReport {
+        objects,
+        object_bytes,
+        home_bytes,
+        home_files,
+        crate_bytes,
+        crate_files,
+        system_bytes,
+        ..
+    } = report;
+    let count = |number: u64, noun| words::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
+    // A Debian package is two trees: its files, and those of its control archive.
+    let python = count(report.trees.saturating_sub(2 * report.debs), "Python package");
+    let mut text = format!(
+        "store  {}  {}\n  {} in {objects} objects of {python}",
         report.path.display(),
-        words::size(report.object_bytes + report.home_bytes),
-        words::size(report.object_bytes),
-        report.objects,
-        words::count(
-            usize::try_from(report.trees).unwrap_or(usize::MAX),
-            "Python package"
-        ),
-        words::size(report.home_bytes),
-        report.home_files,
-        words::count(usize::try_from(report.homes).unwrap_or(usize::MAX), "home"),
-        report.cache_path.display(),
-        words::size(report.cache_bytes),
+        words::size(object_bytes + home_bytes + crate_bytes + system_bytes),
+        words::size(*object_bytes),
+    );
+    if report.debs > 0 {
+        text.push_str(&format!(" and {}", count(report.debs, "Debian package")));
+    }
+    text.push_str(&format!(
+        "\n  {} in {home_files} files of {} of npm\n",
+        words::size(*home_bytes),
+        count(report.homes, "home")
     ));
+    if report.crates > 0 {
+        let crates = count(report.crates, "crate");
+        let size = words::size(*crate_bytes);
+        text.push_str(&format!("  {size} in {crate_files} files of {crates}\n"));
+    }
+    if report.systems > 0 {
+        let systems = count(report.systems, "system root");
+        let size = words::size(*system_bytes);
+        text.push_str(&format!("  {size} of {systems}, beside the objects\n"));
+    }
+    text.push_str(&format!(
+        "cache  {}  {}\n",
+        report.cache_path.display(),
+        words::size(report.cache_bytes)
+    ));
+    printer.data(&text);
 }
 
 fn say_verify(printer: &Printer, report: &StoreVerifyReport) {
