@@ -278,14 +278,16 @@ fn decimal(digits: &[u8]) -> Option<usize> {
 }
 
 fn check_sum(block: &Block) -> Result<(), Trouble> {
-    let sum = |of: fn(u8) -> i64| -> i64 {
-        let spaces = 8 * i64::from(b' ');
-        let (before, after) = (&block[..148], &block[156..]);
-        before.iter().chain(after).map(|byte| of(*byte)).sum::<i64>() + spaces
-    };
-    let told = number(&block[148..156])? as i64;
+    // The field itself counts as eight blanks.
+    let fields = || block[..148].iter().chain(&block[156..]);
+    let blanks = 8 * u64::from(b' ');
+    let told = number(&block[148..156])?;
+    if told == blanks + fields().map(|byte| u64::from(*byte)).sum::<u64>() {
+        return Ok(());
+    }
     // Old tools summed signed bytes.
-    if told == sum(i64::from) || told == sum(|byte| i64::from(byte as i8)) {
+    let signed = fields().map(|byte| i64::from(*byte as i8)).sum::<i64>();
+    if blanks.checked_add_signed(signed) == Some(told) {
         return Ok(());
     }
     Err(Refusal::Malformed("a header's checksum does not match").into())

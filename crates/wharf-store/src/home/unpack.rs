@@ -35,6 +35,8 @@ use crate::tree::{Entry, Tree};
 const LARGEST_IN_MEMORY: usize = 4 << 20;
 /// The least buffer that a thread keeps for its archives; it doubles as they ask for more.
 const LEAST_BUFFER: usize = 256 << 10;
+/// Bytes that the streaming decoder gives at once.
+const DECODED_AT_ONCE: usize = 128 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
 
@@ -195,7 +197,11 @@ impl Store {
             },
         );
         let decoded: Box<dyn Read + '_> = match sniff(packed.fill_buf()?) {
-            Some("gzip") => Box::new(Members(Some(GzDecoder::new(packed)))),
+            // By the buffer, not by the file: a decoder copies what it gave last, and most files are a few kilobytes.
+            Some("gzip") => Box::new(BufReader::with_capacity(
+                DECODED_AT_ONCE,
+                Members(Some(GzDecoder::new(packed))),
+            )),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
             _ if packed.buffer().is_empty() => return Err(Refusal::Truncated.into()),
             actual => {
