@@ -374,7 +374,6 @@ struct Ready {
 
 /// The locks that are to be installed, brought up to date where that is allowed.
 async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> Result<Ready, OpsError> {
-    let old = lock::read(project)?;
     match request.freshness {
         Freshness::Frozen => Ok(Ready {
             lock: lock::standing(project)?,
@@ -383,7 +382,7 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
             early: None,
         }),
         Freshness::Locked => {
-            let lock = lock::answering(project, old)?;
+            let lock = lock::answering(project, lock::read(project)?)?;
             let crates = cargo::workspace::update(session, project, &Upgrade::None, Mode::Check).await?;
             Ok(Ready {
                 lock,
@@ -408,7 +407,7 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
                 installing: applies,
                 early,
             };
-            let updated = lock::update(session, project, old, updating).await?;
+            let updated = lock::update(session, project, lock::read(project)?, updating).await?;
             Ok(Ready {
                 lock: updated.lock,
                 crates: updated.crates.map(|crates| crates.lock),
