@@ -228,3 +228,136 @@ fn another_digest_is_refused_after_all_was_read() {
     assert!(error.to_string().contains("its digest is sha256:"), "{error}");
     assert_eq!(store.size().unwrap().objects, 0);
 }
+
+/// A tar of files without contents, under names of any length.
+fn named(names: &[String]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for name in names {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(name.len() as u64);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(name.as_bytes());
+        out.resize(out.len().next_multiple_of(512), 0);
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(0);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+fn with_data(data: Vec<u8>) -> Vec<u8> {
+    ar(&[
+        ("debian-binary", b"2.0\n".to_vec()),
+        ("control.tar", control()),
+        ("data.tar", data),
+    ])
+}
+
+#[test]
+fn a_sparse_file_is_refused_before_its_holes_are_written() {
+    let (_folder, store) = store();
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_size(0);
+    let gnu = header.as_gnu_mut().unwrap();
+    gnu.name[..6].copy_from_slice(b"./hole");
+    // 3 GiB, all of it a hole.
+    gnu.realsize.copy_from_slice(b"30000000000\0");
+    gnu.sparse[0].offset.copy_from_slice(b"30000000000\0");
+    gnu.sparse[0].numbytes.copy_from_slice(b"00000000000\0");
+    header.set_cksum();
+    let mut data = header.as_bytes().to_vec();
+    data.resize(512 + 1024, 0);
+    let bytes = with_data(data);
+    let refused = store
+        .import_deb(&bytes[..], &digest(&bytes), &Limits::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("./hole") && refused.contains("it is a sparse file, not a file, folder or link"),
+        "{refused}"
+    );
+    assert_eq!(store.size().unwrap(), StoreSize::default());
+}
+
+#[test]
+fn folders_that_only_paths_imply_count() {
+    let (_folder, store) = store();
+    let deep = |from: usize, levels: usize| format!("{from:x}{}", "/a".repeat(levels));
+    let refused = |names: &[String]| {
+        let bytes = with_data(named(names));
+        let limits = Limits {
+            max_entries: 1000,
+            ..Limits::default()
+        };
+        let imported = store.import_deb(&bytes[..], &digest(&bytes), &limits);
+        imported.err().map(|error| error.to_string())
+    };
+    assert_eq!(refused(&[deep(0, 200)]), None);
+    let why = refused(&[deep(0, 300)]).unwrap_or_default();
+    assert!(why.contains("more than 256 folders"), "{why}");
+    // Each path has folders of its own.
+    let many: Vec<String> = (0..5).map(|from| deep(from, 250)).collect();
+    let why = refused(&many).unwrap_or_default();
+    assert!(why.contains("more than 1000 entries"), "{why}");
+    // What they share is counted once.
+    let beside: Vec<String> = (0..500).map(|name| format!("{}/{name}", deep(0, 250))).collect();
+    assert_eq!(refused(&beside), None);
+}
+
+#[test]
+fn names_and_owners_are_counted_in_all() {
+    let (_folder, store) = store();
+    let mut data = Vec::new();
+    let owner = "o".repeat(900_000);
+    let mut builder = tar::Builder::new(&mut data);
+    for number in 0..160 {
+        builder
+            .append_pax_extensions([("uname", owner.as_bytes())])
+            .unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_path(format!("{number}")).unwrap();
+        header.set_size(0);
+        header.set_uid(1000);
+        header.set_cksum();
+        builder.append(&header, &b""[..]).unwrap();
+    }
+    builder.finish().unwrap();
+    drop(builder);
+    let bytes = with_data(data);
+    let why = store
+        .import_deb(&bytes[..], &digest(&bytes), &Limits::default())
+        .unwrap_err()
+        .to_string();
+    assert!(why.contains("names, targets and owners"), "{why}");
+}
+
+#[test]
+fn a_whole_archive_with_another_digest_is_not_unpacked() {
+    let (_folder, store) = store();
+    // What would be refused by another name if it were looked at.
+    let bytes = deb(&[(b'0', b"../../escape", b"x")]);
+    let limits = Limits::default();
+    let why = |digest: &Digest| {
+        let imported = store.import_whole_deb(&bytes, digest, &limits);
+        imported.unwrap_err().to_string()
+    };
+    assert!(
+        why(&digest(b"other")).contains("its digest is"),
+        "{}",
+        why(&digest(b"other"))
+    );
+    assert!(
+        why(&digest(&bytes)).contains("climbs out"),
+        "{}",
+        why(&digest(&bytes))
+    );
+    let good = deb(&[(b'0', b"./a", b"x")]);
+    let package = store.import_whole_deb(&good, &digest(&good), &limits).unwrap();
+    assert_eq!(store.lookup_deb(&digest(&good)), Some(package));
+}

@@ -205,6 +205,18 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
+    /// What is said of all entries together longer than allowed.
+    #[error("its names, targets and owners have more than {limit} bytes in all")]
+    Names {
+        /// The limit.
+        limit: u64,
+    },
+    /// Folders in folders.
+    #[error("its path has more than {limit} folders")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
     /// A path longer than allowed.
     #[error("its path has more than {limit} bytes")]
     PathTooLong {
@@ -279,6 +291,8 @@ impl Explain for ArchiveError {
                 | Refusal::TooLarge { .. }
                 | Refusal::TooMuch { .. }
                 | Refusal::Ratio { .. }
+                | Refusal::Names { .. }
+                | Refusal::TooDeep { .. }
                 | Refusal::PathTooLong { .. } => "archive/too-large",
                 Refusal::Path(_)
                 | Refusal::NotText

@@ -2,7 +2,9 @@
 //!
 //! Unlike in archives of programming languages, names are bytes and may differ in case alone, links may be absolute (they are
 //! about the root that the package will be part of), and devices are noted. What stays forbidden: names that climb out, a name
-//! twice, anything below something that is no folder, a hard link to what did not come before.
+//! twice, anything below something that is no folder, a hard link to what did not come before. Sparse files, whose holes come from
+//! nowhere, are refused: dpkg takes none.
+//! Invariant: what is kept in memory of entries is counted, whoever names it: a path implies folders, which nothing need follow.
 //! Sources: deb(5), tar(5) with GNU's long names and pax records.
 
 use std::cell::Cell;
@@ -18,6 +20,11 @@ use crate::archive::tar::{
 use crate::archive::{Compression, Limits, Refusal, Trouble};
 use crate::import::Batch;
 use crate::system::{Owner, RootPath, SystemEntry, SystemKind, SystemTree};
+
+/// Folders in folders.
+const MAX_DEPTH: usize = 256;
+/// Bytes of all names, targets of links, owners and capabilities. The largest packages have a tenth of it.
+const MAX_NAMES: u64 = 128 << 20;
 
 /// How a member is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +121,32 @@ struct Contents {
     entries: Vec<SystemEntry>,
     /// Where each path is in `entries`; `None` for a folder that only its contents imply.
     known: FxHashMap<RootPath, Option<usize>>,
+    tally: Tally,
+}
+
+/// What is kept of entries, and of the folders that they imply.
+#[derive(Default)]
+struct Tally {
     count: u64,
+    /// Bytes, of [`MAX_NAMES`].
+    names: u64,
+}
+
+impl Tally {
+    /// Counts one more, of so many bytes.
+    fn add(&mut self, bytes: usize, limits: &Limits) -> Result<(), Refusal> {
+        self.count += 1;
+        if self.count > limits.max_entries {
+            return Err(Refusal::TooMany {
+                limit: limits.max_entries,
+            });
+        }
+        self.names = self.names.saturating_add(bytes as u64);
+        match self.names > MAX_NAMES {
+            true => Err(Refusal::Names { limit: MAX_NAMES }),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Contents {
@@ -136,12 +168,15 @@ impl Contents {
             return Ok(());
         }
         let path = RootPath::new(&raw).map_err(|error| refuse(error.into()))?;
-        self.count(&path, limits).map_err(&refuse)?;
+        if kind == EntryType::GNUSparse {
+            return Err(refuse(Refusal::Special("a sparse file")));
+        }
+        self.judge(&path, limits).map_err(&refuse)?;
         let mode = (entry.header().mode().unwrap_or(0) & 0o7777) as u16;
         let extras = Extras::of(entry).map_err(&refuse)?;
         let made = match kind {
             EntryType::Directory => SystemKind::Folder { mode },
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+            EntryType::Regular | EntryType::Continuous => {
                 let size = entry.size();
                 if size > limits.max_file_bytes {
                     return Err(refuse(Refusal::TooLarge {
@@ -179,12 +214,15 @@ impl Contents {
             kind: made,
             owner: extras.owner,
         };
-        self.put(entry).map_err(refuse)
+        self.put(entry, limits).map_err(refuse)
     }
 
-    fn count(&mut self, path: &RootPath, limits: &Limits) -> Result<(), Refusal> {
-        self.count += 1;
-        if self.count > limits.max_entries {
+    /// Judges a path before anything is read for it.
+    fn judge(&self, path: &RootPath, limits: &Limits) -> Result<(), Refusal> {
+        if path.as_bytes().iter().filter(|byte| **byte == b'/').count() > MAX_DEPTH {
+            return Err(Refusal::TooDeep { limit: MAX_DEPTH });
+        }
+        if self.tally.count >= limits.max_entries {
             return Err(Refusal::TooMany {
                 limit: limits.max_entries,
             });
@@ -209,7 +247,8 @@ impl Contents {
         }
     }
 
-    fn put(&mut self, entry: SystemEntry) -> Result<(), Refusal> {
+    fn put(&mut self, entry: SystemEntry, limits: &Limits) -> Result<(), Refusal> {
+        self.tally.add(described(&entry), limits)?;
         let is_folder = |at: &Option<usize>| {
             at.is_none_or(|at| matches!(self.entries[at].kind, SystemKind::Folder { .. }))
         };
@@ -233,8 +272,11 @@ impl Contents {
             match self.known.get(&folder) {
                 Some(known) if is_folder(known) => break, // so is all above it
                 Some(_) => return Err(Refusal::FileAndFolder(folder.to_lossy())),
-                None => self.known.insert(folder, None),
-            };
+                None => {
+                    self.tally.add(folder.as_bytes().len(), limits)?;
+                    self.known.insert(folder, None);
+                }
+            }
         }
         self.known.insert(entry.path.clone(), Some(self.entries.len()));
         self.entries.push(entry);
@@ -244,6 +286,19 @@ impl Contents {
     fn finish(self) -> SystemTree {
         SystemTree::new(self.entries)
     }
+}
+
+/// How many bytes say what an entry is, beside its contents.
+fn described(entry: &SystemEntry) -> usize {
+    let own = match &entry.kind {
+        SystemKind::Link(target) => target.len(),
+        SystemKind::File { capability, .. } => capability.as_ref().map_or(0, |bytes| bytes.len()),
+        SystemKind::Folder { .. } | SystemKind::Noted { .. } => 0,
+    };
+    let owner = entry.owner.as_ref();
+    let owner = owner.map_or(0, |owner| owner.user.len() + owner.group.len());
+    // Once in the list and once to be found again.
+    2 * entry.path.as_bytes().len() + own + owner
 }
 
 /// What an entry is; the oldest tars say of a folder only by the end of its name that it is one.

@@ -50,8 +50,24 @@ impl Store {
         expected: &Digest,
         limits: &Limits,
     ) -> Result<DebPackage, ArchiveError> {
-        self.unpack_deb(archive, expected, limits)
+        self.unpack_hashed(archive, None, expected, limits)
             .map_err(|trouble| trouble.of(nameless()))
+    }
+
+    /// The same for an archive that is all there: nothing of one with another digest is unpacked.
+    ///
+    /// # Errors
+    /// As [`Self::import_deb`].
+    pub fn import_whole_deb(
+        &self,
+        archive: &[u8],
+        expected: &Digest,
+        limits: &Limits,
+    ) -> Result<DebPackage, ArchiveError> {
+        let known = Hasher::digest(expected.algorithm(), archive);
+        let unpacked = check_digest(known, expected)
+            .and_then(|()| self.unpack_hashed(archive, Some(known), expected, limits));
+        unpacked.map_err(|trouble| trouble.of(nameless()))
     }
 
     /// The package that an archive with this digest became; `None` where the store has it not, or not any more.
@@ -63,16 +79,18 @@ impl Store {
         Some(DebPackage { data, control })
     }
 
-    fn unpack_deb(
+    /// `known` is the archive's digest, where somebody has it.
+    fn unpack_hashed(
         &self,
         archive: impl Read,
+        known: Option<Digest>,
         expected: &Digest,
         limits: &Limits,
     ) -> Result<DebPackage, Trouble> {
         let arrived = Rc::new(Cell::new(0));
         let source = Hashed {
             inner: archive,
-            hasher: Hasher::new(expected.algorithm()),
+            hasher: known.is_none().then(|| Hasher::new(expected.algorithm())),
             arrived: Rc::clone(&arrived),
         };
         let mut ar = Ar::new(BufReader::with_capacity(128 * 1024, source))?;
@@ -89,13 +107,8 @@ impl Store {
         // Also what comes after the last member is hashed.
         let mut rest = ar.into_inner();
         io::copy(&mut rest, &mut io::sink()).map_err(|error| Trouble::decoding("", error))?;
-        let actual = rest.into_inner().hasher.finish();
-        if actual != *expected {
-            return Err(Refusal::Digest {
-                expected: Box::new(*expected),
-                actual: Box::new(actual),
-            }
-            .into());
+        if let Some(hasher) = rest.into_inner().hasher {
+            check_digest(hasher.finish(), expected)?;
         }
         Ok(self.keep(batch, expected, &data, &control)?)
     }
@@ -114,6 +127,17 @@ impl Store {
         };
         self.record_trees(Ecosystem::Deb, digest, &[package.data, package.control])?;
         Ok(package)
+    }
+}
+
+fn check_digest(actual: Digest, expected: &Digest) -> Result<(), Trouble> {
+    match actual == *expected {
+        true => Ok(()),
+        false => Err(Refusal::Digest {
+            expected: Box::new(*expected),
+            actual: Box::new(actual),
+        }
+        .into()),
     }
 }
 
@@ -174,14 +198,17 @@ fn unpack_member<R: Read>(
 /// Hashes and counts what passes.
 struct Hashed<R> {
     inner: R,
-    hasher: Hasher,
+    /// `None` where the digest is known.
+    hasher: Option<Hasher>,
     arrived: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
         self.arrived.set(self.arrived.get() + count as u64);
         Ok(count)
     }
