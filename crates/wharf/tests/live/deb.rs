@@ -159,3 +159,33 @@ fn services_and_python_of_ubuntu_run() {
     let said = project.run(&["run", "--", "sh", "-c", ". /etc/os-release; echo $ID $VERSION_ID"]);
     assert_eq!(said.trim(), "ubuntu 24.04");
 }
+
+#[test]
+#[ignore = "needs Debian's repositories"]
+fn locales_and_a_key_are_made_where_their_scripts_are_approved() {
+    if !views() {
+        return;
+    }
+    let project = with(
+        "deb-scripts",
+        "[deb]\nsuite = \"bookworm\"\npackages = [\"locales\", \"ssl-cert\"]\nrecommends = false\n\
+         answers = [\"locales locales/locales_to_be_generated multiselect de_DE.UTF-8 UTF-8\"]\n",
+    );
+    let look = ["run", "--", "sh", "-c", "locale -a; ls /etc/ssl/private"];
+    let before = project.run(&look);
+    assert!(
+        !before.contains("de_DE") && !before.contains("snakeoil"),
+        "{before}"
+    );
+    let pending = project.run(&["approve"]);
+    assert!(
+        pending.contains("locale-gen") && pending.contains("make-ssl-cert"),
+        "{pending}"
+    );
+    project.run(&["approve", "deb:locales", "deb:ssl-cert"]);
+    let after = project.run(&look);
+    assert!(
+        after.contains("de_DE.utf8") && after.contains("ssl-cert-snakeoil.key"),
+        "{after}"
+    );
+}
