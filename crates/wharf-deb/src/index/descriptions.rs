@@ -1,7 +1,7 @@
 //! Lists of long descriptions (`Translation-en`) as an index of names with texts. Source: the repository format of the Debian wiki.
 //!
 //! A stanza there has a package's name, the digest of its description in English, and the description in some language. Written as `Packages`
-//! has it, it is a package of no version, and its index is searched as any other.
+//! has it, it is a package whose version is that digest, and its index is searched as any other.
 
 use memchr::memchr;
 
@@ -9,8 +9,8 @@ use super::Builder;
 
 /// What a stanza names, and what the same is in `Packages`.
 const FIELDS: [(&[u8], &[u8]); 2] = [
-    (b"Description-md5:", b"Version: 0\nX-Digest:"),
-    (b"Description-en:", b"Description:"),
+    (b"Description-md5:", b"Architecture: all\nVersion: 0+"),
+    (b"Description-en:", b"Description: "),
 ];
 
 /// Makes an index of such a list, a piece at a time. Invariant: the same pieces, cut anywhere, give the same index.
@@ -57,7 +57,7 @@ fn put(text: &mut Vec<u8>, line: &[u8]) {
     match known {
         Some((other, rest)) => {
             text.extend_from_slice(other);
-            text.extend_from_slice(rest);
+            text.extend_from_slice(rest.trim_ascii_start());
         }
         None => text.extend_from_slice(line),
     }

@@ -51,9 +51,14 @@ impl Index {
         }
         let mut hits: Vec<Hit> = self
             .names()
-            .filter_map(|name| self.versions(name).next())
-            .filter_map(|record| {
-                let place = place_of(*places.get(record.0 as usize)?)?;
+            .filter_map(|name| {
+                // What any version says counts, and the highest is told.
+                let known = self.versions(name);
+                let best = known
+                    .clone()
+                    .filter_map(|record| places.get(record.0 as usize))
+                    .min()?;
+                let (record, place) = (known.clone().next()?, place_of(*best)?);
                 Some(Hit { record, place })
             })
             .collect();

@@ -8,7 +8,7 @@ use super::encode::{alternatives, favour, offered};
 use super::{Essential, Problem, Recommends, Why};
 use crate::index::Kind;
 use crate::relation::{self, InvalidRelation, Relation, Relations};
-use crate::universe::shelf::{Name, PackageId, Preference, Shelf, Wanted};
+use crate::universe::shelf::{Hold, Name, PackageId, Preference, Shelf, Wanted};
 use crate::version::{Operator, compare};
 
 /// One thing that is asked for.
@@ -160,6 +160,11 @@ pub(super) fn questions<'u>(shelf: &mut Shelf<'u>, problem: &'u Problem) -> Ques
     }
     prefer_upgrades(shelf, problem);
     choose_by_hand(shelf, problem);
+    again(shelf, problem)
+}
+
+/// The same demands, where what is preferred has changed since.
+pub(super) fn again(shelf: &mut Shelf<'_>, problem: &Problem) -> Questions {
     let mut questions = Questions {
         demands: Vec::new(),
         sources: Vec::new(),
@@ -312,7 +317,7 @@ fn choose_by_hand(shelf: &mut Shelf<'_>, problem: &Problem) {
     while let Some(item) = chosen.pop_front() {
         for other in follow(shelf, item, problem.recommends) {
             let package = shelf.version(other).package;
-            if shelf.is_held(shelf.package(package)) {
+            if shelf.hold(shelf.package(package)) != Hold::Free {
                 continue;
             }
             if named.contains(&package) {
@@ -329,19 +334,25 @@ fn choose_by_hand(shelf: &mut Shelf<'_>, problem: &Problem) {
 /// The best version that fulfils a relation, whatever policy says of it; of a release where one is named.
 fn best_by_hand(shelf: &mut Shelf<'_>, relation: &Relation, release: Option<&str>) -> Option<Item> {
     for alternative in &relation.alternatives {
-        let mut best: Option<((bool, i32), Item)> = None;
+        let mut best: Option<((bool, i32, bool), Item)> = None;
         for wanted in wanted(shelf, alternative) {
             let exact = matches!(wanted.constraint, Some((Operator::Equal, _)));
             shelf.fulfilling(&wanted, |shelf, item| {
                 let version = shelf.version(item);
                 let package = shelf.package_of(item);
                 let there = release.is_none_or(|word| shelf.is_in(item, word));
-                // What is pinned away is had by its exact version or release alone.
-                let admitted = there && (exact || release.is_some() || version.priority >= 0);
-                if !admitted || (shelf.is_held(package) && package.installed != Some(item)) {
+                // What is pinned away is had by its exact version or release alone, what is excluded by nothing.
+                let by_hand = (exact || release.is_some()) && !shelf.is_excluded(package);
+                let is_free = match shelf.hold(package) {
+                    Hold::Free => true,
+                    Hold::At(held) => held == item,
+                    Hold::Out => false,
+                };
+                if !there || !is_free || (version.priority < 0 && !by_hand) {
                     return;
                 }
-                let rank = (package.name == wanted.name, version.priority);
+                let is_locked = package.locked == Some(item);
+                let rank = (package.name == wanted.name, version.priority, is_locked);
                 if best.is_none_or(|(known, _)| rank > known) {
                     best = Some((rank, item));
                 }
@@ -391,7 +402,9 @@ fn from_same_release(shelf: &mut Shelf<'_>, wanted: &Wanted<'_>, name: Name, ite
     shelf.fulfilling(wanted, |shelf, other| {
         let there = shelf.provenance(other);
         let same = there.codename == release.codename && there.suite == release.suite;
-        if found.is_none() && same && shelf.package_of(other).name == name {
+        let package = shelf.package_of(other);
+        let is_better = found.is_none() || package.locked == Some(other);
+        if is_better && same && package.name == name {
             found = Some(other);
         }
     });

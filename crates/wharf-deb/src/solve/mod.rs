@@ -30,7 +30,7 @@ use wharf_solve::agenda::{self, Failure, Item};
 
 use crate::explain::{self, Unsatisfiable};
 use crate::index::Kind;
-use crate::universe::shelf::Shelf;
+use crate::universe::shelf::{Preference, Shelf};
 use crate::universe::{PackageKey, Place, Universe};
 
 pub use ask::{Asked, InvalidAsked, What};
@@ -153,6 +153,9 @@ pub struct Declined {
     pub group: u32,
 }
 
+/// How often a solve of a machine begins anew with further upgrades.
+const ROUNDS: usize = 4;
+
 /// More conflicts than this are no package set that anybody means.
 const PATIENCE: u64 = 200_000;
 
@@ -163,11 +166,32 @@ const PATIENCE: u64 = 200_000;
 pub fn solve(universe: &Universe, problem: &Problem) -> Result<Solution, Box<Unsatisfiable>> {
     let mut shelf = Shelf::new(universe);
     let questions = ask::questions(&mut shelf, problem);
-    let mut encoder = Encoder::new(&mut shelf, problem.recommends, PATIENCE);
+    let mut solution = search(&mut shelf, problem, &questions)?;
+    for _ in 0..ROUNDS {
+        // What was kept before it turned out that another package of its source is upgraded.
+        let late = siblings::kept(&mut shelf, solution.taken.iter().map(|taken| taken.item));
+        if late.is_empty() {
+            break;
+        }
+        for package in late {
+            shelf.prefer(package, Preference::Upgrade);
+        }
+        let questions = ask::again(&mut shelf, problem);
+        solution = search(&mut shelf, problem, &questions)?;
+    }
+    Ok(told(&mut shelf, solution, &questions))
+}
+
+fn search(
+    shelf: &mut Shelf<'_>,
+    problem: &Problem,
+    questions: &Questions,
+) -> Result<agenda::Solution, Box<Unsatisfiable>> {
+    let mut encoder = Encoder::new(shelf, problem.recommends, PATIENCE);
     match agenda::solve(&mut encoder, &questions.demands) {
-        Ok(solution) => Ok(told(&mut shelf, solution, &questions)),
+        Ok(solution) => Ok(solution),
         Err(Failure::Stopped(encode::Impatient)) => Err(explain::gave_up(problem)),
-        Err(Failure::Unsatisfiable(rules)) => Err(explain::explain(&mut shelf, problem, &questions, rules)),
+        Err(Failure::Unsatisfiable(rules)) => Err(explain::explain(shelf, problem, questions, rules)),
     }
 }
 

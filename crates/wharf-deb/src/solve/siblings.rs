@@ -3,7 +3,7 @@
 //!
 //! Source: apt's `configure-index` on `APT::Get::Upgrade-By-Source-Package`; what apt 2.6 does with Recommends of upgraded packages.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_solve::agenda::Item;
 
 use crate::index::{Group, Kind};
@@ -46,6 +46,27 @@ fn upgradable<'u>(shelf: &mut Shelf<'u>) -> FxHashMap<(&'u str, &'u str), Vec<Pa
         }
     }
     by_source
+}
+
+/// Installed packages that were kept although another package of the source of their candidate gets that version. Those for which that was tried
+/// are not among them.
+pub(super) fn kept(shelf: &mut Shelf<'_>, taken: impl Iterator<Item = Item>) -> Vec<PackageId> {
+    let taken: FxHashSet<Item> = taken.collect();
+    let (mut siblings, mut found, mut late) = (Siblings::default(), Vec::new(), Vec::new());
+    for &item in &taken {
+        if shelf.package_of(item).installed != Some(item) {
+            siblings.of(shelf, item, &mut found);
+        }
+    }
+    found.retain(|item| !taken.contains(item));
+    for item in found {
+        let package = shelf.version(item).package;
+        if shelf.package(package).offered.first() != Some(&item) && !late.contains(&package) {
+            late.push(package);
+        }
+    }
+    late.sort_unstable();
+    late
 }
 
 /// Whether the version that is installed recommended the same, and nothing of the machine fulfils it.

@@ -513,6 +513,15 @@ fn packages_of_one_source_are_upgraded_together() {
 }
 
 #[test]
+fn what_was_kept_before_its_source_is_upgraded_is_upgraded_too() {
+    let repository = "aa 1\n Depends: bb, cc\nbb 2\n Source: ss\ncc 1\n Depends: dd\ndd 2\n Source: ss";
+    let installed = index("bb 1\n Source: ss");
+    let universe = universe(repository).with_installed(installed);
+    let solution = solve(&universe, &problem("aa")).expect("it can be had");
+    assert_eq!(names(&universe, &solution), "aa bb=2 cc dd");
+}
+
+#[test]
 fn what_was_recommended_and_left_out_before_is_left_out_again() {
     let repository = "aa 2\n Recommends: old, there, new, other | old2\nold\nthere 2\nnew\nother\nold2";
     let installed = index("aa 1\n Recommends: old, there, xx | other\nthere 1");
