@@ -344,9 +344,17 @@ impl Work for Bench<'_> {
 
 /// A `pyproject.toml` that asks for these requirements on this machine's interpreter.
 pub(super) fn pyproject<S: AsRef<str>>(requirements: &[S]) -> Result<String, Failure> {
+    pyproject_for(wharf_testkit::host_python(), requirements)
+}
+
+/// The same for another interpreter.
+pub(super) fn pyproject_for<S: AsRef<str>>(
+    interpreter: &Path,
+    requirements: &[S],
+) -> Result<String, Failure> {
     // This very interpreter: some wheels ask for a later patch release than the first of its minor version.
     let version = "import sys; v = sys.version_info; print(f'>={v[0]}.{v[1]}.{v[2]},<{v[0]}.{v[1] + 1}')";
-    let version = shell::output(Command::new(wharf_testkit::host_python()).args(["-I", "-c", version]))?;
+    let version = shell::output(Command::new(interpreter).args(["-I", "-c", version]))?;
     let requirements: Vec<&str> = requirements.iter().map(AsRef::as_ref).collect();
     Ok(format!(
         "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = {:?}\ndependencies = {requirements:?}\n\n\

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::cargo::{CratesMirror, Toolchain, project as crates_project};
-use super::super::cases::pyproject;
+use super::super::cases::pyproject_for;
 use super::super::deb::sides::{Installed, Sides, apt_version};
 use super::super::deb::{DebMirror, empty};
 use super::super::isolate::{isolated, make_home};
@@ -36,6 +36,9 @@ pub(super) const NAME: &str = "four";
 
 /// Which set of each other side.
 const SIDE: &str = "small";
+
+/// The Python of the machine's release: the one that the project's Debian packages have.
+const PYTHON: &str = "/usr/bin/python3";
 
 /// What the Debian side asks for.
 const DEBIAN: [&str; 3] = ["nginx", "redis-server", "libpq-dev"];
@@ -113,7 +116,7 @@ impl Four<'_> {
             .iter()
             .flat_map(|set| requirements(set.requirements))
             .collect();
-        let pyproject = pyproject(&wanted)?;
+        let pyproject = pyproject_for(Path::new(PYTHON), &wanted)?;
         let debian = DEBIAN.map(str::to_owned);
         let tables = self.debian.tables("tool.wharf.deb", &debian)?;
         for doer in [Doer::Peers, Doer::Wharf] {
@@ -184,7 +187,7 @@ impl Four<'_> {
         let mut uv = self.started(&self.python.uv, Doer::Peers, arguments);
         uv.env("UV_DEFAULT_INDEX", self.index.index_url())
             .env("UV_PYTHON_DOWNLOADS", "never")
-            .env("UV_PYTHON", wharf_testkit::host_python());
+            .env("UV_PYTHON", PYTHON);
         uv
     }
 
