@@ -24,12 +24,14 @@ use crate::error::StoreError;
 use crate::id::ObjectId;
 use crate::tree::{Entry, Kind, Tree};
 
-/// A file that is held in memory as a whole; a larger one is written as it comes.
-const SMALL: u64 = 1 << 20;
+/// A file that is gathered; a larger one is written as it comes.
+const GATHERED: u64 = 256 << 10;
+/// A command whose first line may have to be mended.
+const LARGEST_COMMAND: u64 = 1 << 20;
 /// When so much was gathered, it is written.
-const BATCH_BYTES: usize = 512 << 10;
+const BATCH_BYTES: usize = 128 << 10;
 /// The same for the number of files.
-const BATCH_FILES: usize = 64;
+const BATCH_FILES: usize = 32;
 
 /// How many batches of all archives were handed over and are not written yet.
 static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
@@ -126,7 +128,7 @@ impl Writer<'_, '_> {
             self.made.insert(folder.into());
         }
         match usize::try_from(size) {
-            Ok(length) if size <= SMALL => self.gather(path, executable, length, body),
+            Ok(length) if size <= GATHERED => self.gather(path, executable, length, body),
             _ => self.write_as_it_comes(path, executable, size, body),
         }
     }
@@ -335,7 +337,7 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return Ok(());
     };
     let path = package.path(entry.path.as_str());
-    let bytes = if *size <= SMALL {
+    let bytes = if *size <= LARGEST_COMMAND {
         std::fs::read(&path).map_err(StoreError::io("read", &path))?
     } else {
         Vec::new() // no script is that long
