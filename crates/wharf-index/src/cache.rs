@@ -23,7 +23,7 @@ const NPM_FOLDER: &str = "npm-v1";
 const CARGO_FOLDER: &str = "cargo-v1";
 
 /// The same for Debian packages.
-const DEB_FOLDER: &str = "deb-v1";
+const DEB_FOLDER: &str = "deb-v2";
 
 /// The folder.
 #[derive(Clone, Debug)]

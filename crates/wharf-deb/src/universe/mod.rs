@@ -40,6 +40,8 @@ pub struct Provenance {
     pub not_automatic: bool,
     /// `ButAutomaticUpgrades: yes`: what was taken from here is upgraded from here.
     pub but_automatic_upgrades: bool,
+    /// The priority that is stated for this repository alone, in place of what its release says. Pins come before it.
+    pub priority: Option<i32>,
 }
 
 impl Provenance {
@@ -57,6 +59,7 @@ impl Provenance {
             site: site.to_owned(),
             not_automatic: release.not_automatic,
             but_automatic_upgrades: release.but_automatic_upgrades,
+            priority: None,
         }
     }
 

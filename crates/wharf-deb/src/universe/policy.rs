@@ -15,7 +15,7 @@ const NOT_AUTOMATIC: i32 = 1;
 const TARGET: i32 = 990;
 
 impl Universe {
-    /// What general pins and the release say of a whole layer.
+    /// What general pins, the repository's own priority and the release say of a whole layer.
     pub(super) fn layer_priority(&self, number: usize) -> i32 {
         let provenance = &self.layers[number].provenance;
         if self.installed == Some(number as u16) {
@@ -31,6 +31,9 @@ impl Universe {
             .find(|pin| pin.packages.iter().any(PackagePattern::is_any) && is_from(&pin.target, provenance));
         if let Some(pin) = general {
             return i32::from(pin.priority);
+        }
+        if let Some(stated) = provenance.priority {
+            return stated;
         }
         match (provenance.not_automatic, provenance.but_automatic_upgrades) {
             (true, true) => UPGRADES,

@@ -159,6 +159,47 @@ fn the_release_and_pins_say_which_version_is_the_candidate() {
 }
 
 #[test]
+fn a_repositorys_own_priority_counts_for_it_alone_and_after_pins() {
+    let stated = |suite: &str, text: &str, priority| Layer {
+        provenance: Provenance {
+            site: "example.org".to_owned(),
+            priority,
+            ..layer(suite, "").provenance
+        },
+        ..layer(suite, text)
+    };
+    let check = |own: Option<i32>, pins: &str, expected: &str| {
+        let layers = vec![stated("one", "aa 1", own), stated("two", "aa 2", None)];
+        let pins = preferences::parse(pins.as_bytes())
+            .into_iter()
+            .map(|pin| pin.expect("it is well-formed"))
+            .collect();
+        let universe = of_layers(layers).with_pins(pins);
+        let solution = solve(&universe, &problem("aa")).expect("it can be had");
+        assert_eq!(names(&universe, &solution), expected, "{own:?}");
+    };
+    check(None, "", "aa=2");
+    check(Some(600), "", "aa=1");
+    check(Some(400), "", "aa=2");
+    // What is said of packages by name, or of everything, comes first.
+    check(
+        Some(600),
+        "Package: aa\nPin: version 2\nPin-Priority: 700\n",
+        "aa=2",
+    );
+    check(
+        Some(600),
+        "Package: *\nPin: release n=one\nPin-Priority: 400\n",
+        "aa=2",
+    );
+    check(
+        Some(400),
+        "Package: *\nPin: release n=one\nPin-Priority: 600\n",
+        "aa=1",
+    );
+}
+
+#[test]
 fn a_target_release_is_wanted_more() {
     let universe = of_layers(vec![
         layer("stable", "aa 2\n  Depends: bb\nbb 1"),

@@ -91,6 +91,13 @@ impl Repositories {
         };
         match attempt.outcome {
             Ok(package) => Ok(Some(package)),
+            Err(_) if attempt.is_longer => Err(DebError::Checksum {
+                package: wanted.label(),
+                place: place.to_string(),
+                expected: format!("{} ({} bytes)", wanted.digest, wanted.size),
+                actual: format!("more than {} bytes", wanted.size),
+            }
+            .into()),
             Err(ArchiveError::Refused {
                 reason: Refusal::Digest { expected, actual },
                 ..
@@ -124,13 +131,13 @@ impl Repositories {
         }
     }
 
-    /// Gathers an archive in memory, then unpacks it. Room for it is taken before it is asked for: nobody who waits holds a
+    /// Gathers an archive in memory, then unpacks it if it is the right one. Room for it is taken before it is asked for: nobody who waits holds a
     /// connection.
     async fn gathered(&self, wanted: &Wanted, place: &Place) -> Result<Attempt, Absent> {
         let units = u32::try_from(wanted.size / UNIT + 1).unwrap_or(u32::MAX);
         let room = self.shared.waiting.acquire_many(units).await;
         let (bytes, again) = match place {
-            Place::File(path) => (whole(path.clone()).await?, false),
+            Place::File(path) => (whole(path.clone(), wanted.size).await?, false),
             Place::Web(url) => {
                 let mut stream = self.client().stream(url, &wanted.label()).await?;
                 let mut bytes = Vec::with_capacity(usize::try_from(wanted.size).unwrap_or(0));
@@ -147,21 +154,22 @@ impl Repositories {
         let permit = self.shared.governor.permit(Work::Disk).await;
         let (store, digest) = (Arc::clone(self.store()), wanted.digest);
         let outcome = wharf_sys::run_compute(move || {
-            let outcome = import(&store, bytes.as_slice(), &digest);
+            let outcome = store.import_whole_deb(&bytes, &digest, &Limits::default());
             drop(permit);
             outcome
         });
         let outcome = outcome.await;
         drop(room);
-        Ok(Attempt::of(outcome, again))
+        Ok(Attempt::of(outcome, again, false))
     }
 
     async fn arriving(&self, wanted: &Wanted, place: &Place) -> Result<Attempt, Absent> {
         let _room = self.shared.arriving.acquire().await;
         let (store, digest) = (Arc::clone(self.store()), wanted.digest);
         let work = move |bytes: &mut super::arrival::Bytewise| import(&store, bytes, &digest);
-        let came = read_through(self.client(), place, &wanted.label(), None, work).await?;
-        Ok(Attempt::of(came.made, came.is_patched))
+        let came = read_through(self.client(), place, &wanted.label(), (wanted.size, None), work).await?;
+        let is_longer = came.length > wanted.size;
+        Ok(Attempt::of(came.made, came.is_patched, is_longer))
     }
 }
 
@@ -170,11 +178,14 @@ struct Attempt {
     outcome: Result<DebPackage, ArchiveError>,
     /// Whether another attempt may end otherwise.
     again: bool,
+    /// Whether it has more bytes than are promised, so that not all were read.
+    is_longer: bool,
 }
 
 impl Attempt {
-    fn of(outcome: Result<DebPackage, ArchiveError>, is_patched: bool) -> Self {
+    fn of(outcome: Result<DebPackage, ArchiveError>, is_patched: bool, is_longer: bool) -> Self {
         Self {
+            is_longer,
             again: is_patched && outcome.is_err(),
             outcome,
         }

@@ -1,6 +1,7 @@
 //! Files on their way to whoever reads them: over the network or from this machine.
 //!
-//! Invariant: a reader that sees the end has seen the whole file; a transfer that fails is an error to it, never an end.
+//! Invariants: a reader that sees the end has seen the whole file; a transfer that fails is an error to it, never an end. No
+//! more is read than was promised, however long a server goes on.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -57,11 +58,13 @@ pub(super) struct Came<T> {
     pub(super) is_patched: bool,
 }
 
-/// The bytes of a file, in order, hashed where that is asked for.
+/// The bytes of a file, in order, hashed where that is asked for. Those beyond what was promised are an error; so that it is not the
+/// right file whose end is cut off, the first of them count for digest and length.
 pub(super) struct Bytewise {
     source: Source,
     hasher: Option<Hasher>,
     length: u64,
+    promised: u64,
 }
 
 enum Source {
@@ -76,12 +79,19 @@ enum Source {
 
 impl Read for Bytewise {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let too_many = || io::Error::other("there are more bytes than were promised");
+        if self.length > self.promised {
+            return Err(too_many());
+        }
         let count = self.source.read(into)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&into[..count]);
         }
         self.length += count as u64;
-        Ok(count)
+        match self.length > self.promised {
+            true => Err(too_many()),
+            false => Ok(count),
+        }
     }
 }
 
@@ -108,18 +118,19 @@ impl Read for Source {
     }
 }
 
-/// Lets `work` read a file while it arrives, on a thread of its own. What it leaves is read for the digest.
+/// Lets `work` read a file while it arrives, on a thread of its own. What it leaves is read for the digest. It has as many bytes as are
+/// promised: where there are more, the length says so and nothing further is read.
 pub(super) async fn read_through<T: Send + 'static>(
     client: &Client,
     place: &Place,
     label: &str,
-    hash: Option<Algorithm>,
+    (promised, hash): (u64, Option<Algorithm>),
     work: impl FnOnce(&mut Bytewise) -> T + Send + 'static,
 ) -> Result<Came<T>, Absent> {
     match place {
         Place::File(path) => {
             let file = File::open(path)?;
-            let came = wharf_sys::run_blocking(move || read(Source::File(file), hash, work)).await;
+            let came = wharf_sys::run_blocking(move || read(Source::File(file), promised, hash, work)).await;
             Ok(came)
         }
         Place::Web(url) => {
@@ -130,7 +141,7 @@ pub(super) async fn read_through<T: Send + 'static>(
                 current: Bytes::new(),
                 ended: false,
             };
-            let working = wharf_sys::run_blocking(move || read(source, hash, work));
+            let working = wharf_sys::run_blocking(move || read(source, promised, hash, work));
             let feeding = async {
                 let fed = feed(&mut stream, send).await;
                 (fed, stream.is_patched())
@@ -142,11 +153,17 @@ pub(super) async fn read_through<T: Send + 'static>(
     }
 }
 
-fn read<T>(source: Source, hash: Option<Algorithm>, work: impl FnOnce(&mut Bytewise) -> T) -> Came<T> {
+fn read<T>(
+    source: Source,
+    promised: u64,
+    hash: Option<Algorithm>,
+    work: impl FnOnce(&mut Bytewise) -> T,
+) -> Came<T> {
     let mut bytes = Bytewise {
         source,
         hasher: hash.map(Hasher::new),
         length: 0,
+        promised,
     };
     let made = work(&mut bytes);
     // What follows the last byte that anybody wants belongs to the digest too. Where the transfer failed, that is told.
@@ -172,7 +189,48 @@ async fn feed(stream: &mut Stream<'_>, send: mpsc::Sender<Option<Bytes>>) -> Res
     Ok(())
 }
 
-/// All bytes of a file on this machine.
-pub(super) async fn whole(path: std::path::PathBuf) -> Result<Vec<u8>, Absent> {
-    Ok(wharf_sys::run_blocking(move || std::fs::read(path)).await?)
+/// All bytes of a file on this machine; of one with more than `limit` bytes so many that it has too many.
+pub(super) async fn whole(path: std::path::PathBuf, limit: u64) -> Result<Vec<u8>, Absent> {
+    let read = move || {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        io::Result::Ok(bytes)
+    };
+    Ok(wharf_sys::run_blocking(read).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn came(promised: u64, content: &[u8], wanted: usize) -> Came<io::Result<usize>> {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, content).unwrap();
+        io::Seek::rewind(&mut file).unwrap();
+        let work = move |bytes: &mut Bytewise| bytes.read(&mut vec![0; wanted]);
+        read(Source::File(file), promised, Some(Algorithm::Sha256), work)
+    }
+
+    #[test]
+    fn what_is_promised_is_read_and_nothing_beyond() {
+        let digest = |bytes: &[u8]| Some(Hasher::digest(Algorithm::Sha256, bytes));
+        let right = came(4, b"abcd", 2);
+        assert_eq!((right.length, right.digest), (4, digest(b"abcd")));
+        // Whoever reads as many as are promised has read the right file, and still it is not the right one.
+        let long = came(4, b"abcdefgh", 4);
+        assert_eq!(long.made.unwrap(), 4);
+        assert!(long.length > 4 && long.digest != digest(b"abcd"));
+        let endless = came(4, &[0; 1 << 20], 1 << 20);
+        assert!(endless.made.is_err() && endless.length <= 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_file_without_end_is_read_to_its_limit() {
+        let bytes = whole("/dev/zero".into(), 1000).await;
+        if cfg!(unix) {
+            assert_eq!(bytes.unwrap().len(), 1001);
+        }
+    }
 }

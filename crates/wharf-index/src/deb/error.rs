@@ -1,6 +1,7 @@
 //! What can go wrong with repositories of Debian packages. Invariant: every error names the repository or the package, the
 //! reason, and what to do next.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::{Explain, Fault, WebUrl};
@@ -88,6 +89,28 @@ pub enum DebError {
         /// Why.
         error: Arc<ReleaseError>,
     },
+    /// Its `Release` file is that of another suite.
+    #[error("the repository {repository} is refused: its Release file calls itself {names}")]
+    OtherSuite {
+        /// Address and suite.
+        repository: String,
+        /// What it is called.
+        names: String,
+    },
+    /// Its `Release` file is called otherwise than when it was first seen.
+    #[error(
+        "the repository {repository} is refused: its Release file calls itself {is}, and was {was} before"
+    )]
+    Renamed {
+        /// Address and suite.
+        repository: String,
+        /// What it was called.
+        was: String,
+        /// What it is called now.
+        is: String,
+        /// Where the cache has what it was called.
+        kept: PathBuf,
+    },
     /// A list of packages with other bytes than its `Release` file promises.
     #[error("{place} of the repository {repository} has the wrong hash: expected {expected}, got {actual}")]
     Mismatch {
@@ -173,6 +196,8 @@ impl Explain for DebError {
             DebError::Keys { error, .. } => error.code(),
             DebError::Signature { error, .. } => error.code(),
             DebError::Release { error, .. } => error.code(),
+            DebError::OtherSuite { .. } => "deb/other-suite",
+            DebError::Renamed { .. } => "deb/renamed-suite",
             DebError::Mismatch { .. } => "deb/wrong-hash",
             DebError::Missing { .. } => "deb/missing-index",
             DebError::Packages { .. } => "deb/packages",
@@ -192,9 +217,11 @@ impl Explain for DebError {
             DebError::Keys { error, .. } => error.fault(),
             DebError::Signature { error, .. } => error.fault(),
             DebError::Release { error, .. } => error.fault(),
-            DebError::Unsigned { .. } | DebError::Mismatch { .. } | DebError::Checksum { .. } => {
-                Fault::Denied
-            }
+            DebError::Unsigned { .. }
+            | DebError::OtherSuite { .. }
+            | DebError::Renamed { .. }
+            | DebError::Mismatch { .. }
+            | DebError::Checksum { .. } => Fault::Denied,
             DebError::Missing { .. }
             | DebError::Packages { .. }
             | DebError::Offline { .. }
@@ -219,6 +246,15 @@ impl Explain for DebError {
             DebError::Keys { error, .. } => return error.hints(),
             DebError::Signature { error, .. } => return error.hints(),
             DebError::Release { error, .. } => return error.hints(),
+            DebError::OtherSuite { .. } => {
+                "ask for the suite by its own name or its codename; where that is what you did, this mirror answers with another suite: use another one"
+            }
+            DebError::Renamed { kept, .. } => {
+                return vec![format!(
+                    "another mirror may have the right one; where whoever publishes the repository says that it was renamed, remove {}, in which the names are kept, and run the command again",
+                    kept.display()
+                )];
+            }
             DebError::Mismatch { .. } => {
                 "a mirror in the middle of an update gives such answers for some minutes: try again, or use another mirror; nothing was changed"
             }

@@ -15,7 +15,7 @@
 //!
 //! Invariants: what is given out was signed, has not expired, and does not go back behind what was given out before; where
 //! anything of a suite is refused, the cache keeps what it had of it. A list of packages is fetched and parsed once: its
-//! index lies in the cache under the digest that the `Release` file has for it, and is mapped from there.
+//! index lies in the cache under the digest that its bytes were verified by, and is mapped from there.
 
 mod arrival;
 mod packages;
@@ -42,7 +42,7 @@ use wharf_sys::Governor;
 pub use archive::Wanted;
 pub use error::DebError;
 pub use logins::add_logins;
-pub use repository::{KeyBlock, Keys, Repository, Trust};
+pub use repository::{KeyBlock, Keys, Names, Repository, Trust};
 
 use crate::arrive::waiting_room;
 use crate::cache::{Cache, short_hash};
@@ -93,7 +93,7 @@ pub struct Part {
     pub component: String,
     /// The architecture; empty for a repository that does not tell them apart. Packages of `all` are in any.
     pub architecture: String,
-    /// What the list of packages hashes to.
+    /// What the file that has the list of packages hashes to, as it lies in the repository.
     pub digest: Digest,
     /// The packages.
     pub index: Arc<Index>,
@@ -166,9 +166,8 @@ impl Repositories {
     }
 
     async fn snapshot(&self, repository: &Repository) -> Answer<Snapshot> {
-        let key = repository.key();
-        let path = self.shared.folder.join("suites").join(short_hash(&key));
-        let known = State::read(&path, &key).map(Arc::new);
+        let path = self.state_path(repository);
+        let known = State::read(&path, &repository.key()).map(Arc::new);
         let obtained = self.obtain(repository, known.clone()).await?;
         let (obtained, parts) = match self.parts(repository, &obtained.release).await {
             Ok(parts) => (obtained, parts),
@@ -199,21 +198,15 @@ impl Repositories {
         let (Some(state), IndexError::Net { error: cause, .. }) = (usable, &error) else {
             return Err(error);
         };
-        let Ok(release) = Release::parse(&state.text) else {
+        let Ok(before) = release::kept(repository, state) else {
             return Err(error);
         };
-        let names = packages::index_names(repository, &release);
+        let names = packages::index_names(repository, &before.release);
         let complete = names.iter().all(|name| self.index_path(name).is_file());
         if !complete || !self.stands_in(repository, state, cause) {
             return Err(error);
         }
-        let release = Arc::new(release);
-        let parts = self.parts(repository, &release).await?;
-        let before = Obtained {
-            release,
-            state: Arc::clone(state),
-            is_new: false,
-        };
+        let parts = self.parts(repository, &before.release).await?;
         Ok((before, parts))
     }
 
@@ -225,11 +218,7 @@ impl Repositories {
         if !now.is_new {
             return;
         }
-        let names = |release: &Release| {
-            let mut names = packages::index_names(repository, release);
-            names.extend(packages::description_names(repository, release));
-            names
-        };
+        let names = |release: &Release| packages::possible_names(repository, release);
         let current = names(&now.release);
         let before = before.and_then(|before| Release::parse(&before.text).ok());
         for name in before.map(|release| names(&release)).unwrap_or_default() {
@@ -238,6 +227,14 @@ impl Repositories {
                 let _ = std::fs::remove_file(self.index_path(&name));
             }
         }
+    }
+
+    /// Where the cache has a suite.
+    fn state_path(&self, repository: &Repository) -> PathBuf {
+        self.shared
+            .folder
+            .join("suites")
+            .join(short_hash(&repository.key()))
     }
 
     fn index_path(&self, name: &str) -> PathBuf {

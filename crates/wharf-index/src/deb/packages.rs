@@ -1,8 +1,9 @@
 //! Lists of packages: fetched, verified, decompressed and made an index of, all at the same time.
 //!
 //! Three things go on at once: bytes arrive and are hashed, they are decompressed, and what comes out is parsed into an
-//! index. Invariants: an index is kept under the digest that its `Release` file has for the list, and only once the bytes
-//! were those that were promised; a list whose index is in the cache is never asked for.
+//! index. Invariants: an index is kept only once the bytes that it is made of were those that were promised, under everything
+//! that decides what is in it: their digest, how they are packed, what they say. Repositories share indexes, so nothing that
+//! a `Release` file merely claims names one. A list whose index is in the cache is never asked for.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
-use wharf_core::Digest;
+use sha2::{Digest as _, Sha256};
 use wharf_deb::index::{Builder, Descriptions, Index};
 use wharf_deb::release::{Release, ReleaseFile};
 use wharf_sys::Mapped;
@@ -170,31 +171,82 @@ fn descriptions(repository: &Repository) -> impl Iterator<Item = List> + '_ {
     })
 }
 
-/// What a list is known by: the file as it is unpacked where the `Release` file has it, else the first that it has.
-fn identity<'r>(release: &'r Release, list: &List) -> Option<&'r ReleaseFile> {
-    NEAR.iter()
-        .find_map(|packing| release.file(&format!("{}{}", list.base, packing.ending())))
+/// The file that a list is read from, and all that decides what its index has in it.
+#[derive(Clone, Copy, Debug)]
+struct Chosen<'r> {
+    file: &'r ReleaseFile,
+    packing: Packing,
+    says: Says,
+}
+
+impl Chosen<'_> {
+    /// What the index is called in the cache. The digest is that of the bytes that are fetched, and verified by it.
+    fn index_name(self) -> String {
+        let says = match self.says {
+            Says::Packages => "packages",
+            Says::Descriptions => "descriptions",
+        };
+        format!(
+            "{says}-{}{}.index",
+            self.file.digest().hex(),
+            self.packing.ending()
+        )
+    }
+
+    /// The same in 32 bytes, which the index has in it.
+    fn made_of(self) -> [u8; 32] {
+        Sha256::digest(self.index_name()).into()
+    }
+}
+
+/// All forms in which a suite has a list, in this order.
+fn forms<'r>(
+    release: &'r Release,
+    list: &List,
+    order: [Packing; 5],
+) -> impl Iterator<Item = Chosen<'r>> + Clone {
+    let (base, says) = (list.base.clone(), list.says);
+    order.into_iter().filter_map(move |packing| {
+        let file = release.file(&format!("{base}{}", packing.ending()))?;
+        Some(Chosen { file, packing, says })
+    })
+}
+
+/// The file to read a list from.
+fn choose<'r>(repository: &Repository, release: &'r Release, list: &List) -> Option<Chosen<'r>> {
+    let order = match is_near(repository) {
+        true => NEAR,
+        false => PACKINGS,
+    };
+    let listed = forms(release, list, order);
+    // A file that is listed is not always there: Debian lists the unpacked ones and has none of them.
+    let is_there = |chosen: &Chosen<'_>| match (chosen.packing, repository.suite_file(&chosen.file.path)) {
+        (Packing::None, Ok(Place::File(path))) => path.is_file(),
+        (Packing::None, _) => listed.clone().count() == 1,
+        _ => true,
+    };
+    listed.clone().find(is_there).or_else(|| listed.clone().next())
 }
 
 /// The names that the indexes of a suite have in the cache.
 pub(super) fn index_names(repository: &Repository, release: &Release) -> Vec<String> {
     let lists = wanted(repository, release).unwrap_or_default();
-    names(release, lists.iter())
+    let chosen = lists.iter().filter_map(|list| choose(repository, release, list));
+    chosen.map(Chosen::index_name).collect()
 }
 
-/// The names that the indexes of its long descriptions have, where somebody searched for words.
-pub(super) fn description_names(repository: &Repository, release: &Release) -> Vec<String> {
-    let lists: Vec<List> = descriptions(repository).collect();
-    names(release, lists.iter())
-}
-
-fn names<'l>(release: &Release, lists: impl Iterator<Item = &'l List>) -> Vec<String> {
-    let files = lists.filter_map(|list| identity(release, list));
-    files.map(|file| name_of(&file.digest())).collect()
-}
-
-fn name_of(digest: &Digest) -> String {
-    format!("{}.index", digest.hex())
+/// All names that indexes of a suite may have, in whatever form the lists were fetched; those of its long descriptions too,
+/// which are there where somebody searched for words.
+pub(super) fn possible_names(repository: &Repository, release: &Release) -> Vec<String> {
+    let lists = wanted(repository, release).unwrap_or_default();
+    let lists = lists.into_iter().chain(descriptions(repository));
+    lists
+        .flat_map(|list| {
+            forms(release, &list, PACKINGS)
+                .map(Chosen::index_name)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 impl Repositories {
@@ -221,19 +273,18 @@ impl Repositories {
 
     /// The index of one list; none where the suite has no such list, which is how an empty one may look.
     async fn part(&self, repository: &Repository, release: &Release, list: &List) -> Answer<Option<Part>> {
-        let Some(identity) = identity(release, list) else {
+        let Some(chosen) = choose(repository, release, list) else {
             return Ok(None);
         };
-        let digest = identity.digest();
-        let path = self.index_path(&name_of(&digest));
-        let index = match open(&path, &digest) {
+        let path = self.index_path(&chosen.index_name());
+        let index = match open(&path, chosen) {
             Some(index) => index,
-            None => self.make(repository, release, list, &digest, path).await?,
+            None => self.make(repository, release, list, chosen, path).await?,
         };
         Ok(Some(Part {
             component: list.component.clone(),
             architecture: list.architecture.clone(),
-            digest,
+            digest: chosen.file.digest(),
             index: Arc::new(index),
         }))
     }
@@ -244,16 +295,10 @@ impl Repositories {
         repository: &Repository,
         release: &Release,
         list: &List,
-        digest: &Digest,
+        chosen: Chosen<'_>,
         path: PathBuf,
     ) -> Answer<Index> {
-        let Some((file, packing)) = self.choose(repository, release, list) else {
-            return Err(DebError::Missing {
-                repository: repository.words(),
-                path: list.base.clone(),
-            }
-            .into());
-        };
+        let file = chosen.file;
         if self.is_offline_for(repository) {
             return Err(DebError::Offline {
                 repository: repository.words(),
@@ -263,9 +308,9 @@ impl Repositories {
         }
         let whole = release.file(&list.base).map_or(LIMIT, |file| file.size);
         let fetched = self
-            .fetch_list(repository, release.by_hash, file, (packing, list.says), whole)
+            .fetch_list(repository, release.by_hash, chosen, whole)
             .await?;
-        let (made_of, keep) = (name_bytes(digest), path.clone());
+        let (made_of, keep) = (chosen.made_of(), path.clone());
         let written = wharf_sys::run_compute(move || -> Result<_, String> {
             let built = fetched.finish(made_of).map_err(|error| error.to_string())?;
             let bytes = Bytes::from(built.bytes);
@@ -285,38 +330,10 @@ impl Repositories {
         if let Err(error) = kept {
             self.tell_unwritable(&error);
         }
-        match open(&path, digest) {
+        match open(&path, chosen) {
             Some(index) => Ok(index),
             None => Index::open(bytes).map_err(|error| unreadable(error.to_string()).into()),
         }
-    }
-
-    /// The file to fetch for a list.
-    fn choose<'r>(
-        &self,
-        repository: &Repository,
-        release: &'r Release,
-        list: &List,
-    ) -> Option<(&'r ReleaseFile, Packing)> {
-        let order = match is_near(repository) {
-            true => NEAR,
-            false => PACKINGS,
-        };
-        let listed = order.into_iter().filter_map(|packing| {
-            let file = release.file(&format!("{}{}", list.base, packing.ending()))?;
-            Some((file, packing))
-        });
-        // A file that is listed is not always there: Debian lists the unpacked ones and has none of them.
-        listed
-            .clone()
-            .find(
-                |(file, packing)| match (*packing, repository.suite_file(&file.path)) {
-                    (Packing::None, Ok(Place::File(path))) => path.is_file(),
-                    (Packing::None, _) => listed.clone().count() == 1,
-                    _ => true,
-                },
-            )
-            .or_else(|| listed.clone().next())
     }
 
     /// Fetches a list: by its hash where the suite has that, by its name where not. Of a mirror in the middle of an update one
@@ -325,15 +342,15 @@ impl Repositories {
         &self,
         repository: &Repository,
         by_hash: bool,
-        file: &ReleaseFile,
-        packing: (Packing, Says),
+        chosen: Chosen<'_>,
         whole: u64,
     ) -> Answer<Builder> {
+        let file = chosen.file;
         let (named, hashed) = (file.path.clone(), file.by_hash_path());
         let paths = if by_hash { [hashed, named] } else { [named, hashed] };
         let mut first = None;
         for path in paths {
-            match self.attempt(repository, file, &path, packing, whole).await {
+            match self.attempt(repository, chosen, &path, whole).await {
                 Ok(builder) => return Ok(builder),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Elsewhere(error)) => first = first.or(Some(error)),
@@ -352,18 +369,19 @@ impl Repositories {
     async fn attempt(
         &self,
         repository: &Repository,
-        file: &ReleaseFile,
+        chosen: Chosen<'_>,
         path: &str,
-        packing: (Packing, Says),
         whole: u64,
     ) -> Result<Builder, Trouble> {
+        let Chosen { file, packing, says } = chosen;
         let place = repository
             .suite_file(path)
             .map_err(|error| Trouble::Final(error.into()))?;
         let expected = file.digest();
         let label = format!("{} {}", repository.suite, file.path);
-        let work = move |bytes: &mut super::arrival::Bytewise| decode(bytes, packing, whole);
-        let came = read_through(self.client(), &place, &label, Some(expected.algorithm()), work).await;
+        let work = move |bytes: &mut super::arrival::Bytewise| decode(bytes, (packing, says), whole);
+        let hash = Some(expected.algorithm());
+        let came = read_through(self.client(), &place, &label, (file.size, hash), work).await;
         let came = match came {
             Ok(came) => came,
             Err(Absent::Nowhere) => return Err(Trouble::Nowhere),
@@ -372,8 +390,12 @@ impl Repositories {
         let Came {
             made, digest, length, ..
         } = came;
+        let actual = match digest {
+            _ if length > file.size => format!("more than {} bytes", file.size),
+            digest => format!("{} ({length} bytes)", digest.unwrap_or(expected)),
+        };
         match digest {
-            Some(digest) if digest == expected => made.map_err(|reason| {
+            Some(digest) if digest == expected && length == file.size => made.map_err(|reason| {
                 Trouble::Final(
                     DebError::Packages {
                         repository: repository.words(),
@@ -383,12 +405,12 @@ impl Repositories {
                     .into(),
                 )
             }),
-            digest => Err(Trouble::Elsewhere(
+            _ => Err(Trouble::Elsewhere(
                 DebError::Mismatch {
                     repository: repository.words(),
                     place: format!("{} ({place})", file.path),
                     expected: format!("{expected} ({} bytes)", file.size),
-                    actual: format!("{} ({length} bytes)", digest.unwrap_or(expected)),
+                    actual,
                 }
                 .into(),
             )),
@@ -414,19 +436,10 @@ fn is_near(repository: &Repository) -> bool {
 }
 
 /// Opens an index of the cache; none where there is none, or not that one.
-fn open(path: &Path, digest: &Digest) -> Option<Index> {
+fn open(path: &Path, chosen: Chosen<'_>) -> Option<Index> {
     let mapped = Mapped::open(path).ok()?;
     let index = Index::open(Bytes::from_owner(mapped)).ok()?;
-    (index.made_of() == name_bytes(digest)).then_some(index)
-}
-
-/// 32 bytes of a digest.
-fn name_bytes(digest: &Digest) -> [u8; 32] {
-    let mut name = [0; 32];
-    for (to, from) in name.iter_mut().zip(digest.bytes()) {
-        *to = *from;
-    }
-    name
+    (index.made_of() == chosen.made_of()).then_some(index)
 }
 
 /// Decompresses and parses, each on a thread of its own.

@@ -24,6 +24,17 @@ pub struct Repository {
     pub trust: Trust,
     /// Whether `Valid-Until` counts.
     pub valid_until: ValidUntil,
+    /// Which names its `Release` file may have.
+    pub names: Names,
+}
+
+/// Which names a signed `Release` file may have: one key signs many suites. Those that were asked for are always right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Those that were asked for alone, as distributions keep it.
+    Asked,
+    /// Others too, as long as they stay what they were when the suite was first seen.
+    FirstSeen,
 }
 
 /// Who may sign a repository.
@@ -105,9 +116,15 @@ impl Repository {
         format!("{} {}", self.uri.without_credentials(), self.suite)
     }
 
-    /// What it is in the cache.
+    /// What it is in the cache. What nobody signed says nothing about what somebody signs, and what was taken by any name nothing
+    /// about what must have a certain one.
     pub(super) fn key(&self) -> String {
-        format!("{} {}", self.uri.without_credentials(), self.suite)
+        let trust = match (&self.trust, self.names) {
+            (Trust::Anyone, _) => "anyone",
+            (Trust::Signed(_), Names::FirstSeen) => "signed",
+            (Trust::Signed(_), Names::Asked) => "signed by its name",
+        };
+        format!("{} {} {trust}", self.uri.without_credentials(), self.suite)
     }
 
     /// Where a file of the suite is.
@@ -168,6 +185,7 @@ mod tests {
             architectures: Vec::new(),
             trust: Trust::Anyone,
             valid_until: ValidUntil::Checked,
+            names: Names::FirstSeen,
         }
     }
 

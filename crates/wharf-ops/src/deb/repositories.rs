@@ -11,7 +11,7 @@ use wharf_deb::preferences::Pin;
 use wharf_deb::release::ValidUntil;
 use wharf_deb::universe::{Layer, PackageKey, Provenance, Universe};
 use wharf_index::Refresh;
-use wharf_index::deb::{KeyBlock, Keys, Repositories, Repository, Snapshot, Trust};
+use wharf_index::deb::{KeyBlock, Keys, Names, Repositories, Repository, Snapshot, Trust};
 use wharf_project::DebLock;
 use wharf_project::{DebProject, DebRepository, Project};
 
@@ -124,6 +124,11 @@ fn asked(stated: &DebRepository, architectures: &[String]) -> Result<Repository,
             true => ValidUntil::Checked,
             false => ValidUntil::Ignored,
         },
+        // Debian and Ubuntu call their suites what they are asked for by; others do as they like.
+        names: match stated.keys.shipped {
+            Some(_) => Names::Asked,
+            None => Names::FirstSeen,
+        },
     })
 }
 
@@ -150,6 +155,7 @@ fn put_together(
                     site: host(&stated.uri),
                     not_automatic: release.not_automatic,
                     but_automatic_upgrades: release.but_automatic_upgrades,
+                    priority: stated.priority,
                 },
             });
             places.push((stated.uri.clone(), stated.suite.clone()));
@@ -163,7 +169,7 @@ fn put_together(
     Ok(Offered {
         universe: Universe::new(layers, architecture.clone())
             .with_foreign(deb.foreign.iter().cloned())
-            .with_pins(pins(deb, stated)?)
+            .with_pins(pins(deb)?)
             .with_holds(holds),
         places,
         snapshots,
@@ -171,7 +177,7 @@ fn put_together(
 }
 
 /// What the manifest says about which versions are preferred, in apt's own words.
-fn pins(deb: &DebProject, stated: &[DebRepository]) -> Result<Vec<Pin>, OpsError> {
+fn pins(deb: &DebProject) -> Result<Vec<Pin>, OpsError> {
     let mut text = String::new();
     let mut pin = |packages: &str, pin: &str, priority: i32| {
         text.push_str(&format!(
@@ -183,12 +189,6 @@ fn pins(deb: &DebProject, stated: &[DebRepository]) -> Result<Vec<Pin>, OpsError
     }
     for stated in &deb.pins {
         pin(&stated.packages.join(" "), &stated.pin, stated.priority);
-    }
-    // Weaker than what is said of packages by name.
-    for repository in stated {
-        if let Some(priority) = repository.priority {
-            pin("*", &format!("origin \"{}\"", host(&repository.uri)), priority);
-        }
     }
     let read = wharf_deb::preferences::parse(text.as_bytes());
     let read = read.into_iter().collect::<Result<Vec<_>, _>>();

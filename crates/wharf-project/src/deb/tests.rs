@@ -250,6 +250,14 @@ fn errors_point_and_advise() {
             "is not a priority",
         ),
         (
+            "[[deb.repository]]\nuri = \"https://deb.example.org/x\"\nsuites = [\"./\"]\npriority = 0",
+            "a `priority` is a number between -32768 and 32767, but not 0",
+        ),
+        (
+            "[[deb.repository]]\nuri = \"https://deb.example.org/x\"\nsuites = [\"./\"]\npriority = 40000",
+            "--> wharf.toml:4:12\n",
+        ),
+        (
             "[dev.deb]\nsuite = \"sid\"",
             "there is no key `suite` in [dev.deb]",
         ),

@@ -488,7 +488,10 @@ impl Shelf {
             "Origin: {}\nLabel: {}\nSuite: {}\n",
             suite.origin,
             suite.label,
-            suite.name.trim_matches(['.', '/'])
+            suite
+                .called
+                .as_deref()
+                .unwrap_or_else(|| suite.name.trim_matches(['.', '/']))
         );
         let mut field = |name: &str, value: &str| {
             let _ = writeln!(text, "{name}: {value}");

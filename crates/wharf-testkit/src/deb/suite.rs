@@ -22,6 +22,7 @@ pub enum DebSignatures {
 #[derive(Debug, Clone)]
 pub struct DebSuite {
     pub(super) name: String,
+    pub(super) called: Option<String>,
     pub(super) codename: String,
     pub(super) origin: String,
     pub(super) label: String,
@@ -45,6 +46,7 @@ impl DebSuite {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            called: None,
             codename: name.trim_matches(['.', '/']).to_owned(),
             origin: "Testkit".to_owned(),
             label: "Testkit".to_owned(),
@@ -60,6 +62,13 @@ impl DebSuite {
             translations: false,
             fields: Vec::new(),
         }
+    }
+
+    /// `Suite`, where it is not the name under which sources ask for it.
+    #[must_use]
+    pub fn called(mut self, suite: &str) -> Self {
+        self.called = Some(suite.to_owned());
+        self
     }
 
     /// `Codename`.

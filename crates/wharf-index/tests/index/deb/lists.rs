@@ -55,7 +55,7 @@ async fn what_changed_is_seen_and_the_old_index_goes() {
     assert_eq!(world.names().await, ["a 1.0-1", "b 2.0"]);
     DebPackage::new("c", "3").publish(&repository);
     assert_eq!(world.names().await, ["a 1.0-1", "b 2.0", "c 3"]);
-    let indexes = std::fs::read_dir(world.cache().join("deb-v1/indexes")).unwrap();
+    let indexes = std::fs::read_dir(world.cache().join("deb-v2/indexes")).unwrap();
     assert_eq!(indexes.count(), 1);
 }
 
@@ -90,7 +90,7 @@ async fn a_damaged_index_is_made_again() {
     let repository = with_packages();
     let world = World::new(&repository);
     world.names().await;
-    let folder = world.cache().join("deb-v1/indexes");
+    let folder = world.cache().join("deb-v2/indexes");
     let path = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&path, b"WHARFDX1 and nothing").unwrap();
     assert_eq!(world.names().await, ["a 1.0-1", "b 2.0"]);

@@ -4,6 +4,7 @@ mod archives;
 mod lists;
 mod places;
 mod refused;
+mod security;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::path::Path;
 use wharf_core::Explain;
 use wharf_deb::index::Index;
 use wharf_deb::release::ValidUntil;
-use wharf_index::deb::{DebError, KeyBlock, Keys, Repositories, Repository, Snapshot, Trust};
+use wharf_index::deb::{DebError, KeyBlock, Keys, Names, Repositories, Repository, Snapshot, Trust};
 use wharf_index::{IndexError, Refresh};
 use wharf_testkit::{DebKey, DebRepository, deb_architecture};
 
@@ -122,6 +123,7 @@ fn suite(repository: &DebRepository, name: &str, keys: &[DebKey]) -> Repository 
         architectures: vec![deb_architecture().to_owned()],
         trust: signed(keys),
         valid_until: ValidUntil::Checked,
+        names: Names::FirstSeen,
     }
 }
 

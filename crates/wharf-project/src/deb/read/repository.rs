@@ -46,9 +46,7 @@ impl Repository<'_, '_, '_, '_> {
         };
         let trusted = self.flag("trusted", false)?;
         let priority = self.table.get("priority");
-        let priority = priority
-            .map(|value| integer(self.reader, value, "`priority`"))
-            .transpose()?;
+        let priority = priority.map(|value| self.priority(value)).transpose()?;
         let check_valid_until = self.flag("check-valid-until", true)?;
         let mut repositories = Vec::new();
         for suite in suites {
@@ -71,6 +69,18 @@ impl Repository<'_, '_, '_, '_> {
             });
         }
         Ok(repositories)
+    }
+
+    /// A priority as apt knows them, since pins that apt reads are compared with it.
+    fn priority(&self, value: &Value<'_>) -> Result<i32, Invalid> {
+        let priority = integer(self.reader, value, "`priority`")?;
+        match i16::try_from(priority) {
+            Ok(1..) | Ok(..0) => Ok(priority),
+            Ok(0) | Err(_) => {
+                let message = "a `priority` is a number between -32768 and 32767, but not 0";
+                Err(self.reader.error(value.span(), message))
+            }
+        }
     }
 
     fn uri(&self) -> Result<WebUrl, Invalid> {
