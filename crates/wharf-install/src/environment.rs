@@ -79,6 +79,12 @@ impl Environment {
     /// # Errors
     /// Leftovers cannot be cleared away.
     pub fn open(project: &Path) -> Result<Self, InstallError> {
+        if project.to_str().is_none() {
+            return Err(InstallError::UnwritablePath {
+                path: project.to_owned(),
+                reason: "is not Unicode",
+            });
+        }
         let environment = Self::locate(project);
         environment.recover()?;
         Ok(environment)

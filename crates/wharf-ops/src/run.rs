@@ -94,10 +94,14 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
     })
 }
 
-/// The view of the environment's system root, if it has one.
+/// The view of the environment's system root, if it has one. What the project leads to is seen in it, and what is the user's.
 pub(crate) fn view(environment: &Environment) -> Option<View> {
     let root = environment.system()?;
-    Some(View::new(root, environment.system_state()).showing(environment.project()))
+    // Links of a project lead into the store, which the root is a folder of.
+    let store = root.ancestors().nth(2).map(Path::to_owned);
+    let view = View::new(root, environment.system_state()).showing(environment.project());
+    let view = store.into_iter().fold(view, View::showing);
+    Some(view.showing_home())
 }
 
 /// Where the machine gives no views: copies of the system root's programs that find their libraries there.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use wharf_core::Source;
+use wharf_core::{Event, Source};
 use wharf_ecosystem::cargo::CargoLock;
 use wharf_install::python::{Considered, Interpreter, Request, Search, Surroundings, Verdict};
 use wharf_install::{
@@ -26,6 +26,7 @@ use crate::names;
 use crate::npm::{self, Early};
 use crate::report::{Change, LockReport, PythonReport, SyncReport};
 use crate::request::{Effect, Files, Freshness, Installing, Link, Selecting, Solving, Upgrade};
+use crate::run;
 use crate::runtime::Runtime;
 use crate::select;
 use crate::session::Session;
@@ -280,6 +281,9 @@ pub(crate) async fn sync_project(
         }
         report.generation = applied.generation;
         report.up_to_date = !applied.changed;
+        if applied.changed && deb::is_viewed(project) {
+            follow(session, &environment).await;
+        }
         report.changes = changes(&applied.plan);
         // Where there is too much to watch, the next sync looks again.
         if let Some(inputs) = inputs {
@@ -290,6 +294,29 @@ pub(crate) async fn sync_project(
     }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
+}
+
+/// Has the project's own `/etc` and `/var` follow the packages, and says what stays otherwise than these have it. Where that fails, the
+/// first command that runs in them tries again.
+async fn follow(session: &Session, environment: &Environment) {
+    let Some(view) = run::view(environment) else {
+        return;
+    };
+    let root = view.root().to_owned();
+    match wharf_sys::run_blocking(move || view.follow()).await {
+        Ok(followed) => {
+            for path in followed.kept {
+                let theirs = root.join(path.strip_prefix("/").unwrap_or(&path));
+                let message = format!(
+                    "{} was changed in this project, and the packages have it otherwise now: it stays as it is; theirs is {}",
+                    path.display(),
+                    theirs.display()
+                );
+                session.emit(Event::warning("deb/kept", message));
+            }
+        }
+        Err(error) => session.emit(Event::detail(error.to_string())),
+    }
 }
 
 /// The project with what the command line says in place of its policy.

@@ -9,7 +9,7 @@ use super::files::{Files, Node};
 use super::report::RuntimeFolder;
 
 /// Where the machine's own folders are bound, and what the standard asks for.
-const FOLDERS: [(&str, u16); 21] = [
+const FOLDERS: [(&str, u16); 22] = [
     ("dev", 0o755),
     ("proc", 0o755),
     ("sys", 0o755),
@@ -26,6 +26,7 @@ const FOLDERS: [(&str, u16); 21] = [
     ("usr/local/bin", 0o755),
     ("usr/local/lib", 0o755),
     ("usr/local/share", 0o755),
+    ("usr/share/zoneinfo", 0o755),
     ("var/cache", 0o755),
     ("var/lib", 0o755),
     ("var/log", 0o755),

@@ -57,6 +57,9 @@ pub enum ViewError {
     System,
 }
 
+/// What is said where a view is asked for inside a build.
+const IN_A_BUILD: &str = "in the sandbox of a build no tool of Debian packages can start: name what the build needs in `[external]`, with `[deb]` in the project";
+
 impl ViewError {
     /// The error of starting a command that a view was prepared for.
     #[must_use]
@@ -105,8 +108,11 @@ impl Explain for ViewError {
     fn hints(&self) -> Vec<String> {
         match self {
             ViewError::Root { .. } => vec!["`wharf sync` makes it again".to_owned()],
+            ViewError::State { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                vec![format!("nothing can be written there; {IN_A_BUILD}")]
+            }
             ViewError::State { path, .. } => vec![format!(
-                "look at who owns it: `ls -ld '{}'`; it has to be yours",
+                "you have to be able to write there: `ls -ld '{}'` says who is",
                 path.display()
             )],
             ViewError::Folder { .. } => vec![
@@ -114,6 +120,10 @@ impl Explain for ViewError {
                 "`[deb]` brings its own /usr, /etc and /var; of the host's, only the project's folder is seen".to_owned(),
             ],
             ViewError::Covers { .. } => vec!["move the project to a folder of its own".to_owned()],
+            // The system's own settings are never read-only, but for those in a sandbox.
+            ViewError::Lacks { lack } if lack.error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                vec![IN_A_BUILD.to_owned()]
+            }
             ViewError::Lacks { lack } => lack.hint().into_iter().collect(),
             ViewError::Start(_) | ViewError::System => Vec::new(),
         }

@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::ViewError;
+use super::state::has_folders;
 
 /// Says that they were made.
 const MADE: &str = ".made";
@@ -30,7 +31,7 @@ pub(super) fn of_the_system(root: &Path, run: &Path) -> Result<(), ViewError> {
         }
     }
     for (inner, mode) in wanted {
-        make(&run.join(&inner), mode).map_err(ViewError::state(&run.join(inner)))?;
+        make(run, &inner, mode).map_err(ViewError::state(&run.join(inner)))?;
     }
     fs::write(run.join(MADE), "").map_err(ViewError::state(run))
 }
@@ -41,11 +42,11 @@ pub(super) fn forget(run: &Path) {
     _ = fs::remove_file(run.join(MADE));
 }
 
-fn make(folder: &Path, mode: u32) -> io::Result<()> {
-    if folder.is_dir() {
+fn make(run: &Path, inner: &Path, mode: u32) -> io::Result<()> {
+    let folder = run.join(inner);
+    if folder.symlink_metadata().is_ok() || !has_folders(run, inner)? {
         return Ok(());
     }
-    fs::create_dir_all(folder)?;
     fs::set_permissions(folder, Permissions::from_mode(mode | 0o700))
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::ViewError;
-use super::state::write;
+use super::state::{has_folders, write};
 
 /// A file or folder of the host, seen at a place inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +20,11 @@ pub(super) struct Bind {
 }
 
 impl Bind {
-    /// At its own place.
+    /// At its own place. What a link leads to is seen where the link is.
     fn same(path: impl Into<PathBuf>) -> Self {
-        let from = path.into();
-        Self {
-            at: from.clone(),
-            from,
-        }
+        let at = path.into();
+        let from = at.canonicalize().unwrap_or_else(|_| at.clone());
+        Self { from, at }
     }
 }
 
@@ -102,15 +100,18 @@ pub(super) fn binds(root: &Path, etc: &Path) -> Result<Vec<Bind>, ViewError> {
     for name in FILES {
         let host = Path::new("/etc").join(name);
         if host.is_file() {
-            binds.push(file(host.clone(), &host, etc)?);
+            binds.extend(file(host.clone(), &host, etc)?);
         }
     }
     binds.extend(name_servers(etc)?);
     time_zone(root, etc)?;
+    if lends_zones(root) {
+        binds.push(Bind::same(ZONES));
+    }
     if !has_certificates(etc)
         && let Some(found) = CERTIFICATES.iter().find(|path| Path::new(path).is_file())
     {
-        binds.push(file(found.into(), Path::new(CERTIFICATES_INSIDE), etc)?);
+        binds.extend(file(found.into(), Path::new(CERTIFICATES_INSIDE), etc)?);
     }
     Ok(binds)
 }
@@ -122,33 +123,41 @@ fn has_certificates(etc: &Path) -> bool {
         .is_ok_and(|data| data.len() > 0)
 }
 
+/// Whether the system root has no rules of time zones, and the host has: programs that ask for a zone by its name would take it for UTC.
+fn lends_zones(root: &Path) -> bool {
+    let own = fs::read_dir(root.join("usr/share/zoneinfo"));
+    own.is_ok_and(|mut entries| entries.next().is_none()) && Path::new(ZONES).is_dir()
+}
+
 /// Whether programs inside have the host's certificates alone, in one file.
 pub(super) fn lends_certificates(root: &Path) -> bool {
     !has_certificates(&root.join("etc")) && CERTIFICATES.iter().any(|path| Path::new(path).is_file())
 }
 
-/// A file of the host over one of the project's `/etc`, which is made.
-fn file(from: PathBuf, at: &Path, etc: &Path) -> Result<Bind, ViewError> {
-    let own = etc.join(at.strip_prefix("/etc").unwrap_or(at));
+/// A file of the host over one of the project's `/etc`, which is made; `None` where a folder of the project's is a link, which leads
+/// elsewhere.
+fn file(from: PathBuf, at: &Path, etc: &Path) -> Result<Option<Bind>, ViewError> {
+    let inner = at.strip_prefix("/etc").unwrap_or(at);
+    let own = etc.join(inner);
     let failed = ViewError::state(&own);
-    let made = || -> io::Result<()> {
+    let made = || -> io::Result<bool> {
+        if !has_folders(etc, inner.parent().unwrap_or(Path::new("")))? {
+            return Ok(false);
+        }
         match own.symlink_metadata() {
-            Ok(data) if data.is_file() => return Ok(()),
+            Ok(data) if data.is_file() => return Ok(true),
             // Nothing is put over a link: it leads elsewhere.
             Ok(_) => fs::remove_file(&own)?,
             Err(_) => {}
         }
-        if let Some(folder) = own.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::File::create(&own).map(drop)
+        fs::File::create(&own).map(|_| true)
     };
-    made().map_err(failed)?;
+    let made = made().map_err(failed)?;
     let from = from.canonicalize().unwrap_or(from);
-    Ok(Bind {
+    Ok(made.then(|| Bind {
         from,
         at: at.to_owned(),
-    })
+    }))
 }
 
 fn name_servers(etc: &Path) -> Result<Vec<Bind>, ViewError> {
@@ -168,7 +177,7 @@ fn name_servers(etc: &Path) -> Result<Vec<Bind>, ViewError> {
         link(&real, &own).map_err(ViewError::state(&own))?;
         return Ok(folder.map(Bind::same).into_iter().collect());
     }
-    Ok(vec![file(real, at, etc)?])
+    Ok(file(real, at, etc)?.into_iter().collect())
 }
 
 /// The host's time zone: by its name where the system root knows it, by its rules where not.
@@ -230,7 +239,7 @@ mod tests {
         let etc = folder.path();
         symlink("/nonexistent", etc.join("hosts")).unwrap();
         let bind = file("/etc/hosts".into(), Path::new("/etc/hosts"), etc).unwrap();
-        assert_eq!(bind.at, Path::new("/etc/hosts"));
+        assert_eq!(bind.unwrap().at, Path::new("/etc/hosts"));
         assert!(etc.join("hosts").symlink_metadata().unwrap().is_file());
         file("/etc/hosts".into(), Path::new(CERTIFICATES_INSIDE), etc).unwrap();
         assert!(etc.join("ssl/certs/ca-certificates.crt").is_file());

@@ -86,7 +86,10 @@ impl Layout<'_> {
         }
         for at in ["/usr/local", "/var/tmp"] {
             let from = self.on_host(Path::new(at));
-            if from.is_dir() {
+            // What a link leads to is seen where the link is.
+            if let Ok(from) = from.canonicalize()
+                && from.is_dir()
+            {
                 self.put(at, from, Through::Anything);
             }
         }

@@ -137,6 +137,24 @@ impl View {
         self
     }
 
+    /// The user's home where it lies below `/var`, such as `/var/lib/jenkins`. That of a service whose home is a folder of the system, such as
+    /// `/var/www`, is not the user's.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn showing_home(self) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+        let is_own = |home: &PathBuf| {
+            let user = rustix::process::geteuid().as_raw();
+            home.metadata().is_ok_and(|data| data.uid() == user)
+        };
+        let is_below = |home: &PathBuf| home.starts_with("/var") && home.components().count() > 3;
+        match home.filter(is_below).filter(is_own) {
+            Some(home) => self.showing(home),
+            None => self,
+        }
+    }
+
     /// The system root's folder.
     #[must_use]
     pub fn root(&self) -> &Path {

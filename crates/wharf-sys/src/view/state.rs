@@ -26,6 +26,8 @@ use crate::sandbox::plan::Through;
 const OF: &str = "of";
 /// What was copied.
 const RECORD: &str = "record";
+/// What is being copied: of a run that was interrupted it says what may have been.
+const COMING: &str = "record-coming";
 /// Held while the state changes.
 const LOCK: &str = "lock";
 /// Parts of the record are apart by this.
@@ -105,25 +107,29 @@ pub(super) fn follow(view: &View) -> Result<Followed, ViewError> {
     let file = File::create(&lock).map_err(ViewError::state(&lock))?;
     rustix::fs::flock(&file, FlockOperation::LockExclusive)
         .map_err(|error| ViewError::state(&lock)(error.into()))?;
+    let (record, coming) = (state.join(RECORD), state.join(COMING));
+    let mut after = Record::default();
+    for folder in ["etc", "var"] {
+        if view.root.join(folder).is_dir() {
+            after.list(&view.root, Path::new(folder))?;
+        }
+    }
     let mut following = Following {
         root: &view.root,
         state,
-        before: Record::read(&state.join(RECORD)),
-        after: Record::default(),
+        before: Record::read(&record),
+        interrupted: Record::read(&coming),
+        after: &after,
         done: Followed::default(),
     };
-    for folder in ["etc", "var"] {
-        if view.root.join(folder).is_dir() {
-            following.folder(Path::new(folder))?;
-        }
-    }
+    write(&coming, &after.text()).map_err(ViewError::state(&coming))?;
+    following.put_all()?;
     following.let_go();
-    let Following { after, done, .. } = following;
+    let done = following.done;
     users::write_to(&view.root, &state.join("etc"))?;
     usual(state)?;
     folders::forget(&host::run_folder(state)?);
-    let record = state.join(RECORD);
-    write(&record, &after.text()).map_err(ViewError::state(&record))?;
+    fs::rename(&coming, &record).map_err(ViewError::state(&record))?;
     // Last: until it is there, the next one follows again.
     let of = state.join(OF);
     write(&of, &identity(view)).map_err(ViewError::state(&of))?;
@@ -161,11 +167,51 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
+/// What names of files begin with that are not at their place yet: services that read whole folders pass such names over.
+const BESIDE: &str = ".wharf-new-";
+
 /// Where a file is made before it comes to its place.
 fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(format!(".wharf-{}", std::process::id()));
+    let mut name = OsString::from(format!("{BESIDE}{}-", std::process::id()));
+    name.push(path.file_name().unwrap_or_default());
     path.with_file_name(name)
+}
+
+/// Removes from a folder what a run that was killed left there.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_bytes().starts_with(BESIDE.as_bytes()) {
+            _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Has a folder there below another, in real folders only. Links are never followed: programs in a view make what they like, and
+/// what leads to one file inside leads to another outside. Whether it is there.
+pub(super) fn has_folders(base: &Path, inner: &Path) -> io::Result<bool> {
+    let mut at = base.to_owned();
+    for part in inner.components() {
+        at.push(part);
+        match at.symlink_metadata() {
+            Ok(data) if data.is_dir() => {}
+            Ok(_) => return Ok(false),
+            Err(_) => fs::create_dir(&at).or_else(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
+            })?,
+        }
+    }
+    Ok(true)
+}
+
+/// Whether all folders on the way from one to what is in it are real ones, or not there.
+fn is_own(base: &Path, inner: &Path) -> bool {
+    let mut at = base.to_owned();
+    let above = inner.parent().unwrap_or(Path::new(""));
+    above.components().all(|part| {
+        at.push(part);
+        at.symlink_metadata().map_or(true, |data| data.is_dir())
+    })
 }
 
 /// What stands at a path, as far as it tells whether somebody changed it.
@@ -236,42 +282,29 @@ struct Following<'a> {
     root: &'a Path,
     state: &'a Path,
     before: Record,
-    after: Record,
+    /// What a run that did not end may have copied.
+    interrupted: Record,
+    after: &'a Record,
     done: Followed,
 }
 
 impl Following<'_> {
-    /// A folder and everything in it, by its path in the system root.
-    fn folder(&mut self, folder: &Path) -> Result<(), ViewError> {
-        let from = self.root.join(folder);
-        let mut names: Vec<OsString> = Vec::new();
-        for entry in fs::read_dir(&from).map_err(ViewError::root(&from))? {
-            names.push(entry.map_err(ViewError::root(&from))?.file_name());
-        }
-        names.sort();
-        for name in names {
-            let path = folder.join(name);
-            if APART.iter().any(|apart| Path::new(apart) == path) {
+    /// Everything that the system root has, at its place.
+    fn put_all(&mut self) -> Result<(), ViewError> {
+        let after = self.after;
+        // Folders come before what is in them.
+        let mut elsewhere: Option<&Path> = None;
+        for (path, wanted) in &after.0 {
+            if elsewhere.is_some_and(|folder| path.starts_with(folder)) {
                 continue;
             }
-            let Some(wanted) = Entry::at(&self.root.join(&path)) else {
-                continue;
-            };
-            // Of a system root that somebody else made, some may be that one's alone: such a folder is empty here.
-            let denied = match wanted {
-                // Opening a pipe would wait for somebody.
-                Entry::Other => continue,
-                Entry::Link(_) => false,
-                Entry::File { .. } | Entry::Folder => is_denied(&self.root.join(&path)),
-            };
-            if denied && wanted != Entry::Folder {
-                continue;
-            }
-            self.one(&path, &wanted)?;
-            let is_folder = wanted == Entry::Folder;
-            self.after.0.insert(path.clone(), wanted);
-            if is_folder && !denied {
-                self.folder(&path)?;
+            self.one(path, wanted)?;
+            let to = self.state.join(path);
+            if *wanted == Entry::Folder {
+                match to.symlink_metadata() {
+                    Ok(data) if !data.is_dir() => elsewhere = Some(path),
+                    _ => sweep(&to),
+                }
             }
         }
         Ok(())
@@ -280,7 +313,12 @@ impl Following<'_> {
     fn one(&mut self, path: &Path, wanted: &Entry) -> Result<(), ViewError> {
         let (from, to) = (self.root.join(path), self.state.join(path));
         let there = Entry::at(&to);
-        let act = match decide(self.before.0.get(path), there.as_ref(), wanted) {
+        let interrupted = self.interrupted.0.get(path);
+        let recorded = match interrupted.filter(|_| there.as_ref() == interrupted) {
+            Some(copied) => Some(copied),
+            None => self.before.0.get(path),
+        };
+        let act = match decide(recorded, there.as_ref(), wanted) {
             // Files of a store may all have one time.
             Act::Leave if !same(wanted, &from, &to) => Act::Put,
             act => act,
@@ -299,9 +337,16 @@ impl Following<'_> {
     /// Takes away what the system root has no more, where it is as it was copied. What cannot be taken away holds
     /// something of the project's.
     fn let_go(&mut self) {
-        for (path, recorded) in self.before.0.iter().rev() {
+        let copied = self.before.0.iter().chain(&self.interrupted.0);
+        let mut copied: Vec<(&PathBuf, &Entry)> = copied.collect();
+        // What is in a folder goes before it.
+        copied.sort_by(|(one, _), (other, _)| other.cmp(one));
+        for (path, recorded) in copied {
             let at = self.state.join(path);
-            if self.after.0.contains_key(path) || Entry::at(&at).as_ref() != Some(recorded) {
+            if self.after.0.contains_key(path)
+                || !is_own(self.state, path)
+                || Entry::at(&at).as_ref() != Some(recorded)
+            {
                 continue;
             }
             let gone = match recorded {
@@ -375,6 +420,35 @@ fn when(time: i128) -> SystemTime {
 struct Record(BTreeMap<PathBuf, Entry>);
 
 impl Record {
+    /// A folder of a system root and everything in it.
+    fn list(&mut self, root: &Path, folder: &Path) -> Result<(), ViewError> {
+        let from = root.join(folder);
+        for entry in fs::read_dir(&from).map_err(ViewError::root(&from))? {
+            let path = folder.join(entry.map_err(ViewError::root(&from))?.file_name());
+            if APART.iter().any(|apart| Path::new(apart) == path) {
+                continue;
+            }
+            let Some(wanted) = Entry::at(&root.join(&path)) else {
+                continue;
+            };
+            // Of a system root that somebody else made, some may be that one's alone: such a folder is empty here.
+            let denied = match wanted {
+                // Opening a pipe would wait for somebody.
+                Entry::Other => continue,
+                Entry::Link(_) => false,
+                Entry::File { .. } | Entry::Folder => is_denied(&root.join(&path)),
+            };
+            if denied && wanted != Entry::Folder {
+                continue;
+            }
+            if wanted == Entry::Folder && !denied {
+                self.list(root, &path)?;
+            }
+            self.0.insert(path, wanted);
+        }
+        Ok(())
+    }
+
     /// What is on record. Nothing where that is gone or damaged: then what differs counts as the project's.
     fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap_or_default();
@@ -569,5 +643,58 @@ mod tests {
             .follow()
             .unwrap_err();
         assert!(error.to_string().contains("/nonexistent/root/usr"), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_gone_on_with_by_the_next_whatever_root_that_follows() {
+        let state = tempfile::tempdir().unwrap();
+        let follow = |root: &tempfile::TempDir| View::new(root.path(), state.path()).follow().unwrap();
+        let (one, two, three) = (root("1"), root("22"), root("333"));
+        follow(&one);
+        // Killed between what was put and the end: the record is that of the first, the file that of the second.
+        let before = fs::read(state.path().join(RECORD)).unwrap();
+        follow(&two);
+        fs::rename(state.path().join(RECORD), state.path().join(COMING)).unwrap();
+        fs::write(state.path().join(RECORD), before).unwrap();
+        fs::write(
+            state.path().join("etc/conf.d").join(format!("{BESIDE}1-a")),
+            "half",
+        )
+        .unwrap();
+        let done = follow(&three);
+        assert_eq!(done.kept, Vec::<PathBuf>::new(), "nobody changed anything");
+        assert_eq!(
+            fs::read_to_string(state.path().join("etc/conf.d/a")).unwrap(),
+            "333"
+        );
+        assert_eq!(fs::read_dir(state.path().join("etc/conf.d")).unwrap().count(), 1);
+        assert!(!state.path().join(COMING).exists());
+    }
+
+    #[test]
+    fn links_that_a_program_made_of_folders_are_not_gone_through() {
+        let (state, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let follow = |root: &tempfile::TempDir| View::new(root.path(), state.path()).follow().unwrap();
+        let (one, two) = (root("1"), root("22"));
+        follow(&one);
+        let folder = state.path().join("etc/conf.d");
+        fs::rename(&folder, outside.path().join("conf.d")).unwrap();
+        symlink(outside.path().join("conf.d"), &folder).unwrap();
+        fs::write(two.path().join("etc/conf.d/new"), "new").unwrap();
+        let done = follow(&two);
+        assert_eq!(
+            done.kept,
+            Vec::<PathBuf>::new(),
+            "the link is the project's, and the folder not new"
+        );
+        let there = |name: &str| fs::read_to_string(outside.path().join("conf.d").join(name)).ok();
+        assert_eq!((there("a").as_deref(), there("new")), (Some("1"), None));
+        let (three, empty) = (tempfile::tempdir().unwrap(), Path::new("etc"));
+        fs::create_dir_all(three.path().join("usr")).unwrap();
+        fs::create_dir_all(three.path().join(empty)).unwrap();
+        follow(&three);
+        assert_eq!(there("a").as_deref(), Some("1"), "nothing outside is taken away");
+        assert!(!has_folders(state.path(), Path::new("etc/conf.d/more")).unwrap());
+        assert!(has_folders(state.path(), Path::new("etc/made/more")).unwrap());
     }
 }
