@@ -37,6 +37,38 @@ impl Architecture {
         Self(Self::ALL.into())
     }
 
+    /// Those that Debian and Ubuntu have packages for, or had, on Linux and the Hurd.
+    pub const KNOWN: &[&str] = &[
+        "amd64",
+        "arm64",
+        "armel",
+        "armhf",
+        "i386",
+        "loong64",
+        "mips64el",
+        "mipsel",
+        "ppc64el",
+        "riscv64",
+        "s390x",
+        "alpha",
+        "hppa",
+        "hurd-amd64",
+        "hurd-i386",
+        "ia64",
+        "m68k",
+        "mips",
+        "powerpc",
+        "ppc64",
+        "sh4",
+        "sparc64",
+        "x32",
+    ];
+
+    /// Whether it is among [`Architecture::KNOWN`].
+    pub fn is_known(&self) -> bool {
+        Self::KNOWN.contains(&self.as_str())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -16,6 +16,7 @@ pub use wharf_ecosystem::cargo::DependencyKind;
 pub use wharf_ecosystem::npm::EdgeKind;
 
 use crate::cargo;
+use crate::deb;
 use crate::error::OpsError;
 use crate::lock::{self, Mode, Updated, Updating};
 use crate::names;
@@ -111,6 +112,7 @@ pub struct RemoveRequest {
 /// Where a requirement is malformed or nothing satisfies it; the manifest is then what it was.
 pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, OpsError> {
     let project = session.project(&Vec::new())?;
+    let has_debs = !deb::add::has_none(&project);
     check_places(request)?;
     let additions = additions(request)?;
     let asked = npm::edit::asked(session, &project, &npm_texts(request)).await?;
@@ -159,6 +161,11 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
                 words.push(written);
                 Ok(text)
             })?;
+        }
+        if !debs.is_empty() && !has_debs {
+            let path = edit::file_for(&project, &Group::Main);
+            files.change(&path, |text| deb::add::with_suite(&project, &path, text, &lock))?;
+            deb::add::tell_of_python(session, &project, &lock);
         }
         if files.after != before {
             files.write()?;
@@ -246,7 +253,7 @@ fn debs(request: &AddRequest) -> Result<Vec<(Relation, Group)>, OpsError> {
         Err(error) => Err(OpsError::CannotAdd {
             text: text.clone(),
             reason: error.to_string(),
-            hint: "write for example `deb:nginx` or `deb:libpq-dev (>= 15)`".to_owned(),
+            hint: edit::deb::hints(relation).join("; "),
         }),
     });
     read.collect()

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use wharf_core::{Digest, Ecosystem, Event, PackageName, Target, Timestamp};
 use wharf_ecosystem::pypi::Version;
-use wharf_project::{Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
+use wharf_project::{DebInputs, Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
 use crate::cargo;
 use crate::deb;
@@ -470,6 +470,9 @@ pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport
     }
     if project.uses_python() {
         lock.inputs = LockInputs::of(project);
+    }
+    if let (Some(deb), Some(inputs)) = (&mut lock.deb, DebInputs::of(project)) {
+        deb.inputs = inputs;
     }
     npm::edit::restate(project, &mut lock);
     cargo::edit::restate(project, &mut lock);

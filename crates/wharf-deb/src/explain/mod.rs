@@ -34,6 +34,8 @@ pub struct Unsatisfiable {
     pub story: Vec<Line>,
     /// Names that are spelt alike, for those that nothing has.
     pub near: Vec<Near>,
+    /// What could be written so that it can be had.
+    pub advice: Vec<String>,
 }
 
 /// One sentence of a story.
@@ -86,13 +88,11 @@ impl Explain for Unsatisfiable {
     }
 
     fn hints(&self) -> Vec<String> {
-        self.near
-            .iter()
-            .map(|near| {
-                let known: Vec<String> = near.known.iter().map(|name| format!("`{name}`")).collect();
-                format!("there is {} rather than `{}`", known.join(", "), near.unknown)
-            })
-            .collect()
+        let near = self.near.iter().map(|near| {
+            let known: Vec<String> = near.known.iter().map(|name| format!("`{name}`")).collect();
+            format!("there is {} rather than `{}`", known.join(", "), near.unknown)
+        });
+        near.chain(self.advice.iter().cloned()).collect()
     }
 }
 
@@ -106,6 +106,7 @@ pub(crate) fn gave_up(problem: &Problem) -> Box<Unsatisfiable> {
             text: "the search was given up: too many choices contradict each other".to_owned(),
         }],
         near: Vec::new(),
+        advice: Vec::new(),
     })
 }
 
@@ -140,5 +141,6 @@ pub(crate) fn explain(
         at_fault,
         story: told.lines,
         near: told.near,
+        advice: told.advice,
     })
 }

@@ -14,6 +14,15 @@ use crate::universe::shelf::{Shelf, Wanted};
 pub(super) struct Told {
     pub(super) lines: Vec<Line>,
     pub(super) near: Vec<Near>,
+    pub(super) advice: Vec<String>,
+}
+
+impl Told {
+    /// Says once what to do.
+    pub(super) fn advise(&mut self, advice: Option<String>) {
+        self.advice
+            .extend(advice.filter(|advice| !self.advice.contains(advice)));
+    }
 }
 
 /// Tells the rules from the demands on.
@@ -76,8 +85,7 @@ impl Teller<'_, '_> {
                 let asked = &self.problem.asked[position];
                 if let What::Install { relation, release } = &asked.what {
                     for alternative in &relation.alternatives {
-                        let lines =
-                            absent::asked(self.shelf, alternative, release.as_deref(), &mut self.out.near);
+                        let lines = absent::asked(self.shelf, alternative, release.as_deref(), &mut self.out);
                         for text in lines {
                             self.say(0, text);
                         }
@@ -160,7 +168,7 @@ impl Teller<'_, '_> {
                     constraint: alternative.constraint(),
                     of,
                 };
-                for text in absent::reasons(self.shelf, alternative.name(), &wanted, None) {
+                for text in absent::reasons(self.shelf, alternative.name(), &wanted, None, &mut self.out) {
                     self.say(depth + 1, text);
                 }
             }

@@ -88,7 +88,7 @@ fn versions_architectures_and_releases_that_are_not_there() {
     check(
         "aa 1 i386\n Depends: bb\nbb 1",
         "aa:i386",
-        "`aa:i386` cannot be had\n  aa:i386 1 (stable) needs `bb`\n    `bb` is there for amd64 only, which does not serve `bb` of i386",
+        "`aa:i386` cannot be had\n  aa:i386 1 (stable) needs `bb`\n    there is `bb` for amd64 only, and what is for i386 needs it for i386: it does not serve others (`Multi-Arch: foreign`)",
     );
     check(
         "xx\n Depends: bb, bb:i386\nbb 1\nbb 1 i386",
@@ -123,6 +123,68 @@ fn holds_and_pins_and_releases_that_are_not_preferred() {
         told(&two, "aa"),
         "`aa` cannot be had\n  aa 1 (stable) needs `bb (>= 2)`\n    bb 2 (backports) would do, but bb 1 (stable) is preferred (priority 500 over 1)"
     );
+}
+
+#[test]
+fn what_to_write_instead() {
+    check(
+        "aa 1",
+        "aa:i386",
+        "`aa:i386` cannot be had\n  there is `aa` for amd64 only: no repository that is asked has it for i386",
+    );
+    check(
+        "aa 1",
+        "aa:arm64",
+        "`aa:arm64` cannot be had\n  there is `aa` for amd64 only: no lists of packages for arm64 are read",
+    );
+    for version in ["1.6-2", "1:1.6-2", "1.6+dfsg-1"] {
+        check(
+            &format!("aa {version}"),
+            "aa (= 1.6)",
+            &format!(
+                "`aa (= 1.6)` cannot be had\n  there is only aa {version} (stable)\nhint: a version has to be there in full: write `aa (= {version})`, or `aa (>= 1.6)` for that one and later ones"
+            ),
+        );
+    }
+    check(
+        "aa 1.61-2",
+        "aa (= 1.6)",
+        "`aa (= 1.6)` cannot be had\n  there is only aa 1.61-2 (stable)",
+    );
+    let pins = preferences::parse(b"Package: aa\nPin: version 1\nPin-Priority: 990\n");
+    let pinned = universe("aa 1\n Depends: bb (= 1)\naa 2\n Depends: bb (= 2)\nbb 1\nbb 2")
+        .with_pins(pins.into_iter().flatten().collect());
+    assert_eq!(
+        told(&pinned, "aa"),
+        "`aa` cannot be had\n  aa 1 (stable) needs `bb (= 1)`\n    bb 1 (stable) would do, but bb 2 (stable) is newer, at the same priority\nhint: pin `bb` to 1 as well, or ask for that version of it"
+    );
+    let excluded = universe("aa\n Depends: bb\nbb 2").with_excluded(["bb".to_owned()]);
+    assert_eq!(
+        told(&excluded, "aa"),
+        "`aa` cannot be had\n  aa 1 (stable) needs `bb`\n    bb 2 (stable) would do, but `exclude` rules it out\nhint: take `bb` out of `exclude`"
+    );
+}
+
+#[test]
+fn holds_of_what_is_locked() {
+    let key = PackageKey {
+        name: "bb".to_owned(),
+        architecture: Architecture::parse("amd64").expect("it is one"),
+    };
+    for (locked, words) in [("1", "held at 1"), ("0", "held at 0, which no repository has")] {
+        let held = universe("aa\n Depends: bb (>= 2)\nbb 1\nbb 2").with_holds([key.clone()]);
+        let mut problem = problem("aa");
+        problem.locked.push(crate::solve::Locked {
+            package: key.clone(),
+            version: locked.to_owned(),
+        });
+        let error = solve(&held, &problem).expect_err("it is held");
+        assert_eq!(
+            error.story[1].text,
+            format!("bb 2 (stable) would do, but the package is {words}")
+        );
+        assert_eq!(error.hints(), ["take `bb` out of `hold`"]);
+    }
 }
 
 #[test]

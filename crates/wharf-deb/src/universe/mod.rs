@@ -124,6 +124,7 @@ pub struct Universe {
     pub(crate) pins: Vec<Pin>,
     pub(crate) target_release: Option<String>,
     pub(crate) holds: BTreeSet<PackageKey>,
+    pub(crate) excluded: BTreeSet<String>,
 }
 
 impl Universe {
@@ -136,6 +137,7 @@ impl Universe {
             pins: Vec::new(),
             target_release: None,
             holds: BTreeSet::new(),
+            excluded: BTreeSet::new(),
         }
     }
 
@@ -179,10 +181,18 @@ impl Universe {
         self
     }
 
-    /// Packages that stay as they are: at the installed version, or out.
+    /// Packages that stay as they are: at the locked version, on a machine at the installed one or out. Where nothing is locked or installed
+    /// yet, as others.
     #[must_use]
     pub fn with_holds(mut self, holds: impl IntoIterator<Item = PackageKey>) -> Self {
         self.holds.extend(holds);
+        self
+    }
+
+    /// Packages that are never chosen, whatever pins say and whoever asks for them.
+    #[must_use]
+    pub fn with_excluded(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.excluded.extend(names);
         self
     }
 

@@ -25,11 +25,7 @@ impl Universe {
         if wanted.is_some_and(|word| provenance.is_called(word)) {
             return TARGET;
         }
-        let general = self
-            .pins
-            .iter()
-            .find(|pin| pin.packages.iter().any(PackagePattern::is_any) && is_from(&pin.target, provenance));
-        if let Some(pin) = general {
+        if let Some(pin) = self.general_pin(provenance) {
             return i32::from(pin.priority);
         }
         if let Some(stated) = provenance.priority {
@@ -40,6 +36,18 @@ impl Universe {
             (true, false) => NOT_AUTOMATIC,
             (false, _) => USUAL,
         }
+    }
+
+    /// Whether somebody states the priority of a whole layer, so that it is not what its release says.
+    pub(super) fn is_layer_pinned(&self, number: usize) -> bool {
+        let provenance = &self.layers[number].provenance;
+        provenance.priority.is_some() || self.general_pin(provenance).is_some()
+    }
+
+    fn general_pin(&self, provenance: &Provenance) -> Option<&Pin> {
+        let is_general = |pin: &&Pin| pin.packages.iter().any(PackagePattern::is_any);
+        let mut general = self.pins.iter().filter(is_general);
+        general.find(|pin| is_from(&pin.target, provenance))
     }
 
     /// What a pin that names the package says of one of its versions, in any of the layers that hold it.

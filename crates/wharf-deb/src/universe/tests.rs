@@ -254,3 +254,63 @@ fn holds_keep_what_is_there_and_keep_out_what_is_not() {
     assert!(solve(&held, &problem("aa/backports")).is_err());
     assert!(solve(&held, &problem("aa/stable")).is_ok());
 }
+
+#[test]
+fn what_is_locked_stays_unless_somebody_says_otherwise() {
+    let mut backports = layer("backports", "aa 3\naa 4");
+    backports.provenance.not_automatic = true;
+    let stable = layer("stable", "aa 1\naa 2\nbb\ncc\n  Depends: aa | bb");
+    let universe = of_layers(vec![stable, backports]);
+    let key = PackageKey {
+        name: "aa".to_owned(),
+        architecture: universe.native().clone(),
+    };
+    let pin = |version: &str, priority: i32| {
+        format!("Package: aa\nPin: version {version}\nPin-Priority: {priority}\n")
+    };
+    for (asked, locked, held, excluded, pins, expected) in [
+        ("aa", Some("1"), false, false, String::new(), "aa=1"),
+        ("aa", Some("0"), false, false, String::new(), "aa=2"),
+        // A hold keeps what is locked, and what is not locked yet is taken as any other.
+        ("aa", Some("1"), true, false, pin("2", 990), "aa=1"),
+        ("aa", None, true, false, String::new(), "aa=2"),
+        ("aa", Some("0"), true, false, String::new(), "nothing"),
+        ("aa (>= 2)", Some("1"), true, false, String::new(), "nothing"),
+        ("aa (= 1)", Some("1"), true, false, String::new(), "aa=1"),
+        // Pins and exclusions count with a lock as without.
+        ("cc", Some("2"), false, true, String::new(), "cc bb"),
+        ("cc", Some("2"), true, true, String::new(), "cc bb"),
+        ("aa (= 2)", Some("2"), false, true, String::new(), "nothing"),
+        ("aa", Some("2"), false, false, pin("2", -1), "aa=1"),
+        ("aa", Some("2"), true, false, pin("2", -1), "nothing"),
+        ("aa (= 2)", Some("2"), false, false, pin("2", -1), "aa=2"),
+        ("aa", Some("2"), false, false, pin("1", 1000), "aa=1"),
+        ("aa", Some("2"), false, false, pin("1", 501), "aa=1"),
+        ("aa", Some("1"), false, false, pin("1", 500), "aa=1"),
+        ("aa", Some("2"), false, false, pin("2", 100), "aa=1"),
+        // What a relation takes from a release that is not preferred stays too.
+        ("aa (>= 3)", Some("3"), false, false, String::new(), "aa=3"),
+        ("aa (>= 3)", Some("3"), false, false, pin("1", 990), "aa=3"),
+        ("aa (>= 3)", None, false, false, String::new(), "aa=4"),
+    ] {
+        let pins = preferences::parse(pins.as_bytes())
+            .into_iter()
+            .flatten()
+            .collect();
+        let universe = universe
+            .clone()
+            .with_pins(pins)
+            .with_holds(held.then(|| key.clone()))
+            .with_excluded(excluded.then(|| "aa".to_owned()));
+        let mut problem = problem(asked);
+        problem.locked.extend(locked.map(|version| crate::solve::Locked {
+            package: key.clone(),
+            version: version.to_owned(),
+        }));
+        let answer = match solve(&universe, &problem) {
+            Ok(solution) => names(&universe, &solution),
+            Err(_) => "nothing".to_owned(),
+        };
+        assert_eq!(answer, expected, "{asked}, locked {locked:?}, held {held}");
+    }
+}

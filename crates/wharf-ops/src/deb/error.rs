@@ -71,6 +71,28 @@ pub enum DebError {
         /// Where.
         origin: String,
     },
+    /// A name that no repository of the project has.
+    #[error("no package of {suite} is called {name}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The suite.
+        suite: String,
+    },
+    /// A package is held at a version that is not to be had.
+    #[error("{name} is held at {version}, which no repository of the project has; there is {there}")]
+    Held {
+        /// The package.
+        name: String,
+        /// That version.
+        version: String,
+        /// What there is.
+        there: String,
+        /// Whether the manifest says the version, and not the lock.
+        is_stated: bool,
+        /// Where it is held.
+        origin: String,
+    },
     /// The environment has no system root yet.
     #[error("the project's Debian packages are not installed")]
     NotInstalled,
@@ -101,6 +123,8 @@ impl Explain for DebError {
             DebError::NoSystem { .. } => "deb/no-system",
             DebError::Python(_) => "deb/python",
             DebError::Node { .. } => "deb/node",
+            DebError::Unknown { .. } => "deb/unknown",
+            DebError::Held { .. } => "deb/held",
             DebError::NotInstalled => "deb/not-installed",
             DebError::Unanswered { .. } => "deb/unanswered",
             DebError::View(error) => error.code(),
@@ -109,7 +133,7 @@ impl Explain for DebError {
 
     fn fault(&self) -> Fault {
         match self {
-            DebError::Unsatisfiable { .. } => Fault::Unsatisfiable,
+            DebError::Unsatisfiable { .. } | DebError::Held { .. } => Fault::Unsatisfiable,
             DebError::NoHash { .. } | DebError::Name { .. } => Fault::World,
             DebError::Python(error) => error.fault(),
             DebError::NoSuite { .. }
@@ -117,6 +141,7 @@ impl Explain for DebError {
             | DebError::Pin(_)
             | DebError::NoSystem { .. }
             | DebError::Node { .. }
+            | DebError::Unknown { .. }
             | DebError::NotInstalled
             | DebError::Unanswered { .. } => Fault::User,
             DebError::View(error) => error.fault(),
@@ -151,6 +176,26 @@ impl Explain for DebError {
                     "take `nodejs` out at {asked}: Node then comes from the npm registry, with headers for addons"
                 ),
                 "another `suite` has another one".to_owned(),
+            ],
+            DebError::Unknown { name, .. } => {
+                vec![format!("`wharf search {name}` looks into names and descriptions")]
+            }
+            DebError::Held {
+                name,
+                is_stated,
+                origin,
+                ..
+            } => vec![
+                match is_stated {
+                    true => format!(
+                        "{origin}: write a version that there is, or `{name}` alone for the locked one"
+                    ),
+                    false => {
+                        format!("take `{name}` out of `hold` ({origin}), so that `wharf lock` may move it")
+                    }
+                },
+                "a `snapshot` of a day on which it was there has it, and so may a `[[deb.repository]]`"
+                    .to_owned(),
             ],
             DebError::NotInstalled => vec!["run `wharf sync`".to_owned()],
             DebError::Unanswered {

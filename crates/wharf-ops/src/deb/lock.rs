@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use wharf_core::{Ecosystem, Event, PackageName, WebUrl};
 use wharf_deb::architecture::Architecture;
-use wharf_deb::explain::Unsatisfiable;
 use wharf_deb::index::Kind;
 use wharf_deb::solve::{Asked, Essential, Locked, Problem, Recommends, Solution, Why, solve};
 use wharf_deb::universe::{PackageKey, Universe};
@@ -22,6 +21,7 @@ use wharf_project::{DebInputs, DebProject, Group, Lock, Project};
 
 use super::error::DebError;
 use super::external;
+use super::holds;
 use super::repositories::{self, Offered};
 use crate::error::OpsError;
 use crate::request::Upgrade;
@@ -85,7 +85,7 @@ pub(crate) async fn update(
     for architecture in &architectures {
         let asked = asked(deb, roots);
         let before = old.and_then(|lock| lock.system(architecture.as_str()));
-        let problem = Arc::new(problem(deb, &asked, before, upgrade)?);
+        let problem = Arc::new(problem(deb, architecture, &asked, before, upgrade)?);
         // Who upgrades wants to know what there is now.
         let upgrades = upgrade.concerns(Ecosystem::Deb);
         let refresh = if upgrades {
@@ -94,18 +94,16 @@ pub(crate) async fn update(
             Refresh::Nothing
         };
         let mut offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
-        let mut solution = solved(&offered, &problem).await;
+        let mut solution = solved(deb, before, &suite, &offered, &problem).await;
         if solution.is_err() && !upgrades && !session.settings().offline {
             // What is asked for may be newer than what the cache knows.
             session.debian().forget();
             let refresh = Refresh::Everything;
             offered = repositories::offered(session, project, deb, &suite, architecture, refresh).await?;
-            solution = solved(&offered, &problem).await;
+            solution = solved(deb, before, &suite, &offered, &problem).await;
         }
-        let solution = solution.map_err(|cause| DebError::Unsatisfiable {
-            suite: suite.clone(),
-            cause,
-        })?;
+        let solution = solution?;
+        holds::tell(session, deb, &offered.universe);
         tell(session, &problem, &solution);
         systems.push(Solved {
             architecture: architecture.clone(),
@@ -257,6 +255,7 @@ fn asked(deb: &DebProject, roots: &[Root]) -> Vec<Root> {
 
 fn problem(
     deb: &DebProject,
+    native: &Architecture,
     asked: &[Root],
     before: Option<&LockedSystem>,
     upgrade: &Upgrade,
@@ -266,15 +265,16 @@ fn problem(
         all.push(Asked::parse(&root.asked)?);
     }
     let kept = before.iter().flat_map(|system| &system.packages);
-    let kept = kept.filter(|package| !upgrade.includes(&package.id.name));
-    let native = before.and_then(|system| Architecture::parse(&system.architecture).ok());
+    let is_held = |name: &PackageName| deb.holds.iter().any(|hold| hold.name == *name);
+    // What is held stays whoever wants newer versions.
+    let kept = kept.filter(|package| is_held(&package.id.name) || !upgrade.includes(&package.id.name));
     let mut locked: Vec<Locked> = kept
         .filter_map(|package| {
             let own = Architecture::parse(&package.id.architecture).ok()?;
             Some(Locked {
                 package: PackageKey {
                     name: package.id.name.to_string(),
-                    architecture: if own.is_all() { native.clone()? } else { own },
+                    architecture: if own.is_all() { native.clone() } else { own },
                 },
                 version: package.version.clone(),
             })
@@ -282,17 +282,19 @@ fn problem(
         .collect();
     // A version that is held counts more than the one that is locked.
     for hold in &deb.holds {
-        let (Some(version), Some(native)) = (&hold.version, &native) else {
+        let Some(version) = &hold.version else {
             continue;
         };
         locked.retain(|one| one.package.name != hold.name.as_str());
-        locked.push(Locked {
+        let architectures =
+            std::iter::once(native).chain(deb.foreign.iter().filter(|other| *other != native));
+        locked.extend(architectures.map(|architecture| Locked {
             package: PackageKey {
                 name: hold.name.to_string(),
-                architecture: native.clone(),
+                architecture: architecture.clone(),
             },
             version: version.clone(),
-        });
+        }));
     }
     Ok(Problem {
         asked: all,
@@ -305,9 +307,20 @@ fn problem(
     })
 }
 
-async fn solved(offered: &Arc<Offered>, problem: &Arc<Problem>) -> Result<Solution, Box<Unsatisfiable>> {
+async fn solved(
+    deb: &DebProject,
+    before: Option<&LockedSystem>,
+    suite: &str,
+    offered: &Arc<Offered>,
+    problem: &Arc<Problem>,
+) -> Result<Solution, DebError> {
+    holds::check(deb, &offered.universe, before)?;
     let (offered, problem) = (Arc::clone(offered), Arc::clone(problem));
-    wharf_sys::run_blocking(move || solve(&offered.universe, &problem)).await
+    let solution = wharf_sys::run_blocking(move || solve(&offered.universe, &problem)).await;
+    solution.map_err(|cause| DebError::Unsatisfiable {
+        suite: suite.to_owned(),
+        cause,
+    })
 }
 
 /// What `-v` tells of a solve.

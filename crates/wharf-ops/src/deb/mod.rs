@@ -2,7 +2,9 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`add`] | what `wharf add` writes and says of a project's first packages |
 //! | [`lock`] | what is asked for, solved |
+//! | [`holds`] | what is held, looked up |
 //! | [`external`] | what packages of other ecosystems need of the system |
 //! | [`repositories`] | what a solve may choose from |
 //! | [`root`] | packages fetched and put together |
@@ -14,10 +16,12 @@
 //!
 //! Invariant: without a `[deb]` table nothing of this is looked at.
 
+pub(crate) mod add;
 pub(crate) mod approvals;
 pub(crate) mod describe;
 pub(crate) mod error;
 pub(crate) mod external;
+pub(crate) mod holds;
 pub(crate) mod lock;
 pub(crate) mod outdated;
 pub(crate) mod python;

@@ -13,7 +13,7 @@ use wharf_deb::universe::{Layer, PackageKey, Provenance, Universe};
 use wharf_index::Refresh;
 use wharf_index::deb::{KeyBlock, Keys, Names, Repositories, Repository, Snapshot, Trust};
 use wharf_project::DebLock;
-use wharf_project::{DebProject, DebRepository, Project};
+use wharf_project::{DebHold, DebProject, DebRepository, Project};
 
 use crate::error::OpsError;
 use crate::session::Session;
@@ -46,13 +46,12 @@ pub(crate) async fn offered(
     architecture: &Architecture,
     refresh: Refresh,
 ) -> Result<Arc<Offered>, OpsError> {
-    let known = session.debian().offered(suite, architecture);
+    let architectures = architectures(deb, architecture);
+    let known = session.debian().offered(suite, &architectures);
     if let Some(known) = known {
         return Ok(known);
     }
     let stated = deb.repositories(suite, architecture)?;
-    let mut architectures = vec![architecture.as_str().to_owned()];
-    architectures.extend(deb.foreign.iter().map(ToString::to_string));
     let asked = stated
         .iter()
         .map(|repository| asked(repository, &architectures))
@@ -65,7 +64,7 @@ pub(crate) async fn offered(
         .await
         .ok_or(OpsError::Interrupted)??;
     let offered = Arc::new(put_together(deb, &stated, snapshots, architecture)?);
-    session.debian().keep(suite, architecture, &offered);
+    session.debian().keep(suite, &architectures, &offered);
     Ok(offered)
 }
 
@@ -93,6 +92,15 @@ pub(crate) fn door(session: &Session, project: &Project) -> Result<Repositories,
         &session.settings().cache,
         Arc::clone(session.sinks()),
     ))
+}
+
+/// A system's own architecture, and the others whose packages it may have.
+fn architectures(deb: &DebProject, own: &Architecture) -> Vec<String> {
+    let others = deb.foreign.iter().filter(|other| *other != own);
+    std::iter::once(own)
+        .chain(others)
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn asked(stated: &DebRepository, architectures: &[String]) -> Result<Repository, OpsError> {
@@ -161,15 +169,20 @@ fn put_together(
             places.push((stated.uri.clone(), stated.suite.clone()));
         }
     }
-    let holds = deb.holds.iter().filter(|hold| hold.version.is_none());
-    let holds = holds.map(|hold| PackageKey {
-        name: hold.name.to_string(),
-        architecture: architecture.clone(),
-    });
+    let held = |architecture: &Architecture| {
+        let key = |hold: &DebHold| PackageKey {
+            name: hold.name.to_string(),
+            architecture: architecture.clone(),
+        };
+        deb.holds.iter().map(key).collect::<Vec<_>>()
+    };
+    let architectures = std::iter::once(architecture).chain(&deb.foreign);
+    let holds = architectures.flat_map(held);
     Ok(Offered {
         universe: Universe::new(layers, architecture.clone())
             .with_foreign(deb.foreign.iter().cloned())
             .with_pins(pins(deb)?)
+            .with_excluded(deb.excludes.iter().map(ToString::to_string))
             .with_holds(holds),
         places,
         snapshots,
@@ -184,9 +197,6 @@ fn pins(deb: &DebProject) -> Result<Vec<Pin>, OpsError> {
             "Package: {packages}\nPin: {pin}\nPin-Priority: {priority}\n\n"
         ));
     };
-    for name in &deb.excludes {
-        pin(name.as_str(), "version *", -1);
-    }
     for stated in &deb.pins {
         pin(&stated.packages.join(" "), &stated.pin, stated.priority);
     }
@@ -213,13 +223,13 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    fn offered(&self, suite: &str, architecture: &Architecture) -> Option<Arc<Offered>> {
-        let key = (suite.to_owned(), architecture.as_str().to_owned());
+    fn offered(&self, suite: &str, architectures: &[String]) -> Option<Arc<Offered>> {
+        let key = (suite.to_owned(), architectures.join(" "));
         locked(&self.offered).get(&key).cloned()
     }
 
-    fn keep(&self, suite: &str, architecture: &Architecture, offered: &Arc<Offered>) {
-        let key = (suite.to_owned(), architecture.as_str().to_owned());
+    fn keep(&self, suite: &str, architectures: &[String], offered: &Arc<Offered>) {
+        let key = (suite.to_owned(), architectures.join(" "));
         locked(&self.offered).insert(key, Arc::clone(offered));
     }
 

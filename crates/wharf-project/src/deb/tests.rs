@@ -110,7 +110,7 @@ packages = ["gdb"]
             "deb:gdb [dev] wharf.toml:31",
         ]
     );
-    assert!(!deb.recommends && deb.foreign[0].as_str() == "i386");
+    assert!(!deb.recommends && deb.foreign.len() == 1 && deb.foreign[0].as_str() == "i386");
     assert_eq!(deb.snapshot.as_deref(), Some("20260115T000000Z"));
     let holds: Vec<String> = deb.holds.iter().map(DebHold::words).collect();
     assert_eq!(holds, ["nginx", "libc6 (= 2.36-9)"]);
@@ -257,6 +257,23 @@ fn errors_point_and_advise() {
             "[[deb.repository]]\nuri = \"https://deb.example.org/x\"\nsuites = [\"./\"]\npriority = 40000",
             "--> wharf.toml:4:12\n",
         ),
+        ("[deb]\npackages = [\"hello:i387\"]", "hint: did you mean `i386`?"),
+        (
+            "[deb]\narchitectures = [\"arm65\"]",
+            "`arm65` is no architecture that Debian has packages for",
+        ),
+        (
+            "[deb]\narchitectures = [\"pdp11\"]",
+            "hint: its architectures are `amd64`, `arm64`",
+        ),
+        (
+            "[deb]\nhold = [\"libc6:i386\"]",
+            "a package is held for all its architectures",
+        ),
+        (
+            "[deb]\npackages = [\"hello/bookworm-backports\"]",
+            "release = \"n=bookworm-backports\"",
+        ),
         (
             "[dev.deb]\nsuite = \"sid\"",
             "there is no key `suite` in [dev.deb]",
@@ -276,6 +293,20 @@ fn errors_point_and_advise() {
             "{text}\n--- shown\n{shown}\n--- expected\n{expected}"
         );
     }
+}
+
+#[test]
+fn architectures_that_packages_name_count_without_being_said() {
+    let text = "[deb]\narchitectures = [\"armhf\"]\npackages = [\"aa:i386\", \"bb | cc:arm64\", \"dd:any\"]\n[dev.deb]\npackages = [\"ee:i386\"]\n";
+    let project = read(text).unwrap();
+    let mut foreign: Vec<&str> = project
+        .deb
+        .iter()
+        .flat_map(|deb| &deb.foreign)
+        .map(|one| one.as_str())
+        .collect();
+    foreign.sort_unstable();
+    assert_eq!(foreign, ["arm64", "armhf", "i386"]);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use wharf_deb::relation::{InvalidRelation, Relation, Relations};
 use super::pyproject::{push, take};
 use super::wharf::{descend, take_head};
 use super::{Manifest, Removed, existing};
+use crate::deb::read::in_release;
+use crate::deb::usual;
 use crate::error::ProjectError;
 use crate::project::ManifestKind;
 use crate::requirement::Group;
@@ -80,6 +82,44 @@ pub fn add(manifest: Manifest<'_>, additions: &[Relation], group: &Group) -> Res
         }
     }
     Ok(format!("{head}{document}"))
+}
+
+/// Writes the suite that was chosen where the manifest names none, so that every machine chooses from the same packages. A suite that a manifest
+/// could not name is left out.
+///
+/// # Errors
+/// Where the manifest is malformed, or of a form that has no place for it.
+pub fn state_suite(manifest: Manifest<'_>, suite: &str) -> Result<String, ProjectError> {
+    let mut document = manifest.document()?;
+    let head = take_head(&mut document);
+    let path = path(manifest, &Group::Main)?;
+    let place = path.join(".");
+    let table = descend(document.as_table_mut(), &path)
+        .ok_or_else(|| manifest.cannot(format!("`{place}` is not a table"), ""))?;
+    let sources = table.get("sources").and_then(Item::as_str);
+    let has_others = table.contains_key("repository") || matches!(sources, Some("host" | "none"));
+    if table.contains_key("suite") || !(has_others || usual::distribution_of(suite).is_some()) {
+        return Ok(manifest.text.to_owned());
+    }
+    table.insert("suite", Item::Value(Value::from(suite)));
+    let own = path.iter().try_fold(document.as_table_mut(), |table, word| {
+        table.get_mut(word)?.as_table_mut()
+    });
+    if let Some(own) = own {
+        // What everything else depends on stands first.
+        own.sort_values_by(|one, _, other, _| (one.get() != "suite").cmp(&(other.get() != "suite")));
+    }
+    Ok(format!("{head}{document}"))
+}
+
+/// What to write for a text that is no requirement, where more can be said than why.
+pub fn hints(text: &str) -> Vec<String> {
+    match text.trim().split_once('/') {
+        Some((name, release)) if !name.is_empty() && !release.is_empty() => {
+            in_release(name, release).to_vec()
+        }
+        _ => vec!["write for example `deb:nginx` or `deb:libpq-dev (>= 15)`".to_owned()],
+    }
 }
 
 /// Takes out every requirement on packages; of one group or of all.
@@ -260,6 +300,45 @@ mod tests {
             &Group::Main,
         );
         assert!(no_place.is_err());
+    }
+
+    #[test]
+    fn the_suite_that_was_chosen_stands_first() {
+        for (kind, before, after) in [
+            (
+                ManifestKind::Wharf,
+                "[project]\nname = \"a\"\n\n[deb]\npackages = [\"jq\"] # one\n",
+                "[project]\nname = \"a\"\n\n[deb]\nsuite = \"bookworm\"\npackages = [\"jq\"] # one\n",
+            ),
+            (
+                ManifestKind::Pyproject,
+                "[tool.wharf.deb]\npackages = [\"jq\"]\n",
+                "[tool.wharf.deb]\nsuite = \"bookworm\"\npackages = [\"jq\"]\n",
+            ),
+            (
+                ManifestKind::Wharf,
+                "[dev.deb]\npackages = [\"jq\"]\n",
+                "[dev.deb]\npackages = [\"jq\"]\n\n[deb]\nsuite = \"bookworm\"\n",
+            ),
+            (
+                ManifestKind::Wharf,
+                "[deb]\n# why\npackages = [\"jq\"]\n\n[[deb.pin]]\npackages = [\"jq\"]\n",
+                "[deb]\nsuite = \"bookworm\"\n# why\npackages = [\"jq\"]\n\n[[deb.pin]]\npackages = [\"jq\"]\n",
+            ),
+        ] {
+            assert_eq!(state_suite(manifest(kind, before), "bookworm").unwrap(), after);
+        }
+        for kept in ["[deb]\npackages = []\nsuite = \"trixie\"\n"] {
+            assert_eq!(
+                state_suite(manifest(ManifestKind::Wharf, kept), "bookworm").unwrap(),
+                kept
+            );
+        }
+        let own = "[deb]\npackages = []\n";
+        assert_eq!(
+            state_suite(manifest(ManifestKind::Wharf, own), "of-their-own").unwrap(),
+            own
+        );
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub(crate) struct Version {
     pub(crate) package: PackageId,
     pub(crate) place: Place,
     pub(crate) priority: i32,
+    /// Whether somebody states that priority: a pin, `exclude`, or whoever names the repository.
+    is_stated: bool,
     pub(crate) multi_arch: MultiArch,
     pub(crate) matters: Matters,
 }
@@ -91,6 +93,20 @@ pub(crate) enum Preference {
     Upgrade,
 }
 
+/// What a hold leaves of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Everything: it is not held, or there is nothing yet at which it could be.
+    Free,
+    /// This version and no other.
+    At(Item),
+    /// Nothing: what it is held at is not to be had, or it is not installed on the machine.
+    Out,
+}
+
+/// The priority of what is excluded.
+const NEVER: i32 = -1;
+
 /// A universe and what was looked up of it.
 pub(crate) struct Shelf<'u> {
     pub(crate) universe: &'u Universe,
@@ -104,7 +120,8 @@ pub(crate) struct Shelf<'u> {
     /// By layer and record.
     items: Vec<Vec<u32>>,
     providers: Vec<Provider<'u>>,
-    layer_priorities: Vec<i32>,
+    /// With whether somebody states it.
+    layer_priorities: Vec<(i32, bool)>,
     has_named_pins: bool,
     locked: FxHashMap<(&'u str, u8), &'u str>,
 }
@@ -128,7 +145,7 @@ impl<'u> Shelf<'u> {
                 .collect(),
             providers: Vec::new(),
             layer_priorities: (0..layers.len())
-                .map(|number| universe.layer_priority(number))
+                .map(|number| (universe.layer_priority(number), universe.is_layer_pinned(number)))
                 .collect(),
             has_named_pins: !universe.pins.is_empty(),
             locked: FxHashMap::default(),
@@ -364,13 +381,15 @@ impl<'u> Shelf<'u> {
                     });
                 }
             }
+            let (priority, is_stated) = self.priority(record, &layers);
             self.versions.push(Version {
                 package: id,
                 place: Place {
                     layer: *layer,
                     record: record.id(),
                 },
-                priority: self.priority(record, &layers),
+                priority,
+                is_stated,
                 multi_arch: record.multi_arch(),
                 matters: Matters {
                     essential: Reverse(record.is_essential()),
@@ -404,11 +423,15 @@ impl<'u> Shelf<'u> {
             .map_or(0, |(layer, id)| (layer as u32) << 24 | id.0.min(0xff_ffff))
     }
 
-    fn priority(&self, record: &Record<'_>, layers: &[u16]) -> i32 {
+    /// The priority of a version, and whether somebody states it.
+    fn priority(&self, record: &Record<'_>, layers: &[u16]) -> (i32, bool) {
+        if self.universe.excluded.contains(record.name()) {
+            return (NEVER, true);
+        }
         if self.has_named_pins
             && let Some(priority) = self.universe.named_priority(record, layers)
         {
-            return priority;
+            return (priority, true);
         }
         layers
             .iter()
@@ -445,11 +468,14 @@ impl<'u> Shelf<'u> {
         if let Some(Preference::Only(item)) = preference {
             return vec![item];
         }
-        if self.is_held(package) {
-            return package.installed.into_iter().collect();
+        match self.hold(package) {
+            Hold::Free => {}
+            Hold::At(item) => return vec![item],
+            Hold::Out => return Vec::new(),
         }
-        let kept = [package.locked, package.installed, package.candidate];
-        let upgraded = [package.candidate, package.locked, package.installed];
+        let locked = package.locked.filter(|&locked| self.stays(package, locked));
+        let kept = [locked, package.installed, package.candidate];
+        let upgraded = [package.candidate, locked, package.installed];
         let order = if preference == Some(Preference::Upgrade) {
             upgraded
         } else {
@@ -464,7 +490,43 @@ impl<'u> Shelf<'u> {
         offered
     }
 
-    pub(crate) fn is_held(&self, package: &Package) -> bool {
+    /// Whether a locked version may be chosen as before: not where pins now rule it out, or prefer another to it.
+    fn stays(&self, package: &Package, locked: Item) -> bool {
+        let own = self.version(locked);
+        let is_outranked = package.candidate.is_some_and(|candidate| {
+            let candidate = self.version(candidate);
+            candidate.priority > own.priority && (candidate.is_stated || own.is_stated)
+        });
+        own.priority >= 0 && !is_outranked
+    }
+
+    /// What a hold leaves of a package.
+    pub(crate) fn hold(&self, package: &Package) -> Hold {
+        if !self.is_held(package) {
+            return Hold::Free;
+        }
+        let locked = package
+            .locked
+            .filter(|&locked| self.version(locked).priority >= 0);
+        match locked.or(package.installed) {
+            Some(item) => Hold::At(item),
+            None if self.universe.installed.is_some() || self.locked_version(package).is_some() => Hold::Out,
+            None => Hold::Free,
+        }
+    }
+
+    /// The version that is locked, whether or not it is to be had.
+    pub(crate) fn locked_version(&self, package: &Package) -> Option<&'u str> {
+        let key = (self.text(package.name), package.architecture);
+        self.locked.get(&key).copied()
+    }
+
+    /// Whether it is never to be chosen.
+    pub(crate) fn is_excluded(&self, package: &Package) -> bool {
+        self.universe.excluded.contains(self.text(package.name))
+    }
+
+    fn is_held(&self, package: &Package) -> bool {
         !self.universe.holds.is_empty()
             && self.universe.holds.iter().any(|held| {
                 held.name == self.text(package.name)

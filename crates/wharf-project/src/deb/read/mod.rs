@@ -8,12 +8,13 @@
 mod pin;
 mod repository;
 
+use std::ops::Range;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 use wharf_core::{Ecosystem, Explain, Origin, PackageName};
 use wharf_deb::architecture::Architecture;
-use wharf_deb::relation::{Alternative, InvalidRelation, Relation, Relations};
+use wharf_deb::relation::{Alternative, InvalidRelation, Qualifier, Relation, Relations};
 use wharf_deb::version::Operator;
 
 use super::repository::DebRepository;
@@ -133,6 +134,14 @@ fn packages(
             let error = reader.error(item.span(), format!("`{relation}` stands here already"));
             return Err(error.hint(format!("remove one of them ({})", twin.origin)));
         }
+        for alternative in &relation.alternatives {
+            if let Some(Qualifier::Architecture(word)) = &alternative.qualifier {
+                let architecture = architecture(reader, item.span(), word.as_str())?;
+                if !tables.foreign.contains(&architecture) {
+                    tables.foreign.push(architecture);
+                }
+            }
+        }
         let origin = reader.source.origin(item.span().start).with_label(place);
         tables.packages.push(DebRequirement {
             relation,
@@ -184,8 +193,23 @@ fn malformed(text: &str, error: &InvalidRelation) -> Problem {
             };
             problem.hint(format!("write `{} ({sign} {version})`", name.trim()))
         }
-        None => error.hints().into_iter().fold(problem, Problem::hint),
+        None => match text.split_once('/').filter(|(name, _)| !name.is_empty()) {
+            Some((name, release)) => in_release(name, release).into_iter().fold(problem, Problem::hint),
+            None => error.hints().into_iter().fold(problem, Problem::hint),
+        },
     }
+}
+
+/// What to write in place of `nginx/bookworm-backports`, which projects do not know.
+pub(crate) fn in_release(name: &str, release: &str) -> [String; 2] {
+    [
+        format!(
+            "take a package from another release by a pin: `[[deb.pin]]` with `packages = [\"{name}\"]`, `release = \"n={release}\"`, `priority = 990`"
+        ),
+        format!(
+            "a release that is not among the usual repositories is named in `[[deb.repository]]`; or ask for a version, as in `{name} (>= 2)`"
+        ),
+    ]
 }
 
 struct Table<'r, 's, 't, 'i> {
@@ -246,7 +270,12 @@ impl Table<'_, '_, '_, '_> {
 
     fn architectures(&self, tables: &mut DebTables) -> Result<(), Invalid> {
         if let Some(value) = self.table.get("architectures") {
-            tables.foreign = architectures(self.reader, value)?;
+            // Those that packages name stand there already.
+            for architecture in architectures(self.reader, value)? {
+                if !tables.foreign.contains(&architecture) {
+                    tables.foreign.push(architecture);
+                }
+            }
         }
         Ok(())
     }
@@ -263,6 +292,9 @@ impl Table<'_, '_, '_, '_> {
                 error.hint("write `nginx` for the version that is locked, or `nginx (= 1.22.1-9)`")
             };
             let held = Alternative::parse(text).map_err(|invalid| error(invalid.to_string()))?;
+            if held.qualifier.is_some() {
+                return Err(error("a package is held for all its architectures".to_owned()));
+            }
             let version = match held.version {
                 None => None,
                 Some((Operator::Equal, version)) => Some(version.to_string()),
@@ -407,20 +439,28 @@ fn words(reader: &Reader<'_>, value: &Value<'_>, what: &str) -> Result<Vec<Strin
 fn architectures(reader: &Reader<'_>, value: &Value<'_>) -> Result<Vec<Architecture>, Invalid> {
     let mut architectures = Vec::new();
     for (text, span) in reader.strings(value, "`architectures`")? {
-        let architecture = Architecture::parse(text)
-            .ok()
-            .filter(|architecture| !architecture.is_all())
-            .ok_or_else(|| {
-                reader.error(
-                    span,
-                    format!("`{text}` is not an architecture such as `amd64` or `arm64`"),
-                )
-            })?;
+        let architecture = architecture(reader, span, text)?;
         if !architectures.contains(&architecture) {
             architectures.push(architecture);
         }
     }
     Ok(architectures)
+}
+
+/// An architecture that there are packages for: a name that is misspelt has none, and nobody would say so.
+fn architecture(reader: &Reader<'_>, span: Range<usize>, text: &str) -> Result<Architecture, Invalid> {
+    let known = Architecture::parse(text).ok().filter(Architecture::is_known);
+    known.ok_or_else(|| {
+        let error = reader.error(
+            span,
+            format!("`{text}` is no architecture that Debian has packages for"),
+        );
+        let error = match nearest(text, Architecture::KNOWN.iter().copied()) {
+            Some(word) => error.hint(format!("did you mean `{word}`?")),
+            None => error,
+        };
+        error.hint(format!("its architectures are {}", list(Architecture::KNOWN)))
+    })
 }
 
 /// A whole number that may be below zero.
