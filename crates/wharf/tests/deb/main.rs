@@ -7,7 +7,9 @@ mod choices;
 mod crash;
 mod external;
 mod python;
+mod refusals;
 mod scripts;
+mod search;
 
 use std::path::{Path, PathBuf};
 
