@@ -8,6 +8,7 @@ mod crash;
 mod external;
 mod python;
 mod refusals;
+mod repositories;
 mod scripts;
 mod search;
 

@@ -32,8 +32,11 @@ fn list(repository: &DebRepository, form: DebCompression) -> bytes::Bytes {
     repository.content(&path).unwrap()
 }
 
+/// Files of a suite by their paths.
+type Files<'f> = &'f [(&'f str, &'f [u8])];
+
 /// A folder that is a repository of these files of `dists/stable`, which says of them whatever it likes.
-fn says(folder: &Path, files: &[(&str, &[u8])], listed: &[(&str, &[u8])]) {
+fn says(folder: &Path, files: Files<'_>, listed: Files<'_>) {
     let suite = folder.join("dists/stable");
     for (path, content) in files {
         let path = suite.join(path);
@@ -71,7 +74,7 @@ async fn no_repository_plants_an_index_under_the_name_of_anothers() {
     );
     let base = format!("main/binary-{}/Packages", deb_architecture());
     let packed = format!("{base}.gz");
-    let cases: [(&[(&str, &[u8])], &[(&str, &[u8])]); 3] = [
+    let cases: [(Files<'_>, Files<'_>); 3] = [
         // The digest of the other's unpacked list beside a packed one of its own.
         (&[(&packed, &own)], &[(&base, &plain), (&packed, &own)]),
         // The other's packed list as one that is not packed, which reads as no packages at all.
