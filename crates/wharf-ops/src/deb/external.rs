@@ -263,8 +263,10 @@ impl<'a> Found<'a> {
     fn of(&mut self, name: &PackageName, version: Option<&str>, built: Built, own: Option<&[ExternalNeed]>) {
         let external = &self.project.external;
         let mut needs = external.needs_of(name, version, own);
-        if built == Built::Yes && needs.is_empty() {
-            needs = external.answer(&compilers(name));
+        if built == Built::Yes && (needs.is_empty() || is_built_with_nothing(&needs)) {
+            let compilers = external.answer(&compilers(name));
+            needs.build.extend(compilers.build);
+            needs.unanswered.extend(compilers.unanswered);
         }
         self.take(Some(name), needs, built);
         if built == Built::Yes {
@@ -373,6 +375,12 @@ fn arch(debian: &str) -> Option<Arch> {
         "arm64" => Some(Arch::Aarch64),
         _ => None,
     }
+}
+
+/// Whether something is built against libraries, and nothing is said to build it with.
+fn is_built_with_nothing(needs: &Needs) -> bool {
+    let has = |role: ExternalRole| needs.build.iter().any(|needed| needed.role == role);
+    has(ExternalRole::Host) && !has(ExternalRole::Build)
 }
 
 fn applies(dependency: &ExternalDependency, machines: &[MarkerEnvironment]) -> bool {
