@@ -4,7 +4,8 @@
 //! another part of this module from declarations (`ldconfig`, `systemd-sysusers`); left to the programs that finish the root
 //! (`fc-cache`); or not known, and then not done.
 //!
-//! Invariant: nothing is done outside the files that are handed in. Owners are not changed: everything in a root belongs to whoever
+//! Invariant: nothing is done outside the files that are handed in, and what is read and written is limited: a few commands that
+//! append a file to itself would fill all memory. Owners are not changed: everything in a root belongs to whoever
 //! has the store.
 
 use std::collections::BTreeMap;
@@ -18,7 +19,10 @@ use super::merge::{Diversion, merged};
 use super::packages::Loaded;
 use super::questions::{disjunction, dpkg, echo, printf, readlink, which};
 use super::report::{Note, RuntimeFolder};
-use super::shell::Status;
+use super::shell::{MAX_TEXT, Status};
+
+/// How many bytes all scripts together may write to files in memory.
+const MAX_WRITTEN: u64 = 64 << 20;
 
 /// A command with its words.
 pub(crate) struct Request<'a> {
@@ -58,6 +62,8 @@ pub(crate) struct Effects<'a> {
     pub(crate) failure: Option<StoreError>,
     /// The defaults of the current package's questions.
     defaults: BTreeMap<String, String>,
+    /// Bytes, of [`MAX_WRITTEN`].
+    written: u64,
 }
 
 /// Of no consequence: services, upgrades, terminals, the boot; and what other parts of this module do from declarations.
@@ -206,7 +212,28 @@ impl<'a> Effects<'a> {
             notes: Vec::new(),
             failure: None,
             defaults: BTreeMap::new(),
+            written: 0,
         }
+    }
+
+    /// Counts bytes that are written. Whether they may be.
+    fn takes(&mut self, bytes: u64) -> bool {
+        self.written = self.written.saturating_add(bytes);
+        self.written <= MAX_WRITTEN
+    }
+
+    /// Copies a file or link; `None` where there is none, or it is more than may be written.
+    fn copy_to(&mut self, files: &mut Files, from: &str, to: &str) -> Option<bool> {
+        let node = files.look(from.as_bytes()).filter(|node| node.kind.is_file())?;
+        if let NodeKind::Bytes { bytes, .. } = &node.kind
+            && !self.takes(bytes.len() as u64)
+        {
+            return None;
+        }
+        let copy = Node::made(node.kind.clone());
+        let to = inside(files, from, to);
+        let place = files.resolve(to.as_bytes(), Last::Follow)?;
+        Some(files.put(&place, copy))
     }
 
     /// The next script is one of this package.
@@ -334,6 +361,11 @@ impl<'a> Effects<'a> {
         if !self.is_real(path) {
             return true;
         }
+        let old = if append { files.size(path.as_bytes()) } else { 0 };
+        let size = old.saturating_add(text.len() as u64);
+        if size > MAX_TEXT as u64 || !self.takes(size) {
+            return false;
+        }
         let mut bytes = Vec::new();
         if append {
             match files.read(self.store, path.as_bytes()) {
@@ -373,6 +405,9 @@ impl<'a> Effects<'a> {
         if path.ends_with("/debconf/confmodule") {
             return Answer::Done(Status::Success);
         }
+        if files.size(path.as_bytes()) > MAX_TEXT as u64 {
+            return Answer::Unknown;
+        }
         match files.read_text(self.store, path) {
             Ok(Some(text)) => Answer::Source(text),
             Ok(None) => Answer::Unknown,
@@ -389,6 +424,9 @@ impl<'a> Effects<'a> {
             return Answer::Says(Status::Success, request.input.map(str::to_owned));
         }
         for path in plain(request.words) {
+            if files.size(path.as_bytes()) + text.len() as u64 > MAX_TEXT as u64 {
+                return Answer::Says(Status::Success, None);
+            }
             match files.read(self.store, path.as_bytes()) {
                 Ok(Some(bytes)) => match String::from_utf8(bytes) {
                     Ok(more) => text.push_str(&more),
@@ -626,7 +664,7 @@ impl<'a> Effects<'a> {
         }
         match paths.as_slice() {
             [from, to] => {
-                let done = copy_to(files, from, to);
+                let done = self.copy_to(files, from, to);
                 let to = inside(files, from, to);
                 chmod(files, &[format!("{mode:o}"), to]);
                 done.map_or(Answer::Unknown, |done| Answer::Done(Status::of(done)))
@@ -662,7 +700,7 @@ impl<'a> Effects<'a> {
         if flags.contains('s') {
             return Answer::Done(Status::of(files.link(at.as_bytes(), target.as_bytes())));
         }
-        match copy_to(files, target, &at) {
+        match self.copy_to(files, target, &at) {
             Some(done) => Answer::Done(Status::of(done)),
             None => Answer::Unknown,
         }
@@ -705,7 +743,7 @@ impl<'a> Effects<'a> {
                     .map(|node| files.put(to.as_bytes(), node))
             }
             (_, true) => None,
-            _ => copy_to(files, from, to),
+            _ => self.copy_to(files, from, to),
         };
         match done {
             Some(done) => Answer::Done(Status::of(done)),
@@ -843,15 +881,6 @@ fn inside(files: &Files, from: &str, to: &str) -> String {
         ),
         false => to.to_owned(),
     }
-}
-
-/// Copies a file or link; `None` where there is none.
-fn copy_to(files: &mut Files, from: &str, to: &str) -> Option<bool> {
-    let node = files.look(from.as_bytes()).filter(|node| node.kind.is_file())?;
-    let copy = Node::made(node.kind.clone());
-    let to = inside(files, from, to);
-    let place = files.resolve(to.as_bytes(), Last::Follow)?;
-    Some(files.put(&place, copy))
 }
 
 /// The defaults in a package's `templates`.

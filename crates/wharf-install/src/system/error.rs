@@ -44,6 +44,19 @@ pub enum SystemError {
         /// Its exit code, and what it said.
         problem: String,
     },
+    /// A program that finishes the root was killed, or could not be started.
+    #[error("the system root could not be finished: {program} (for {purpose}) {problem}")]
+    Unfinished {
+        /// The program, from the root.
+        program: String,
+        /// What it is for.
+        purpose: String,
+        /// How it ended, and what it said.
+        problem: String,
+    },
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// Answers for approved scripts could not be given.
     #[error("debconf does not take the answers of [deb]: {problem}")]
     Answers {
@@ -61,6 +74,8 @@ impl Explain for SystemError {
             Self::Twice { .. } => "system/twice",
             Self::Conflict { .. } => "system/conflict",
             Self::Script { .. } => "system/script",
+            Self::Unfinished { .. } => "system/unfinished",
+            Self::Interrupted => "interrupted",
             Self::Answers { .. } => "system/answers",
         }
     }
@@ -69,9 +84,12 @@ impl Explain for SystemError {
         match self {
             Self::Store(error) => error.fault(),
             Self::Control(error) => error.fault(),
-            Self::NoControl | Self::Twice { .. } | Self::Conflict { .. } | Self::Script { .. } => {
-                Fault::World
-            }
+            Self::NoControl
+            | Self::Twice { .. }
+            | Self::Conflict { .. }
+            | Self::Script { .. }
+            | Self::Unfinished { .. } => Fault::World,
+            Self::Interrupted => Fault::Interrupted,
             Self::Answers { .. } => Fault::User,
         }
     }
@@ -90,7 +108,11 @@ impl Explain for SystemError {
                 "each line of `answers` is read by debconf-set-selections: `PACKAGE QUESTION TYPE VALUE`; the package that asks depends on debconf"
                     .to_owned(),
             ],
-            Self::NoControl | Self::Twice { .. } => Vec::new(),
+            Self::Unfinished { .. } => vec![
+                "nothing of this root was kept; run the command again, with more memory or room on the disk where it lacked some"
+                    .to_owned(),
+            ],
+            Self::NoControl | Self::Twice { .. } | Self::Interrupted => Vec::new(),
         }
     }
 }

@@ -183,6 +183,15 @@ impl Files {
         self.look(path).is_some_and(runs)
     }
 
+    /// How many bytes a file has; 0 where there is none.
+    pub(crate) fn size(&self, path: &[u8]) -> u64 {
+        match self.look(path).map(|node| &node.kind) {
+            Some(NodeKind::Object { size, .. }) => *size,
+            Some(NodeKind::Bytes { bytes, .. }) => bytes.len() as u64,
+            _ => 0,
+        }
+    }
+
     /// A file's contents; `None` where there is none.
     pub(crate) fn read(&self, store: &Store, path: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.look(path).map(|node| &node.kind) {

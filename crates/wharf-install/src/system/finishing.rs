@@ -2,12 +2,14 @@
 //!
 //! Scripts come first, one after the other, each package after those that it depends on, over a copy of the whole root; then what they
 //! triggered. Source: deb-triggers(5), Debian Policy 6.
-//! Invariant: nothing of the store is within reach of what runs here. Where a script fails there is no root.
+//! Invariant: nothing of the store is within reach of what runs here. Where a script fails there is no root; nor is there one where a
+//! program was killed, could not be started, or somebody asked to stop. What a program did that failed by itself is not taken, but
+//! for bytecode: each file of it is whole, and belongs to a source of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wharf_store::{Changes, Extent, Store, SystemDraft};
 
@@ -15,7 +17,7 @@ use super::actions::{self, Call};
 use super::files::Files;
 use super::packages::Loaded;
 use super::report::{ActionReport, ScriptClass, ScriptKind, ScriptReport};
-use super::{Job, Options, Runner, SystemError, Workplace};
+use super::{Job, JobError, Options, Runner, SystemError, Workplace};
 
 /// What is needed to run anything.
 pub(crate) struct Finishing<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Finishing<'a> {
     pub(crate) packages: &'a [Loaded],
     pub(crate) options: &'a Options,
     pub(crate) runner: Option<&'a dyn Runner>,
+    /// Set where somebody asks to stop.
+    pub(crate) cancel: &'a AtomicBool,
 }
 
 /// How often triggers may trigger others.
@@ -77,7 +81,7 @@ impl Finishing<'_> {
             actions.push(ActionReport {
                 name: job.name,
                 argv: job.argv,
-                changed: result.as_ref().ok().and(changed),
+                changed,
                 problem: result.err(),
             });
         }
@@ -90,14 +94,20 @@ impl Finishing<'_> {
         jobs: &[Job],
         runner: &dyn Runner,
     ) -> Result<Vec<Done>, SystemError> {
-        let next = AtomicUsize::new(0);
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let done: Mutex<BTreeMap<usize, Result<Done, SystemError>>> = Mutex::default();
         let work = || {
             while let Some((number, job)) = {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 jobs.get(number).map(|job| (number, job))
             } {
-                let result = self.job(draft, job, runner);
+                let result = match stop.load(Ordering::SeqCst) || self.cancel.load(Ordering::SeqCst) {
+                    true => Err(SystemError::Interrupted),
+                    false => self.job(draft, job, runner),
+                };
+                if result.is_err() {
+                    stop.store(true, Ordering::SeqCst);
+                }
                 done.lock().expect("no job panics with it").insert(number, result);
             }
         };
@@ -108,10 +118,21 @@ impl Finishing<'_> {
             }
             work();
         });
-        done.into_inner()
-            .expect("no job panics with it")
-            .into_values()
-            .collect()
+        if self.cancel.load(Ordering::SeqCst) {
+            return Err(SystemError::Interrupted);
+        }
+        let done = done.into_inner().expect("no job panics with it");
+        let (whole, failed): (Vec<_>, Vec<_>) = done.into_values().partition(Result::is_ok);
+        // Those that were left out for another's sake do not say why.
+        let mut why = failed.into_iter().filter_map(Result::err);
+        let first = why.next();
+        let cause = match first {
+            Some(SystemError::Interrupted) => why
+                .find(|error| !matches!(error, SystemError::Interrupted))
+                .or(first),
+            other => other,
+        };
+        cause.map_or_else(|| whole.into_iter().collect(), Err)
     }
 
     /// Runs one job over copies of what it writes.
@@ -121,9 +142,24 @@ impl Finishing<'_> {
             root: &draft.root(),
             copies: work.places(),
         };
-        let result = runner.run(job, place);
+        let result = match runner.run(job, place) {
+            Ok(()) => Ok(()),
+            Err(JobError::Failed(problem)) => Err(problem),
+            Err(JobError::Broken(problem)) => {
+                return Err(SystemError::Unfinished {
+                    program: job.argv.first().cloned().unwrap_or_default(),
+                    purpose: job.name.clone(),
+                    problem,
+                });
+            }
+            Err(JobError::Interrupted) => return Err(SystemError::Interrupted),
+        };
+        let is_aside = job.writes.iter().any(is_aside);
+        if result.is_err() && !is_aside {
+            return Ok((None, result));
+        }
         let mut changes = draft.changes(self.store, work)?;
-        if job.writes.iter().any(is_aside) {
+        if is_aside {
             changes.put.retain_mut(|change| {
                 let place = actions::beside_source(&change.entry.path);
                 place.map(|place| change.entry.path = place).is_some()
@@ -182,12 +218,18 @@ impl Scripts<'_> {
             true => self
                 .runner
                 .run(&actions::answers(answers), Workplace::Own(self.root)),
-            false => Err("no package of the root has debconf".to_owned()),
+            false => Err(JobError::Failed("no package of the root has debconf".to_owned())),
         };
-        result.map_err(|problem| SystemError::Answers { problem })
+        result.map_err(|error| match error {
+            JobError::Failed(problem) | JobError::Broken(problem) => SystemError::Answers { problem },
+            JobError::Interrupted => SystemError::Interrupted,
+        })
     }
 
     fn run(&self, number: usize, call: Call<'_>) -> Result<(), SystemError> {
+        if self.finishing.cancel.load(Ordering::SeqCst) {
+            return Err(SystemError::Interrupted);
+        }
         let package = &self.finishing.packages[number];
         let job = actions::script(package, call);
         let script = match call {
@@ -196,11 +238,14 @@ impl Scripts<'_> {
         };
         self.runner
             .run(&job, Workplace::Own(self.root))
-            .map_err(|problem| SystemError::Script {
-                package: package.label(),
-                version: package.control.version.to_string(),
-                script,
-                problem,
+            .map_err(|error| match error {
+                JobError::Failed(problem) | JobError::Broken(problem) => SystemError::Script {
+                    package: package.label(),
+                    version: package.control.version.to_string(),
+                    script,
+                    problem,
+                },
+                JobError::Interrupted => SystemError::Interrupted,
             })
     }
 

@@ -19,7 +19,7 @@
 //! | [`report`] | what was done, and what was not |
 //!
 //! Invariants: no code of a package runs here; a caller may hand in a [`Runner`], which runs the known finishing programs and those
-//! scripts that were approved, over private copies. The id of a root says which packages and which decisions it was made from; the
+//! scripts that were approved, over private copies. A root is placed when all of them ended, each by itself. The id of a root says which packages and which decisions it was made from; the
 //! same id is never made twice.
 
 mod accounts;
@@ -45,6 +45,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wharf_store::{DebPackage, Extent, LinkMode, Store, SystemId};
 
@@ -57,7 +58,7 @@ pub use self::report::{
 use self::packages::Loaded;
 
 /// The version of how roots are put together: part of every id.
-const VERSION: &str = "wharf-system 2";
+const VERSION: &str = "wharf-system 3";
 
 /// How a root is put together.
 #[derive(Clone, Debug, Default)]
@@ -117,8 +118,19 @@ pub trait Runner: Sync {
     /// Runs a job.
     ///
     /// # Errors
-    /// What went wrong, for people: that it could not be started, or its exit code and the end of what it said.
-    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String>;
+    /// What went wrong.
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), JobError>;
+}
+
+/// Why a job did not do its work. The texts are for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobError {
+    /// It ended by itself with an exit code other than 0, or is no program that runs in the root: it would again.
+    Failed(String),
+    /// It was killed, could not be started, or lacked room: another time it may end well.
+    Broken(String),
+    /// Somebody asked to stop.
+    Interrupted,
 }
 
 /// A maintainer script, for whoever approves it.
@@ -151,16 +163,22 @@ pub fn id_of(packages: &[DebPackage], options: &Options, finished: bool) -> Syst
     SystemId::of(text.as_bytes())
 }
 
-/// Puts packages together to a root, unless it stands in the store already.
+/// Puts packages together to a root, unless it stands in the store already. `cancel` is looked at on the way.
 ///
 /// # Errors
-/// Where packages are in each other's way, one is damaged, an approved script fails, or the store cannot take it.
+/// Where packages are in each other's way, one is damaged, an approved script fails, a program that finishes the root is killed or
+/// cannot be started, `cancel` is set, or the store cannot take it. Nothing of the root is then placed.
 pub fn compose(
     store: &Store,
     packages: &[DebPackage],
     options: &Options,
     runner: Option<&dyn Runner>,
+    cancel: &AtomicBool,
 ) -> Result<System, SystemError> {
+    let go_on = || match cancel.load(Ordering::SeqCst) {
+        true => Err(SystemError::Interrupted),
+        false => Ok(()),
+    };
     let id = id_of(packages, options, runner.is_some());
     if let Some(report) = standing(store, &id) {
         return Ok(System {
@@ -181,15 +199,20 @@ pub fn compose(
     merge::note_special(&files, &loaded, &mut report.notes);
     let scripts = configure(store, &loaded, &scripts, &diversions, &mut files, &mut report)?;
     let jobs = actions::of(&mut files);
+    go_on()?;
     let mut draft = store.draft_system(files.into_tree(store)?, options.link)?;
     let finishing = finishing::Finishing {
         store,
         packages: &loaded,
         options,
         runner,
+        cancel,
     };
     report.scripts = finishing.scripts(&mut draft, scripts)?;
+    go_on()?;
     report.actions.extend(finishing.jobs(&mut draft, jobs)?);
+    // From here on it counts as whole for everybody and for ever.
+    go_on()?;
     let notes = serde_json::to_vec(&report).expect("a report has only texts and numbers");
     store.place_system(&id, draft, &notes)?;
     Ok(System {

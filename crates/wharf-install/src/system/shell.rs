@@ -5,7 +5,8 @@
 //! up in a fixed table ([`super::effects`]). What is not in the table is not done, and its line is reported; a condition that hangs
 //! on it is not decided, and neither branch is followed.
 //!
-//! Invariant: following a script ends (steps are counted), and never does anything that the table does not name.
+//! Invariant: following a script ends (steps are counted, and text that is put together as steps), takes little memory (a value that
+//! grows beyond a limit is not known any more), and never does anything that the table does not name.
 
 mod expand;
 
@@ -27,8 +28,14 @@ use super::shell_syntax::{
 
 /// Commands that a script may take before it counts as one that has to run.
 const MAX_STEPS: usize = 50_000;
-/// Functions inside functions.
+/// Functions inside functions, and files that are read into the shell.
 const MAX_CALLS: usize = 30;
+/// Bytes of a value, of all variables together, of the words of a command, and of what is printed.
+pub(crate) const MAX_TEXT: usize = 1 << 20;
+/// So many bytes of text count as a step.
+const STEP: usize = 256;
+/// So many comparisons of characters count as a byte.
+const COMPARED: usize = 16;
 
 /// The scripts of all packages.
 pub(crate) struct Scripts(Vec<Script>);
@@ -49,12 +56,15 @@ impl Scripts {
                 let Some(extra) = package.extras.get(kind.as_str()) else {
                     continue;
                 };
-                let text = package.extra_text(store, kind.as_str())?;
+                let text = match extra.size > MAX_TEXT as u64 {
+                    true => Err("it is too long to be read"),
+                    false => shell_text(package.extra_text(store, kind.as_str())?),
+                };
                 found.push(Script {
                     package: index,
                     kind,
                     object: extra.object,
-                    text: shell_text(text),
+                    text,
                 });
             }
         }
@@ -193,8 +203,9 @@ fn follow_one(
     (class, run.skipped)
 }
 
-fn variables(package: &Loaded, kind: ScriptKind) -> BTreeMap<String, Option<String>> {
-    [
+fn variables(package: &Loaded, kind: ScriptKind) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value) in [
         ("DPKG_MAINTSCRIPT_PACKAGE", package.name()),
         ("DPKG_MAINTSCRIPT_ARCH", package.architecture()),
         ("DPKG_MAINTSCRIPT_NAME", kind.as_str()),
@@ -206,10 +217,34 @@ fn variables(package: &Loaded, kind: ScriptKind) -> BTreeMap<String, Option<Stri
         ),
         ("HOME", "/root"),
         ("IFS", " \t\n"),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
-    .collect()
+    ] {
+        variables.set(name.to_owned(), Some(value.to_owned()));
+    }
+    variables
+}
+
+/// Variables, of which all together are no longer than [`MAX_TEXT`].
+#[derive(Clone, Default)]
+struct Variables {
+    values: BTreeMap<String, Text>,
+    /// The bytes of all values.
+    held: usize,
+}
+
+impl Variables {
+    /// Sets one. What would be too long is not known.
+    fn set(&mut self, name: String, text: Text) {
+        self.remove(&name);
+        let text = text.filter(|text| self.held + text.len() <= MAX_TEXT);
+        self.held += text.as_ref().map_or(0, String::len);
+        self.values.insert(name, text);
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(Some(old)) = self.values.remove(name) {
+            self.held -= old.len();
+        }
+    }
 }
 
 /// Whether a command succeeded; `Unknown` where only running it would tell.
@@ -245,7 +280,7 @@ type Text = Option<String>;
 struct Run<'a, 'e> {
     files: &'a mut Files,
     effects: &'a mut Effects<'e>,
-    variables: BTreeMap<String, Text>,
+    variables: Variables,
     functions: BTreeMap<String, Rc<Command>>,
     arguments: Vec<String>,
     steps: usize,
@@ -354,6 +389,7 @@ impl Run<'_, '_> {
             CommandKind::Case { word, arms } => self.case(word, arms, &command.text),
             CommandKind::Group(list) => self.list(list),
             CommandKind::Subshell(list) => {
+                self.spend(self.variables.held)?;
                 let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
                 let result = self.list(list);
                 (self.variables, self.arguments) = (variables, arguments);
@@ -410,7 +446,7 @@ impl Run<'_, '_> {
         };
         let mut status = Status::Success;
         for value in values {
-            self.variables.insert(name.to_owned(), Some(value));
+            self.variables.set(name.to_owned(), Some(value));
             match self.list(body) {
                 Ok(found) => status = found,
                 Err(Stop::Loop { again: true }) => {}
@@ -458,6 +494,7 @@ impl Run<'_, '_> {
                     self.skip(text);
                     return Ok(Status::Unknown);
                 };
+                self.spend(pattern.len().saturating_mul(value.len()) / COMPARED)?;
                 if matches(&pattern, &value) {
                     return self.list(body);
                 }
@@ -475,7 +512,7 @@ impl Run<'_, '_> {
         for (name, word) in assignments {
             let value = self.expand(word)?;
             if words.is_empty() {
-                self.variables.insert(name.clone(), value);
+                self.variables.set(name.clone(), value);
             }
         }
         let Some(first) = words.first() else {
@@ -506,7 +543,10 @@ impl Run<'_, '_> {
             if !self.effects.is_harmless(&name) {
                 self.skip(&command.text);
             }
-            self.print(None);
+            match self.write_target(&command.redirects)? {
+                Some(target) => self.write(&target, None, &command.text),
+                None => self.print(None),
+            }
             return Ok(Status::Unknown);
         };
         let input = self.input(&command.redirects)?;
@@ -545,10 +585,15 @@ impl Run<'_, '_> {
 
     fn source(&mut self, text: &str, written: &str) -> Result<Status, Stop> {
         match parse(text) {
-            Ok(list) => match self.list(&list) {
-                Err(Stop::Return(status)) => Ok(status),
-                other => other,
-            },
+            Ok(list) => {
+                self.deeper("files that read each other without end")?;
+                let result = self.list(&list);
+                self.calls -= 1;
+                match result {
+                    Err(Stop::Return(status)) => Ok(status),
+                    other => other,
+                }
+            }
             Err(_) => {
                 self.skip(written);
                 Ok(Status::Unknown)
@@ -557,11 +602,7 @@ impl Run<'_, '_> {
     }
 
     fn call(&mut self, body: &Rc<Command>, words: Vec<String>) -> Result<Status, Stop> {
-        self.calls += 1;
-        if self.calls > MAX_CALLS {
-            self.skip("functions that call each other without end");
-            return Err(Stop::Exit);
-        }
+        self.deeper("functions that call each other without end")?;
         let before = std::mem::replace(&mut self.arguments, words);
         let result = self.command(body);
         self.arguments = before;
@@ -569,6 +610,29 @@ impl Run<'_, '_> {
         match result {
             Err(Stop::Return(status)) => Ok(status),
             other => other,
+        }
+    }
+
+    fn deeper(&mut self, what: &str) -> Result<(), Stop> {
+        self.calls += 1;
+        match self.calls > MAX_CALLS {
+            true => {
+                self.skip(what);
+                Err(Stop::Exit)
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Counts bytes of text as steps.
+    fn spend(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.steps = self.steps.saturating_add(bytes / STEP);
+        match self.steps > MAX_STEPS {
+            true => {
+                self.skip("more text than can be followed");
+                Err(Stop::Exit)
+            }
+            false => Ok(()),
         }
     }
 
@@ -596,7 +660,7 @@ impl Run<'_, '_> {
             "export" | "local" | "readonly" | "declare" => {
                 for word in words.unwrap_or_default() {
                     if let Some((name, value)) = word.split_once('=') {
-                        self.variables.insert(name.to_owned(), Some(value.to_owned()));
+                        self.variables.set(name.to_owned(), Some(value.to_owned()));
                     }
                 }
                 Ok(Status::Success)
@@ -617,13 +681,13 @@ impl Run<'_, '_> {
             }
             "read" => {
                 for word in words.unwrap_or_default() {
-                    self.variables.insert(word.clone(), None);
+                    self.variables.set(word.clone(), None);
                 }
                 Ok(Status::Unknown)
             }
             "db_get" | "db_metaget" => {
                 let value = first.and_then(|question| self.effects.default_of(question));
-                self.variables.insert("RET".to_owned(), value);
+                self.variables.set("RET".to_owned(), value);
                 Ok(Status::Success)
             }
             _ => return None,
@@ -669,9 +733,11 @@ impl Run<'_, '_> {
     fn print(&mut self, text: Text) {
         if let Some(output) = &mut self.output {
             match (output.as_mut(), text) {
-                (Some(output), Some(text)) => output.push_str(&text),
+                (Some(output), Some(text)) if output.len() + text.len() <= MAX_TEXT => {
+                    output.push_str(&text);
+                }
                 (None, _) => {}
-                (Some(_), None) => *output = None,
+                (Some(_), _) => *output = None,
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Roots from packages that are made here.
 
+mod limits;
+mod unfinished;
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -131,7 +134,14 @@ fn composed(place: &Place, packages: &[Package]) -> Result<System, SystemError> 
         .iter()
         .map(|package| package.import(&place.store))
         .collect();
-    compose(&place.store, &packages, &Options::default(), None)
+    compose(&place.store, &packages, &Options::default(), None, &GOING)
+}
+
+/// Nobody asks to stop.
+static GOING: AtomicBool = AtomicBool::new(false);
+
+fn broken(error: std::io::Error) -> JobError {
+    JobError::Broken(error.to_string())
 }
 
 fn text(system: &System, path: &str) -> String {
@@ -264,8 +274,22 @@ fn what_stands_is_not_made_again() {
         .file("usr/share/x", "1")
         .import(&place.store);
     let options = Options::default();
-    let first = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
-    let second = compose(&place.store, std::slice::from_ref(&package), &options, None).unwrap();
+    let first = compose(
+        &place.store,
+        std::slice::from_ref(&package),
+        &options,
+        None,
+        &GOING,
+    )
+    .unwrap();
+    let second = compose(
+        &place.store,
+        std::slice::from_ref(&package),
+        &options,
+        None,
+        &GOING,
+    )
+    .unwrap();
     assert!(first.made && !second.made);
     assert_eq!((first.id, first.report), (second.id, second.report));
     let approving = Options {
@@ -288,7 +312,7 @@ struct Obeys {
 }
 
 impl Runner for Obeys {
-    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), JobError> {
         let Workplace::Own(root) = place else {
             panic!("scripts have a root of their own");
         };
@@ -305,9 +329,9 @@ impl Runner for Obeys {
                         std::os::unix::fs::PermissionsExt::from_mode(0o600),
                     )
                 }),
-                _ => return Err("exit code 3: it said so".to_owned()),
+                _ => return Err(JobError::Failed("exit code 3: it said so".to_owned())),
             };
-            done.map_err(|error| error.to_string())?;
+            done.map_err(broken)?;
         }
         Ok(())
     }
@@ -345,7 +369,7 @@ fn what_approved_scripts_do_is_part_of_the_root_and_of_no_object() {
     let packages = [first, second];
     let runner = obeys();
     let options = approving(&place, &packages);
-    let system = compose(&place.store, &packages, &options, Some(&runner)).unwrap();
+    let system = compose(&place.store, &packages, &options, Some(&runner), &GOING).unwrap();
     assert_eq!(
         text(&system, "usr/share/x/data"),
         "later",
@@ -378,7 +402,14 @@ fn what_approved_scripts_do_is_part_of_the_root_and_of_no_object() {
             vec![info("z-first"), "triggered".to_owned(), "/usr/share/y".to_owned()],
         ]
     );
-    let plain = compose(&place.store, &packages, &Options::default(), Some(&obeys())).unwrap();
+    let plain = compose(
+        &place.store,
+        &packages,
+        &Options::default(),
+        Some(&obeys()),
+        &GOING,
+    )
+    .unwrap();
     assert_ne!(plain.id, system.id);
     assert_eq!(
         text(&plain, "usr/share/x/data"),
@@ -395,7 +426,7 @@ fn where_an_approved_script_fails_there_is_no_root() {
         .import(&place.store);
     let packages = [package];
     let options = approving(&place, &packages);
-    let error = compose(&place.store, &packages, &options, Some(&obeys())).unwrap_err();
+    let error = compose(&place.store, &packages, &options, Some(&obeys()), &GOING).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the approved postinst of bad:amd64 1.2 failed: exit code 3: it said so"
@@ -405,7 +436,7 @@ fn where_an_approved_script_fails_there_is_no_root() {
         answers: vec!["bad bad/question string x".to_owned()],
         ..options
     };
-    let error = compose(&place.store, &packages, &unanswered, Some(&obeys())).unwrap_err();
+    let error = compose(&place.store, &packages, &unanswered, Some(&obeys()), &GOING).unwrap_err();
     assert!(
         error.to_string().contains("no package of the root has debconf"),
         "{error}"
@@ -416,7 +447,7 @@ fn where_an_approved_script_fails_there_is_no_root() {
 struct Writes;
 
 impl Runner for Writes {
-    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), JobError> {
         assert_eq!(job.argv, ["/usr/bin/update-mime-database", "/usr/share/mime"]);
         let Workplace::Shared {
             copies: [(Extent::Below(of), copy)],
@@ -426,8 +457,8 @@ impl Runner for Writes {
             panic!("it writes below one folder: {place:?}");
         };
         assert_eq!(of.to_lossy(), "usr/share/mime");
-        std::fs::write(copy.join("cache"), "made").map_err(|error| error.to_string())?;
-        std::fs::write(copy.join("packages"), "changed").map_err(|error| error.to_string())
+        std::fs::write(copy.join("cache"), "made").map_err(broken)?;
+        std::fs::write(copy.join("packages"), "changed").map_err(broken)
     }
 }
 
@@ -438,7 +469,14 @@ fn programs_that_finish_a_root_change_no_object() {
         .file("usr/bin/update-mime-database", "program")
         .file("usr/share/mime/packages", "before")
         .import(&place.store);
-    let system = compose(&place.store, &[package], &Options::default(), Some(&Writes)).unwrap();
+    let system = compose(
+        &place.store,
+        &[package],
+        &Options::default(),
+        Some(&Writes),
+        &GOING,
+    )
+    .unwrap();
     assert_eq!(text(&system, "usr/share/mime/cache"), "made");
     assert_eq!(text(&system, "usr/share/mime/packages"), "changed");
     assert_eq!(system.report.actions[0].changed, Some(2));

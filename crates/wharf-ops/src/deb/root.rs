@@ -1,19 +1,25 @@
 //! System roots: locked packages fetched, and put together to what programs have as their `/usr`, `/etc` and `/var`.
 
 use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use futures::stream::{StreamExt, TryStreamExt};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
 use wharf_core::{Event, PackageName};
 use wharf_index::deb::Wanted;
-use wharf_install::system::{self, Job, Report, Runner, Workplace};
+use wharf_install::system::{self, Job, JobError, Report, Runner, Workplace};
 use wharf_install::{Environment, InstalledDeb, SystemWanted};
 use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
 use wharf_project::{Lock, Project};
 use wharf_store::{DebPackage, Extent};
-use wharf_sys::sandbox::{Construction, Instead, Strength, support, told};
+use wharf_sys::sandbox::{Construction, Instead, Lack, Strength, support, told};
 
 use super::approvals;
 use super::error::DebError;
@@ -155,13 +161,17 @@ async fn make(
             "approved maintainer scripts were not run: they run in namespaces, which this machine does not give",
         ));
     }
+    let cancel = session.cancel().flag();
     let composed = wharf_sys::run_blocking(move || {
-        let finisher = Finisher { strength: online };
+        let finisher = Finisher {
+            strength: online,
+            cancel: Arc::clone(&cancel),
+        };
         let runner: Option<&dyn Runner> = match online {
             Strength::Isolated { .. } => Some(&finisher),
             Strength::None | Strength::Offline | Strength::Filtered => None,
         };
-        system::compose(&store, &unpacked, &options, runner)
+        system::compose(&store, &unpacked, &options, runner, &cancel)
     })
     .await?;
     let installed = packages.iter().map(|package| InstalledDeb {
@@ -278,14 +288,34 @@ fn tell(session: &Session, report: &Report) {
 /// Runs the programs that finish a root, in a sandbox that has nothing but the root.
 struct Finisher {
     strength: Strength,
+    /// Set where somebody asks to stop.
+    cancel: Arc<AtomicBool>,
 }
 
 /// How much of what a failed program said is told.
 const TAIL: usize = 800;
+/// How much of it is kept.
+const KEPT: usize = 64 << 10;
+/// How often a wait looks whether somebody asked to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What programs say where the machine lacked something, in the C library's words and Python's.
+const LACKS: [&str; 9] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "Cannot allocate memory",
+    "MemoryError",
+    "Resource temporarily unavailable",
+    "Too many open files",
+    "Input/output error",
+    "Out of memory",
+];
 
 impl Runner for Finisher {
-    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), String> {
-        let (program, arguments) = job.argv.split_first().ok_or("it names no program")?;
+    fn run(&self, job: &Job, place: Workplace<'_>) -> Result<(), JobError> {
+        let nameless = || JobError::Failed("it names no program".to_owned());
+        let (program, arguments) = job.argv.split_first().ok_or_else(nameless)?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -295,24 +325,55 @@ impl Runner for Finisher {
             .env("HOME", "/root")
             .env("LC_ALL", "C.UTF-8")
             .env("DEBIAN_FRONTEND", "noninteractive")
-            .envs(job.environment.iter().map(|(name, value)| (name, value)));
+            .envs(job.environment.iter().map(|(name, value)| (name, value)))
+            // Its own group: what a terminal sends reaches it through Wharf alone, which ends all that it started.
+            .process_group(0);
         construction(place)
             .and_then(|construction| construction.confine(&mut command, self.strength))
-            .map_err(|error| error.to_string())?;
-        let (status, said) =
-            output(&mut command, job.input.as_deref()).map_err(|error| told(error).to_string())?;
-        if status.success() {
-            return Ok(());
-        }
-        let how = match status.code() {
-            Some(code) => format!("exit code {code}"),
-            None => status.to_string(),
-        };
-        Err(match tail(&said) {
-            "" => format!("{how}, without a word"),
-            said => format!("{how}; it said last: {said}"),
-        })
+            .map_err(unstarted)?;
+        let (status, said) = self.output(&mut command, job.input.as_deref())?;
+        judge(status, &said)
     }
+}
+
+/// Why a program could not be started. What is no program of this machine, or wants an interpreter that the root does not have, will be
+/// so another time.
+fn unstarted(error: std::io::Error) -> JobError {
+    let no_program = [Errno::NOENT, Errno::NOEXEC, Errno::ACCESS];
+    let is_its_own = Lack::of(&error).is_none()
+        && Errno::from_io_error(&error).is_some_and(|number| no_program.contains(&number));
+    let problem = format!("could not be started: {}", told(error));
+    match is_its_own {
+        true => JobError::Failed(problem),
+        false => JobError::Broken(problem),
+    }
+}
+
+/// What the end of a program means. Shells give the signal that ended what they waited for as an exit code above 128.
+fn judge(status: ExitStatus, said: &[u8]) -> Result<(), JobError> {
+    if status.success() {
+        return Ok(());
+    }
+    let signal = status.signal().or_else(|| {
+        let number = status.code()?.checked_sub(128)?;
+        (1..=64).contains(&number).then_some(number)
+    });
+    let how = match (signal, status.code()) {
+        (Some(number), None) => format!("was killed by signal {number}"),
+        (_, Some(code)) => format!("exit code {code}"),
+        (None, None) => status.to_string(),
+    };
+    let problem = match tail(said) {
+        "" => format!("{how}, without a word"),
+        said => format!("{how}; it said last: {said}"),
+    };
+    let text = String::from_utf8_lossy(said);
+    Err(
+        match signal.is_some() || LACKS.iter().any(|words| text.contains(words)) {
+            true => JobError::Broken(problem),
+            false => JobError::Failed(problem),
+        },
+    )
 }
 
 /// The root as a job sees it.
@@ -349,25 +410,89 @@ fn folders(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Starts a program, gives it what it reads, and waits for it. Both its outputs are one, as it wrote them.
-fn output(command: &mut Command, input: Option<&str>) -> std::io::Result<(ExitStatus, Vec<u8>)> {
-    let (mut read, write) = std::io::pipe()?;
-    command
-        .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
-        .stdout(write.try_clone()?)
-        .stderr(write);
-    let mut child = command.spawn()?;
-    // The command holds the other end, until which the end of the pipe does not come.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut said = Vec::new();
-    std::thread::scope(|scope| {
-        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-            // A program that does not read to the end says why by its exit code.
-            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+impl Finisher {
+    /// Starts a program, gives it what it reads, and waits for it, or ends it where somebody asks to stop. Both its outputs are one, as it
+    /// wrote them; of a long one the end.
+    fn output(&self, command: &mut Command, input: Option<&str>) -> Result<(ExitStatus, Vec<u8>), JobError> {
+        let broken = |error: std::io::Error| JobError::Broken(format!("could not be waited for: {error}"));
+        let (read, write) = std::io::pipe().map_err(unstarted)?;
+        command
+            .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
+            .stdout(write.try_clone().map_err(unstarted)?)
+            .stderr(write);
+        let mut child = command.spawn().map_err(unstarted)?;
+        // The command holds the other end, until which the end of the pipe does not come.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let (done, ended) = mpsc::channel();
+        std::thread::scope(|scope| {
+            if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+                // A program that does not read to the end says why by its exit code.
+                scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+            }
+            scope.spawn(move || done.send(last_of(read)));
+            let said = loop {
+                match ended.recv_timeout(LOOK) {
+                    Ok(said) => break said,
+                    Err(RecvTimeoutError::Timeout) if self.is_cancelled() => {
+                        end(&mut child).map_err(broken)?;
+                        return Err(JobError::Interrupted);
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break Ok(Vec::new()),
+                }
+            };
+            let status = self.wait(&mut child)?;
+            // Also what just ended by itself did so after the same word.
+            match self.is_cancelled() {
+                true => Err(JobError::Interrupted),
+                false => Ok((status, said.map_err(broken)?)),
+            }
+        })
+    }
+
+    /// Waits for a program that has said all, which mostly ends at once.
+    fn wait(&self, child: &mut Child) -> Result<ExitStatus, JobError> {
+        let broken = |error: std::io::Error| JobError::Broken(format!("could not be waited for: {error}"));
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = child.try_wait().map_err(broken)? {
+                return Ok(status);
+            }
+            if self.is_cancelled() {
+                end(child).map_err(broken)?;
+                return Err(JobError::Interrupted);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LOOK);
         }
-        read.read_to_end(&mut said)
-    })?;
-    Ok((child.wait()?, said))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::SeqCst)
+    }
+}
+
+/// Ends a program that was not waited for yet, with all that it started.
+fn end(child: &mut Child) -> std::io::Result<()> {
+    // A failure means that it just ended.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    child.wait().map(|_| ())
+}
+
+/// Reads to the end, and keeps the last of it.
+fn last_of(mut read: impl Read) -> std::io::Result<Vec<u8>> {
+    let (mut said, mut buffer) = (Vec::new(), vec![0; 8 << 10]);
+    loop {
+        match read.read(&mut buffer) {
+            Ok(0) => return Ok(said),
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if said.len() > 2 * KEPT {
+            said.drain(..said.len() - KEPT);
+        }
+    }
 }
 
 /// The end of what a program said.
@@ -377,4 +502,91 @@ fn tail(said: &[u8]) -> &str {
     // What was cut through is left out.
     let whole = (0..end.len().min(4)).find_map(|at| std::str::from_utf8(&end[at..]).ok());
     whole.unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finisher() -> Finisher {
+        Finisher {
+            strength: Strength::None,
+            cancel: Arc::default(),
+        }
+    }
+
+    fn ran(text: &str) -> Result<(), JobError> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", text]).process_group(0);
+        let (status, said) = finisher().output(&mut command, None)?;
+        judge(status, &said)
+    }
+
+    #[test]
+    fn what_would_end_so_again_is_told_from_what_might_not() {
+        for (text, expected) in [
+            ("exit 0", Ok(())),
+            (
+                "echo odd >&2; exit 3",
+                Err(JobError::Failed("exit code 3; it said last: odd".to_owned())),
+            ),
+            (
+                "exit 1",
+                Err(JobError::Failed("exit code 1, without a word".to_owned())),
+            ),
+            (
+                "kill -9 $$",
+                Err(JobError::Broken(
+                    "was killed by signal 9, without a word".to_owned(),
+                )),
+            ),
+            // Of a shell that waits for another program.
+            (
+                "sh -c 'kill -9 $$' >/dev/null 2>&1; exit $?",
+                Err(JobError::Broken("exit code 137, without a word".to_owned())),
+            ),
+            (
+                "echo x: No space left on device; exit 1",
+                Err(JobError::Broken(
+                    "exit code 1; it said last: x: No space left on device".to_owned(),
+                )),
+            ),
+        ] {
+            assert_eq!(ran(text), expected, "{text}");
+        }
+        assert!(
+            matches!(unstarted(Errno::NOENT.into()), JobError::Failed(_)),
+            "no interpreter"
+        );
+        assert!(matches!(unstarted(Errno::NOMEM.into()), JobError::Broken(_)));
+    }
+
+    #[test]
+    fn what_runs_ends_where_somebody_asks_to_stop() {
+        let finisher = finisher();
+        let start = std::time::Instant::now();
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                finisher.cancel.store(true, Ordering::SeqCst);
+            });
+            let mut command = Command::new("/bin/sh");
+            // What it started holds the pipe as well.
+            command.args(["-c", "sleep 60 & sleep 60"]).process_group(0);
+            finisher.output(&mut command, None)
+        });
+        assert_eq!(result.map(|(status, _)| status), Err(JobError::Interrupted));
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn of_a_long_output_the_end_is_kept() {
+        let text = "0123456789".repeat(100_000) + "end";
+        let kept = last_of(text.as_bytes()).unwrap();
+        assert!(
+            kept.len() <= 2 * KEPT && kept.ends_with(b"9end"),
+            "{}",
+            kept.len()
+        );
+    }
 }

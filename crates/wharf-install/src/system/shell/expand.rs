@@ -3,7 +3,7 @@
 //! Source: POSIX.1-2017, Shell Command Language, word expansions and pattern matching.
 
 use super::super::shell_syntax::{List, Part, Word};
-use super::{Run, Stop, Text};
+use super::{COMPARED, MAX_TEXT, Run, STEP, Stop, Text};
 
 impl Run<'_, '_> {
     /// A word as one text.
@@ -11,9 +11,9 @@ impl Run<'_, '_> {
         let mut text = Some(String::new());
         for part in &word.0 {
             let more = self.part(part)?;
-            text = text.zip(more).map(|(mut text, more)| {
+            text = text.zip(more).and_then(|(mut text, more)| {
                 text.push_str(&more);
-                text
+                (text.len() <= MAX_TEXT).then_some(text)
             });
         }
         Ok(text)
@@ -38,6 +38,9 @@ impl Run<'_, '_> {
                 }
                 text.push(c);
             }
+            if text.len() > MAX_TEXT {
+                return Ok(None);
+            }
         }
         Ok(Some(text))
     }
@@ -45,8 +48,9 @@ impl Run<'_, '_> {
     /// Words as arguments: what is not quoted is split at blanks, and names of files are looked up.
     pub(super) fn expand_all(&mut self, words: &[Word]) -> Result<Option<Vec<String>>, Stop> {
         let mut found = Vec::new();
-        let mut known = true;
+        let (mut known, mut size) = (true, 0);
         for word in words {
+            let before = found.len();
             if let [
                 Part::Parameter {
                     name,
@@ -56,10 +60,15 @@ impl Run<'_, '_> {
             ] = word.0.as_slice()
                 && name == "@"
             {
+                self.spend(weight(&self.arguments))?;
                 found.extend(self.arguments.iter().cloned());
-                continue;
+            } else {
+                known &= self.fields(word, &mut found)?;
             }
-            known &= self.fields(word, &mut found)?;
+            size += weight(&found[before..]);
+            if size > MAX_TEXT {
+                return Ok(None);
+            }
         }
         Ok(known.then_some(found))
     }
@@ -97,43 +106,62 @@ impl Run<'_, '_> {
             fields.push((field, magic));
         }
         for (field, magic) in fields {
-            match magic.then(|| self.glob(&field)).filter(|paths| !paths.is_empty()) {
+            let paths = match magic {
+                true => self.glob(&field)?,
+                false => Some(Vec::new()),
+            };
+            match paths {
+                Some(paths) if paths.is_empty() => found.push(field),
                 Some(paths) => found.extend(paths),
-                None => found.push(field),
+                None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    /// The paths that a pattern names, sorted.
-    fn glob(&self, pattern: &str) -> Vec<String> {
+    /// The paths that a pattern names, sorted; `None` where they are too many.
+    fn glob(&mut self, pattern: &str) -> Result<Option<Vec<String>>, Stop> {
         if !pattern.starts_with('/') {
-            return Vec::new();
+            return Ok(Some(Vec::new()));
         }
         let mut found = vec![String::new()];
         for part in pattern.split('/').skip(1) {
             let mut next = Vec::new();
+            let mut size = 0;
             for folder in &found {
-                if !part.contains(['*', '?', '[']) {
+                self.spend(LOOK * STEP)?;
+                let before = next.len();
+                if part.contains(['*', '?', '[']) {
+                    for name in self.files.list(folder.as_bytes()) {
+                        let name = String::from_utf8_lossy(name);
+                        if (!name.starts_with('.') || part.starts_with('.')) && matches(part, &name) {
+                            next.push(format!("{folder}/{name}"));
+                        }
+                    }
+                } else {
                     let path = format!("{folder}/{part}");
                     if self.files.look_at(path.as_bytes()).is_some() {
                         next.push(path);
                     }
-                    continue;
                 }
-                for name in self.files.list(folder.as_bytes()) {
-                    let name = String::from_utf8_lossy(name);
-                    if (!name.starts_with('.') || part.starts_with('.')) && matches(part, &name) {
-                        next.push(format!("{folder}/{name}"));
-                    }
+                // Links to folders above make more with each part.
+                size += weight(&next[before..]);
+                if size > MAX_TEXT {
+                    return Ok(None);
                 }
             }
             found = next;
         }
-        found
+        Ok(Some(found))
     }
 
     fn part(&mut self, part: &Part) -> Result<Text, Stop> {
+        let text = self.text_of(part)?;
+        self.spend(text.as_ref().map_or(0, String::len))?;
+        Ok(text)
+    }
+
+    fn text_of(&mut self, part: &Part) -> Result<Text, Stop> {
         match part {
             Part::Text { text, .. } => Ok(Some(text.clone())),
             Part::Arithmetic => Ok(None),
@@ -149,6 +177,7 @@ impl Run<'_, '_> {
     }
 
     fn substitute(&mut self, list: &List) -> Result<Text, Stop> {
+        self.spend(self.variables.held)?;
         let outer = self.output.replace(Some(String::new()));
         let variables = self.variables.clone();
         let result = self.list(list);
@@ -172,7 +201,7 @@ impl Run<'_, '_> {
             ("@" | "*", _) => Some(self.arguments.join(" ")),
             ("#", _) => Some(self.arguments.len().to_string()),
             ("?" | "$" | "!" | "-", _) => None,
-            _ => return self.variables.get(name).cloned(),
+            _ => return self.variables.values.get(name).cloned(),
         })
     }
 
@@ -198,7 +227,7 @@ impl Run<'_, '_> {
             "=" if given => Ok(value),
             "=" => {
                 let text = self.expand(word)?;
-                self.variables.insert(name.to_owned(), text.clone());
+                self.variables.set(name.to_owned(), text.clone());
                 Ok(text)
             }
             "+" if given => self.expand(word),
@@ -208,10 +237,22 @@ impl Run<'_, '_> {
                 let Some(pattern) = self.expand_pattern(word)? else {
                     return Ok(None);
                 };
-                Ok(Some(trim(&value.unwrap_or_default(), operator, &pattern)))
+                let value = value.unwrap_or_default();
+                let tries = value.len().saturating_mul(value.len());
+                self.spend(tries.saturating_mul(pattern.len().max(1)) / COMPARED)?;
+                Ok(Some(trim(&value, operator, &pattern)))
             }
         }
     }
+}
+
+/// Steps that looking into a folder counts as.
+const LOOK: usize = 5;
+
+/// What words take in memory, about.
+fn weight(words: &[String]) -> usize {
+    let lengths = words.iter().map(String::len);
+    lengths.sum::<usize>() + size_of_val(words)
 }
 
 /// `${x#p}`, `${x##p}`, `${x%p}`, `${x%%p}`.
