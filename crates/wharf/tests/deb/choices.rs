@@ -3,7 +3,7 @@
 
 use wharf_testkit::{DebPackage, DebRepository, DebSuite, Fixture, deb_architecture};
 
-use super::Case;
+use super::{Case, views};
 
 /// What cannot be had.
 const NOTHING: i32 = 3;
@@ -207,4 +207,29 @@ fn what_cannot_be_added_says_what_can() {
             failed.stderr
         );
     }
+}
+
+#[test]
+fn a_python_that_nothing_is_written_in_is_told_of() {
+    if !views() {
+        return;
+    }
+    let case = case(&[], "\n[python]\nversion = \">=3.8\"\n");
+    for (name, version, needs) in [
+        ("python3", "3.11.2-1", "python3.11"),
+        ("python3.11", "3.11.2-1", "libc6"),
+        ("libc6", "2.36-9", "shell"),
+    ] {
+        let package = DebPackage::new(name, version).depends(needs);
+        package.publish(&case.repository);
+    }
+    let said = |name: &str| {
+        let added = case.run(&["add", name, "--no-sync"]);
+        assert!(added.status.success(), "{}", added.stderr);
+        added.stderr
+    };
+    let first = said("deb:tool");
+    assert!(first.contains("`[python]` of wharf.toml"), "{first}");
+    let second = said("deb:shell");
+    assert!(!second.contains("`[python]`"), "{second}");
 }
