@@ -57,7 +57,7 @@ impl fmt::Display for Ecosystem {
 
 /// A word that names no ecosystem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an ecosystem (known: pypi, npm, cargo, deb, apk, rpm, alpm)")]
+#[error("`{0}` is not an ecosystem (known: pypi, npm, cargo, deb; not yet: apk, rpm, alpm)")]
 pub struct UnknownEcosystem(pub String);
 
 impl FromStr for Ecosystem {

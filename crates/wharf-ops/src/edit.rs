@@ -537,7 +537,17 @@ pub(crate) fn not_short(text: &str, error: InvalidShortRequirement) -> OpsError 
         error => OpsError::CannotAdd {
             text: text.to_owned(),
             reason: error.to_string(),
-            hint: "write for example `pypi:requests>=2`".to_owned(),
+            hint: match text
+                .split_once(':')
+                .map(|(word, rest)| (names::meant(word), rest))
+            {
+                Some((Some(meant), rest))
+                    if matches!(error, InvalidShortRequirement::UnknownEcosystem(_)) =>
+                {
+                    format!("write `{meant}:{rest}`")
+                }
+                _ => "write for example `pypi:requests>=2` or `deb:nginx`".to_owned(),
+            },
         },
     }
 }
@@ -547,7 +557,7 @@ pub(crate) fn not_yet(text: &str, ecosystem: Ecosystem) -> OpsError {
     OpsError::CannotAdd {
         text: text.to_owned(),
         reason: format!("this version of Wharf installs no {ecosystem} packages"),
-        hint: "`pypi:`, `npm:`, `cargo:` and `deb:` work today".to_owned(),
+        hint: names::KNOWN.to_owned(),
     }
 }
 
@@ -569,7 +579,7 @@ fn without_ecosystem(text: &str) -> OpsError {
     } else {
         (
             "it does not say which ecosystem it is from".to_owned(),
-            format!("write `pypi:{text}` or `npm:{text}`"),
+            format!("write `pypi:{text}`, `npm:{text}`, `cargo:{text}` or `deb:{text}`"),
         )
     };
     OpsError::CannotAdd {

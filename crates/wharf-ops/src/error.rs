@@ -170,6 +170,16 @@ pub enum OpsError {
         /// What to do.
         hint: String,
     },
+    /// A package that cannot be looked up: its ecosystem is none that is known.
+    #[error("`{text}` cannot be looked up: {reason}")]
+    CannotLook {
+        /// As it was typed.
+        text: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A file that a use case itself reads or writes.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -209,6 +219,14 @@ pub enum OpsError {
     NothingOfNpm {
         /// The lockfile.
         path: PathBuf,
+    },
+    /// The lock has no Python packages.
+    #[error("{} has no Python packages", path.display())]
+    NothingOfPython {
+        /// The lockfile.
+        path: PathBuf,
+        /// Whether it has Debian packages.
+        has_debs: bool,
     },
     /// A package that is to be allowed to run scripts has none.
     #[error("{} has no install scripts", names::typed(name))]
@@ -267,6 +285,8 @@ impl OpsError {
             | OpsError::NoEnvironment { .. }
             | OpsError::MalformedLock { .. }
             | OpsError::CannotAdd { .. }
+            | OpsError::CannotLook { .. }
+            | OpsError::NothingOfPython { .. }
             | OpsError::NoNode { .. }
             | OpsError::NothingOfNpm { .. }
             | OpsError::Engines { .. }
@@ -362,6 +382,8 @@ impl Explain for OpsError {
             OpsError::NoEnvironment { .. } => "run/no-environment",
             OpsError::MalformedLock { .. } => "lock/malformed",
             OpsError::CannotAdd { .. } => "edit/cannot-add",
+            OpsError::CannotLook { .. } => "info/ecosystem",
+            OpsError::NothingOfPython { .. } => "lock/no-python",
             OpsError::NoNode { .. } => "node/not-found",
             OpsError::NothingOfNpm { .. } => "lock/no-npm",
             OpsError::Engines { .. } => "npm/engine",
@@ -420,7 +442,13 @@ impl Explain for OpsError {
             OpsError::MalformedLock { .. } => {
                 vec!["`wharf lock --upgrade` makes the lockfile anew".to_owned()]
             }
-            OpsError::CannotAdd { hint, .. } => vec![hint.clone()],
+            OpsError::CannotAdd { hint, .. } | OpsError::CannotLook { hint, .. } => vec![hint.clone()],
+            OpsError::NothingOfPython { has_debs: true, .. } => vec![
+                "no other tool reads a lock of Debian packages; `wharf list --ecosystem deb --format json` has them with versions and package URLs".to_owned(),
+            ],
+            OpsError::NothingOfPython { .. } => {
+                vec!["`wharf add pypi:NAME` adds one; `wharf list` shows what is locked".to_owned()]
+            }
             OpsError::NoNode { .. } => vec![
                 "put a Node that fits on PATH, or change what `[node] version` or `engines` ask for".to_owned(),
             ],

@@ -83,6 +83,12 @@ fn python(
     request: &ExportRequest,
     shape: Shape,
 ) -> Result<String, OpsError> {
+    if !project.uses_python() {
+        return Err(OpsError::NothingOfPython {
+            path: project.lock_path(),
+            has_debs: lock.deb.is_some(),
+        });
+    }
     let choice = sync::choose_python(session, project, lock)?;
     let selection = select::selection(&request.selecting, project);
     let targets = lock

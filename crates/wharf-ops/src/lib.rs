@@ -25,6 +25,7 @@ pub mod edit;
 pub mod error;
 pub mod export;
 pub mod init;
+pub mod lacking;
 pub mod lock;
 pub mod names;
 pub mod python;

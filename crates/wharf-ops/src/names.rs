@@ -2,6 +2,20 @@
 
 use wharf_core::{Ecosystem, InvalidName, PackageName};
 
+/// What may stand before a name today.
+pub(crate) const KNOWN: &str = "`pypi:`, `npm:`, `cargo:` and `deb:` work today";
+
+/// The ecosystem that a word means which is the name of another tool, or of the language, in place of the ecosystem's.
+pub(crate) fn meant(word: &str) -> Option<Ecosystem> {
+    match word.to_ascii_lowercase().as_str() {
+        "apt" | "dpkg" | "debian" | "ubuntu" | "deb" => Some(Ecosystem::Deb),
+        "pip" | "python" | "py" | "pypi" => Some(Ecosystem::Pypi),
+        "node" | "nodejs" | "js" | "npm" => Some(Ecosystem::Npm),
+        "crate" | "crates" | "rust" | "cargo" => Some(Ecosystem::Cargo),
+        _ => None,
+    }
+}
+
 /// Reads `pypi:name` or a bare name, which means PyPI.
 ///
 /// # Errors
@@ -90,6 +104,19 @@ mod tests {
             ("a", "npm:@scope/a", false),
         ] {
             assert_eq!(means(word, &name(package)), may, "{word}");
+        }
+    }
+
+    #[test]
+    fn words_of_other_tools_mean_their_ecosystem() {
+        for (word, expected) in [
+            ("apt", Some(Ecosystem::Deb)),
+            ("Debian", Some(Ecosystem::Deb)),
+            ("pip", Some(Ecosystem::Pypi)),
+            ("crates", Some(Ecosystem::Cargo)),
+            ("gem", None),
+        ] {
+            assert_eq!(meant(word), expected, "{word}");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wharf_core::Target;
+use wharf_core::{PythonMinor, Target};
 use wharf_ecosystem::pypi::{self, Implementation, MarkerEnvironment, Tags, Version};
 use wharf_install::python::Interpreter;
 
@@ -60,6 +60,16 @@ impl Runtime {
             path,
             interpreter: None,
         }
+    }
+
+    /// A CPython of this machine that stands for any, where there is none: what needs one only to be looked at is weighed for it.
+    ///
+    /// # Errors
+    /// The machine is none that Wharf knows.
+    pub(crate) fn usual() -> Result<Self, OpsError> {
+        let minor = PythonMinor { major: 3, minor: 13 };
+        let target = wharf_sys::host::target()?.with_python(minor);
+        Ok(Self::foreseen("3.13.0", target, PathBuf::from("python3")))
     }
 
     /// The full version.

@@ -356,7 +356,7 @@ pub(crate) enum LinkMode {
 #[derive(Debug, Args)]
 pub(crate) struct Add {
     /// What to add: `pypi:fastapi`, `pypi:uvicorn[standard]>=0.30`, `pypi:name @ URL`, `npm:react`, `npm:vite@^7`,
-    /// `npm:@types/node@22`, `cargo:serde`, `cargo:ripgrep@14`, or a path with --editable.
+    /// `npm:@types/node@22`, `cargo:serde`, `cargo:ripgrep@14`, `deb:nginx`, `deb:libpq-dev (>= 15)`, or with --editable a path.
     #[arg(value_name = "REQUIREMENT", required_unless_present_any = ["dev", "editable"])]
     pub(crate) requirements: Vec<String>,
     /// Add these as development requirements.
@@ -501,7 +501,7 @@ pub(crate) struct Tree {
     /// Show what depends on the package instead of what it depends on.
     #[arg(long, requires = "package")]
     pub(crate) invert: bool,
-    /// Only packages of this ecosystem (`pypi`, `npm`).
+    /// Only packages of this ecosystem (`pypi`, `npm`, `cargo`, `deb`).
     #[arg(long, value_name = "NAME")]
     pub(crate) ecosystem: Option<wharf_core::Ecosystem>,
     #[command(flatten)]
@@ -521,7 +521,7 @@ pub(crate) struct List {
     /// Also say which Python is used and why.
     #[arg(long)]
     pub(crate) why_python: bool,
-    /// Only packages of this ecosystem (`pypi`, `npm`).
+    /// Only packages of this ecosystem (`pypi`, `npm`, `cargo`, `deb`).
     #[arg(long, value_name = "NAME")]
     pub(crate) ecosystem: Option<wharf_core::Ecosystem>,
     #[command(flatten)]
@@ -539,7 +539,8 @@ pub(crate) struct Outdated {
 /// `wharf info`.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
-    /// The package, as `pypi:name`, `pypi:name==1.2`, `npm:name`, `npm:name@1.2.3`, or just `name`.
+    /// The package, as `pypi:name`, `pypi:name==1.2`, `npm:name`, `npm:name@1.2.3`, `cargo:name`, `deb:name`, `deb:name=1.2-3`, or just
+    /// `name`.
     pub(crate) name: String,
     /// List every version.
     #[arg(long)]
@@ -608,7 +609,7 @@ pub(crate) enum ToolCommand {
 /// `wharf tool install`.
 #[derive(Debug, Args)]
 pub(crate) struct ToolInstall {
-    /// The tools: `pypi:ruff`, `pypi:ruff==0.5.0`, `npm:prettier@3`, `deb:jq`.
+    /// The tools: `pypi:ruff`, `pypi:ruff==0.5.0`, `npm:prettier@3`, `cargo:ripgrep`, `deb:jq`.
     #[arg(value_name = "TOOL", required = true)]
     pub(crate) tools: Vec<String>,
     /// Also put this package into the tool's environment (a plugin, say); may be given several times.
@@ -718,7 +719,7 @@ pub(crate) struct Once {
     pub(crate) solving: Solving,
     #[command(flatten)]
     pub(crate) installing: Installing,
-    /// The package (`npm:cowsay`, `pypi:ruff==0.5.0`) or the bare name of an installed tool, then what its command is given, best
+    /// The package (`npm:cowsay`, `pypi:ruff==0.5.0`, `deb:jq`) or the bare name of an installed tool, then what its command is given, best
     /// after `--`.
     #[arg(
         required = true,

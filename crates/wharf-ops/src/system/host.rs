@@ -117,10 +117,7 @@ impl Host {
 
     /// `deb:name`, with its architecture where that is a foreign one.
     pub(super) fn shown(&self, name: &str, architecture: &str) -> String {
-        match architecture == Architecture::ALL || architecture == self.native().as_str() {
-            true => format!("deb:{name}"),
-            false => format!("deb:{name}:{architecture}"),
-        }
+        shown_name(self.native(), name, architecture)
     }
 
     /// The architecture that a package counts as: `all` is the machine's own.
@@ -141,6 +138,14 @@ impl Host {
     pub(super) fn is_in(&self, set: &BTreeSet<(String, String)>, name: &str, architecture: &str) -> bool {
         let has = |architecture: &str| set.contains(&(name.to_owned(), architecture.to_owned()));
         has(architecture) || (architecture == Architecture::ALL && has(self.native().as_str()))
+    }
+}
+
+/// `deb:name`, with its architecture where that is not the system's own.
+pub(super) fn shown_name(native: &Architecture, name: &str, architecture: &str) -> String {
+    match architecture == Architecture::ALL || architecture == native.as_str() {
+        true => format!("deb:{name}"),
+        false => format!("deb:{name}:{architecture}"),
     }
 }
 

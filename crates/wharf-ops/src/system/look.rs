@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wharf_core::{Ecosystem, PackageName};
+use wharf_deb::architecture::Architecture;
 use wharf_deb::index::{Group, Hit, Index, Kind, NameId, Place as Found, Record};
 use wharf_deb::universe::Layer;
 use wharf_deb::version::compare;
 
 use super::Where;
 use super::error::SystemError;
-use super::host::Host;
+use super::host::{Host, shown_name};
 use super::lists;
 use super::report::{
     FoundPackage, InstalledPackage, ShownRelation, ShownVersion, SystemList, SystemSearch, SystemShow,
@@ -111,20 +113,61 @@ fn highest<'l>(layers: &'l [Layer], name: &str) -> Option<(Record<'l>, &'l Layer
     all.max_by(|(one, _), (other, _)| compare(one.version(), other.version()))
 }
 
-/// What is known of a package.
+/// What is known of a package, with the relations of its highest version or of the one that is asked for.
 ///
 /// # Errors
 /// Where neither the machine nor its repositories have one of that name. A machine without lists is looked at alone.
-pub fn show(session: &Session, place: &Where, name: &str) -> Result<SystemShow, OpsError> {
+pub fn show(
+    session: &Session,
+    place: &Where,
+    name: &str,
+    version: Option<&str>,
+) -> Result<SystemShow, OpsError> {
     let host = Host::read(session, &place.root(session))?;
     let layers = match lists::layers(session, &host) {
         Err(OpsError::System(error)) if matches!(*error, SystemError::NoLists { .. }) => Vec::new(),
         layers => layers?,
     };
     let name = name.strip_prefix("deb:").unwrap_or(name);
+    let known = known(&layers, Some(&host.installed), host.native(), name, version)?;
+    let mut shown = known.ok_or_else(|| SystemError::Unknown {
+        name: name.to_owned(),
+    })?;
+    if let Some(first) = shown.versions.first() {
+        let (bare, architecture) = (bare(name), first.architecture.as_str());
+        shown.installed = installed_version(&host, bare);
+        shown.automatic = host.is_in(&host.automatic, bare, architecture);
+        shown.held = host.is_in(&host.held, bare, architecture);
+        if shown.description.is_empty() {
+            let described = lists::descriptions(session, &host)?;
+            shown.description = description(&described.iter().collect::<Vec<_>>(), bare);
+        }
+    }
+    Ok(shown)
+}
+
+/// A name without the architecture that may stand behind it.
+pub(super) fn bare(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(name, _)| name)
+}
+
+/// What indexes, and the records of a machine, say of a package, `libc6:i386` of that architecture alone; relations are those of the
+/// highest version, or of the one that is asked for. `None` where none has or provides it.
+///
+/// # Errors
+/// Where there is no such version.
+pub(super) fn known(
+    layers: &[Layer],
+    installed: Option<&Index>,
+    native: &Architecture,
+    asked: &str,
+    version: Option<&str>,
+) -> Result<Option<SystemShow>, OpsError> {
+    let name = bare(asked);
+    let architecture = asked.split_once(':').map(|(_, architecture)| architecture);
     let mut records: Vec<(Record<'_>, Option<&Layer>)> = Vec::new();
     let mut provided_by = BTreeSet::new();
-    for layer in &layers {
+    for layer in layers {
         let Some(id) = layer.index.find(name) else {
             continue;
         };
@@ -133,42 +176,44 @@ pub fn show(session: &Session, place: &Where, name: &str) -> Result<SystemShow, 
         let others = providers.map(|provider| layer.index.record(provider.record).name().to_owned());
         provided_by.extend(others.filter(|other| other != name));
     }
-    if let Some(id) = host.installed.find(name) {
-        records.extend(records_of(&host.installed, id).map(|record| (record, None)));
+    if let Some((index, id)) = installed.and_then(|index| Some((index, index.find(name)?))) {
+        records.extend(records_of(index, id).map(|record| (record, None)));
     }
+    records.retain(|(record, _)| architecture.is_none_or(|wanted| wanted == record.architecture()));
     records.sort_by(|(a, _), (b, _)| compare(b.version(), a.version()));
-    let Some((first, _)) = records.first().copied() else {
-        if provided_by.is_empty() {
-            return Err(SystemError::Unknown {
-                name: name.to_owned(),
-            }
-            .into());
-        }
-        return Ok(only_provided(name, provided_by));
-    };
-    let architecture = first.architecture();
-    let mut description = first.description().to_owned();
-    if description.is_empty() {
-        let described = lists::descriptions(session, &host)?;
-        let apart = described.iter().find_map(|index| {
-            let text = records_of(index, index.find(name)?).next()?.description();
-            Some(text.to_owned())
-        });
-        description = apart.unwrap_or_default();
+    if records.is_empty() {
+        let shown = || only_provided(name, provided_by.clone());
+        return Ok((!provided_by.is_empty()).then(shown));
     }
-    Ok(SystemShow {
-        package: host.shown(name, architecture),
-        installed: installed_version(&host, name),
-        automatic: host.is_in(&host.automatic, name, architecture),
-        held: host.is_in(&host.held, name, architecture),
+    let wanted = |record: &Record<'_>| version.is_none_or(|version| version == record.version());
+    let Some((first, _)) = records.iter().find(|(record, _)| wanted(record)) else {
+        return Err(OpsError::NoSuchVersion {
+            name: PackageName::new(Ecosystem::Deb, name)?,
+            version: version.unwrap_or_default().to_owned(),
+        });
+    };
+    Ok(Some(SystemShow {
+        package: shown_name(native, name, first.architecture()),
+        installed: None,
+        automatic: false,
+        held: false,
         summary: first.summary().to_owned(),
-        description,
+        description: first.description().to_owned(),
         section: first.section().to_owned(),
         source: first.source().to_owned(),
         versions: versions(&records),
-        relations: relations(&first),
+        relations: relations(first),
         provided_by: provided_by.into_iter().collect(),
-    })
+    }))
+}
+
+/// The long description of a package, where descriptions lie apart.
+pub(super) fn description(described: &[&Index], name: &str) -> String {
+    let text = |index: &&Index| {
+        let record = records_of(index, index.find(name)?).next()?;
+        Some(record.description().to_owned())
+    };
+    described.iter().find_map(text).unwrap_or_default()
 }
 
 /// A name that no package has, and some provide.

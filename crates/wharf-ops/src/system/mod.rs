@@ -5,7 +5,7 @@
 //! | `host` | what dpkg and apt wrote down on a machine |
 //! | `lists` | apt's lists of what repositories have |
 //! | `look` | `list`, `search`, `show` |
-//! | `anywhere` | `wharf search` |
+//! | `anywhere` | `wharf search`, `wharf info` |
 //! | `plan` | what an installation, a removal or an upgrade would do |
 //! | `pins` | its preferences |
 //! | `settings` | what its apt is told |
@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 use crate::session::Session;
 
+pub(crate) use anywhere::info;
 pub use anywhere::search as search_anywhere;
 pub use look::{list, search, show};
 pub use plan::{PlanRequest, Task, plan};

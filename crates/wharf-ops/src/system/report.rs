@@ -83,6 +83,20 @@ pub struct SystemShow {
     pub provided_by: Vec<String>,
 }
 
+/// What `wharf info` tells of a Debian package.
+#[derive(Clone, Debug, Serialize)]
+pub struct DebInfo {
+    /// The package URL of the version that is told of.
+    pub purl: String,
+    /// The version that was asked for, else the highest; `None` of a name that is only provided.
+    pub version: Option<String>,
+    /// The version that the project's lock has.
+    pub locked: Option<String>,
+    /// What is known of the package.
+    #[serde(flatten)]
+    pub known: SystemShow,
+}
+
 /// One version of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownVersion {

@@ -148,14 +148,14 @@ impl Explain for ToolError {
                 let install = match word.contains(':') {
                     true => format!("`wharf tool install {word}` installs it"),
                     false => format!(
-                        "`wharf tool install pypi:{word}` or `wharf tool install npm:{word}` installs it"
+                        "`wharf tool install pypi:{word}` installs it, as `npm:{word}`, `cargo:{word}` and `deb:{word}` do those of their ecosystems"
                     ),
                 };
                 vec!["`wharf tool list` shows what is installed".to_owned(), install]
             }
             ToolError::NoSuchTool { word } => {
                 vec![format!(
-                    "`wharf x pypi:{word}` or `wharf x npm:{word}` runs it without installing"
+                    "`wharf x pypi:{word}`, `wharf x npm:{word}`, `wharf x cargo:{word}` or `wharf x deb:{word}` runs it without installing"
                 )]
             }
             ToolError::Ambiguous { packages, .. } => {

@@ -172,7 +172,10 @@ fn say_outdated(printer: &Printer, report: &OutdatedReport) {
 pub(super) async fn info(arguments: &Info, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
     let report = describe::info(session, &arguments.name).await?;
     let all = arguments.versions;
-    printer.finish("info", &report, |printer, report| say_info(printer, report, all));
+    printer.finish("info", &report, |printer, report| match report {
+        describe::Info::Package(report) => say_info(printer, report, all),
+        describe::Info::Deb(report) => super::system::say_known(printer, report, all),
+    });
     Ok(Outcome::SUCCESS)
 }
 

@@ -5,8 +5,9 @@ use std::io;
 use std::process::Command;
 
 use wharf_core::{Explain, Fault};
+use wharf_ops::lacking::{self, Lacking};
 use wharf_ops::request::{Effect, Selecting};
-use wharf_ops::run::{self, Synced};
+use wharf_ops::run::{self, Running, Synced};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
@@ -66,6 +67,8 @@ impl Program {
 pub(crate) struct CannotStart {
     program: String,
     scripts: Vec<String>,
+    /// What is known about it where it is not there.
+    lacking: Option<Lacking>,
     #[source]
     source: io::Error,
 }
@@ -76,6 +79,7 @@ impl CannotStart {
         Self {
             program: program.command.get_program().to_string_lossy().into_owned(),
             scripts: program.scripts.clone(),
+            lacking: None,
             source,
         }
     }
@@ -91,12 +95,13 @@ impl Explain for CannotStart {
     }
 
     fn hints(&self) -> Vec<String> {
-        let mut hints = match self.source.kind() {
-            io::ErrorKind::NotFound => vec![format!(
+        let mut hints = match (self.source.kind(), &self.lacking) {
+            (_, Some(lacking)) => lacking.hints(),
+            (io::ErrorKind::NotFound, None) => vec![format!(
                 "nothing called `{}` is in the environment or on PATH: add the package that brings it with `wharf add`",
                 self.program
             )],
-            io::ErrorKind::PermissionDenied => vec![format!(
+            (io::ErrorKind::PermissionDenied, None) => vec![format!(
                 "the file must be one that may be run: `chmod +x \"$(readlink -f '{}')\"`",
                 self.program
             )],
@@ -129,36 +134,59 @@ fn request(arguments: &Run, session: &Session) -> SyncRequest {
     }
 }
 
+/// Ends where the environment is current; a command that is lacking is left to [`run`], which says more about it.
 pub(super) fn nothing_to_do(
     arguments: &Run,
     session: &Session,
     printer: Printer,
 ) -> Option<Result<Outcome, Failure>> {
     let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments, session)).is_some();
-    current.then(|| replace(arguments, session, printer))
+    if !current {
+        return None;
+    }
+    match running(arguments, session) {
+        Ok(running) if lacking::is_lacking(&running) => None,
+        running => Some(running.map(|running| replace(running, printer))),
+    }
 }
 
 pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
-    let report = sync::sync(session, &request(arguments, session)).await?;
-    if !report.up_to_date {
-        words::sync(&printer, &report);
+    let request = request(arguments, session);
+    if !arguments.no_sync {
+        let report = sync::sync(session, &request).await?;
+        if !report.up_to_date {
+            words::sync(&printer, &report);
+        }
     }
-    replace(arguments, session, printer)
+    let running = running(arguments, session)?;
+    if lacking::is_lacking(&running) {
+        let known = lacking::lacking(session, &running, &request.selecting).await;
+        return Err(Box::new(CannotStart {
+            program: known.command.clone(),
+            scripts: running.scripts,
+            lacking: Some(known),
+            source: io::ErrorKind::NotFound.into(),
+        }));
+    }
+    Ok(replace(running, printer))
 }
 
-fn replace(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+fn running(arguments: &Run, session: &Session) -> Result<Running, Failure> {
     let synced = if arguments.no_sync {
         Synced::No
     } else {
         Synced::Yes
     };
-    let running = run::command(session, &arguments.command, synced)?;
+    Ok(run::command(session, &arguments.command, synced)?)
+}
+
+fn replace(running: Running, printer: Printer) -> Outcome {
     for line in &running.script {
         printer.remark(&format!("$ {line}"));
     }
-    Ok(Outcome::Replace(Box::new(Program {
+    Outcome::Replace(Box::new(Program {
         command: running.command,
         view: running.view,
         scripts: running.scripts,
-    })))
+    }))
 }

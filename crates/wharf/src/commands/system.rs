@@ -3,7 +3,7 @@
 use wharf_core::Ecosystem;
 use wharf_ops::session::Session;
 use wharf_ops::system::report::{
-    FoundPackage, PlannedPackage, SystemList, SystemPlan, SystemSearch, SystemShow,
+    DebInfo, FoundPackage, PlannedPackage, SystemList, SystemPlan, SystemSearch, SystemShow,
 };
 use wharf_ops::system::{self, PlanRequest, Task, Where};
 
@@ -26,8 +26,10 @@ pub(super) fn system(arguments: &System, session: &Session, printer: Printer) ->
             printer.finish("system", &report, say_search);
         }
         SystemCommand::Show(arguments) => {
-            let report = system::show(session, &place, &arguments.name)?;
-            printer.finish("system", &report, say_show);
+            let report = system::show(session, &place, &arguments.name, None)?;
+            printer.finish("system", &report, |printer, report| {
+                say_show(printer, report, None);
+            });
         }
         SystemCommand::Plan(arguments) => {
             let report = system::plan(session, &request(arguments, place))?;
@@ -122,7 +124,19 @@ fn say_search(printer: &Printer, report: &SystemSearch) {
     printer.data(&report.packages.iter().map(line).collect::<String>());
 }
 
-fn say_show(printer: &Printer, report: &SystemShow) {
+/// What `wharf info` tells of a Debian package; of many versions the highest.
+pub(super) fn say_known(printer: &Printer, report: &DebInfo, every_version: bool) {
+    let mut known = report.known.clone();
+    let shown = if every_version { known.versions.len() } else { 8 };
+    let more = known.versions.len().saturating_sub(shown);
+    known.versions.truncate(shown);
+    say_show(printer, &known, report.locked.as_deref());
+    if more > 0 {
+        printer.remark(&format!("… and {more} older versions: `--versions` lists them"));
+    }
+}
+
+fn say_show(printer: &Printer, report: &SystemShow, locked: Option<&str>) {
     let mut text = format!("{}\n", printer.paint_data(Paint::Strong, &report.package));
     let mut line = |label: &str, value: &str| {
         if !value.is_empty() {
@@ -139,6 +153,7 @@ fn say_show(printer: &Printer, report: &SystemShow) {
         format!("{version}{how}")
     });
     line("installed", installed.as_deref().unwrap_or_default());
+    line("locked", locked.unwrap_or_default());
     line("section", &report.section);
     line("source", &report.source);
     for relation in &report.relations {
