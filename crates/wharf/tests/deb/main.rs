@@ -6,6 +6,7 @@ mod addons;
 mod choices;
 mod crash;
 mod external;
+mod interrupted;
 mod looks;
 mod python;
 mod refusals;
