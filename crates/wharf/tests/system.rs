@@ -324,3 +324,32 @@ fn only_debian_can_be_searched() {
         );
     }
 }
+
+#[test]
+fn what_every_system_needs_is_not_removed_without_a_word() {
+    let case = case();
+    let plan = case.run(&["plan", "remove", "dpkg"]).success();
+    assert!(plan.stderr.contains("Every system needs deb:dpkg"), "{plan}");
+    assert!(!plan.stderr.contains("apt-get remove"), "nothing to copy: {plan}");
+    let plan = case.run(&["plan", "remove", "old"]).success();
+    assert!(plan.stderr.contains("sudo apt-get remove old"), "{plan}");
+}
+
+#[test]
+fn a_name_that_nothing_has_is_no_plan_in_which_nothing_changes() {
+    let case = case();
+    for task in ["remove", "upgrade", "install"] {
+        let refused = case.run(&["plan", task, "nothere"]);
+        assert!(
+            !refused.status.success() && refused.stderr.contains("nothere"),
+            "{refused}"
+        );
+    }
+    let refused = case.run(&["plan", "install", "newer:arm65"]);
+    assert!(!refused.status.success(), "{refused}");
+    let nothing = case.run(&["plan", "remove", "web"]).success();
+    assert!(
+        nothing.stdout.contains("Nothing would change"),
+        "it is not installed: {nothing}"
+    );
+}

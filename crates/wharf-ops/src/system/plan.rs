@@ -53,8 +53,10 @@ pub fn plan(session: &Session, request: &PlanRequest) -> Result<SystemPlan, OpsE
     let universe = host
         .universe(session)?
         .with_target_release(target_release(request, &host));
+    let asked = asked(request, &host)?;
+    known(&asked, &host, &universe)?;
     let problem = Problem {
-        asked: asked(request, &host)?,
+        asked,
         essential: Essential::LeftOut,
         recommends: match request.recommends && host.settings.flag("APT::Install-Recommends") != Some(false) {
             true => Recommends::Taken,
@@ -70,6 +72,28 @@ pub fn plan(session: &Session, request: &PlanRequest) -> Result<SystemPlan, OpsE
         solution: &solution,
     };
     Ok(telling.plan(request))
+}
+
+/// Whether what is to be removed or upgraded has a name that something has.
+fn known(asked: &[Asked], host: &Host, universe: &Universe) -> Result<(), SystemError> {
+    for one in asked {
+        let (What::Remove { relation } | What::Upgrade { relation }) = &one.what else {
+            continue;
+        };
+        let name = relation.name.as_str();
+        let is_offered = || {
+            let layers = universe.layers().iter();
+            layers
+                .map(|layer| &layer.index)
+                .any(|index| index.find(name).is_some())
+        };
+        if !host.has(name) && !is_offered() {
+            return Err(SystemError::Unknown {
+                name: name.to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The release that is asked for, else the one that the machine's apt is told to prefer.
@@ -119,14 +143,22 @@ fn renewed(asked: Asked, host: &Host) -> Asked {
         return asked;
     };
     match &relation.alternatives[..] {
-        [only] if only.version.is_none() && host.has(only.name.as_str()) => Asked {
-            what: What::Upgrade {
-                relation: only.clone(),
-            },
-            ..asked
-        },
+        [only] if only.version.is_none() && is_of_the_machine(only, host) && host.has(only.name.as_str()) => {
+            Asked {
+                what: What::Upgrade {
+                    relation: only.clone(),
+                },
+                ..asked
+            }
+        }
         _ => asked,
     }
+}
+
+/// Whether a package is meant as one of the machine's own architecture.
+fn is_of_the_machine(alternative: &Alternative, host: &Host) -> bool {
+    let stated = alternative.qualifier.as_ref();
+    stated.is_none_or(|stated| stated.as_str() == host.native().as_str())
 }
 
 /// What a solution is told with.
@@ -150,6 +182,7 @@ impl Telling<'_> {
                 .iter()
                 .map(|place| self.removed(*place))
                 .collect(),
+            essential: self.essential(),
             unneeded: self.unneeded(),
             declined: self.declined(),
             suggested: Vec::new(),
@@ -219,6 +252,14 @@ impl Telling<'_> {
                 false => self.obstacle(&record),
             },
         }
+    }
+
+    /// What would be removed and every system needs.
+    fn essential(&self) -> Vec<String> {
+        let removed = self.solution.removed.iter();
+        let removed = removed.map(|place| self.universe.record(*place));
+        let needed = removed.filter(|record| record.is_essential() || record.is_protected());
+        needed.map(|record| self.name(&record)).collect()
     }
 
     /// What an installed package needs that is no longer there, or what no longer bears it.
@@ -385,7 +426,7 @@ fn kibibytes(record: &Record<'_>) -> i64 {
 /// What a person would type to have it done; nothing where there is nothing to do.
 fn command(request: &PlanRequest, plan: &SystemPlan) -> Option<String> {
     let changes = [&plan.install, &plan.upgrade, &plan.downgrade, &plan.remove];
-    if changes.iter().all(|changes| changes.is_empty()) {
+    if changes.iter().all(|changes| changes.is_empty()) || !plan.essential.is_empty() {
         return None;
     }
     let verb = match request.task {

@@ -13,6 +13,7 @@ mod refusals;
 mod repositories;
 mod scripts;
 mod search;
+mod state;
 
 use std::path::{Path, PathBuf};
 
