@@ -93,3 +93,35 @@ fn variables_together_have_a_limit_and_what_is_let_go_does_not_count() {
 fn text_of(system: &System, name: &str) -> String {
     text(system, &format!("etc/{name}"))
 }
+
+/// Lines of scripts that make more of what there is.
+const GROWING: [&str; 14] = [
+    "x=$x$y",
+    "y=$(echo $x$x)",
+    "set -- \"$@\" \"$@\" $x",
+    "x=\"$*$y\"",
+    "y=${x%%*a?*b}",
+    "x=${x#?}",
+    "cat /etc/a /etc/a > /etc/out",
+    "cat /etc/out >> /etc/a",
+    "cp /etc/a /etc/b-$#",
+    "for y in $x; do x=$x$y; done",
+    "for f in /usr/share/greedy/*/*/*/*; do x=$x$f; done",
+    "f() { x=$x$1; f \"$@\" $x; }; f $x",
+    "while [ -n \"$x\" ]; do x=$x$y; echo $x >> /etc/a; done",
+    "case $x in *a*b*c) y=$x$x ;; *) x=$y$y ;; esac",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_script_takes_more_than_its_share(lines in prop::collection::vec(0..GROWING.len(), 1..60)) {
+        let lines: Vec<&str> = lines.into_iter().map(|line| GROWING[line]).collect();
+        let (system, _place) = followed(&format!("x='a b'\ny=ab\necho $x > /etc/a\n{}", lines.join("\n")));
+        for name in ["a", "out"] {
+            let size = system.root.join("etc").join(name).metadata().map_or(0, |data| data.len());
+            prop_assert!(size <= 1 << 20, "{} bytes", size);
+        }
+    }
+}
