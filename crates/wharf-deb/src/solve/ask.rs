@@ -160,6 +160,7 @@ pub(super) fn questions<'u>(shelf: &mut Shelf<'u>, problem: &'u Problem) -> Ques
     }
     prefer_upgrades(shelf, problem);
     choose_by_hand(shelf, problem);
+    follow_holds(shelf, problem);
     again(shelf, problem)
 }
 
@@ -331,6 +332,20 @@ fn choose_by_hand(shelf: &mut Shelf<'_>, problem: &Problem) {
     }
 }
 
+/// Lets what held versions need, and policy does not offer any more, be chosen too: from the same release.
+fn follow_holds(shelf: &mut Shelf<'_>, problem: &Problem) {
+    let mut held: VecDeque<Item> = shelf.held().into();
+    while let Some(item) = held.pop_front() {
+        for other in follow(shelf, item, problem.recommends) {
+            let package = shelf.package_of(other);
+            if shelf.hold(package) == Hold::Free && shelf.version(other).priority >= 0 {
+                shelf.offer_too(other);
+                held.push_back(other);
+            }
+        }
+    }
+}
+
 /// The best version that fulfils a relation, whatever policy says of it; of a release where one is named.
 fn best_by_hand(shelf: &mut Shelf<'_>, relation: &Relation, release: Option<&str>) -> Option<Item> {
     for alternative in &relation.alternatives {
@@ -404,7 +419,7 @@ fn from_same_release(shelf: &mut Shelf<'_>, wanted: &Wanted<'_>, name: Name, ite
         let same = there.codename == release.codename && there.suite == release.suite;
         let package = shelf.package_of(other);
         let is_better = found.is_none() || package.locked == Some(other);
-        if is_better && same && package.name == name {
+        if is_better && same && package.name == name && !shelf.is_excluded(package) {
             found = Some(other);
         }
     });

@@ -314,3 +314,30 @@ fn what_is_locked_stays_unless_somebody_says_otherwise() {
         assert_eq!(answer, expected, "{asked}, locked {locked:?}, held {held}");
     }
 }
+
+#[test]
+fn what_is_held_brings_what_it_needs_in_the_version_that_it_needs() {
+    let text =
+        "aa 1\n Depends: bb (= 1)\naa 2\n Depends: bb (= 2)\nbb 1\n Depends: cc (= 1)\nbb 2\ncc 1\ncc 2";
+    let universe = universe(text);
+    let key = PackageKey {
+        name: "aa".to_owned(),
+        architecture: universe.native().clone(),
+    };
+    let universe = universe.with_holds([key.clone()]);
+    for (asked, expected) in [
+        ("aa", "aa=1 bb=1 cc=1"),
+        ("bb, cc", "bb=2 cc=2"),
+        ("cc, aa", "aa=1 cc=1 bb=1"),
+    ] {
+        let mut problem = problem(asked);
+        problem.locked.push(crate::solve::Locked {
+            package: key.clone(),
+            version: "1".to_owned(),
+        });
+        let solution = solve(&universe, &problem).expect("it can be had");
+        assert_eq!(names(&universe, &solution), expected);
+    }
+    let excluded = universe.with_excluded(["bb".to_owned()]);
+    assert!(solve(&excluded, &problem("aa (= 1)")).is_err());
+}

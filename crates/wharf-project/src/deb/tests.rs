@@ -190,7 +190,7 @@ fn errors_point_and_advise() {
         ),
         (
             "[deb]\narchitectures = [\"x86-64!\"]",
-            "is not an architecture such as `amd64`",
+            "`x86-64!` is no architecture that Debian has packages for",
         ),
         ("[deb]\nhold = [\"nginx (>= 1)\"]", "is a range, not a version"),
         (

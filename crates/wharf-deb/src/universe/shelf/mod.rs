@@ -3,6 +3,7 @@
 //! Invariant: a version of a package for an architecture is one [`Item`], in however many layers it is; what may be chosen of
 //! a package is settled when its name is first looked at, and stays.
 
+mod hold;
 mod lookup;
 
 use std::cmp::{Ordering, Reverse};
@@ -16,6 +17,7 @@ use crate::architecture::Architecture;
 use crate::index::{MultiArch, NameId, Priority, Record};
 use crate::version::compare;
 
+pub(crate) use hold::Hold;
 pub(crate) use lookup::Wanted;
 
 /// A name, the same in all layers.
@@ -91,17 +93,6 @@ pub(crate) enum Preference {
     Only(Item),
     /// The candidate before what is installed.
     Upgrade,
-}
-
-/// What a hold leaves of a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Everything: it is not held, or there is nothing yet at which it could be.
-    Free,
-    /// This version and no other.
-    At(Item),
-    /// Nothing: what it is held at is not to be had, or it is not installed on the machine.
-    Out,
 }
 
 /// The priority of what is excluded.
@@ -488,50 +479,6 @@ impl<'u> Shelf<'u> {
             }
         }
         offered
-    }
-
-    /// Whether a locked version may be chosen as before: not where pins now rule it out, or prefer another to it.
-    fn stays(&self, package: &Package, locked: Item) -> bool {
-        let own = self.version(locked);
-        let is_outranked = package.candidate.is_some_and(|candidate| {
-            let candidate = self.version(candidate);
-            candidate.priority > own.priority && (candidate.is_stated || own.is_stated)
-        });
-        own.priority >= 0 && !is_outranked
-    }
-
-    /// What a hold leaves of a package.
-    pub(crate) fn hold(&self, package: &Package) -> Hold {
-        if !self.is_held(package) {
-            return Hold::Free;
-        }
-        let locked = package
-            .locked
-            .filter(|&locked| self.version(locked).priority >= 0);
-        match locked.or(package.installed) {
-            Some(item) => Hold::At(item),
-            None if self.universe.installed.is_some() || self.locked_version(package).is_some() => Hold::Out,
-            None => Hold::Free,
-        }
-    }
-
-    /// The version that is locked, whether or not it is to be had.
-    pub(crate) fn locked_version(&self, package: &Package) -> Option<&'u str> {
-        let key = (self.text(package.name), package.architecture);
-        self.locked.get(&key).copied()
-    }
-
-    /// Whether it is never to be chosen.
-    pub(crate) fn is_excluded(&self, package: &Package) -> bool {
-        self.universe.excluded.contains(self.text(package.name))
-    }
-
-    fn is_held(&self, package: &Package) -> bool {
-        !self.universe.holds.is_empty()
-            && self.universe.holds.iter().any(|held| {
-                held.name == self.text(package.name)
-                    && held.architecture == self.universe.architectures[usize::from(package.architecture)]
-            })
     }
 
     /// Changes what may be chosen of a package: before anything is solved.
