@@ -263,7 +263,10 @@ impl<'a> Found<'a> {
     fn of(&mut self, name: &PackageName, version: Option<&str>, built: Built, own: Option<&[ExternalNeed]>) {
         let external = &self.project.external;
         let mut needs = external.needs_of(name, version, own);
-        if built == Built::Yes && (needs.is_empty() || is_built_with_nothing(&needs)) {
+        // What a source says of itself is whole.
+        let says_itself =
+            own.is_some_and(|own| !own.is_empty()) && external.table.package(name, version).is_none();
+        if built == Built::Yes && (needs.is_empty() || !says_itself && is_built_with_nothing(&needs)) {
             let compilers = external.answer(&compilers(name));
             needs.build.extend(compilers.build);
             needs.unanswered.extend(compilers.unanswered);

@@ -134,6 +134,8 @@ pub struct SystemPlan {
     pub downgrade: Vec<PlannedPackage>,
     /// Packages that would be removed.
     pub remove: Vec<PlannedPackage>,
+    /// Those of them that every system needs: without one the machine may not start any more.
+    pub essential: Vec<String>,
     /// Packages that nobody asked for and that nothing would need any more.
     pub unneeded: Vec<String>,
     /// What is recommended and would not be installed: who recommends it, and what.
@@ -144,7 +146,7 @@ pub struct SystemPlan {
     pub download: u64,
     /// Bytes that the machine would have more, or fewer.
     pub installed_change: i64,
-    /// The command of apt's that would do it: nothing here changes the machine.
+    /// The command of apt's that would do it: nothing here changes the machine. None where the machine might not survive it.
     pub command: Option<String>,
 }
 

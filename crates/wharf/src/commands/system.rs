@@ -226,6 +226,12 @@ fn say_plan(printer: &Printer, report: &SystemPlan) {
         text.push_str(&format!("{fetch} to fetch, {change} {verb} on the disk\n"));
     }
     printer.data(&text);
+    if !report.essential.is_empty() {
+        printer.remark(&format!(
+            "Every system needs {}: without that the machine may not start any more, and apt asks for a sentence before it does so, or refuses",
+            report.essential.join(", ")
+        ));
+    }
     if let Some(command) = &report.command {
         printer.remark(&format!(
             "This is a plan: Wharf does not change the machine. What would: {command}"
