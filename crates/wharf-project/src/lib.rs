@@ -52,12 +52,12 @@ mod yaml;
 pub use cargo::config::{CargoConfig, CargoRegistry, CrateEndpoint};
 pub use cargo::tools::{CargoTool, CargoTools, ToolSource};
 pub use cargo::{CargoMember, CargoPatch, CargoProject, GitUse};
+pub use deb::DebApproval;
 pub use deb::{
     DebDistribution, DebHold, DebHost, DebKey, DebKeys, DebPin, DebProject, DebRepository, DebRequirement,
     DebSources, DebSuite,
 };
 pub use error::{Invalid, ProjectError};
-pub use deb::DebApproval;
 pub use external::{ExternalDependency, ExternalNeed, ExternalProject, ExternalRole};
 pub use index::{
     Declared, FindLinks, FindLinksLocation, Formats, IndexSettings, IndexSpec, IndexStrategy,

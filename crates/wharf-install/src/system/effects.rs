@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use wharf_store::{Store, StoreError};
 
+use super::account_words::Wanted;
 use super::accounts::{Accounts, User};
 use super::alternatives::Alternatives;
 use super::files::{Files, Last, Node, NodeKind};
@@ -750,73 +751,6 @@ impl<'a> Effects<'a> {
             None if files.look_at(from.as_bytes()).is_none() => Answer::Done(Status::Failure),
             None => Answer::Unknown,
         }
-    }
-}
-
-/// What a command that makes accounts is told.
-#[derive(Default)]
-struct Wanted {
-    names: Vec<String>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    primary: Option<String>,
-    groups: Vec<String>,
-    home: Option<String>,
-    shell: Option<String>,
-    comment: String,
-    is_group: bool,
-    is_system: bool,
-    makes_home: bool,
-}
-
-impl Wanted {
-    fn read(&mut self, name: &str, words: &[String]) -> bool {
-        self.makes_home = name == "adduser";
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let (option, inline) = match word.split_once('=') {
-                Some((option, value)) if option.starts_with("--") => (option, Some(value.to_owned())),
-                _ => (word.as_str(), None),
-            };
-            let mut value = || inline.clone().or_else(|| words.next().cloned());
-            let short = !name.starts_with("add");
-            match option {
-                "--system"
-                | "--quiet"
-                | "--disabled-login"
-                | "--disabled-password"
-                | "--force-badname"
-                | "--allow-badname"
-                | "--no-log-init"
-                | "--force"
-                | "-q" => self.is_system |= option == "--system",
-                "-r" if short => self.is_system = true,
-                "-f" if name == "groupadd" => {}
-                "--group" if name.starts_with("add") => self.is_group = true,
-                "--ingroup" => self.primary = value(),
-                "--gid" | "-g" => match value() {
-                    Some(text) => match text.parse() {
-                        Ok(number) => self.gid = Some(number),
-                        Err(_) => self.primary = Some(text),
-                    },
-                    None => return false,
-                },
-                "--uid" | "-u" => self.uid = value().and_then(|text| text.parse().ok()),
-                "--home" | "--home-dir" | "-d" => self.home = value(),
-                "--shell" | "-s" => self.shell = value(),
-                "--gecos" | "--comment" | "-c" => self.comment = value().unwrap_or_default(),
-                "--no-create-home" | "-M" => self.makes_home = false,
-                "--create-home" | "-m" => self.makes_home = true,
-                "-a" | "--append" | "-U" | "--user-group" | "-N" | "--no-user-group" => {}
-                "-G" | "--groups" | "-aG" => {
-                    let list = value().unwrap_or_default();
-                    self.groups.extend(list.split(',').map(str::to_owned));
-                }
-                option if option.starts_with('-') => return false,
-                name => self.names.push(name.to_owned()),
-            }
-        }
-        !self.names.is_empty()
     }
 }
 

@@ -22,6 +22,7 @@
 //! scripts that were approved, over private copies. A root is placed when all of them ended, each by itself. The id of a root says which packages and which decisions it was made from; the
 //! same id is never made twice.
 
+mod account_words;
 mod accounts;
 mod actions;
 mod alternatives;

@@ -134,7 +134,7 @@ fn request(arguments: &Run, session: &Session) -> SyncRequest {
     }
 }
 
-/// Ends where the environment is current; a command that is lacking is left to [`run`], which says more about it.
+/// Ends where the environment is current; a command that is lacking is left to [`run()`], which says more about it.
 pub(super) fn nothing_to_do(
     arguments: &Run,
     session: &Session,

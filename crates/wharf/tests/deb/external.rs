@@ -93,7 +93,10 @@ fn what_the_project_says_counts_first() {
     case.manifest(&[], &manifest("\"pypi:native\" = [\"dep:generic/other\"]\n"));
     let lock = locked(&case);
     assert!(has(&lock, "libother-dev") && !has(&lock, "libown"), "{lock}");
-    assert!(has(&lock, "gcc"), "nothing is said of what it is built with: {lock}");
+    assert!(
+        has(&lock, "gcc"),
+        "nothing is said of what it is built with: {lock}"
+    );
     let why = case.run(&["why", "deb:libother"]);
     assert!(why.stdout.contains("dep:generic/other (wharf.toml:"), "{why}");
     case.manifest(&[], &manifest(""));

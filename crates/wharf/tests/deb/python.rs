@@ -8,11 +8,8 @@ use crate::{Case, views};
 fn case(python: &str, c_library: &str, registry: &Registry) -> Case {
     let mut case = Case::with(&[], "\n[python]\nversion = \">=3.8\"\n\n[pypi]\nnative = \"*\"\n");
     case.fixture.use_registry(registry);
-    let name = {
-        let mut numbers = python.split('.');
-        let (major, minor) = (numbers.next().unwrap(), numbers.next().unwrap());
-        format!("python{major}.{minor}")
-    };
+    let (minor, _) = python.rsplit_once('.').expect("it has three numbers");
+    let name = format!("python{minor}");
     DebPackage::new("python3", python)
         .depends(&name)
         .publish(&case.repository);

@@ -152,7 +152,8 @@ fn a_list_with_other_bytes_than_its_suite_promises() {
 #[test]
 fn archives_that_are_not_what_a_package_is() {
     let climbing = |package: DebPackage| package.raw_file("./usr/../../../escaped", "x");
-    let cases: [(&str, fn(DebPackage) -> DebPackage, &str); 7] = [
+    type Spoil = fn(DebPackage) -> DebPackage;
+    let cases: [(&str, Spoil, &str); 7] = [
         ("a path that leads out", climbing, "climbs out"),
         (
             "a hard link that leads out",
