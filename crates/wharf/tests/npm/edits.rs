@@ -137,7 +137,7 @@ fn a_failure_leaves_everything_as_it_was() {
         (&["npm:"], 2, &["npm:"]),
         (&["npm:../x"], 2, &["../x"]),
         (&["npm:A B"], 2, &["A B"]),
-        (&["a"], 2, &["`pypi:a` or `npm:a`"]),
+        (&["a"], 2, &["`pypi:a`", "`npm:a`", "`deb:a`"]),
         (&["npm:a@workspace:*"], 2, &["workspace:*", "hint:"]),
         (&["npm:a@file:./gone"], 2, &["./gone", "hint:"]),
     ] {
