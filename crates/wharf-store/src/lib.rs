@@ -42,6 +42,7 @@ pub mod store;
 pub mod system;
 pub mod tree;
 pub mod verify;
+mod ways;
 
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
 pub use crates::{CrateId, RepositoryId, RepositoryPackages};

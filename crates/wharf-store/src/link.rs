@@ -11,17 +11,16 @@
 //! Homes with many files get their folders at once and their files at the end, the largest part first: who meets one late would
 //! else work alone while the others have nothing left.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
@@ -30,6 +29,7 @@ use crate::id::ObjectId;
 use crate::object::{object_name, open_folder};
 use crate::store::Store;
 use crate::tree::{Entry, Kind, Tree};
+use crate::ways::{COPY, HARDLINK, Origin, REFLINK, Ways, create, failed};
 
 /// One thing of a plan.
 #[derive(Clone, Debug)]
@@ -140,12 +140,7 @@ impl Store {
             plan,
             folders: &folders,
             root,
-            method: AtomicU8::new(match mode {
-                LinkMode::Auto | LinkMode::Reflink => REFLINK,
-                LinkMode::Hardlink => HARDLINK,
-                LinkMode::Copy => COPY,
-            }),
-            otherwise: if mode == LinkMode::Reflink { COPY } else { HARDLINK },
+            ways: Ways::of(mode),
             counts: Counts::default(),
             large: Mutex::default(),
         };
@@ -271,19 +266,12 @@ fn checked(path: &Path) -> Result<&str, StoreError> {
     Ok(text)
 }
 
-const REFLINK: u8 = 0;
-const HARDLINK: u8 = 1;
-const COPY: u8 = 2;
-
 struct Linker<'a> {
     store: &'a Store,
     plan: &'a [Placed],
     folders: &'a Folders<'a>,
     root: &'a Path,
-    /// What works here, as far as is known; only ever rises.
-    method: AtomicU8,
-    /// What follows where reflinks do not work.
-    otherwise: u8,
+    ways: Ways,
     counts: Counts,
     /// What is left for the end.
     large: Mutex<Vec<Part<'a>>>,
@@ -348,16 +336,18 @@ impl<'a> Linker<'a> {
                     let from = Origin {
                         folder: self.store.objects.as_fd(),
                         name: &object_name(object, *executable),
-                        executable: *executable,
+                        mode: mode(*executable),
                     };
-                    let missing = || StoreError::MissingObject(*object);
-                    let way = self.place(&from, fd, name, folder, missing)?;
+                    let way = self.ways.place(&from, fd, *name).map_err(|errno| match errno {
+                        Errno::NOENT => StoreError::MissingObject(*object),
+                        errno => self.error(folder, name, errno),
+                    })?;
                     by[usize::from(way)] += 1;
                     bytes += size;
                 }
                 Content::Bytes { bytes, executable } => {
-                    let mut file =
-                        create(fd, name, *executable).map_err(|errno| self.error(folder, name, errno))?;
+                    let mut file = create(fd, *name, mode(*executable))
+                        .map_err(|errno| self.error(folder, name, errno))?;
                     file.write_all(bytes)
                         .map_err(StoreError::io("write", self.path(folder, name)))?;
                 }
@@ -463,18 +453,19 @@ impl<'a> Linker<'a> {
         let from = Origin {
             folder: from,
             name: path,
-            executable: matches!(entry.kind, Kind::File { executable: true, .. }),
+            mode: mode(matches!(entry.kind, Kind::File { executable: true, .. })),
         };
         if copy {
-            return self
-                .private_copy(&from, fd, path)
-                .map_err(|errno| self.error(folder, path, errno));
+            let copied = self.ways.private_copy(&from, fd, path);
+            return copied.map_err(|errno| self.error(folder, path, errno));
         }
-        let missing = || StoreError::Damaged {
-            path: self.store.home_package(home).join(path),
-            reason: "it is missing".to_owned(),
-        };
-        self.place(&from, fd, path, folder, missing)
+        self.ways.place(&from, fd, path).map_err(|errno| match errno {
+            Errno::NOENT => StoreError::Damaged {
+                path: self.store.home_package(home).join(path),
+                reason: "it is missing".to_owned(),
+            },
+            errno => self.error(folder, path, errno),
+        })
     }
 
     /// Makes the folders of a path, each once.
@@ -498,63 +489,8 @@ impl<'a> Linker<'a> {
         }
     }
 
-    /// Places one file; says how.
-    fn place(
-        &self,
-        from: &Origin<'_>,
-        fd: BorrowedFd<'_>,
-        name: &str,
-        folder: &Folder<'_>,
-        missing: impl Fn() -> StoreError,
-    ) -> Result<u8, StoreError> {
-        let fail = |errno| match errno {
-            Errno::NOENT => missing(),
-            errno => self.error(folder, name, errno),
-        };
-        loop {
-            let method = self.method.load(Ordering::Relaxed);
-            let errno = match method {
-                REFLINK => match reflink(from, fd, name) {
-                    Ok(()) => return Ok(REFLINK),
-                    Err(errno) => errno,
-                },
-                HARDLINK => match rustix::fs::linkat(from.folder, from.name, fd, name, AtFlags::empty()) {
-                    Ok(()) => return Ok(HARDLINK),
-                    // This one file has as many links as it can have (the empty file, most likely).
-                    Err(Errno::MLINK) => return copy(from, fd, name).map(|()| COPY).map_err(fail),
-                    Err(errno) => errno,
-                },
-                _ => return copy(from, fd, name).map(|()| COPY).map_err(fail),
-            };
-            let next = match (method, errno) {
-                (
-                    REFLINK,
-                    Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV | Errno::NOSYS | Errno::PERM,
-                ) => self.otherwise,
-                (HARDLINK, Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => COPY,
-                _ => return Err(fail(errno)),
-            };
-            self.method.fetch_max(next, Ordering::Relaxed);
-        }
-    }
-
-    /// Copies a file, sharing its blocks where that is known to work.
-    fn private_copy(&self, from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<u8, Errno> {
-        if self.method.load(Ordering::Relaxed) == REFLINK && reflink(from, fd, name).is_ok() {
-            return Ok(REFLINK);
-        }
-        copy(from, fd, name).map(|()| COPY)
-    }
-
     fn error(&self, folder: &Folder<'_>, name: &str, errno: Errno) -> StoreError {
-        let path = self.path(folder, name);
-        match errno {
-            Errno::EXIST | Errno::NOTDIR | Errno::LOOP => StoreError::Misplaced {
-                path,
-                reason: "something else is in its place",
-            },
-            errno => StoreError::os("place", path)(errno),
-        }
+        failed(self.path(folder, name), errno)
     }
 
     fn path(&self, folder: &Folder<'_>, name: &str) -> PathBuf {
@@ -587,47 +523,9 @@ fn open_inside(fd: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(fd, path, flags, Mode::empty())
 }
 
-/// A file of the store.
-struct Origin<'a> {
-    folder: BorrowedFd<'a>,
-    name: &'a str,
-    executable: bool,
-}
-
-impl Origin<'_> {
-    fn open(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat(self.folder, self.name, flags, Mode::empty())
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn reflink(from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    let source = from.open()?;
-    let target = create(fd, name, from.executable)?;
-    rustix::fs::ioctl_ficlone(&target, &source).inspect_err(|_| {
-        let _ = rustix::fs::unlinkat(fd, name, AtFlags::empty());
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn reflink(_: &Origin<'_>, _: BorrowedFd<'_>, _: &str) -> Result<(), Errno> {
-    Err(Errno::OPNOTSUPP)
-}
-
-fn copy(from: &Origin<'_>, fd: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    let mut source = File::from(from.open()?);
-    let mut target = create(fd, name, from.executable)?;
-    // Copies inside the kernel where that is possible.
-    io::copy(&mut source, &mut target)
-        .map(drop)
-        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-}
-
-fn create(fd: BorrowedFd<'_>, name: &str, executable: bool) -> Result<File, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
-    rustix::fs::openat(fd, name, flags, mode).map(File::from)
+/// The mode of a file that is made: what the user's mask leaves of everything.
+fn mode(executable: bool) -> u32 {
+    if executable { 0o777 } else { 0o666 }
 }
 
 #[cfg(test)]
