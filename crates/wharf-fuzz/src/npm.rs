@@ -9,7 +9,7 @@ use wharf_ecosystem::npm::{
     packument, pick, platform,
 };
 use wharf_ecosystem::rules::rules;
-use wharf_project::npm::ScriptApproval;
+use wharf_project::ScriptApproval;
 use wharf_project::preferences::npm::{self as foreign, PeerLock};
 
 use crate::{limits, read_project, read_project_of, store, text};

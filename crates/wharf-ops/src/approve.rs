@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use wharf_ecosystem::npm::Package;
 use wharf_project::edit::npm::{self, NpmManifest};
-use wharf_project::{DebApproval, Lock, NpmProject, Project, ScriptApproval};
+use wharf_project::{Lock, NpmProject, Project, ScriptApproval};
 use wharf_store::Store;
 
 use crate::deb;
@@ -44,7 +44,7 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
             path: project.lock_path(),
         });
     }
-    let (mut fresh, mut fresh_deb) = (Vec::new(), Vec::new());
+    let mut fresh = Vec::new();
     for text in &request.packages {
         match (text.strip_prefix("deb:"), &project.npm) {
             (Some(_), _) => {
@@ -53,18 +53,14 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
                     name: name.clone(),
                     near: None,
                 })?;
-                fresh_deb.extend(deb::approvals::fresh(session, &project, locked, name).await?);
+                fresh.extend(deb::approvals::fresh(session, &project, locked, name).await?);
             }
             (None, Some(npm)) => fresh.extend(approvals_of(session.store()?, text, npm, &lock)?),
             (None, None) => {}
         }
     }
-    let manifest = written(&project, &fresh, &fresh_deb)?;
-    let approved: Vec<String> = fresh
-        .iter()
-        .map(ToString::to_string)
-        .chain(fresh_deb.iter().map(ToString::to_string))
-        .collect();
+    let manifest = written(&project, &fresh)?;
+    let approved: Vec<String> = fresh.iter().map(ToString::to_string).collect();
     let wanted = request.sync && !approved.is_empty();
     let sync = edit::follow(session, wanted, &Solving::default(), request.installing).await?;
     let project = session.project(&Vec::new())?;
@@ -84,23 +80,18 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
 }
 
 /// Writes approvals, if there are any, into the manifest that has room for them, and gives its path.
-fn written(
-    project: &Project,
-    fresh: &[ScriptApproval],
-    fresh_deb: &[DebApproval],
-) -> Result<PathBuf, OpsError> {
+fn written(project: &Project, fresh: &[ScriptApproval]) -> Result<PathBuf, OpsError> {
     let (manifest, kind) = npm::approvals_file(project);
-    if fresh.is_empty() && fresh_deb.is_empty() {
+    if fresh.is_empty() {
         return Ok(manifest);
     }
     let text = std::fs::read_to_string(&manifest).map_err(OpsError::io("read", &manifest))?;
-    let before = |text| NpmManifest {
+    let before = NpmManifest {
         kind,
         path: &manifest,
-        text,
+        text: &text,
     };
-    let text = npm::approve(before(&text), fresh)?;
-    let text = npm::approve_deb(before(&text), fresh_deb)?;
+    let text = npm::approve(before, fresh)?;
     write::file(&manifest, &text)?;
     Ok(manifest)
 }
@@ -146,6 +137,6 @@ fn pinned(package: &Package) -> Result<ScriptApproval, OpsError> {
     Ok(ScriptApproval {
         name: package.name.clone(),
         version: Some(package.version.clone()),
-        integrity: Some(wharf_project::lock::npm::sri(digest)),
+        digest: Some(*digest),
     })
 }

@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use wharf_core::Origin;
+use wharf_core::{Ecosystem, Origin};
 
+use crate::approval;
 use crate::cargo::config::CargoConfig;
 use crate::cargo::tools::CargoTools;
 use crate::cargo::{self, CargoProject};
@@ -325,9 +326,8 @@ fn deb_part(options: &Options, stated: &mut Stated) -> Option<DebProject> {
     let tables = std::mem::take(&mut stated.deb);
     let origin = tables.declared?;
     let host = DebHost::read(&options.system_root, stated);
-    let approved = stated.policy.scripts.iter();
     Some(DebProject {
-        scripts: approved.filter_map(|text| text.parse().ok()).collect(),
+        scripts: approval::of(Ecosystem::Deb, &stated.policy.scripts),
         answers: tables.answers,
         suite: tables.suite.or_else(|| host.suite.clone()),
         packages: tables.packages,

@@ -8,6 +8,7 @@
 //! | [`cargo`] | [`CargoProject`]: the crates of a project; Cargo's configuration; tools of `[cargo]` |
 //! | [`deb`] | [`DebProject`]: the Debian part of a project |
 //! | [`mod@external`] | what packages need of the system, and the Debian packages that answer it |
+//! | [`approval`] | [`ScriptApproval`]: whose scripts may run |
 //! | [`index`] | [`IndexSettings`]: where packages are looked for |
 //! | [`prebuilt`] | prebuilt commands of crates: the policy, and what the product knows of them |
 //! | [`mod@preferences`] | versions that another tool pinned |
@@ -18,6 +19,7 @@
 //!
 //! Invariant: no network, no printing, and the environment is read only through what the caller passes in.
 
+pub mod approval;
 pub mod cargo;
 pub mod deb;
 pub mod edit;
@@ -49,10 +51,10 @@ mod suggest;
 mod table;
 mod yaml;
 
+pub use approval::ScriptApproval;
 pub use cargo::config::{CargoConfig, CargoRegistry, CrateEndpoint};
 pub use cargo::tools::{CargoTool, CargoTools, ToolSource};
 pub use cargo::{CargoMember, CargoPatch, CargoProject, GitUse};
-pub use deb::DebApproval;
 pub use deb::{
     DebDistribution, DebHold, DebHost, DebKey, DebKeys, DebPin, DebProject, DebRepository, DebRequirement,
     DebSources, DebSuite,
@@ -75,7 +77,7 @@ pub use lock::{
 pub use manifest::settings::parse_instant;
 pub use npm::{
     CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,
-    NpmVirtualStore, RegistryCredential, ScriptApproval, Secret, StatedRule,
+    NpmVirtualStore, RegistryCredential, Secret, StatedRule,
 };
 pub use prebuilt::PrebuiltPolicy;
 pub use preferences::npm::{NpmPreferences, npm_preferences};

@@ -9,7 +9,7 @@ use wharf_core::{Event, PackageName};
 use wharf_install::Environment;
 use wharf_install::system::{self, Options, Report, SystemError};
 use wharf_project::lock::deb::{DebLock, LockedDeb};
-use wharf_project::{DebApproval, DebProject, Project};
+use wharf_project::{DebProject, Project, ScriptApproval};
 use wharf_store::{DebPackage, Store};
 
 use super::root;
@@ -24,7 +24,7 @@ const NAMED: usize = 12;
 /// Whether the scripts of a package may run.
 fn is_approved(deb: &DebProject, package: &LockedDeb) -> bool {
     let covers =
-        |approval: &DebApproval| approval.covers(&package.id.name, &package.version, &package.sha256);
+        |approval: &ScriptApproval| approval.covers(&package.id.name, &package.version, &[package.sha256]);
     deb.scripts.iter().any(covers)
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn fresh(
     project: &Project,
     lock: &DebLock,
     name: PackageName,
-) -> Result<Vec<DebApproval>, OpsError> {
+) -> Result<Vec<ScriptApproval>, OpsError> {
     let all = || lock.systems.iter().flat_map(|system| &system.packages);
     let named: Vec<&LockedDeb> = all().filter(|package| package.id.name == name).collect();
     if named.is_empty() {
@@ -152,9 +152,9 @@ pub(crate) async fn fresh(
     if !has_scripts {
         return Err(OpsError::NoScripts { name });
     }
-    let mut approvals: Vec<DebApproval> = named
+    let mut approvals: Vec<ScriptApproval> = named
         .into_iter()
-        .map(|package| DebApproval {
+        .map(|package| ScriptApproval {
             name: package.id.name.clone(),
             version: Some(package.version.clone()),
             digest: Some(package.sha256),

@@ -2,7 +2,6 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`approval`] | [`DebApproval`]: whose maintainer scripts may run |
 //! | `read` | `[deb]` and `[dev.deb]` of a manifest |
 //! | [`repository`] | [`DebRepository`]: one suite of one repository, and the keys that sign it |
 //! | `usual` | the repositories of Debian and Ubuntu, and their keys |
@@ -11,7 +10,6 @@
 //! Invariants: every relation was read before it is here; what a machine says never stands beside what the project says
 //! without [`Declared`] telling which is which.
 
-pub mod approval;
 pub mod host;
 pub(crate) mod read;
 pub mod repository;
@@ -27,11 +25,11 @@ use wharf_deb::architecture::Architecture;
 use wharf_deb::preferences::Pin;
 use wharf_deb::relation::Relation;
 
+use crate::approval::ScriptApproval;
 use crate::error::ProjectError;
 use crate::index::Declared;
 use crate::requirement::Group;
 
-pub use approval::DebApproval;
 pub use host::DebHost;
 pub use repository::{DebDistribution, DebKey, DebKeys, DebRepository};
 
@@ -53,7 +51,7 @@ pub struct DebProject {
     /// Packages that are never chosen.
     pub excludes: Vec<PackageName>,
     /// Packages whose maintainer scripts may run.
-    pub scripts: Vec<DebApproval>,
+    pub scripts: Vec<ScriptApproval>,
     /// What debconf answers to these, as `debconf-set-selections` reads it.
     pub answers: Vec<String>,
     /// What the manifest says about which versions are preferred.

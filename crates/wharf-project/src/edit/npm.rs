@@ -8,9 +8,8 @@ use wharf_core::{Ecosystem, PackageName};
 use wharf_ecosystem::npm::{EdgeKind, Spec, Version};
 
 use super::{document, existing, package_json, pyproject, wharf};
-use crate::deb::DebApproval;
+use crate::approval::ScriptApproval;
 use crate::error::ProjectError;
-use crate::npm::scripts::ScriptApproval;
 use crate::npm::{NpmImporter, NpmOptions};
 use crate::project::{ManifestKind, Project};
 use crate::text::{SourceText, hide_credentials};
@@ -232,39 +231,14 @@ pub fn approvals_file(project: &Project) -> (PathBuf, ManifestKind) {
     }
 }
 
-/// The text with approvals of install scripts. One of the same package and version is replaced.
+/// The text with approvals of scripts, in place of those that they replace.
 ///
 /// # Errors
 /// Where the manifest is malformed, or has no place for them.
 pub fn approve(manifest: NpmManifest<'_>, approvals: &[ScriptApproval]) -> Result<String, ProjectError> {
-    let mut text = manifest.text.to_owned();
-    for approval in approvals {
-        let same = |text: &str| {
-            text.parse::<ScriptApproval>()
-                .is_ok_and(|other| other.name == approval.name && other.version == approval.version)
-        };
-        let now = NpmManifest {
-            text: &text,
-            ..manifest
-        };
-        let cleared = withdraw_where(now, &same)?;
-        let now = NpmManifest {
-            text: &cleared,
-            ..manifest
-        };
-        text = push_approval(now, &approval.to_string())?;
-    }
-    Ok(text)
-}
-
-/// The text with approvals of maintainer scripts, in place of all that it has of the same packages.
-///
-/// # Errors
-/// Where the manifest is malformed, or has no place for them.
-pub fn approve_deb(manifest: NpmManifest<'_>, approvals: &[DebApproval]) -> Result<String, ProjectError> {
-    let mut text = withdraw_where(manifest, &|text| {
-        let known = text.parse::<DebApproval>();
-        known.is_ok_and(|known| approvals.iter().any(|approval| approval.name == known.name))
+    let mut text = withdraw(manifest, &|text| {
+        let older = text.parse::<ScriptApproval>();
+        older.is_ok_and(|older| approvals.iter().any(|approval| approval.replaces(&older)))
     })?;
     for approval in approvals {
         let now = NpmManifest {
@@ -290,18 +264,8 @@ fn push_approval(manifest: NpmManifest<'_>, approval: &str) -> Result<String, Pr
     }
 }
 
-/// The text without any approval of these packages.
-///
-/// # Errors
-/// Where the manifest is malformed.
-pub fn withdraw(manifest: NpmManifest<'_>, names: &[PackageName]) -> Result<String, ProjectError> {
-    withdraw_where(manifest, &|text| {
-        text.parse::<ScriptApproval>()
-            .is_ok_and(|approval| names.contains(&approval.name))
-    })
-}
-
-fn withdraw_where(manifest: NpmManifest<'_>, goes: &dyn Fn(&str) -> bool) -> Result<String, ProjectError> {
+/// The text without the approvals that `goes` names.
+fn withdraw(manifest: NpmManifest<'_>, goes: &dyn Fn(&str) -> bool) -> Result<String, ProjectError> {
     match manifest.kind {
         ManifestKind::PackageJson => package_json::withdraw(manifest, goes),
         ManifestKind::Wharf | ManifestKind::Pyproject => {

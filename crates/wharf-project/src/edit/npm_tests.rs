@@ -210,11 +210,11 @@ fn approvals_find_their_place() {
         ),
         "[policy]\nscripts = [\"npm:a\", \"npm:esbuild@0.25.0\"]\n"
     );
-    let names = [one[0].name.clone()];
-    let text = "[policy]\nscripts = [\"npm:a\", \"npm:esbuild@0.25.0\", \"npm:esbuild@0.24.0\"]\n";
+    let text = "[policy]\nscripts = [\"deb:locales@1\", \"npm:a\", \"deb:locales@2\", \"npm:locales\"]\n";
+    let debs = ["deb:locales@3", "deb:tzdata@1"].map(|text| text.parse().unwrap());
     assert_eq!(
-        withdraw(manifest(ManifestKind::Wharf, text), &names).unwrap(),
-        "[policy]\nscripts = [\"npm:a\"]\n"
+        approve(manifest(ManifestKind::Wharf, text), &debs).unwrap(),
+        "[policy]\nscripts = [\"npm:a\", \"npm:locales\", \"deb:locales@3\", \"deb:tzdata@1\"]\n"
     );
 }
 

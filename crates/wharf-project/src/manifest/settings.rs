@@ -92,7 +92,7 @@ pub(crate) fn policy(
     if let Some(value) = table.get("scripts") {
         let scripts = reader.strings(value, "`scripts`")?;
         for (text, span) in scripts {
-            crate::npm::own::approval(text).map_err(|reason| reader.error(span, reason))?;
+            crate::approval::check(text).map_err(|reason| reader.error(span, reason))?;
             stated.policy.scripts.push(text.to_owned());
         }
     }

@@ -11,7 +11,6 @@
 //! | `settings` | settings that several files spell differently, strongest first |
 //! | `npmrc`, `config` | `.npmrc` files and `npm_config_*` variables |
 //! | `node` | which Node the project wants |
-//! | `scripts` | approved install scripts |
 //!
 //! Invariant: every setting that changes what is installed is obeyed, or a warning names it. Secrets are never printed.
 //! Sources: docs.npmjs.com ("package.json", "npmrc", "config", "workspaces"), pnpm.io ("pnpm-workspace.yaml", "settings",
@@ -26,7 +25,6 @@ pub(crate) mod own;
 pub(crate) mod package_json;
 pub(crate) mod read;
 pub(crate) mod rules;
-pub mod scripts;
 pub(crate) mod settings;
 pub(crate) mod workspace;
 
@@ -47,11 +45,11 @@ use wharf_ecosystem::npm::peers::PeerRules;
 use wharf_ecosystem::npm::registries::Registries;
 use wharf_ecosystem::npm::{EdgeKind, Range, Spec};
 
+use crate::approval::ScriptApproval;
 use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
 use crate::project::Options;
 use crate::stated::Stated;
-pub use scripts::ScriptApproval;
 
 /// The host of the public registry: lockfiles name it, and whoever uses another registry means that one instead.
 pub fn public_host() -> Option<String> {

@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use wharf_core::Ecosystem;
 
-use crate::deb::DebApproval;
+use crate::approval::{self, ScriptApproval};
 use crate::error::{Invalid, ProjectError};
 use crate::manifest::settings::parse_instant;
 use crate::npm::read::Sources;
 use crate::npm::settings::Settings;
-use crate::npm::{NpmLayout, NpmVirtualStore, ScriptApproval};
+use crate::npm::{NpmLayout, NpmVirtualStore};
 use crate::stated::Stated;
 use crate::suggest::nearest;
 use crate::table::list;
@@ -72,20 +72,6 @@ pub(crate) fn option(settings: &mut Settings, key: &str, values: Vec<String>) ->
     Ok(())
 }
 
-/// Reads an npm approval of `[policy] scripts`; one for Debian is looked at, entries of other ecosystems are left alone.
-///
-/// # Errors
-/// Where one for npm or Debian, or for no ecosystem at all, is malformed, in words.
-pub(crate) fn approval(text: &str) -> Result<Option<ScriptApproval>, String> {
-    let ecosystem = text.split_once(':').and_then(|(word, _)| word.parse().ok());
-    let read = match ecosystem {
-        Some(Ecosystem::Deb) => text.parse::<DebApproval>().map(|_| None),
-        None | Some(Ecosystem::Npm) => text.parse().map(Some),
-        Some(_) => Ok(None),
-    };
-    read.map_err(|error| error.to_string())
-}
-
 /// Reads the `wharf` key of the root's `package.json`, and gives every approval that the project states.
 pub(crate) fn read(
     sources: &Sources<'_>,
@@ -97,8 +83,7 @@ pub(crate) fn read(
     {
         Own { source }.read(node, settings, stated)?;
     }
-    let approvals = stated.policy.scripts.iter().filter_map(|text| text.parse().ok());
-    Ok(approvals.collect())
+    Ok(approval::of(Ecosystem::Npm, &stated.policy.scripts))
 }
 
 struct Own<'s> {
@@ -127,7 +112,7 @@ impl Own<'_> {
             match key {
                 "scripts" => {
                     for (text, span) in self.strings(value, key)? {
-                        approval(&text).map_err(|reason| self.error(&span, reason))?;
+                        approval::check(&text).map_err(|reason| self.error(&span, reason))?;
                         stated.policy.scripts.push(text);
                     }
                 }
