@@ -20,13 +20,20 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// What several runs took one after the other; of memory the most that one of them had.
-    pub(super) fn in_turn(samples: &[Self]) -> Self {
-        Self {
-            wall: samples.iter().map(|sample| sample.wall).sum(),
-            cpu: samples.iter().map(|sample| sample.cpu).sum(),
-            memory: samples.iter().map(|sample| sample.memory).fold(0.0, f64::max),
+    /// Runs commands one after the other: what they took together, and of memory the most that one of them had.
+    pub(super) fn in_turn(commands: Vec<Command>) -> Result<Self, Failure> {
+        let mut whole = Self {
+            wall: 0.0,
+            cpu: 0.0,
+            memory: 0.0,
+        };
+        for mut command in commands {
+            let sample = measure(&mut command)?;
+            whole.wall += sample.wall;
+            whole.cpu += sample.cpu;
+            whole.memory = whole.memory.max(sample.memory);
         }
+        Ok(whole)
     }
 }
 
@@ -100,5 +107,20 @@ mod tests {
         );
         let sample = measure(Command::new("sh").args(["-c", "sleep 0.05"])).expect("a pause succeeds");
         assert!(sample.wall >= 0.05 && sample.cpu < sample.wall);
+    }
+
+    #[test]
+    fn commands_in_turn_are_one_sample() {
+        let commands = |scripts: [&str; 2]| {
+            let command = |script| {
+                let mut command = Command::new("sh");
+                command.args(["-c", script]);
+                command
+            };
+            Sample::in_turn(scripts.map(command).into())
+        };
+        let sample = commands(["sleep 0.05", "sleep 0.05"]).expect("pauses succeed");
+        assert!(sample.wall >= 0.1 && sample.memory > 0.0);
+        assert!(commands(["true", "exit 3"]).is_err());
     }
 }

@@ -274,29 +274,16 @@ fn what_stands_is_not_made_again() {
         .file("usr/share/x", "1")
         .import(&place.store);
     let options = Options::default();
-    let first = compose(
-        &place.store,
-        std::slice::from_ref(&package),
-        &options,
-        None,
-        &GOING,
-    )
-    .unwrap();
-    let second = compose(
-        &place.store,
-        std::slice::from_ref(&package),
-        &options,
-        None,
-        &GOING,
-    )
-    .unwrap();
+    let packages = [package];
+    let made = || compose(&place.store, &packages, &options, None, &GOING).unwrap();
+    let (first, second) = (made(), made());
     assert!(first.made && !second.made);
     assert_eq!((first.id, first.report), (second.id, second.report));
     let approving = Options {
         approved: ["x".to_owned()].into(),
         ..options
     };
-    let id = |options: &Options, finished| id_of(std::slice::from_ref(&package), options, finished);
+    let id = |options: &Options, finished| id_of(&packages, options, finished);
     assert_eq!(id(&approving, false), first.id, "nobody would run it");
     assert_ne!(id(&approving, true), id(&Options::default(), true));
     let answered = Options {

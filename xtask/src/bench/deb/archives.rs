@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::super::measure::{Sample, measure};
+use super::super::measure::Sample;
 use super::super::remove;
 use super::super::rounds::{Kind, Way, Work};
 use super::lists::empty;
@@ -131,11 +131,7 @@ impl Work for Archives<'_> {
     fn once(&self, case: Case, doer: Doer) -> Result<Sample, Failure> {
         // What the last run wrote is not written back during this one.
         rustix::fs::sync();
-        let mut samples = Vec::new();
-        for mut command in self.commands(case, doer)? {
-            samples.push(measure(&mut command)?);
-        }
-        Ok(Sample::in_turn(&samples))
+        Sample::in_turn(self.commands(case, doer)?)
     }
 
     fn asked(&self) -> Result<u64, Failure> {

@@ -19,7 +19,7 @@ use super::super::cases::pyproject_for;
 use super::super::deb::sides::{Installed, Sides, apt_version};
 use super::super::deb::{DebMirror, empty};
 use super::super::isolate::{isolated, make_home};
-use super::super::measure::{Sample, measure};
+use super::super::measure::Sample;
 use super::super::mirror::Mirror;
 use super::super::npm::peers::NpmPeers;
 use super::super::npm::tools::{Place, Step, Tool};
@@ -281,11 +281,7 @@ impl Work for Four<'_> {
         std::fs::create_dir_all(&bun).map_err(about(bun.display()))?;
         // What the last run wrote is not written back during this one.
         rustix::fs::sync();
-        let mut samples = Vec::new();
-        for mut command in self.commands(case, doer)? {
-            samples.push(measure(&mut command)?);
-        }
-        Ok(Sample::in_turn(&samples))
+        Sample::in_turn(self.commands(case, doer)?)
     }
 
     fn asked(&self) -> Result<u64, Failure> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::cases::pyproject;
-use super::measure::{Sample, measure};
+use super::measure::Sample;
 use super::mirror::Mirror;
 use super::npm::peers::NpmPeers;
 use super::npm::tools::{Place, Step, Tool};
@@ -223,11 +223,7 @@ impl Work for Bench<'_> {
         }
         // What the last run wrote is not written back during this one.
         rustix::fs::sync();
-        let mut samples = Vec::new();
-        for mut command in self.commands(case, doer) {
-            samples.push(measure(&mut command)?);
-        }
-        Ok(Sample::in_turn(&samples))
+        Sample::in_turn(self.commands(case, doer))
     }
 
     fn asked(&self) -> Result<u64, Failure> {
