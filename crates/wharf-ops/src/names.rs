@@ -1,5 +1,7 @@
 //! Package names as people type them on the command line: `pypi:requests`, or just `requests`.
 
+use std::collections::BTreeSet;
+
 use wharf_core::{Ecosystem, InvalidName, PackageName};
 
 /// What may stand before a name today.
@@ -76,6 +78,17 @@ pub(crate) fn typed(name: &PackageName) -> String {
     }
 }
 
+/// Names as a message lists them: a dozen, and how many there are beside these.
+pub(crate) fn first(names: &BTreeSet<&str>) -> String {
+    const NAMED: usize = 12;
+    let mut words: Vec<&str> = names.iter().copied().take(NAMED).collect();
+    let more = format!("and {} more", names.len().saturating_sub(NAMED));
+    if names.len() > NAMED {
+        words.push(&more);
+    }
+    words.join(", ")
+}
+
 /// The known name that is spelt most alike, if any is alike at all.
 pub(crate) fn nearest<'a>(
     name: &PackageName,
@@ -117,6 +130,21 @@ mod tests {
             ("gem", None),
         ] {
             assert_eq!(meant(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_message_lists_a_dozen_names() {
+        let names: Vec<String> = ('a'..='n').map(String::from).collect();
+        for (count, expected) in [
+            (0, ""),
+            (1, "a"),
+            (12, "a, b, c, d, e, f, g, h, i, j, k, l"),
+            (13, "a, b, c, d, e, f, g, h, i, j, k, l, and 1 more"),
+            (14, "a, b, c, d, e, f, g, h, i, j, k, l, and 2 more"),
+        ] {
+            let names = names[..count].iter().map(String::as_str).collect();
+            assert_eq!(first(&names), expected);
         }
     }
 

@@ -18,9 +18,6 @@ use crate::names;
 use crate::report::ScriptEntry;
 use crate::session::Session;
 
-/// How many skipped packages a message names.
-const NAMED: usize = 12;
-
 /// Whether the scripts of a package may run.
 fn is_approved(deb: &DebProject, package: &LockedDeb) -> bool {
     let covers =
@@ -63,16 +60,11 @@ pub(crate) fn report_skipped(session: &Session, report: &Report) {
     if skipped.is_empty() {
         return;
     }
-    let mut names: Vec<&str> = skipped.iter().copied().take(NAMED).collect();
-    let more = format!("and {} more", skipped.len().saturating_sub(NAMED));
-    if skipped.len() > NAMED {
-        names.push(&more);
-    }
     session.emit(Event::warning(
         "deb/scripts-skipped",
         format!(
             "maintainer scripts were not run: {} (most packages work without; `{} deb:NAME` runs one while the system root is made)",
-            names.join(", "),
+            names::first(&skipped),
             session.approving()
         ),
     ));

@@ -19,13 +19,12 @@ use wharf_sys::view::support;
 use super::node::Chosen;
 use crate::deb;
 use crate::error::OpsError;
+use crate::names;
 use crate::report::ScriptEntry;
 use crate::session::Session;
 
 /// npm's way to ask scripts for a build.
 const FROM_SOURCE: &str = "npm_config_build_from_source";
-/// How many skipped packages a message names.
-const NAMED: usize = 12;
 
 /// What packages with a `binding.gyp` use: not all registries say of these that they are built when they are installed.
 const HELPERS: [&str; 5] = [
@@ -72,7 +71,7 @@ pub(crate) fn entries(store: &Store, npm: &NpmProject, graph: &Graph) -> Vec<Scr
         .iter()
         .filter(|package| runs(store, package) == Some(true))
         .map(|package| ScriptEntry {
-            package: crate::names::short(&package.name),
+            package: names::short(&package.name),
             version: package.version.clone(),
             approved: approved(npm, package),
             skipped: Vec::new(),
@@ -101,16 +100,11 @@ pub(crate) fn report_skipped(
     if skipped.is_empty() {
         return;
     }
-    let mut names: Vec<&str> = skipped.iter().copied().take(NAMED).collect();
-    let more = format!("and {} more", skipped.len().saturating_sub(NAMED));
-    if skipped.len() > NAMED {
-        names.push(&more);
-    }
     session.emit(Event::warning(
         "npm/scripts-skipped",
         format!(
             "install scripts were not run: {} (most packages work without; `{} npm:NAME` allows one)",
-            names.join(", "),
+            names::first(&skipped),
             session.approving()
         ),
     ));
