@@ -125,7 +125,7 @@ async fn is_package(session: &Session, project: &Project, name: &str) -> Result<
     let mut project = project.clone();
     project.network.offline = true;
     let lock = lock::read(&project)?;
-    let suite = deb::lock::suite(deb, lock.as_ref().and_then(|lock| lock.deb.as_ref()))?;
+    let suite = deb::lock::suite(deb, lock.as_ref().and_then(|lock| lock.deb.as_deref()))?;
     let architecture = deb::architecture()?;
     let refresh = Refresh::Nothing;
     let offered = deb::repositories::offered(session, &project, deb, &suite, &architecture, refresh).await?;

@@ -207,7 +207,7 @@ pub(crate) async fn update(
     let system = match system {
         deb::lock::Part::Nothing => None,
         deb::lock::Part::Kept => old.as_ref().and_then(|old| old.deb.clone()),
-        deb::lock::Part::Solved(lock) => Some(*lock),
+        deb::lock::Part::Solved(lock) => Some(lock),
     };
     let kept = old.as_ref().filter(|_| project.uses_python());
     let mut lock = Lock {
@@ -472,7 +472,7 @@ pub(crate) fn restate(project: &Project, mut lock: Lock, report: &mut LockReport
         lock.inputs = LockInputs::of(project);
     }
     if let (Some(deb), Some(inputs)) = (&mut lock.deb, DebInputs::of(project)) {
-        deb.inputs = inputs;
+        Arc::make_mut(deb).inputs = inputs;
     }
     npm::edit::restate(project, &mut lock);
     cargo::edit::restate(project, &mut lock);

@@ -217,7 +217,7 @@ pub(crate) async fn sync_project(
         early,
     } = locked(session, request, project).await?;
     if let Some(locked) = &lock.deb {
-        session.debian().keep_lock(locked.clone());
+        session.debian().keep_lock(locked);
     }
     let system = system_and_python(session, project, &lock, request);
     let node = npm::sync::prepare(session, project, &lock, request, early);
@@ -477,7 +477,7 @@ pub(crate) fn choose_python<'l>(
     lock: &'l Lock,
 ) -> Result<Choice<'l>, OpsError> {
     if let Some(locked) = &lock.deb {
-        session.debian().keep_lock(locked.clone());
+        session.debian().keep_lock(locked);
     }
     match foreseen_python(session, project, lock)? {
         Some(choice) => Ok(choice),

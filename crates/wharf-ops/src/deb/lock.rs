@@ -34,7 +34,7 @@ pub(crate) enum Part {
     /// The old one answers it.
     Kept,
     /// A new one.
-    Solved(Box<DebLock>),
+    Solved(Arc<DebLock>),
 }
 
 /// Something that is asked for.
@@ -67,7 +67,7 @@ pub(crate) async fn update(
     let (Some(deb), Some(inputs)) = (&project.deb, DebInputs::of(project)) else {
         return Ok(Part::Nothing);
     };
-    let old = old.and_then(|lock| lock.deb.as_ref());
+    let old = old.and_then(|lock| lock.deb.as_deref());
     let architectures = architectures(&inputs)?;
     if let Some(old) = old
         && !upgrade.concerns(Ecosystem::Deb)
@@ -128,7 +128,7 @@ pub(crate) async fn update(
         systems: systems.collect::<Result<_, _>>()?,
         repositories,
     };
-    Ok(Part::Solved(Box::new(lock)))
+    Ok(Part::Solved(Arc::new(lock)))
 }
 
 /// Brings the Debian part up to date for what is known before the other parts are solved, which learn from it what their programs
@@ -148,10 +148,10 @@ pub(crate) async fn before(
     let locked = match &part {
         Part::Nothing => None,
         Part::Kept => old.and_then(|old| old.deb.clone()),
-        Part::Solved(lock) => Some((**lock).clone()),
+        Part::Solved(lock) => Some(Arc::clone(lock)),
     };
     if let Some(locked) = locked {
-        session.debian().keep_lock(locked);
+        session.debian().keep_lock(&locked);
     }
     Ok(part)
 }
@@ -165,8 +165,8 @@ pub(crate) async fn after(session: &Session, project: &Project, lock: &mut Lock)
     let mut roots = parts(project);
     roots.extend(external::roots(session, project, lock));
     if let Part::Solved(solved) = update(session, project, Some(lock), &Upgrade::None, &roots).await? {
-        session.debian().keep_lock((*solved).clone());
-        lock.deb = Some(*solved);
+        session.debian().keep_lock(&solved);
+        lock.deb = Some(solved);
     }
     Ok(())
 }
@@ -196,11 +196,11 @@ pub(crate) async fn for_build(
         .collect::<Vec<_>>();
     roots.extend(more);
     let old = Lock {
-        deb: known.as_deref().cloned(),
+        deb: known.clone(),
         ..Lock::default()
     };
     match update(session, project, Some(&old), &Upgrade::None, &roots).await? {
-        Part::Solved(lock) => Ok(Arc::new(*lock)),
+        Part::Solved(lock) => Ok(lock),
         Part::Kept | Part::Nothing => Ok(known.ok_or(DebError::NotInstalled)?),
     }
 }

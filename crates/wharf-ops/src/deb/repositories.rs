@@ -243,8 +243,8 @@ impl Known {
         locked(&self.lock).clone()
     }
 
-    pub(crate) fn keep_lock(&self, lock: DebLock) {
-        *locked(&self.lock) = Some(Arc::new(lock));
+    pub(crate) fn keep_lock(&self, lock: &Arc<DebLock>) {
+        *locked(&self.lock) = Some(Arc::clone(lock));
     }
 
     /// The system root that programs of the project run in now.

@@ -75,7 +75,7 @@ pub(crate) async fn of_project(
         tell(session, &report);
         approvals::report_skipped(session, &report);
     }
-    session.debian().keep_lock(locked.clone());
+    session.debian().keep_lock(locked);
     session.debian().keep_root(&root);
     Ok(Some(root))
 }
@@ -89,7 +89,7 @@ pub(crate) async fn of_locked(session: &Session, project: &Project) -> Result<Ar
         return Ok(root);
     }
     let lock = Lock {
-        deb: session.debian().lock().as_deref().cloned(),
+        deb: session.debian().lock(),
         ..Lock::default()
     };
     let made = of_project(session, project, &lock, &Selecting::default()).await?;

@@ -134,7 +134,7 @@ fn looking(
     lock: Option<&Lock>,
 ) -> Result<(PypiIndex, Runtime), OpsError> {
     if let Some(locked) = lock.and_then(|lock| lock.deb.as_ref()) {
-        session.debian().keep_lock(locked.clone());
+        session.debian().keep_lock(locked);
     }
     if project.uses_python() || project.deb.is_none() {
         let stands = !deb::is_viewed(project) || deb::standing_root(session, project).is_ok();

@@ -88,7 +88,7 @@ async fn of_project(
     version: Option<&str>,
 ) -> Result<(SystemShow, Option<String>), OpsError> {
     let lock = lock::read(project)?.and_then(|lock| lock.deb);
-    let suite = deb::lock::suite(deb, lock.as_ref())?;
+    let suite = deb::lock::suite(deb, lock.as_deref())?;
     let native = deb::architecture()?;
     let refresh = Refresh::Nothing;
     let offered = deb::repositories::offered(session, project, deb, &suite, &native, refresh).await?;

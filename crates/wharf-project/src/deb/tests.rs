@@ -502,12 +502,12 @@ fn a_lock_goes_stale_with_what_the_project_says_alone() {
     };
     let mut lock = crate::Lock {
         inputs: crate::LockInputs::of(&project),
-        deb: Some(crate::DebLock {
+        deb: Some(std::sync::Arc::new(crate::DebLock {
             suite: "trixie".to_owned(),
             inputs,
             repositories: Vec::new(),
             systems: vec![system],
-        }),
+        })),
         ..crate::Lock::default()
     };
     let reasons =

@@ -27,6 +27,8 @@ mod stale;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::Arc;
+
 use wharf_core::{Digest, Explain, Fault, PackageName, Source, Span, Target, Timestamp};
 
 use crate::index::{IndexStrategy, Prereleases, ResolutionMode};
@@ -57,8 +59,8 @@ pub struct Lock {
     pub packages: Vec<LockedPackage>,
     /// Tools that are built from crates; `None` where the project has none.
     pub cargo: Option<ToolsLock>,
-    /// The Debian part; `None` where the project has none.
-    pub deb: Option<DebLock>,
+    /// The Debian part; `None` where the project has none. It is large, and a session keeps it too.
+    pub deb: Option<Arc<DebLock>>,
     /// npm's part; `None` where the project has nothing of npm.
     pub npm: Option<NpmLock>,
 }
@@ -235,7 +237,7 @@ impl Lock {
             tools.normalize();
         }
         if let Some(deb) = &mut self.deb {
-            deb.normalize();
+            Arc::make_mut(deb).normalize();
         }
         if let Some(npm) = &mut self.npm {
             npm.normalize();

@@ -2,6 +2,7 @@
 //! an older program ignores could change what is installed.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 use wharf_core::{Digest, Ecosystem, PackageName, Source, Span, Target, Timestamp, WebUrl};
@@ -71,7 +72,7 @@ fn read(source: &SourceText) -> Parsed<Lock> {
             None => None,
         },
         deb: deb
-            .map(|start| super::deb::parse(source, start..npm.unwrap_or(end)))
+            .map(|start| super::deb::parse(source, start..npm.unwrap_or(end)).map(Arc::new))
             .transpose()?,
         npm: npm.map(|start| super::npm::parse(source, start)).transpose()?,
     };

@@ -613,7 +613,7 @@ prop_compose! {
             targets: locked.into_iter().map(|target| LockedTarget { target, python: "3.12.4".to_owned() }).collect(),
             packages,
             cargo,
-            deb,
+            deb: deb.map(Arc::new),
             npm,
         };
         lock.normalize();

@@ -1,5 +1,7 @@
 //! The Debian part of a lock, read, printed and compared. Invariant: `parse(print(lock))` is the normalised lock.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use wharf_core::{Algorithm, Ecosystem};
 
@@ -113,7 +115,7 @@ pub(crate) fn sample() -> DebLock {
 
 fn whole(deb: DebLock) -> Lock {
     Lock {
-        deb: Some(deb),
+        deb: Some(Arc::new(deb)),
         ..Lock::default()
     }
 }
@@ -193,7 +195,7 @@ sha256 = "{sum}"
 fn it_stands_before_npm_and_after_the_others() {
     let npm = crate::lock::npm::tests::sample();
     let mut lock = crate::lock::tests::sample();
-    lock.deb = Some(sample());
+    lock.deb = Some(Arc::new(sample()));
     lock.npm = Some(npm);
     lock.normalize();
     let text = lock.print();
