@@ -5,8 +5,12 @@
 use wharf_store::{Store, StoreError};
 
 use super::accounts::{Accounts, User};
-use super::files::{Files, Node};
+use super::effects::{octal, without_climbing};
+use super::files::{Files, Node, NodeKind};
 use super::report::RuntimeFolder;
+
+/// How many bytes that were written in memory may be copied there.
+const MAX_COPIED: usize = 64 << 20;
 
 /// Where the machine's own folders are bound, and what the standard asks for.
 const FOLDERS: [(&str, u16); 22] = [
@@ -126,6 +130,7 @@ pub(crate) fn folders(
     files: &mut Files,
     runtime: &mut Vec<RuntimeFolder>,
 ) -> Result<(), StoreError> {
+    let mut left = MAX_COPIED;
     for line in lines(store, files, "usr/lib/tmpfiles.d", ".conf")? {
         let fields = fields(&line);
         let [kind, path, ..] = fields.as_slice() else {
@@ -137,7 +142,8 @@ pub(crate) fn folders(
         }
         let mode = fields
             .get(2)
-            .and_then(|text| u16::from_str_radix(text.trim_start_matches(['~', ':']), 8).ok());
+            .and_then(|text| octal(text.trim_start_matches(['~', ':'])));
+        let path = &*without_climbing(path);
         let argument = fields.get(6).filter(|text| *text != "-");
         let path = path
             .strip_prefix("/var")
@@ -173,8 +179,14 @@ pub(crate) fn folders(
                     .cloned()
                     .unwrap_or_else(|| format!("/usr/share/factory{path}"));
                 let node = files.look(source.as_bytes()).filter(|node| node.kind.is_file());
-                if let Some(node) = node.map(|node| Node::made(node.kind.clone())) {
-                    files.put(path.as_bytes(), node);
+                let size = match node.map(|node| &node.kind) {
+                    Some(NodeKind::Bytes { bytes, .. }) => bytes.len(),
+                    _ => 0,
+                };
+                if let Some(node) = node.filter(|_| size <= left) {
+                    left -= size;
+                    let copy = Node::made(node.kind.clone());
+                    files.put(path.as_bytes(), copy);
                 }
             }
             _ => {}

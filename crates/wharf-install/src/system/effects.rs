@@ -8,9 +8,10 @@
 //! append a file to itself would fill all memory. Owners are not changed: everything in a root belongs to whoever
 //! has the store.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use wharf_store::{Store, StoreError};
+use wharf_store::{RootPath, Store, StoreError};
 
 use super::account_words::Wanted;
 use super::accounts::{Accounts, User};
@@ -331,21 +332,13 @@ impl<'a> Effects<'a> {
                 }
                 done(true)
             }
-            "rm" | "rmdir" => {
-                for path in plain(words).filter(|path| path.starts_with('/')) {
-                    let busy = name == "rmdir" && !files.list(path.as_bytes()).is_empty();
-                    if !busy {
-                        files.remove(path.as_bytes());
-                    }
-                }
-                done(true)
-            }
+            "rm" | "rmdir" => done(remove(files, name, words)),
             "ln" => self.ln(files, words),
             "cp" | "mv" | "ucf" => self.copy(files, name, words),
-            "chmod" => {
-                chmod(files, words);
-                done(true)
-            }
+            "chmod" => match self.chmod(files, words) {
+                true => done(true),
+                false => Answer::Unknown,
+            },
             name if NOTHING.contains(&name) => done(true),
             name if TRIGGERS.contains(&name) => Answer::Trigger,
             name if PRINTS.contains(&name) => Answer::Says(Status::Unknown, None),
@@ -390,6 +383,7 @@ impl<'a> Effects<'a> {
             "/var/lock/",
             "/var/tmp/",
         ];
+        let path = without_climbing(path);
         path.starts_with('/') && !passing.iter().any(|folder| path.starts_with(folder))
     }
 
@@ -492,7 +486,11 @@ impl<'a> Effects<'a> {
         let Some(path) = path else {
             return Answer::Unknown;
         };
-        let from = merged(&path);
+        let to = to.unwrap_or_else(|| format!("{path}.distrib"));
+        let (from, to) = (merged(&path), merged(&to));
+        if RootPath::new(&from).is_err() || RootPath::new(&to).is_err() {
+            return Answer::Unknown;
+        }
         let known = self.diversions.iter().find(|diversion| diversion.from == from);
         match action {
             "--truename" => says(Some(known.map_or(path, |known| super::merge::lossy(&known.to)))),
@@ -504,7 +502,6 @@ impl<'a> Effects<'a> {
                 Answer::Done(Status::Success)
             }
             _ => {
-                let to = merged(&to.unwrap_or_else(|| format!("{path}.distrib")));
                 if known.is_none() {
                     self.move_away(files, &from, &to, &by, rename);
                     self.diversions.push(Diversion { from, to, by });
@@ -516,13 +513,11 @@ impl<'a> Effects<'a> {
 
     /// A diversion moves what another package has there, once that package is unpacked.
     fn move_away(&self, files: &mut Files, from: &[u8], to: &[u8], by: &str, rename: bool) {
-        let owner = files.exact(from).and_then(|node| node.package);
+        let node = files.exact(from).filter(|node| !node.kind.is_folder());
+        let owner = node.and_then(|node| node.package);
         let of_other = owner.is_some_and(|owner| self.packages[owner as usize].name() != by);
-        if rename
-            && of_other
-            && let Some(node) = files.remove(from)
-        {
-            files.put_exact(to.to_vec(), node);
+        if rename && of_other {
+            files.rename(from, to);
         }
     }
 
@@ -534,8 +529,9 @@ impl<'a> Effects<'a> {
             [] if asks => Answer::Says(Status::Failure, None),
             [user, group, mode, path] if words.iter().any(|word| word == "--add") => {
                 let wanted = format!("{user} {group} {mode}");
-                if words.iter().any(|word| word == "--update") {
-                    chmod(files, &[mode.to_owned(), path.to_owned()]);
+                let updates = words.iter().any(|word| word == "--update");
+                if updates && !self.chmod(files, &[mode.to_owned(), path.to_owned()]) {
+                    return Answer::Unknown;
                 }
                 self.overrides.insert(path.to_owned(), format!("{wanted} {path}"));
                 self.notes.push(Note::Override {
@@ -550,6 +546,58 @@ impl<'a> Effects<'a> {
             }
             _ => Answer::Unknown,
         }
+    }
+
+    /// Changes modes. Whether that could be done.
+    fn chmod(&mut self, files: &mut Files, words: &[String]) -> bool {
+        // `-x` is a mode.
+        let option = |word: &str| word.starts_with("--") || is_flags(word) && !word.contains(['r', 'w', 'x']);
+        let words: Vec<&str> = words
+            .iter()
+            .map(String::as_str)
+            .filter(|word| !option(word))
+            .collect();
+        let Some((wanted, paths)) = words.split_first() else {
+            return true;
+        };
+        paths.iter().all(|path| self.chmod_one(files, path, wanted))
+    }
+
+    fn chmod_one(&mut self, files: &mut Files, path: &str, wanted: &str) -> bool {
+        // An object is one that may be run, or one that may not: a file that becomes the other is written anew.
+        let other = match files.look(path.as_bytes()).map(|node| &node.kind) {
+            Some(NodeKind::Object { mode, size, .. })
+                if (mode & 0o111 == 0) != (changed(*mode, wanted) & 0o111 == 0) =>
+            {
+                Some((*mode, *size))
+            }
+            _ => None,
+        };
+        if let Some((mode, size)) = other {
+            if !self.takes(size) {
+                return false;
+            }
+            match files.read(self.store, path.as_bytes()) {
+                Ok(bytes) => {
+                    let bytes = bytes.unwrap_or_default();
+                    files.change(path.as_bytes(), |node| {
+                        node.kind = NodeKind::Bytes { bytes, mode }
+                    });
+                }
+                Err(error) => {
+                    self.failure = Some(error);
+                    return false;
+                }
+            }
+        }
+        files.change(path.as_bytes(), |node| {
+            if let NodeKind::Folder { mode } | NodeKind::Object { mode, .. } | NodeKind::Bytes { mode, .. } =
+                &mut node.kind
+            {
+                *mode = changed(*mode, wanted);
+            }
+        });
+        true
     }
 
     /// The commands that make accounts.
@@ -625,6 +673,7 @@ impl<'a> Effects<'a> {
         if !path.starts_with('/') {
             return false;
         }
+        let path = without_climbing(path);
         let path = path.trim_end_matches('/');
         let path = path
             .strip_prefix("/var")
@@ -667,8 +716,12 @@ impl<'a> Effects<'a> {
             [from, to] => {
                 let done = self.copy_to(files, from, to);
                 let to = inside(files, from, to);
-                chmod(files, &[format!("{mode:o}"), to]);
-                done.map_or(Answer::Unknown, |done| Answer::Done(Status::of(done)))
+                match done {
+                    Some(done) if self.chmod(files, &[format!("{mode:o}"), to]) => {
+                        Answer::Done(Status::of(done))
+                    }
+                    _ => Answer::Unknown,
+                }
             }
             _ => Answer::Unknown,
         }
@@ -739,9 +792,7 @@ impl<'a> Effects<'a> {
         let done = match (name, folder) {
             ("mv", _) => {
                 let to = inside(files, from, to);
-                files
-                    .remove(from.as_bytes())
-                    .map(|node| files.put(to.as_bytes(), node))
+                Some(files.rename(from.as_bytes(), to.as_bytes()))
             }
             (_, true) => None,
             _ => self.copy_to(files, from, to),
@@ -752,6 +803,42 @@ impl<'a> Effects<'a> {
             None => Answer::Unknown,
         }
     }
+}
+
+/// A path without `..` in it, which would hide where it leads.
+pub(super) fn without_climbing(path: &str) -> Cow<'_, str> {
+    match path.split('/').any(|part| part == "..") {
+        true => Cow::Owned(super::merge::lossy(&super::merge::normal(b"", path.as_bytes()))),
+        false => Cow::Borrowed(path),
+    }
+}
+
+/// `rm` and `rmdir`: a folder goes only where that is asked for, and never the root. Whether all went.
+fn remove(files: &mut Files, name: &str, words: &[String]) -> bool {
+    let flag = |letters: &[char], long: &str| {
+        let mut words = words.iter().take_while(|word| *word != "--");
+        words.any(|word| word == long || is_flags(word) && word.contains(letters))
+    };
+    let (below, forced) = (flag(&['r', 'R'], "--recursive"), flag(&['f'], "--force"));
+    let mut all = true;
+    for path in plain(words).filter(|path| path.starts_with('/')) {
+        let folder = match files.look_at(path.as_bytes()) {
+            Some(node) => node.kind.is_folder(),
+            None => {
+                all &= forced && !files.is_folder(path.as_bytes());
+                continue;
+            }
+        };
+        let may = match name {
+            "rmdir" => folder && files.list(path.as_bytes()).is_empty(),
+            _ => !folder || below,
+        };
+        all &= may || words.iter().any(|word| word == "--ignore-fail-on-non-empty");
+        if may {
+            files.remove(path.as_bytes());
+        }
+    }
+    all
 }
 
 /// A command's name without the folder that it is in.
@@ -779,29 +866,18 @@ pub(super) fn says(text: Option<String>) -> Answer {
     }
 }
 
-fn octal(text: &str) -> Option<u16> {
+pub(super) fn octal(text: &str) -> Option<u16> {
     u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
 }
 
-fn chmod(files: &mut Files, words: &[String]) {
-    let words: Vec<&str> = plain(words).collect();
-    let Some((wanted, paths)) = words.split_first() else {
-        return;
-    };
-    for path in paths {
-        files.change(path.as_bytes(), |node| {
-            if let NodeKind::Folder { mode } | NodeKind::Object { mode, .. } | NodeKind::Bytes { mode, .. } =
-                &mut node.kind
-            {
-                match (octal(wanted), *wanted) {
-                    (Some(new), _) => *mode = new,
-                    (None, "+x" | "a+x" | "ugo+x") => *mode |= 0o111,
-                    (None, "u+x") => *mode |= 0o100,
-                    (None, "-x" | "a-x") => *mode &= !0o111,
-                    _ => {}
-                }
-            }
-        });
+/// What `chmod` makes of a mode; the same where it is told in letters that are not known.
+fn changed(mode: u16, wanted: &str) -> u16 {
+    match (octal(wanted), wanted) {
+        (Some(new), _) => new,
+        (None, "+x" | "a+x" | "ugo+x") => mode | 0o111,
+        (None, "u+x") => mode | 0o100,
+        (None, "-x" | "a-x") => mode & !0o111,
+        _ => mode,
     }
 }
 

@@ -9,6 +9,8 @@ use wharf_store::{ObjectId, Owner, RootPath, Store, StoreError, SystemEntry, Sys
 
 /// As the kernel: more links than this is a loop.
 const MAX_HOPS: usize = 40;
+/// As the kernel: the bytes of a link's target.
+const MAX_TARGET: usize = 4095;
 
 /// Everything below a root.
 #[derive(Debug, Default)]
@@ -211,12 +213,20 @@ impl Files {
         let Some(place) = self.resolve(folder, Last::Follow) else {
             return Vec::new();
         };
-        self.below(&place)
-            .filter_map(|(path, _)| {
-                let rest = &path[prefix_length(&place)..];
-                (!rest.contains(&b'/')).then_some(rest)
-            })
-            .collect()
+        let (mut names, length) = (Vec::new(), prefix_length(&place));
+        let (mut from, to) = range_below(&place);
+        while let Some((path, _)) = self.nodes.range(from..to.clone()).next() {
+            let rest = &path[length..];
+            match rest.iter().position(|byte| *byte == b'/') {
+                None => {
+                    names.push(rest);
+                    from = [path, &[0][..]].concat();
+                }
+                // What lies deeper is passed over: a folder may hold all of a root.
+                Some(end) => from = [&path[..length + end], b"0"].concat(),
+            }
+        }
+        names
     }
 
     /// Everything below a folder, sorted, with whole paths. The folder is named without links.
@@ -224,14 +234,7 @@ impl Files {
         &'a self,
         folder: &[u8],
     ) -> impl Iterator<Item = (&'a Vec<u8>, &'a Node)> + use<'a> {
-        let mut from = folder.to_vec();
-        let mut to = folder.to_vec();
-        if folder.is_empty() {
-            to = vec![255];
-        } else {
-            from.push(b'/');
-            to.push(b'/' + 1);
-        }
+        let (from, to) = range_below(folder);
         self.nodes.range(from..to)
     }
 
@@ -292,8 +295,10 @@ impl Files {
         self.put(&place, Node::made(NodeKind::Bytes { bytes, mode }))
     }
 
+    /// Makes a link. Whether that could be: the target is one that the kernel takes.
     pub(crate) fn link(&mut self, path: &[u8], target: &[u8]) -> bool {
-        self.put(path, Node::made(NodeKind::Link(target.into())))
+        let possible = !target.is_empty() && target.len() <= MAX_TARGET && !target.contains(&0);
+        possible && self.put(path, Node::made(NodeKind::Link(target.into())))
     }
 
     pub(crate) fn make_folder(&mut self, path: &[u8], mode: u16) -> bool {
@@ -313,6 +318,42 @@ impl Files {
             self.nodes.remove(&path);
         }
         self.nodes.remove(&place)
+    }
+
+    /// Moves what lies at a path to another, with all that is in it. Whether that could be: not into itself, and not in place of a
+    /// folder.
+    pub(crate) fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
+        let places = self.resolve(from, Last::Keep).zip(self.resolve(to, Last::Keep));
+        let Some((old, new)) = places.filter(|(old, new)| !old.is_empty() && !new.is_empty()) else {
+            return false;
+        };
+        if old == new {
+            return self.nodes.contains_key(&old);
+        }
+        let into_itself = new
+            .strip_prefix(old.as_slice())
+            .is_some_and(|rest| rest[0] == b'/');
+        if into_itself || self.nodes.get(&new).is_some_and(|node| node.kind.is_folder()) {
+            return false;
+        }
+        let inside: Vec<Vec<u8>> = self.below(&old).map(|(path, _)| path.clone()).collect();
+        let moved = |path: &[u8]| [&new, &path[old.len()..]].concat();
+        if inside.iter().any(|path| RootPath::new(&moved(path)).is_err()) {
+            return false;
+        }
+        let Some(node) = self.nodes.get(&old).cloned() else {
+            return false;
+        };
+        if !self.put(&new, node) {
+            return false;
+        }
+        self.nodes.remove(&old);
+        for path in inside {
+            if let Some(node) = self.nodes.remove(&path) {
+                self.nodes.insert(moved(&path), node);
+            }
+        }
+        true
     }
 
     /// Changes what lies at a path, through links.
@@ -408,6 +449,14 @@ pub(crate) fn contents(store: &Store, kind: &NodeKind) -> Result<Option<Vec<u8>>
     }
 }
 
+/// From where to where the paths below a folder are.
+fn range_below(folder: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    match folder {
+        [] => (Vec::new(), vec![255]),
+        folder => ([folder, b"/"].concat(), [folder, b"0"].concat()),
+    }
+}
+
 fn prefix_length(folder: &[u8]) -> usize {
     match folder.len() {
         0 => 0,
@@ -453,6 +502,58 @@ mod tests {
             assert_eq!(found, place.map(|place| place.as_bytes().to_vec()), "{path}");
         }
         assert_eq!(files.list(b"/lib"), [&b"x.so"[..], b"x.so.1"]);
+    }
+
+    #[test]
+    fn a_folder_is_listed_without_what_is_deeper() {
+        let files = files(&[
+            ("a/b/c", "f"),
+            ("a/b-c", "f"),
+            ("a/b0", "f"),
+            ("a/d/e/f", "f"),
+            ("z", "f"),
+        ]);
+        let names = |folder: &[u8]| -> Vec<String> {
+            let names = files.list(folder);
+            names
+                .iter()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect()
+        };
+        assert_eq!(names(b"a"), ["b", "b-c", "b0", "d"]);
+        assert_eq!(names(b"/"), ["a", "z"]);
+        assert_eq!(names(b"z"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_moved_takes_along_what_is_in_it() {
+        let mut files = files(&[("a/b", "f"), ("a/c/d", "f"), ("e", "/"), ("f", "f"), ("g", "e")]);
+        for (from, to) in [
+            ("a", "a/x"),
+            ("a", "e"),
+            ("a", "f/x"),
+            ("a", "/"),
+            ("nothing", "h"),
+            ("/", "h"),
+        ] {
+            assert!(!files.rename(from.as_bytes(), to.as_bytes()), "{from} {to}");
+        }
+        assert!(files.rename(b"a/b", b"/g/b"), "through a link");
+        assert!(files.rename(b"a", b"h/i"));
+        let paths: Vec<String> = files
+            .iter()
+            .map(|(path, _)| String::from_utf8_lossy(path).into_owned())
+            .collect();
+        assert_eq!(paths, ["e", "e/b", "f", "g", "h", "h/i", "h/i/c", "h/i/c/d"]);
+    }
+
+    #[test]
+    fn a_link_has_a_target_that_can_be() {
+        let mut files = Files::default();
+        for target in [&b""[..], b"a\0b", &[b'a'; 4096]] {
+            assert!(!files.link(b"x", target));
+        }
+        assert!(files.link(b"x", &[b'a'; 4095]));
     }
 
     #[test]

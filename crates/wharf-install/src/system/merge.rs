@@ -272,7 +272,7 @@ fn shared(one: &Loaded, other: &Loaded, node: &Node, old: &Node) -> bool {
 }
 
 /// A relative target from a folder, without looking at links; what climbs out stays at the top.
-fn normal(from: &[u8], target: &[u8]) -> Vec<u8> {
+pub(crate) fn normal(from: &[u8], target: &[u8]) -> Vec<u8> {
     let mut place = from.to_vec();
     for part in target.split(|byte| *byte == b'/') {
         match part {

@@ -16,6 +16,7 @@
 //! | `database` | dpkg's own records, so that `dpkg -l` tells the truth |
 //! | `actions` | programs of the root that finish it |
 //! | `finishing` | these programs and approved scripts, run over copies |
+//! | `trial` | one script, tried on a root of its own |
 //! | [`report`] | what was done, and what was not |
 //!
 //! Invariants: no code of a package runs here; a caller may hand in a [`Runner`], which runs the known finishing programs and those
@@ -43,6 +44,7 @@ mod shell;
 mod shell_syntax;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,8 @@ pub use self::report::{
     ActionReport, AlternativeReport, Note, PackageLine, Report, RuntimeFolder, ScriptClass, ScriptKind,
     ScriptReport,
 };
+
+pub use self::trial::{Trial, try_script};
 
 use self::packages::Loaded;
 

@@ -152,14 +152,24 @@ fn conjunction(files: &Files, words: &[&str]) -> Status {
 }
 
 fn primary(files: &Files, words: &[&str]) -> Status {
+    let (mut words, mut negated) = (words, false);
+    while let ["!", rest @ ..] = words
+        && !rest.is_empty()
+        && (rest.len() != 2 || !rest[0].is_empty())
+    {
+        (words, negated) = (rest, !negated);
+    }
+    match (asked(files, words), negated) {
+        (Status::Success, true) => Status::Failure,
+        (Status::Failure, true) => Status::Success,
+        (status, _) => status,
+    }
+}
+
+fn asked(files: &Files, words: &[&str]) -> Status {
     match words {
         [] => Status::Failure,
         [text] => Status::of(!text.is_empty()),
-        ["!", rest @ ..] if rest.len() != 2 || !rest[0].is_empty() => match primary(files, rest) {
-            Status::Success => Status::Failure,
-            Status::Failure => Status::Success,
-            Status::Unknown => Status::Unknown,
-        },
         [operator, text] => unary(files, operator, text),
         [one, operator, other] => binary(one, operator, other),
         _ => Status::Unknown,
@@ -250,6 +260,9 @@ mod tests {
             ("a = b -o 1 -lt 2", Status::Success),
             ("-f relative", Status::Unknown),
             ("x -eq 1", Status::Unknown),
+            ("!", Status::Success),
+            ("! ! -e /bin/tool", Status::Success),
+            ("! ! ! a = a", Status::Failure),
         ] {
             let words: Vec<&str> = words.split(' ').collect();
             assert_eq!(disjunction(&files, &words), expected, "{words:?}");

@@ -10,12 +10,12 @@
 
 mod expand;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use wharf_store::{ObjectId, Store};
 
-use self::expand::matches;
+use self::expand::Pattern;
 use super::SystemError;
 use super::effects::{Answer, Effects, Request};
 use super::files::Files;
@@ -30,12 +30,18 @@ use super::shell_syntax::{
 const MAX_STEPS: usize = 50_000;
 /// Functions inside functions, and files that are read into the shell.
 const MAX_CALLS: usize = 30;
+/// Commands and expansions inside each other: what is followed fits on the stack of any thread.
+const MAX_NESTED: usize = 150;
+/// What a variable takes in memory beside its name and text, about.
+const VARIABLE: usize = 64;
 /// Bytes of a value, of all variables together, of the words of a command, and of what is printed.
 pub(crate) const MAX_TEXT: usize = 1 << 20;
 /// So many bytes of text count as a step.
 const STEP: usize = 256;
 /// So many comparisons of characters count as a byte.
 const COMPARED: usize = 16;
+
+const TOO_LONG: &str = "it is too long to be read";
 
 /// The scripts of all packages.
 pub(crate) struct Scripts(Vec<Script>);
@@ -57,7 +63,7 @@ impl Scripts {
                     continue;
                 };
                 let text = match extra.size > MAX_TEXT as u64 {
-                    true => Err("it is too long to be read"),
+                    true => Err(TOO_LONG),
                     false => shell_text(package.extra_text(store, kind.as_str())?),
                 };
                 found.push(Script {
@@ -71,6 +77,19 @@ impl Scripts {
         let first = |name: &str| !matches!(name, "base-passwd" | "base-files");
         found.sort_by_key(|script| (script.kind, first(packages[script.package].name())));
         Ok(Self(found))
+    }
+
+    /// One script, of the first package.
+    pub(crate) fn one(kind: ScriptKind, text: &str) -> Self {
+        Self(vec![Script {
+            package: 0,
+            kind,
+            object: ObjectId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes()),
+            text: match text.len() > MAX_TEXT {
+                true => Err(TOO_LONG),
+                false => shell_text(text.to_owned()),
+            },
+        }])
     }
 
     /// The diversions that scripts ask for before anything is unpacked.
@@ -185,7 +204,9 @@ fn follow_one(
         arguments,
         steps: 0,
         calls: 0,
+        depth: 0,
         skipped: Vec::new(),
+        told: BTreeSet::new(),
         triggers: false,
         output: None,
         script: format!(
@@ -227,7 +248,7 @@ fn variables(package: &Loaded, kind: ScriptKind) -> Variables {
 #[derive(Clone, Default)]
 struct Variables {
     values: BTreeMap<String, Text>,
-    /// The bytes of all values.
+    /// What all take in memory, about.
     held: usize,
 }
 
@@ -235,14 +256,15 @@ impl Variables {
     /// Sets one. What would be too long is not known.
     fn set(&mut self, name: String, text: Text) {
         self.remove(&name);
+        self.held += VARIABLE + name.len();
         let text = text.filter(|text| self.held + text.len() <= MAX_TEXT);
         self.held += text.as_ref().map_or(0, String::len);
         self.values.insert(name, text);
     }
 
     fn remove(&mut self, name: &str) {
-        if let Some(Some(old)) = self.values.remove(name) {
-            self.held -= old.len();
+        if let Some(old) = self.values.remove(name) {
+            self.held -= VARIABLE + name.len() + old.map_or(0, |text| text.len());
         }
     }
 }
@@ -285,8 +307,12 @@ struct Run<'a, 'e> {
     arguments: Vec<String>,
     steps: usize,
     calls: usize,
+    /// Commands and expansions that this is inside of.
+    depth: usize,
     /// Lines that were not followed.
     skipped: Vec<String>,
+    /// The same, to find them.
+    told: BTreeSet<String>,
     /// Whether something was left to the programs that finish the root.
     triggers: bool,
     /// What is written to standard output, where somebody wants it; `None` inside for what is not known.
@@ -360,11 +386,35 @@ impl Run<'_, '_> {
     }
 
     fn command(&mut self, command: &Command) -> Result<Status, Stop> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            self.skip("more commands than can be followed");
+        self.step()?;
+        self.nested(|run| run.command_inside(command))
+    }
+
+    /// Counts a step.
+    fn step(&mut self) -> Result<(), Stop> {
+        self.steps = self.steps.saturating_add(1);
+        match self.steps > MAX_STEPS {
+            true => {
+                self.skip("more commands than can be followed");
+                Err(Stop::Exit)
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Follows something that is one deeper.
+    fn nested<T>(&mut self, follow: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        if self.depth == MAX_NESTED {
+            self.skip("commands that are nested too deeply");
             return Err(Stop::Exit);
         }
+        self.depth += 1;
+        let result = follow(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn command_inside(&mut self, command: &Command) -> Result<Status, Stop> {
         if let CommandKind::Simple { assignments, words } = &command.kind {
             return self.simple(command, assignments, words);
         }
@@ -433,7 +483,10 @@ impl Run<'_, '_> {
         text: &str,
     ) -> Result<Status, Stop> {
         let values = match words {
-            None => self.arguments.clone(),
+            None => {
+                self.spend(expand::weight(&self.arguments))?;
+                self.arguments.clone()
+            }
             Some(words) => match self.expand_all(words)? {
                 Some(values) => values,
                 None => {
@@ -446,6 +499,7 @@ impl Run<'_, '_> {
         };
         let mut status = Status::Success;
         for value in values {
+            self.step()?;
             self.variables.set(name.to_owned(), Some(value));
             match self.list(body) {
                 Ok(found) => status = found,
@@ -459,7 +513,7 @@ impl Run<'_, '_> {
 
     fn while_loop(&mut self, condition: &List, body: &List, text: &str) -> Result<Status, Stop> {
         loop {
-            self.steps += 1;
+            self.steps = self.steps.saturating_add(1);
             match self.list(condition)? {
                 Status::Failure => return Ok(Status::Success),
                 Status::Unknown => {
@@ -495,7 +549,7 @@ impl Run<'_, '_> {
                     return Ok(Status::Unknown);
                 };
                 self.spend(pattern.len().saturating_mul(value.len()) / COMPARED)?;
-                if matches(&pattern, &value) {
+                if Pattern::new(&pattern).matches(&value) {
                     return self.list(body);
                 }
             }
@@ -652,6 +706,10 @@ impl Run<'_, '_> {
             "break" => Err(Stop::Loop { again: false }),
             "continue" => Err(Stop::Loop { again: true }),
             "shift" => {
+                // All that follow move up.
+                if let Err(stop) = self.spend(self.arguments.len()) {
+                    return Some(Err(stop));
+                }
                 if !self.arguments.is_empty() {
                     self.arguments.remove(0);
                 }
@@ -743,13 +801,13 @@ impl Run<'_, '_> {
     }
 
     fn skip(&mut self, text: &str) {
-        let text = text.to_owned();
-        if !self.skipped.contains(&text) {
-            self.skipped.push(text);
+        if self.told.insert(text.to_owned()) {
+            self.skipped.push(text.to_owned());
         }
     }
 
     fn undecided(&mut self, pipeline: &Pipeline) {
+        self.steps = self.steps.saturating_add(1);
         if !is_harmless(pipeline) && self.pipeline_has_effect(pipeline) {
             self.skip(&pipeline.commands[0].text);
         }
@@ -765,7 +823,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn has_effect(&self, list: &List) -> bool {
+    fn has_effect(&mut self, list: &List) -> bool {
         list.iter().any(|and_or| {
             std::iter::once(&and_or.first)
                 .chain(and_or.rest.iter().map(|(_, pipeline)| pipeline))
@@ -773,15 +831,16 @@ impl Run<'_, '_> {
         })
     }
 
-    fn pipeline_has_effect(&self, pipeline: &Pipeline) -> bool {
+    fn pipeline_has_effect(&mut self, pipeline: &Pipeline) -> bool {
         pipeline
             .commands
             .iter()
             .any(|command| self.body_has_effect(command))
     }
 
-    /// Whether following a command could change something.
-    fn body_has_effect(&self, command: &Command) -> bool {
+    /// Whether following a command could change something. Looking costs as a step does: a loop may ask again and again.
+    fn body_has_effect(&mut self, command: &Command) -> bool {
+        self.steps = self.steps.saturating_add(1);
         let writes = |redirect: &Redirect| {
             let to_device = matches!(redirect.target.0.first(), Some(Part::Text { text, .. }) if text.starts_with("/dev/"));
             matches!(redirect.kind, RedirectKind::Write | RedirectKind::Append)

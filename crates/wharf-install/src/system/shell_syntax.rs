@@ -2,6 +2,9 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language. What is not known (`[[`, `<(`, arrays, `select`) is an error: then the script is one
 //! that would have to be run.
+//!
+//! Invariant: reading a script ends in time in proportion to its length, and neither what is nested in it nor how much there is of it
+//! takes more than a limit.
 
 use std::rc::Rc;
 
@@ -122,26 +125,26 @@ pub(crate) fn parse(text: &str) -> Result<List, Unreadable> {
     let mut parser = Parser {
         text,
         at: 0,
-        heredocs: Vec::new(),
+        documents: None,
         depth: 0,
+        left: MAX_PARTS,
     };
-    let list = parser.list(&[])?;
-    parser.blanks();
-    match parser.at == text.len() {
-        true => Ok(list),
-        false => Err(parser.fail("something stands where no command can")),
-    }
+    parser.whole()
 }
 
-/// More compound commands inside each other than any script has.
+/// More commands, functions, expansions and here-documents inside each other than any script has.
 const MAX_DEPTH: usize = 60;
+/// More commands and parts of words than any script has.
+const MAX_PARTS: usize = 200_000;
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    /// Here-documents whose text comes after this line: the marker, whether it is taken as it is, whether tabs are dropped.
-    heredocs: Vec<(String, bool, bool, Rc<std::cell::RefCell<Word>>)>,
+    /// Where the here-documents end that this line has named so far: the next line is there.
+    documents: Option<usize>,
     depth: usize,
+    /// How many commands and parts of words may still come.
+    left: usize,
 }
 
 const RESERVED: [&str; 13] = [
@@ -149,6 +152,54 @@ const RESERVED: [&str; 13] = [
 ];
 
 impl<'a> Parser<'a> {
+    /// All of the text as commands.
+    fn whole(&mut self) -> Result<List, Unreadable> {
+        let list = self.list(&[])?;
+        self.blanks();
+        match self.at == self.text.len() {
+            true => Ok(list),
+            false => Err(self.fail("something stands where no command can")),
+        }
+    }
+
+    /// Reads something that is one deeper.
+    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.fail("its commands are nested too deeply"));
+        }
+        self.depth += 1;
+        let found = read(self)?;
+        self.depth -= 1;
+        Ok(found)
+    }
+
+    /// Reads a text of its own that stands in this one.
+    fn inner<'t, T>(
+        &mut self,
+        text: &'t str,
+        read: impl FnOnce(&mut Parser<'t>) -> Result<T, Unreadable>,
+    ) -> Result<T, Unreadable> {
+        let mut parser = Parser {
+            text,
+            at: 0,
+            documents: None,
+            depth: self.depth,
+            left: self.left,
+        };
+        let found = parser.deeper(read);
+        self.left = parser.left;
+        found
+    }
+
+    /// Counts a command or a part of a word.
+    fn count(&mut self) -> Result<(), Unreadable> {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => return Err(self.fail("it has more commands and words than can be followed")),
+        }
+        Ok(())
+    }
+
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -193,26 +244,8 @@ impl<'a> Parser<'a> {
 
     fn newline(&mut self) {
         self.at += 1;
-        for (marker, raw, tabs, into) in std::mem::take(&mut self.heredocs) {
-            let mut body = String::new();
-            while self.at < self.text.len() {
-                let rest = self.rest();
-                let end = rest.find('\n').map_or(rest.len(), |end| end + 1);
-                let line = &rest[..end];
-                self.at += end;
-                let line = if tabs { line.trim_start_matches('\t') } else { line };
-                if line.trim_end_matches('\n') == marker {
-                    break;
-                }
-                body.push_str(line);
-            }
-            *into.borrow_mut() = match raw {
-                true => Word(vec![Part::Text {
-                    text: body,
-                    quoted: true,
-                }]),
-                false => expandable(&body).unwrap_or_else(|_| Word(vec![Part::Arithmetic])),
-            };
+        if let Some(end) = self.documents.take() {
+            self.at = end.max(self.at);
         }
     }
 
@@ -244,17 +277,16 @@ impl<'a> Parser<'a> {
 
     /// Commands up to one of these words, `)`, `;;` or the end.
     fn list(&mut self, until: &[&str]) -> Result<List, Unreadable> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.fail("its commands are nested too deeply"));
-        }
+        self.deeper(|parser| parser.commands(until))
+    }
+
+    fn commands(&mut self, until: &[&str]) -> Result<List, Unreadable> {
         let mut list = Vec::new();
         loop {
             self.blanks();
             let ahead = self.word_ahead();
             let rest = self.rest();
             if rest.is_empty() || rest.starts_with(')') || rest.starts_with(";;") || until.contains(&ahead) {
-                self.depth -= 1;
                 return Ok(list);
             }
             if RESERVED.contains(&ahead) && !matches!(ahead, "if" | "case" | "while" | "until" | "for") {
@@ -315,6 +347,7 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Result<Command, Unreadable> {
         self.spaces();
+        self.count()?;
         let start = self.at;
         let kind = match self.word_ahead() {
             "if" => self.conditional()?,
@@ -510,7 +543,7 @@ impl<'a> Parser<'a> {
         self.at += 1;
         self.close()?;
         self.lines();
-        let body = Rc::new(self.command()?);
+        let body = Rc::new(self.deeper(Self::command)?);
         Ok(Command {
             kind: CommandKind::Function { name, body },
             redirects: Vec::new(),
@@ -560,15 +593,14 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    /// The text comes with the next line; until then its place is empty, so the word is read ahead here.
+    /// The text begins with the next line, or where that of the document before it on this line ends.
     fn here(&mut self, descriptor: Option<u8>) -> Result<Redirect, Unreadable> {
         let tabs = self.rest().starts_with('-');
         self.at += usize::from(tabs);
         self.spaces();
         let start = self.at;
         let marker = self.word()?;
-        let written = &self.text[start..self.at];
-        let raw = written.contains(['\'', '"', '\\']);
+        let raw = self.text[start..self.at].contains(['\'', '"', '\\']);
         let marker: String = marker
             .0
             .iter()
@@ -577,32 +609,42 @@ impl<'a> Parser<'a> {
                 _ => "",
             })
             .collect();
-        let body = self.ahead(&marker, raw, tabs);
-        let slot = Rc::new(std::cell::RefCell::new(Word::default()));
-        self.heredocs.push((marker, raw, tabs, slot));
+        let begin = self.documents.unwrap_or_else(|| self.next_line());
+        let (body, end) = document(self.text, begin, &marker, tabs);
+        self.documents = Some(end);
+        let target = match raw {
+            true => Word(vec![Part::Text {
+                text: body,
+                quoted: true,
+            }]),
+            false => self
+                .inner(&body, Parser::expandable)
+                .unwrap_or_else(|_| Word(vec![Part::Arithmetic])),
+        };
         Ok(Redirect {
             descriptor,
             kind: RedirectKind::Here,
-            target: body,
+            target,
         })
     }
 
-    /// The body of a here-document that begins after this line (and after those that were named before it on the line).
-    fn ahead(&self, marker: &str, raw: bool, tabs: bool) -> Word {
-        let mut after = Parser {
-            text: self.text,
-            at: self.at + self.rest().find('\n').unwrap_or(self.rest().len()),
-            heredocs: self.heredocs.clone(),
-            depth: 0,
-        };
-        let slot = Rc::new(std::cell::RefCell::new(Word::default()));
-        after
-            .heredocs
-            .push((marker.to_owned(), raw, tabs, Rc::clone(&slot)));
-        if after.at < after.text.len() {
-            after.newline();
+    /// Where the line after this one begins; lines that a backslash joins are one.
+    fn next_line(&self) -> usize {
+        let mut at = self.at;
+        while let Some(length) = self.text[at..].find('\n') {
+            at += length + 1;
+            if !self.text[..at - 1].ends_with('\\') {
+                return at;
+            }
         }
-        slot.take()
+        self.text.len()
+    }
+
+    /// A here-document's text with its parameters and commands.
+    fn expandable(&mut self) -> Result<Word, Unreadable> {
+        let mut parts = Vec::new();
+        self.quoted(&mut parts, None)?;
+        Ok(Word(parts))
     }
 
     fn word(&mut self) -> Result<Word, Unreadable> {
@@ -623,12 +665,14 @@ impl<'a> Parser<'a> {
                     let Some(next) = self.peek() else { break };
                     self.at += next.len_utf8();
                     if next != '\n' {
+                        self.count()?;
                         flush(&mut plain, &mut parts);
                         let text = next.to_string();
                         parts.push(Part::Text { text, quoted: true });
                     }
                 }
                 '\'' => {
+                    self.count()?;
                     flush(&mut plain, &mut parts);
                     let rest = &self.rest()[1..];
                     let end = rest
@@ -664,11 +708,13 @@ impl<'a> Parser<'a> {
         if self.at == start {
             return Err(self.fail("a word is missing"));
         }
+        self.count()?;
         Ok(Word(parts))
     }
 
     /// Text between double quotes (not taking the last), or all that is left.
     fn quoted(&mut self, parts: &mut Vec<Part>, until: Option<char>) -> Result<(), Unreadable> {
+        self.count()?;
         let mut text = String::new();
         let push = |text: &mut String, parts: &mut Vec<Part>| {
             parts.push(Part::Text {
@@ -719,6 +765,7 @@ impl<'a> Parser<'a> {
     }
 
     fn dollar(&mut self, quoted: bool) -> Result<Part, Unreadable> {
+        self.count()?;
         self.at += 1;
         let rest = self.rest();
         if rest.starts_with("((") {
@@ -795,13 +842,7 @@ impl<'a> Parser<'a> {
         let start = self.at;
         let end = brace_end(self.rest()).ok_or_else(|| self.fail("a `${` is not closed"))?;
         let inner = &self.text[start..start + end];
-        let mut parser = Parser {
-            text: inner,
-            at: 0,
-            heredocs: Vec::new(),
-            depth: self.depth,
-        };
-        parser.inside(&mut parts)?;
+        self.inner(inner, |parser| parser.inside(&mut parts))?;
         self.at = start + end + 1;
         Ok(Part::Parameter {
             name,
@@ -815,8 +856,13 @@ impl<'a> Parser<'a> {
         while let Some(c) = self.peek() {
             if " \t\r\n;&|()<>".contains(c) {
                 self.at += c.len_utf8();
-                let text = c.to_string();
-                parts.push(Part::Text { text, quoted: false });
+                match parts.last_mut() {
+                    Some(Part::Text { text, quoted: false }) => text.push(c),
+                    _ => parts.push(Part::Text {
+                        text: c.to_string(),
+                        quoted: false,
+                    }),
+                }
             } else {
                 parts.extend(self.word()?.0);
             }
@@ -843,7 +889,9 @@ impl<'a> Parser<'a> {
             .replace("\\`", "`")
             .replace("\\$", "$")
             .replace("\\\\", "\\");
-        let list = parse(&inner).map_err(|error| self.fail(error.reason))?;
+        let list = self
+            .inner(&inner, Parser::whole)
+            .map_err(|error| self.fail(error.reason))?;
         self.at += end + 2;
         Ok(Part::Command { list, quoted })
     }
@@ -866,17 +914,18 @@ fn brace_end(text: &str) -> Option<usize> {
     None
 }
 
-/// A here-document's text with its parameters and commands.
-fn expandable(body: &str) -> Result<Word, Unreadable> {
-    let mut parser = Parser {
-        text: body,
-        at: 0,
-        heredocs: Vec::new(),
-        depth: 0,
-    };
-    let mut parts = Vec::new();
-    parser.quoted(&mut parts, None)?;
-    Ok(Word(parts))
+/// A here-document's text from where it begins up to its marker, and where the line after that is.
+fn document(text: &str, begin: usize, marker: &str, tabs: bool) -> (String, usize) {
+    let (mut at, mut body) = (begin, String::new());
+    for line in text[begin..].split_inclusive('\n') {
+        at += line.len();
+        let line = if tabs { line.trim_start_matches('\t') } else { line };
+        if line.strip_suffix('\n').unwrap_or(line) == marker {
+            break;
+        }
+        body.push_str(line);
+    }
+    (body, at)
 }
 
 pub(crate) fn is_name(text: &str) -> bool {

@@ -132,9 +132,13 @@ impl Run<'_, '_> {
                 self.spend(LOOK * STEP)?;
                 let before = next.len();
                 if part.contains(['*', '?', '[']) {
+                    let names = self.files.list(folder.as_bytes());
+                    let compared: usize = names.iter().map(|name| name.len() + LOOKED).sum();
+                    self.spend(compared.saturating_mul(part.len()) / COMPARED)?;
+                    let pattern = Pattern::new(part);
                     for name in self.files.list(folder.as_bytes()) {
                         let name = String::from_utf8_lossy(name);
-                        if (!name.starts_with('.') || part.starts_with('.')) && matches(part, &name) {
+                        if (!name.starts_with('.') || part.starts_with('.')) && pattern.matches(&name) {
                             next.push(format!("{folder}/{name}"));
                         }
                     }
@@ -156,7 +160,7 @@ impl Run<'_, '_> {
     }
 
     fn part(&mut self, part: &Part) -> Result<Text, Stop> {
-        let text = self.text_of(part)?;
+        let text = self.nested(|run| run.text_of(part))?;
         self.spend(text.as_ref().map_or(0, String::len))?;
         Ok(text)
     }
@@ -196,7 +200,7 @@ impl Run<'_, '_> {
     fn parameter(&self, name: &str) -> Option<Text> {
         let number = name.parse::<usize>().ok();
         Some(match (name, number) {
-            ("0", _) => Some(self.script.clone()),
+            (_, Some(0)) => Some(self.script.clone()),
             (_, Some(number)) => return self.arguments.get(number - 1).cloned().map(Some),
             ("@" | "*", _) => Some(self.arguments.join(" ")),
             ("#", _) => Some(self.arguments.len().to_string()),
@@ -248,9 +252,11 @@ impl Run<'_, '_> {
 
 /// Steps that looking into a folder counts as.
 const LOOK: usize = 5;
+/// Comparisons that a name in a folder counts as, beside its characters.
+const LOOKED: usize = 4;
 
 /// What words take in memory, about.
-fn weight(words: &[String]) -> usize {
+pub(super) fn weight(words: &[String]) -> usize {
     let lengths = words.iter().map(String::len);
     lengths.sum::<usize>() + size_of_val(words)
 }
@@ -263,9 +269,10 @@ fn trim(text: &str, operator: &str, pattern: &str) -> String {
         .chain([text.len()])
         .collect();
     let front = operator.starts_with('#');
+    let pattern = Pattern::new(pattern);
     let fits = |at: &&usize| match front {
-        true => matches(pattern, &text[..**at]),
-        false => matches(pattern, &text[**at..]),
+        true => pattern.matches(&text[..**at]),
+        false => pattern.matches(&text[**at..]),
     };
     // The shortest prefix comes first in order, the shortest suffix last.
     let from_start = matches!(operator, "#" | "%%");
@@ -280,66 +287,110 @@ fn trim(text: &str, operator: &str, pattern: &str) -> String {
     }
 }
 
-/// Whether a text fits a pattern of the shell, whole. A backslash makes what follows stand for itself.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    loop {
-        let step = match pattern.get(p) {
-            Some('*') => {
-                retry = Some((p, t));
-                p += 1;
-                continue;
+/// A pattern of the shell. A backslash makes what follows stand for itself.
+pub(super) struct Pattern(Vec<Piece>);
+
+enum Piece {
+    /// `*`
+    Many,
+    /// `?`
+    One,
+    Char(char),
+    /// `[a-z]`, `[!a]`.
+    Among {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Pattern {
+    pub(super) fn new(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().collect();
+        // Behind it no bracket is closed any more, so none needs to be looked for.
+        let last = chars.iter().rposition(|c| *c == ']').unwrap_or(0);
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while let Some(c) = chars.get(at) {
+            at += 1;
+            pieces.push(match c {
+                '*' => Piece::Many,
+                '?' => Piece::One,
+                '\\' if at < chars.len() => {
+                    at += 1;
+                    Piece::Char(chars[at - 1])
+                }
+                // What comes first between brackets may be one that stands for itself.
+                '[' if last > at + usize::from(matches!(chars.get(at), Some('!' | '^'))) => {
+                    let first = at + 1 + usize::from(matches!(chars[at], '!' | '^'));
+                    let end = chars[first..].iter().position(|c| *c == ']');
+                    let end = first + end.expect("a bracket is closed further on");
+                    let inside = &chars[at..end];
+                    at = end + 1;
+                    among(inside)
+                }
+                c => Piece::Char(*c),
+            });
+        }
+        Self(pieces)
+    }
+
+    /// Whether a text fits, whole.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let (mut p, mut t) = (0, 0);
+        let mut retry: Option<(usize, usize)> = None;
+        loop {
+            let fits = match (self.0.get(p), text.get(t)) {
+                (Some(Piece::Many), _) => {
+                    retry = Some((p, t));
+                    p += 1;
+                    continue;
+                }
+                (None, None) => return true,
+                (Some(piece), Some(c)) => piece.fits(*c),
+                _ => false,
+            };
+            match (fits, retry) {
+                (true, _) => (p, t) = (p + 1, t + 1),
+                (false, Some((star, from))) if from < text.len() => {
+                    retry = Some((star, from + 1));
+                    (p, t) = (star + 1, from + 1);
+                }
+                (false, _) => return false,
             }
-            None => (t == text.len()).then_some((p, t)),
-            Some(_) => one(&pattern, p, text.get(t).copied()).map(|next| (next, t + 1)),
-        };
-        match (step, retry) {
-            (Some(_), _) if p >= pattern.len() => return true,
-            (Some(next), _) => (p, t) = next,
-            (None, Some((star, from))) if from < text.len() => {
-                retry = Some((star, from + 1));
-                (p, t) = (star + 1, from + 1);
-            }
-            (None, _) => return false,
         }
     }
 }
 
-/// Matches one character; where the pattern goes on.
-fn one(pattern: &[char], at: usize, c: Option<char>) -> Option<usize> {
-    let c = c?;
-    match pattern[at] {
-        '?' => Some(at + 1),
-        '\\' if at + 1 < pattern.len() => (pattern[at + 1] == c).then_some(at + 2),
-        '[' => {
-            let end = pattern[at + 1..]
-                .iter()
-                .skip(1)
-                .position(|c| *c == ']')
-                .map(|end| at + 2 + end);
-            let Some(end) = end else {
-                return (c == '[').then_some(at + 1);
-            };
-            let mut inside = &pattern[at + 1..end];
-            let negated = matches!(inside.first(), Some('!' | '^'));
-            inside = &inside[usize::from(negated)..];
-            let mut found = false;
-            let mut index = 0;
-            while index < inside.len() {
-                if index + 2 < inside.len() && inside[index + 1] == '-' {
-                    found |= (inside[index]..=inside[index + 2]).contains(&c);
-                    index += 3;
-                } else {
-                    found |= inside[index] == c;
-                    index += 1;
-                }
+/// What stands between brackets.
+fn among(inside: &[char]) -> Piece {
+    let negated = matches!(inside.first(), Some('!' | '^'));
+    let mut rest = &inside[usize::from(negated)..];
+    let mut ranges = Vec::new();
+    while let Some((first, more)) = rest.split_first() {
+        rest = match more {
+            ['-', last, more @ ..] => {
+                ranges.push((*first, *last));
+                more
             }
-            (found != negated).then_some(end + 1)
+            more => {
+                ranges.push((*first, *first));
+                more
+            }
+        };
+    }
+    Piece::Among { negated, ranges }
+}
+
+impl Piece {
+    fn fits(&self, c: char) -> bool {
+        match self {
+            Self::Many | Self::One => true,
+            Self::Char(own) => *own == c,
+            Self::Among { negated, ranges } => {
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&c)) != *negated
+            }
         }
-        plain => (plain == c).then_some(at + 1),
     }
 }
 
@@ -361,8 +412,20 @@ mod tests {
             ("abort-*", "abort-upgrade", true),
             ("*a*b", "xaxbxb", true),
             ("a", "ab", false),
+            ("[]a]", "]", true),
+            ("[!]a]", "]", false),
+            ("[!]a]", "b", true),
+            ("[!]", "[!]", true),
+            ("[", "[", true),
+            ("[]", "[]", true),
+            ("[a", "[a", true),
+            ("a]", "a]", true),
+            ("[z-a]", "m", false),
+            ("[a-]", "-", true),
+            ("*[!a-c]", "abcd", true),
+            ("\\", "\\", true),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(Pattern::new(pattern).matches(text), expected, "{pattern} {text}");
         }
     }
 

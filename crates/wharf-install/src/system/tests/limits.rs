@@ -6,6 +6,7 @@ use super::*;
 fn followed(script: &str) -> (System, Place) {
     let place = place();
     let package = Package::new("greedy", "1")
+        .file("usr/bin/tool", "#!/bin/sh\n")
         .file("usr/share/greedy/one", "x")
         .file("usr/share/greedy/up", "->.")
         .file("usr/share/greedy/upper", "->../greedy")
@@ -74,6 +75,185 @@ fn what_doubles_is_not_known_any_more() {
             .map_or(0, |data| data.len());
         assert!(size <= 1 << 20, "{told}: {size} bytes");
     }
+}
+
+/// What each level of a nested form begins and ends with.
+const NESTED: [(&str, &str); 11] = [
+    ("f() ", ""),
+    ("x${a-", "}"),
+    ("x\"${a-", "}\""),
+    ("x${a-'b'", "}"),
+    ("{ ", "; }"),
+    ("(", ")"),
+    ("x$(", ")"),
+    ("x\"$(", ")\""),
+    ("if x; then ", "; fi"),
+    ("case x in y) ", ";; esac"),
+    ("cat <<A\n$(", "\n)\nA\n"),
+];
+
+#[test]
+fn what_is_nested_without_end_is_refused_and_not_read_for_ever() {
+    for (before, after) in NESTED {
+        for depth in [1_000, 20_000] {
+            let script = format!("{}:{}", before.repeat(depth), after.repeat(depth));
+            let (system, _place) = followed(&script);
+            let script = &system.report.scripts[0];
+            assert_eq!(script.class, ScriptClass::NeedsRunning, "{before}: {script:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_nested_as_scripts_do_is_followed() {
+    for (before, after) in NESTED.into_iter().take(8) {
+        let script = format!("{}:{}\necho x > /etc/out", before.repeat(12), after.repeat(12));
+        let (system, _place) = followed(&script);
+        assert_eq!(text_of(&system, "out"), "x\n", "{before}");
+    }
+}
+
+/// Backquotes inside each other need twice as many backslashes with each level: what they hold is as deep as they are.
+#[test]
+fn depth_is_counted_through_backquotes_and_calls() {
+    let deep = |inner: &str| format!("{}{inner}{}", "{ ".repeat(45), "; }".repeat(45));
+    for script in [
+        deep(&format!("`{}`", deep(":"))),
+        format!("f() {}\nf", deep("f")),
+        format!("f() {{ x={}$(f){}; }}\nf", "${a-".repeat(50), "}".repeat(50)),
+    ] {
+        let told: String = script.chars().take(20).collect();
+        let (system, _place) = followed(&format!("{script}\necho x > /etc/out"));
+        assert_eq!(
+            system.report.scripts[0].class,
+            ScriptClass::NeedsRunning,
+            "{told}"
+        );
+    }
+    let (system, _place) = followed(&format!(
+        "test {} -d /etc || echo x > /etc/out",
+        "! ".repeat(40_001)
+    ));
+    assert_eq!(text_of(&system, "out"), "x\n");
+}
+
+#[test]
+fn what_is_looked_at_again_and_again_costs_each_time() {
+    let lines = |line: &str, count: usize| -> String {
+        (0..count).map(|at| line.replace('#', &at.to_string())).collect()
+    };
+    for script in [
+        // Bodies that are not decided, looked through by a loop.
+        format!(
+            "while true; do if mystery; then\n{}fi; done",
+            lines("thing-#\n", 40_000)
+        ),
+        format!("if mystery; then\n{}fi", lines("thing-#\n", 60_000)),
+        format!(
+            "while true; do if mystery; then\n{}fi; done",
+            "true\n".repeat(90_000)
+        ),
+        // Arguments that are passed over.
+        format!(
+            "set -- {}\nwhile true; do for x; do done; done",
+            "a ".repeat(30_000)
+        ),
+        format!("set -- {}\nwhile true; do shift; done", "a ".repeat(30_000)),
+        // Variables that are copied.
+        format!("{}while true; do (:); done", lines("a#=\n", 20_000)),
+        // Patterns.
+        format!("x={}\ny=${{x#*{}}}", "[".repeat(3_000), "[".repeat(3_000)),
+        format!("while true; do echo /*/{}*; done", "*a".repeat(4_000)),
+        // Documents of one line.
+        format!("cat {}\n{}", "<<A ".repeat(50_000), "A\n".repeat(50_000)),
+        // Parts of words.
+        "\\a".repeat(500_000),
+        format!("echo ${{a-{}}}", " ".repeat(1_000_000)),
+    ] {
+        let (_system, _place) = followed(&script);
+    }
+}
+
+#[test]
+fn nothing_that_a_script_says_keeps_the_root_from_being_made() {
+    let long = "a".repeat(300);
+    for line in [
+        "echo ${00} ${000}",
+        "ln -s \"\" /etc/empty",
+        &format!("ln -s {} /etc/long", "a/".repeat(2_100)),
+        &format!("mkdir -p /etc/{long}"),
+        &format!("echo x > /etc/{}", "a/".repeat(2_100)),
+        "dpkg-divert --rename --divert / --add /usr/share/other/file",
+        "dpkg-divert --rename --divert /usr/share/other/file/below --add /usr/share/other/file",
+        "dpkg-divert --rename --divert /etc/x --add /usr/share/other",
+        &format!("dpkg-divert --rename --divert /etc/{long} --add /usr/share/other/file"),
+        "rm -rf /",
+        "rm -rf //usr/..",
+        "mv /usr /etc/usr",
+        "mv /etc /etc/below",
+        "mkdir -p /usr/lib/tmpfiles.d; echo 'd /etc/mode 177777' > /usr/lib/tmpfiles.d/x.conf",
+        "update-alternatives --install /etc/name ../../x /usr/share/other/file 10",
+        "update-alternatives --install /etc/name .. /usr/share/other/file 10",
+        "install -m 177777 /usr/share/other/file /etc/file",
+        "chmod +x /usr/share/other/file; cp /usr/share/other/file /etc/file; chmod 644 /usr/share/other/file",
+        "dpkg-statoverride --update --add root root 4711 /usr/share/other/file",
+    ] {
+        for kind in ["preinst", "postinst"] {
+            let place = place();
+            let odd = Package::new("odd", "1").extra(kind, &format!("#!/bin/sh\n{line}\n"));
+            let other = Package::new("other", "1").file("usr/share/other/file", "x");
+            let system = composed(&place, &[odd, other]).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert!(system.root.join("etc/passwd").exists(), "{line}");
+            let damage = place.store.verify(Depth::Full, Repair::Report).unwrap().damage;
+            assert_eq!(damage, [], "{line}");
+            let again = composed(&place, &[Package::new("next", "1")]).unwrap();
+            assert!(again.made);
+        }
+    }
+}
+
+#[test]
+fn a_path_that_climbs_is_the_one_that_it_leads_to() {
+    let (system, _place) = followed(
+        "mkdir -p /run/../srv/made /srv/../run/service\necho x > /tmp/../etc/out\nrm /usr/share/greedy /usr/share/greedy/one\n",
+    );
+    assert_eq!(text_of(&system, "out"), "x\n");
+    assert!(system.root.join("srv/made").is_dir());
+    let folders: Vec<&str> = system
+        .report
+        .runtime
+        .iter()
+        .map(|folder| folder.path.as_str())
+        .collect();
+    assert_eq!(folders, ["/run/service"]);
+    // Without `-r` the folder stays.
+    assert!(
+        system.root.join("usr/share/greedy/up").exists()
+            && !system.root.join("usr/share/greedy/one").exists()
+    );
+}
+
+#[test]
+fn a_files_mode_can_become_that_of_a_program_and_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let (system, place) = followed("chmod 755 /usr/share/greedy/one\nchmod -x /usr/bin/tool\n");
+    let runs = |path: &str| system.root.join(path).metadata().unwrap().permissions().mode() & 0o111 != 0;
+    assert!(runs("usr/share/greedy/one") && !runs("usr/bin/tool"));
+    assert_eq!(text(&system, "usr/share/greedy/one"), "x");
+    assert_eq!(
+        place.store.verify(Depth::Full, Repair::Report).unwrap().damage,
+        []
+    );
+}
+
+#[test]
+fn a_document_of_a_line_that_goes_on_begins_behind_it() {
+    let (system, _place) = followed(
+        "cat <<ONE \\\n  > /etc/one\n1\nONE\ncat <<A <<-'B' > /etc/two\na\nA\n\t$b\n\tB\nx=$(cat <<C\n$(cat <<D\nd\nD\n)\nC\n)\necho \"$x\" > /etc/three",
+    );
+    assert_eq!(text_of(&system, "one"), "1\n");
+    assert_eq!(text_of(&system, "two"), "$b\n");
+    assert_eq!(text_of(&system, "three"), "d\n");
 }
 
 #[test]
