@@ -2,6 +2,7 @@
 //! a machine has: lists of repositories, pins, dpkg's status, files of keys.
 
 use std::cmp::Ordering;
+use std::time::{Duration, Instant};
 
 use wharf_core::{Algorithm, Timestamp};
 use wharf_deb::control::Control;
@@ -15,7 +16,8 @@ use wharf_deb::signature::{Keyring, verify_detached, verify_inline};
 use wharf_deb::sources::{self, SignedBy};
 use wharf_deb::version::{Version, compare_bytes, is_version};
 use wharf_deb::{preferences, status};
-use wharf_store::{Hasher, SystemKind};
+use wharf_install::system::{ScriptClass, ScriptKind, try_script};
+use wharf_store::{Hasher, SystemKind, SystemTree};
 
 use crate::{limits, store, text};
 
@@ -23,6 +25,11 @@ use crate::{limits, store, text};
 const KEYS: &[u8] = include_bytes!("../../wharf-deb/tests/signature/all.gpg");
 /// The text that they signed.
 const SIGNED: &[u8] = include_bytes!("../../wharf-deb/tests/signature/Release");
+
+/// How long a script may be followed, without optimisation and beside other tests.
+const LONGEST: Duration = Duration::from_secs(20);
+/// What a script may write, with what every root has.
+const MOST_WRITTEN: u64 = 80 << 20;
 
 fn now() -> Timestamp {
     "2025-01-05T00:00:00Z".parse().expect("it is an instant")
@@ -250,6 +257,47 @@ pub(crate) fn deb_status(bytes: &[u8]) {
         assert!(!known.is_present() || is_version(known.package.version));
     }
     let _ = status::automatic(bytes);
+}
+
+/// A script is followed soon and within limits, in either place twice to the same, and what it does stays below the root in a form that
+/// can be made: folders above everything, modes and links that the kernel takes.
+pub(crate) fn deb_script(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for kind in [ScriptKind::Preinst, ScriptKind::Postinst] {
+        let begun = Instant::now();
+        let follow = || try_script(store(), kind, &text).expect("no script keeps a root from being made");
+        let trial = follow();
+        assert!(begun.elapsed() < LONGEST, "followed for {:?}", begun.elapsed());
+        let again = follow();
+        assert_eq!((&trial.script, &trial.report), (&again.script, &again.report));
+        assert_eq!(trial.tree, again.tree, "followed twice");
+        let is_whole = trial.script.class != ScriptClass::NeedsRunning;
+        assert_eq!(trial.script.skipped.is_empty(), is_whole);
+        assert!(trial.tree.size() <= MOST_WRITTEN, "{} bytes", trial.tree.size());
+        check_root(&trial.tree);
+        for folder in &trial.report.runtime {
+            let path = &folder.path;
+            assert!(
+                path.starts_with('/') && !path.split('/').any(|part| part == ".."),
+                "{path}"
+            );
+        }
+    }
+}
+
+/// What lies below a root can be made there: the manifest is one that is read again.
+fn check_root(tree: &SystemTree) {
+    assert_eq!(SystemTree::parse(&tree.print()).as_ref(), Ok(tree));
+    for entry in &tree.entries {
+        if let Some(above) = entry.path.parent() {
+            let above = tree.get(above).map(|above| &above.kind);
+            assert!(matches!(above, Some(SystemKind::Folder { .. })), "{}", entry.path);
+        }
+        if let SystemKind::Link(target) = &entry.kind {
+            let possible = !target.is_empty() && target.len() < 4096 && !target.contains(&0);
+            assert!(possible, "{}", entry.path);
+        }
+    }
 }
 
 /// What is taken stays inside, has each path once, and keeps to the limits.

@@ -23,7 +23,7 @@ use wharf_store::{Compression, Store, SystemTree, Tree, journal};
 pub type Body = fn(&[u8]);
 
 /// Every target by name. Cargo's, Debian's and npm's are in their own modules. The names are those of the corpus folders and of the binaries in `fuzz/`.
-pub const TARGETS: [(&str, Body); 58] = [
+pub const TARGETS: [(&str, Body); 59] = [
     ("binstall_table", prebuilt::binstall_table),
     ("build_system", build_system),
     ("bun_lock", npm::bun_lock),
@@ -43,6 +43,7 @@ pub const TARGETS: [(&str, Body); 58] = [
     ("deb_preferences", deb::deb_preferences),
     ("deb_relation", deb::deb_relation),
     ("deb_release", deb::deb_release),
+    ("deb_script", deb::deb_script),
     ("deb_settings", deb::deb_settings),
     ("deb_signature", deb::deb_signature),
     ("deb_sources", deb::deb_sources),
