@@ -21,6 +21,7 @@
 //! | [`system`] | system roots: Debian packages put together |
 //! | [`patched`] | programs of a system root where no view is to be had |
 //! | [`rust`] | cargo and rustc: how they are found, and how a tool is built with them |
+//! | [`waiting`] | processes waited for, or ended with all that they started |
 //!
 //! Invariants: an environment is the old one or the new one; each of its folders is so at every instant, and all of them
 //! together once the next command has looked at it. What Wharf did not make is never touched unless asked. Nothing here
@@ -60,6 +61,7 @@ mod text_file;
 pub mod toolchains;
 mod trash;
 pub mod venv;
+pub mod waiting;
 pub mod wanted;
 pub mod wheel;
 

@@ -8,9 +8,8 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use wharf_ecosystem::npm::graph::Package;
@@ -20,6 +19,7 @@ use super::stage::Staged;
 use super::{Approved, ScriptError};
 use crate::inside::Inside;
 use crate::nodejs::NodeBinary;
+use crate::waiting;
 
 /// The scripts of an installation, in their order.
 const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
@@ -102,11 +102,10 @@ impl Context<'_> {
                 .enter_here(&mut command)
                 .map_err(io("look from", &self.staged.package))?;
         }
-        let child = command
+        let mut child = command
             .spawn()
             .map_err(io("start /bin/sh in", &self.staged.package))?;
-        let status = self
-            .wait(child)
+        let status = waiting::wait(&mut child, self.cancel)
             .map_err(io("wait for the shell in", &self.staged.package))?;
         match status {
             None => Err(ScriptError::Interrupted),
@@ -118,7 +117,7 @@ impl Context<'_> {
             Some(status) => Err(ScriptError::Failed {
                 package: self.package.label(),
                 event: script.event,
-                how: ended(status).into(),
+                how: waiting::words(status).into(),
                 advice: self.advice(&tail(&log)),
                 tail: tail(&log).into(),
                 log,
@@ -155,29 +154,6 @@ impl Context<'_> {
             advice.push("`wharf add deb:npm` brings the npm that the script starts".to_owned());
         }
         advice
-    }
-
-    /// Waits for the end; `None` if the user stopped it.
-    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
-        let mut pause = Duration::from_millis(1);
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status));
-            }
-            if self.cancel.load(Ordering::Relaxed) {
-                let group = i32::try_from(child.id())
-                    .ok()
-                    .and_then(rustix::process::Pid::from_raw);
-                if let Some(group) = group {
-                    // A failure means that it just ended.
-                    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-                }
-                child.wait()?;
-                return Ok(None);
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
     }
 
     /// Variables that mean something else in a system root get their values there.
@@ -326,15 +302,6 @@ fn flatten(name: &str, value: &Value, variables: &mut Vec<(String, OsString)>) {
         Value::String(text) if !text.contains('\0') => variables.push((name.to_owned(), text.into())),
         Value::Number(_) | Value::Bool(_) => variables.push((name.to_owned(), value.to_string().into())),
         Value::String(_) | Value::Array(_) | Value::Null => {}
-    }
-}
-
-fn ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("failed with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "failed".to_owned(),
     }
 }
 

@@ -7,13 +7,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use serde::Deserialize;
 use wharf_core::{Algorithm, Digest, Ecosystem, Event, Phase, Sinks, TaskId};
 use wharf_store::{Hasher, Kind, Limits, Store, TreeId};
@@ -21,6 +20,7 @@ use wharf_sys::sandbox::{self, Network, Sandbox, Strength};
 
 use super::ground::{CrateContent, Ground, Request};
 use super::{RustError, Toolchain, scrub};
+use crate::waiting;
 
 /// Lines of output that a message shows.
 const TAIL: usize = 24;
@@ -121,7 +121,7 @@ fn fresh(request: &Request, running: &Running<'_>) -> Result<Built, RustError> {
         }
         return Err(RustError::Failed {
             package: request.label(),
-            how: ended(status),
+            how: waiting::words(status),
             tail: tail(&text),
             limits: match running.strength {
                 Strength::None => Box::default(),
@@ -242,9 +242,8 @@ fn run(
     confine(&mut command, request, running, ground).map_err(RustError::io("confine", cargo))?;
     let started = command.spawn().map_err(sandbox::told);
     let mut child = started.map_err(RustError::io("start", cargo))?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     // Failing to is no reason to stop: the build is only as urgent as everything else then.
-    let _ = rustix::process::setpriority_pgrp(group, NICE);
+    let _ = rustix::process::setpriority_pgrp(Some(Pid::from_child(&child)), NICE);
     let messages = child.stdout.take().expect("it was piped");
     let (sinks, total, label) = (
         running.sinks.clone(),
@@ -253,7 +252,7 @@ fn run(
     );
     // It ends when the last process that holds the pipe does.
     let watcher = std::thread::spawn(move || watch(BufReader::new(messages), &sinks, total, &label));
-    let status = wait(&mut child, group, running.cancel).map_err(RustError::io("wait for", cargo))?;
+    let status = waiting::wait(&mut child, running.cancel).map_err(RustError::io("wait for", cargo))?;
     let _ = watcher.join();
     status.ok_or(RustError::Interrupted)
 }
@@ -320,34 +319,6 @@ fn watch(messages: impl BufRead, sinks: &Sinks, total: u64, label: &str) {
             total: Some(total.max(done)),
             detail: Some(format!("{label}: {}", target.name)),
         });
-    }
-}
-
-/// Waits for the end; `None` if the user stopped it.
-fn wait(child: &mut Child, group: Option<Pid>, cancel: &AtomicBool) -> std::io::Result<Option<ExitStatus>> {
-    let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if cancel.load(Ordering::Relaxed) {
-            if let Some(group) = group {
-                // A failure means that it just ended.
-                let _ = rustix::process::kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("failed with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "failed".to_owned(),
     }
 }
 

@@ -3,18 +3,17 @@
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
 
 use futures::stream::{StreamExt, TryStreamExt};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
 use wharf_core::{Event, PackageName};
 use wharf_index::deb::Wanted;
 use wharf_install::system::{self, Job, JobError, Report, Runner, Workplace};
+use wharf_install::waiting::{self, LOOK};
 use wharf_install::{Environment, InstalledDeb, SystemWanted};
 use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
 use wharf_project::{Lock, Project};
@@ -296,8 +295,6 @@ struct Finisher {
 const TAIL: usize = 800;
 /// How much of it is kept.
 const KEPT: usize = 64 << 10;
-/// How often a wait looks whether somebody asked to stop.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What programs say where the machine lacked something, in the C library's words and Python's.
 const LACKS: [&str; 9] = [
@@ -434,49 +431,26 @@ impl Finisher {
                 match ended.recv_timeout(LOOK) {
                     Ok(said) => break said,
                     Err(RecvTimeoutError::Timeout) if self.is_cancelled() => {
-                        end(&mut child).map_err(broken)?;
+                        waiting::end(&mut child).map_err(broken)?;
                         return Err(JobError::Interrupted);
                     }
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => break Ok(Vec::new()),
                 }
             };
-            let status = self.wait(&mut child)?;
+            // It has said all, and mostly ends at once.
+            let status = waiting::wait(&mut child, &self.cancel).map_err(broken)?;
             // Also what just ended by itself did so after the same word.
-            match self.is_cancelled() {
-                true => Err(JobError::Interrupted),
-                false => Ok((status, said.map_err(broken)?)),
+            match status.filter(|_| !self.is_cancelled()) {
+                None => Err(JobError::Interrupted),
+                Some(status) => Ok((status, said.map_err(broken)?)),
             }
         })
-    }
-
-    /// Waits for a program that has said all, which mostly ends at once.
-    fn wait(&self, child: &mut Child) -> Result<ExitStatus, JobError> {
-        let broken = |error: std::io::Error| JobError::Broken(format!("could not be waited for: {error}"));
-        let mut pause = Duration::from_millis(1);
-        loop {
-            if let Some(status) = child.try_wait().map_err(broken)? {
-                return Ok(status);
-            }
-            if self.is_cancelled() {
-                end(child).map_err(broken)?;
-                return Err(JobError::Interrupted);
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LOOK);
-        }
     }
 
     fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::SeqCst)
     }
-}
-
-/// Ends a program that was not waited for yet, with all that it started.
-fn end(child: &mut Child) -> std::io::Result<()> {
-    // A failure means that it just ended.
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    child.wait().map(|_| ())
 }
 
 /// Reads to the end, and keeps the last of it.
@@ -567,7 +541,7 @@ mod tests {
         let start = std::time::Instant::now();
         let result = std::thread::scope(|scope| {
             scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(LOOK * 2);
                 finisher.cancel.store(true, Ordering::SeqCst);
             });
             let mut command = Command::new("/bin/sh");
@@ -576,7 +550,7 @@ mod tests {
             finisher.output(&mut command, None)
         });
         assert_eq!(result.map(|(status, _)| status), Err(JobError::Interrupted));
-        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
     }
 
     #[test]
