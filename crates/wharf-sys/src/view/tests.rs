@@ -106,8 +106,12 @@ impl Ground {
     }
 
     fn run(&self, script: &str) -> (Option<i32>, String) {
+        self.run_in(&self.view(), script)
+    }
+
+    fn run_in(&self, view: &View, script: &str) -> (Option<i32>, String) {
         let mut command = self.shell(script);
-        self.view().enter(&mut command).unwrap();
+        view.enter(&mut command).unwrap();
         said(command.output().map_err(told).unwrap())
     }
 
@@ -179,6 +183,71 @@ fn what_is_written_to_etc_and_var_stays_with_the_project() {
         "shipped\n"
     );
     assert!(!Path::new("/etc/conf/file").exists() && !Path::new("/var/lib/inside").exists());
+}
+
+#[test]
+fn a_view_for_those_who_look_lets_nothing_of_the_system_be_changed() {
+    let Some(ground) = Ground::new() else { return };
+    let root = ground.at("root");
+    fs::create_dir(root.join("run")).unwrap();
+    fs::write(root.join("etc/passwd"), "inside:x:7:7::/:/bin/sh\n").unwrap();
+    let before = everything(&root);
+    let view = View::untouched(&root);
+    let run = |script: &str| ground.run_in(&view, script);
+    assert_eq!(run("cat /etc/conf/file; ls /var/lib; readlink /proc/self/cwd"), {
+        let project = ground.at("project").canonicalize().unwrap();
+        (Some(0), format!("shipped\ninside\n{}\n", project.display()))
+    });
+    for folder in [
+        "/usr",
+        "/usr/bin",
+        "/etc",
+        "/etc/conf",
+        "/var",
+        "/var/lib/inside",
+        "/run",
+    ] {
+        for script in [
+            format!("touch {folder}/new"),
+            format!("mkdir {folder}/new"),
+            format!("touch -c {folder}"),
+        ] {
+            let (code, text) = run(&script);
+            assert_ne!(code, Some(0), "{script}");
+            assert!(text.contains("Read-only"), "{script}: {text}");
+        }
+    }
+    let (code, text) = run("echo other > /etc/conf/file");
+    assert!(code != Some(0) && text.contains("Read-only"), "{text}");
+    // Accounts and sockets are the root's own, which is all that a program there can ask.
+    assert_eq!(run("cat /etc/passwd; ls -A /run").1, "inside:x:7:7::/:/bin/sh\n");
+    // Everything else is the host's.
+    let beside = ground.at("beside").display().to_string();
+    assert_eq!(
+        run(&format!("echo host > {beside}; echo > /dev/null; ls -d /tmp")),
+        (Some(0), "/tmp\n".into())
+    );
+    assert_eq!(fs::read_to_string(&beside).unwrap(), "host\n");
+    assert_eq!(everything(&root), before);
+    assert_eq!(
+        fs::read_dir(ground.at("project")).unwrap().count(),
+        0,
+        "it has no folder of its own"
+    );
+}
+
+/// All paths below a folder, with when each was changed.
+fn everything(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let data = entry.path().symlink_metadata().unwrap();
+        found.push((entry.path(), data.modified().unwrap()));
+        if data.is_dir() {
+            found.extend(everything(&entry.path()));
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]
