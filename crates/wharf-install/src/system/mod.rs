@@ -63,7 +63,7 @@ pub use self::trial::{Trial, try_script};
 use self::packages::Loaded;
 
 /// The version of how roots are put together: part of every id.
-const VERSION: &str = "wharf-system 3";
+const VERSION: &str = "wharf-system 4";
 
 /// How a root is put together.
 #[derive(Clone, Debug, Default)]
