@@ -196,12 +196,8 @@ impl SourceId {
             SourceId::Git(git) => git,
         };
         let mut keys = vec![("git", git.url.to_string())];
-        keys.extend(match &git.reference {
-            GitReference::Branch(name) => Some(("branch", name.clone())),
-            GitReference::Tag(name) => Some(("tag", name.clone())),
-            GitReference::Rev(name) => Some(("rev", name.clone())),
-            GitReference::DefaultBranch => None,
-        });
+        let stated = git.reference.stated();
+        keys.extend(stated.map(|(key, value)| (key, value.to_owned())));
         keys
     }
 
@@ -273,7 +269,24 @@ impl Hash for GitSource {
     }
 }
 
+/// Makes a reference of a key's value.
+type Make = fn(String) -> GitReference;
+
 impl GitReference {
+    /// The keys that ask for one in manifests, and what their values make.
+    pub const KEYS: [(&'static str, Make); 3] =
+        [("branch", Self::Branch), ("tag", Self::Tag), ("rev", Self::Rev)];
+
+    /// The key that asks for it and its value; `None` for the branch that needs neither.
+    pub fn stated(&self) -> Option<(&'static str, &str)> {
+        match self {
+            GitReference::Branch(name) => Some(("branch", name)),
+            GitReference::Tag(name) => Some(("tag", name)),
+            GitReference::Rev(name) => Some(("rev", name)),
+            GitReference::DefaultBranch => None,
+        }
+    }
+
     fn from_query(url: &Url) -> Self {
         let mut reference = GitReference::DefaultBranch;
         for (key, value) in url.query_pairs() {
@@ -288,11 +301,8 @@ impl GitReference {
     }
 
     fn print(&self, encoding: Encoding, text: &mut String) {
-        let (key, value) = match self {
-            GitReference::Tag(value) => ("tag", value),
-            GitReference::Branch(value) => ("branch", value),
-            GitReference::Rev(value) => ("rev", value),
-            GitReference::DefaultBranch => return,
+        let Some((key, value)) = self.stated() else {
+            return;
         };
         let written = match encoding {
             Encoding::Plain => write!(text, "?{key}={value}"),

@@ -294,14 +294,8 @@ impl Entry<'_, '_, '_> {
     }
 
     fn reference(&self, table: &DeTable<'_>) -> Result<GitReference, Invalid> {
-        type Make = fn(String) -> GitReference;
-        let kinds: [(&str, Make); 3] = [
-            ("branch", GitReference::Branch),
-            ("tag", GitReference::Tag),
-            ("rev", GitReference::Rev),
-        ];
         let mut found = None;
-        for (key, make) in kinds {
+        for (key, make) in GitReference::KEYS {
             let Some((written, value)) = table.get_key_value(key) else {
                 continue;
             };

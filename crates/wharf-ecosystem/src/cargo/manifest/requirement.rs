@@ -249,14 +249,8 @@ impl Entry<'_, '_> {
 
     /// `branch`, `tag` or `rev`.
     fn reference(&self, table: &DeTable<'_>) -> Read<Option<GitReference>> {
-        type Make = fn(String) -> GitReference;
-        let kinds: [(&str, Make); 3] = [
-            ("branch", GitReference::Branch),
-            ("tag", GitReference::Tag),
-            ("rev", GitReference::Rev),
-        ];
         let mut found = None;
-        for (key, make) in kinds {
+        for (key, make) in GitReference::KEYS {
             let Some(value) = table.get(key) else { continue };
             if !table.contains_key("git") {
                 let message = format!("`{key}` of `{}` has no meaning without `git`", self.name());

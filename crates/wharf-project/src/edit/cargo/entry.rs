@@ -1,7 +1,6 @@
 //! One entry of a table of crates: a version, or a table with more. What is there and is not spoken of stays.
 
 use toml_edit::{Array, InlineTable, Item, TableLike, Value};
-use wharf_ecosystem::cargo::GitReference;
 
 use super::CrateOrigin;
 
@@ -142,11 +141,8 @@ impl Entry<'_> {
             CrateOrigin::Path(path) => set(table, "path", path.into()),
             CrateOrigin::Git { url, reference } => {
                 set(table, "git", url.into());
-                match reference {
-                    GitReference::Branch(name) => set(table, "branch", name.into()),
-                    GitReference::Tag(name) => set(table, "tag", name.into()),
-                    GitReference::Rev(name) => set(table, "rev", name.into()),
-                    GitReference::DefaultBranch => {}
+                if let Some((key, value)) = reference.stated() {
+                    set(table, key, value.into());
                 }
             }
         }
