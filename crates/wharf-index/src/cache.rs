@@ -5,6 +5,7 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wharf_core::{PackageName, WebUrl};
@@ -24,6 +25,12 @@ const CARGO_FOLDER: &str = "cargo-v1";
 
 /// The same for Debian packages.
 const DEB_FOLDER: &str = "deb-v2";
+
+/// What older versions of Wharf had in the place of these. They may be in use beside this one.
+const OLDER: [&str; 1] = ["deb-v1"];
+
+/// What no version read or wrote for so long is of none that is still in use.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -110,6 +117,27 @@ impl Cache {
             .tempdir_in(&folder)
             .map_err(IndexError::disk("create", &folder))
     }
+}
+
+/// Removes what older versions of Wharf kept in formats of their own, where nobody used it for a month.
+pub(crate) fn forget_older(cache_root: &Path) {
+    for folder in OLDER {
+        let folder = cache_root.join(folder);
+        // What cannot be removed costs room, not the command.
+        if folder.is_dir() && wharf_net::cache::prune(&folder, FORGOTTEN).is_ok() {
+            remove_empty(&folder);
+        }
+    }
+}
+
+/// Removes a folder and those in it that hold no file.
+fn remove_empty(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
 }
 
 /// Sixteen hexadecimal digits that stand for a text of the user's own configuration.

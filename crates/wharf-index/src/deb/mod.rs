@@ -45,7 +45,7 @@ pub use logins::add_logins;
 pub use repository::{KeyBlock, Keys, Names, Repository, Trust};
 
 use crate::arrive::waiting_room;
-use crate::cache::{Cache, short_hash};
+use crate::cache::{Cache, forget_older, short_hash};
 use crate::error::IndexError;
 use crate::index::Refresh;
 use crate::once::OnceMap;
@@ -217,6 +217,9 @@ impl Repositories {
         }
         if !now.is_new {
             return;
+        }
+        if let Some(cache_root) = self.shared.folder.parent() {
+            forget_older(cache_root);
         }
         let names = |release: &Release| packages::possible_names(repository, release);
         let current = names(&now.release);

@@ -60,6 +60,33 @@ async fn what_changed_is_seen_and_the_old_index_goes() {
 }
 
 #[tokio::test]
+async fn what_an_older_version_kept_goes_when_nobody_uses_it_any_more() {
+    let repository = with_packages();
+    let world = World::new(&repository);
+    let older = world.cache().join("deb-v1");
+    std::fs::create_dir_all(older.join("suites")).unwrap();
+    std::fs::create_dir_all(older.join("indexes")).unwrap();
+    let month = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+    let keep = |name: &str, unused_for| {
+        let file = std::fs::File::create(older.join(name)).unwrap();
+        let then = std::time::SystemTime::now() - unused_for;
+        let times = std::fs::FileTimes::new().set_accessed(then).set_modified(then);
+        file.set_times(times).unwrap();
+    };
+    keep("suites/one", month * 2);
+    keep("indexes/one", month / 2);
+    world.names().await;
+    assert!(older.join("indexes/one").is_file(), "it is in use");
+    assert!(!older.join("suites").exists());
+    keep("indexes/one", month * 2);
+    assert_eq!(world.names().await, ["a 1.0-1", "b 2.0"]);
+    assert!(older.exists(), "it is looked at when a suite is new");
+    DebPackage::new("c", "3").publish(&repository);
+    world.names().await;
+    assert!(!older.exists());
+}
+
+#[tokio::test]
 async fn fresh_or_offline_the_cache_is_enough() {
     let repository = with_packages();
     let mut world = World::new(&repository);
