@@ -188,6 +188,12 @@ impl Environment {
         }
     }
 
+    /// The number of the generation that stands, as far as the records say: to be compared with a later one.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        self.state.current_number()
+    }
+
     /// Whether a sync with this key has anything to do. Takes no lock, runs nothing, reads one file.
     #[must_use]
     pub fn is_current(&self, key: &str) -> Freshness {
@@ -325,7 +331,7 @@ impl Environment {
     /// # Errors
     /// The disk failed to take a write, or the lock cannot be taken.
     pub fn settle(&self, sinks: &Sinks, cancel: &AtomicBool) -> Result<(), InstallError> {
-        if !redo::needs_recovery(&self.state) && !self.state.trash().is_dir() {
+        if !redo::needs_recovery(&self.state) && trash::is_empty(&self.state) {
             return Ok(());
         }
         let _held = self.state.lock(sinks, cancel)?;
@@ -339,7 +345,7 @@ impl Environment {
     /// # Errors
     /// The lock cannot be taken.
     pub fn sweep(&self) -> Result<(), InstallError> {
-        if self.state.trash().is_dir()
+        if !trash::is_empty(&self.state)
             && let Some(_held) = self.state.try_lock()?
         {
             trash::sweep(&self.state);

@@ -12,6 +12,11 @@ use wharf_store::durable::remove_tree;
 
 use crate::state::State;
 
+/// Whether there is nothing to remove.
+pub(crate) fn is_empty(state: &State) -> bool {
+    !fs::read_dir(state.trash()).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// Moves a directory into the trash. Not being able to is no failure of the commit: the next command tries again.
 pub(crate) fn discard(state: &State, directory: &Path, name: &str) {
     // A commit that replaced nothing leaves an empty folder: nothing that somebody has to come behind for.

@@ -1,10 +1,12 @@
 //! Commits that do not wait for the disk: flushed by whoever comes behind, or taken back after the machine stopped.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
+use wharf_core::NullSink;
 use wharf_store::durable;
 use wharf_store::journal::{self, Flushed, Journal, State};
 
@@ -12,7 +14,7 @@ use super::Fixture;
 use super::mixed::apply;
 use super::recovery::{killed_with, mixed, settle, side, state};
 use crate::generation::Marker;
-use crate::{Durability, Environment, Fingerprint, Freshness, Recovered, Wanted};
+use crate::{Durability, Environment, Fingerprint, Freshness, InstallError, Recovered, Wanted};
 
 fn behind(fixture: &Fixture, new: bool) -> Wanted {
     let mut wanted = side(fixture, new);
@@ -92,7 +94,16 @@ fn what_stands_is_settled_by_whoever_comes_behind() {
     settle(&environment);
     assert_eq!(leftovers(&fixture.project), 0);
     assert!(state(&fixture.project) == new);
+    // Where nothing is left to do, nobody is waited for.
+    let busy = File::create(fixture.project.join(".wharf/lock")).unwrap();
+    rustix::fs::flock(&busy, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let stopped = || environment.settle(&NullSink::shared(), &AtomicBool::new(true));
+    stopped().unwrap();
+    fs::write(fixture.project.join(".wharf/trash/old"), "").unwrap();
+    assert!(matches!(stopped(), Err(InstallError::Interrupted)));
+    drop(busy);
     settle(&environment);
+    assert_eq!(leftovers(&fixture.project), 0);
     // The next commit settles the one before it first.
     apply(&fixture.project, &fixture.store, &behind(&fixture, false)).unwrap();
     apply(&fixture.project, &fixture.store, &behind(&fixture, true)).unwrap();
