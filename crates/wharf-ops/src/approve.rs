@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use wharf_ecosystem::npm::Package;
 use wharf_project::edit::npm::{self, NpmManifest};
 use wharf_project::{Lock, NpmProject, Project, ScriptApproval};
-use wharf_store::Store;
 
 use crate::deb;
 use crate::edit;
@@ -55,7 +54,7 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
                 })?;
                 fresh.extend(deb::approvals::fresh(session, &project, locked, name).await?);
             }
-            (None, Some(npm)) => fresh.extend(approvals_of(session.store()?, text, npm, &lock)?),
+            (None, Some(npm)) => fresh.extend(approvals_of(session, text, npm, &lock)?),
             (None, None) => {}
         }
     }
@@ -98,7 +97,7 @@ fn written(project: &Project, fresh: &[ScriptApproval]) -> Result<PathBuf, OpsEr
 
 /// One approval for every locked version of a package that has scripts.
 fn approvals_of(
-    store: &Store,
+    session: &Session,
     text: &str,
     npm: &NpmProject,
     lock: &Lock,
@@ -116,10 +115,14 @@ fn approvals_of(
             name,
         });
     }
+    let store = session.store()?;
     // Of one that is not there yet nobody knows; an approval too many does nothing.
     let runs = |package: &Package| approvals::runs(store, package) != Some(false);
     if !named.iter().any(|package| runs(package)) {
-        return Err(OpsError::NoScripts { name });
+        return Err(OpsError::NoScripts {
+            name,
+            approving: session.approving().to_owned(),
+        });
     }
     let open = named
         .into_iter()

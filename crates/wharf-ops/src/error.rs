@@ -233,6 +233,8 @@ pub enum OpsError {
     NoScripts {
         /// The package.
         name: PackageName,
+        /// What is typed to allow scripts here, before the packages.
+        approving: String,
     },
     /// A package whose scripts cannot be allowed for just the files that are locked.
     #[error(
@@ -459,8 +461,8 @@ impl Explain for OpsError {
             OpsError::NothingOfNpm { .. } => {
                 vec!["`wharf add npm:NAME` adds one; `wharf lock` reads a package.json that was just made".to_owned()]
             }
-            OpsError::NoScripts { .. } => {
-                vec!["`wharf approve` without a name lists the packages whose scripts matter".to_owned()]
+            OpsError::NoScripts { approving, .. } => {
+                vec![format!("`{approving}` alone lists the packages whose scripts matter")]
             }
             OpsError::Unpinnable { name, .. } => vec![format!(
                 "write \"{}\" into `[policy] scripts` to trust whatever lies there (repositories and folders have no hash)",

@@ -9,6 +9,7 @@ use wharf_core::{Event, Explain, Fault, PackageName, Sinks};
 use wharf_project::{Project, SandboxPolicy};
 use wharf_sys::sandbox::{Network, Strength, Support, support};
 
+use crate::names;
 use crate::session::Session;
 
 /// The variable that says for one command what `[policy] sandbox` says for a project.
@@ -99,14 +100,24 @@ impl Asked {
             },
             policy => decide(policy, wharf_sys::run_blocking(support).await)?,
         };
+        let online = online_words(&self.online, decided.strength);
         self.told.get_or_init(|| {
             self.sinks.emit(match decided.warning {
-                Some(message) => Event::warning("sandbox/weak", message),
-                None => Event::detail(format!("builds {}", decided.strength.words())),
+                Some(message) => Event::warning("sandbox/weak", message + &online),
+                None => Event::detail(format!("builds {}{online}", decided.strength.words())),
             });
         });
         Ok(decided.strength)
     }
+}
+
+/// What is said of packages whose builds reach the network though others do not.
+fn online_words(online: &[PackageName], strength: Strength) -> String {
+    if online.is_empty() || strength == Strength::None {
+        return String::new();
+    }
+    let names: Vec<String> = online.iter().map(names::short).collect();
+    format!("; `build-network` gives it to {}", names.join(", "))
 }
 
 /// What is asked for: by the variable, else by the project.
@@ -205,6 +216,19 @@ mod tests {
             "sandbox/missing: builds run only in a sandbox",
         );
         check(Required, Strength::None, "sandbox/missing: ");
+    }
+
+    #[test]
+    fn packages_that_reach_the_network_are_told() {
+        let online = ["a", "b"].map(|name| PackageName::pypi(name).unwrap());
+        for (online, strength, expected) in [
+            (&[][..], Strength::Filtered, ""),
+            (&online[..1], Strength::None, ""),
+            (&online[..1], Strength::Offline, "; `build-network` gives it to pypi:a"),
+            (&online, Strength::Filtered, "; `build-network` gives it to pypi:a, pypi:b"),
+        ] {
+            assert_eq!(online_words(online, strength), expected);
+        }
     }
 
     #[test]

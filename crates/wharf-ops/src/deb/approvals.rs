@@ -142,7 +142,10 @@ pub(crate) async fn fresh(
         has_scripts |= !system::scripts(session.store()?, &[package])?.is_empty();
     }
     if !has_scripts {
-        return Err(OpsError::NoScripts { name });
+        return Err(OpsError::NoScripts {
+            name,
+            approving: session.approving().to_owned(),
+        });
     }
     let mut approvals: Vec<ScriptApproval> = named
         .into_iter()

@@ -193,6 +193,14 @@ fn scripts_that_a_tool_needs_are_approved_where_it_lies() {
         2,
         &["npm:other"],
     );
+    fails(
+        &case.run(&["tool", "approve", "say", "npm:say"]),
+        2,
+        &[
+            "npm:say has no install scripts",
+            "`wharf tool approve npm:say` alone lists",
+        ],
+    );
     let finished = case.run(&["tool", "approve", "say", "npm:native"]).success();
     tells(&finished, &["Approved npm:native@1.0.0#sha512-"]);
     assert_eq!(finished.stdout, "approved  npm:native  1.0.0\n");
