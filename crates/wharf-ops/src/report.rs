@@ -96,6 +96,8 @@ pub struct SyncReport {
     pub generation: u64,
     /// Whether there was nothing to do.
     pub up_to_date: bool,
+    /// Whether that is so because another process was faster.
+    pub overtaken: bool,
     /// Whether only the plan was made.
     pub dry_run: bool,
     /// How many packages the environment holds.

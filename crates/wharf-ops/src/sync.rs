@@ -95,6 +95,7 @@ pub fn nothing_to_do(session: &Session, request: &SyncRequest) -> Option<SyncRep
         environment: environment.root().to_owned(),
         generation,
         up_to_date: true,
+        overtaken: false,
         dry_run: request.effect == Effect::DryRun,
         packages: 0,
         changes: Vec::new(),
@@ -206,6 +207,7 @@ pub(crate) async fn sync_project(
     let started = Instant::now();
     let project = &*steered(project, request.installing);
     let environment = Environment::open(&project.root)?;
+    let before = environment.number();
     let mut kinds = Vec::new();
     kinds.extend(project.uses_python().then_some(RootKind::Python));
     kinds.extend(project.uses_npm().then_some(RootKind::Node));
@@ -263,6 +265,7 @@ pub(crate) async fn sync_project(
         environment: environment.root().to_owned(),
         generation: plan.base.unwrap_or(0),
         up_to_date: plan.is_empty() && missing == 0,
+        overtaken: false,
         dry_run: request.effect == Effect::DryRun,
         packages,
         changes: changes(&plan),
@@ -281,6 +284,7 @@ pub(crate) async fn sync_project(
         }
         report.generation = applied.generation;
         report.up_to_date = !applied.changed;
+        report.overtaken = !applied.changed && environment.number() != before;
         if applied.changed && deb::is_viewed(project) {
             follow(session, &environment).await;
         }

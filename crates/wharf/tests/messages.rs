@@ -150,6 +150,7 @@ fn results_have_the_documented_shapes() {
                 "environment",
                 "generation",
                 "up_to_date",
+                "overtaken",
                 "dry_run",
                 "packages",
                 "changes",

@@ -85,6 +85,13 @@ pub(super) fn sync(printer: &Printer, report: &SyncReport) {
             changes(printer, &locked.changes);
         }
     }
+    if report.overtaken {
+        let time = time(report.seconds);
+        printer.remark(&format!(
+            "Nothing is left to do: another command was faster ({time})"
+        ));
+        return;
+    }
     if report.up_to_date && report.fetched > 0 {
         let packages = count(report.fetched, "package");
         let verb = if report.dry_run {
