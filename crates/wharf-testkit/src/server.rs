@@ -169,6 +169,11 @@ impl Server {
         });
     }
 
+    /// Ends the faults that requests of `path` would meet.
+    pub fn mend(&self, path: &str) {
+        self.traffic().faults.retain(|pending| pending.path != path);
+    }
+
     /// Every request so far, in the order of the answers.
     #[must_use]
     pub fn log(&self) -> Vec<Logged> {

@@ -62,17 +62,30 @@ pub(crate) async fn learn(session: &Session, project: &Project, lock: &Lock) {
         .map(|(package, dist)| {
             let index = index.clone();
             async move {
-                if let Err(error) = index.external(&dist).await {
-                    let whose = names::typed(&package.name);
-                    let message = format!("what {whose} itself says about the system is not known: {error}");
-                    session.emit(Event::warning("deb/unread", message));
-                }
+                let error = index.external(&dist).await.err()?;
+                Some((names::typed(&package.name), error.to_string()))
             }
         })
-        .buffer_unordered(AT_ONCE)
-        .collect::<Vec<()>>();
+        .buffered(AT_ONCE)
+        .collect::<Vec<Option<(String, String)>>>();
     // Who stops the command is told so by what comes next.
-    let _ = session.cancel().or(learning).await;
+    let learned = session.cancel().or(learning).await.unwrap_or_default();
+    if let Some(message) = unread(learned.into_iter().flatten()) {
+        session.emit(Event::warning("deb/unread", message));
+    }
+}
+
+/// One warning of all sources that could not be had, mostly for one reason: that of the first. They come with their errors.
+fn unread(mut failed: impl Iterator<Item = (String, String)>) -> Option<String> {
+    let (first, error) = failed.next()?;
+    let others: Vec<String> = failed.map(|(name, _)| name).collect();
+    Some(match others.as_slice() {
+        [] => format!("what {first} itself says about the system is not known: {error}"),
+        others => format!(
+            "what {first} itself says about the system is not known: {error}; nor what these say: {}",
+            others.join(", ")
+        ),
+    })
 }
 
 /// What the build of one Python package needs that the lock may not know yet; `tree` is its source.
@@ -428,4 +441,26 @@ pub(crate) fn is_for_running(cause: &DebCause) -> bool {
             ..
         }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_that_cannot_be_had_are_told_of_together() {
+        let told = |names: &[&str]| {
+            let failed = names
+                .iter()
+                .map(|name| ((*name).to_owned(), format!("{name} is gone")));
+            unread(failed)
+        };
+        let begin = "what a itself says about the system is not known: a is gone";
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&["a"]).as_deref(), Some(begin));
+        assert_eq!(
+            told(&["a", "b", "c"]),
+            Some(format!("{begin}; nor what these say: b, c"))
+        );
+    }
 }

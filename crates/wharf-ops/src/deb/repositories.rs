@@ -94,6 +94,15 @@ pub(crate) fn door(session: &Session, project: &Project) -> Result<Repositories,
     ))
 }
 
+/// What fetches packages: one for all of a session, so that what could not be had ahead is not asked for once more.
+pub(crate) fn door_of_packages(session: &Session, project: &Project) -> Result<Repositories, OpsError> {
+    let mut known = locked(&session.debian().door);
+    match &*known {
+        Some(door) => Ok(door.clone()),
+        None => Ok(known.insert(door(session, project)?).clone()),
+    }
+}
+
 /// A system's own architecture, and the others whose packages it may have.
 fn architectures(deb: &DebProject, own: &Architecture) -> Vec<String> {
     let others = deb.foreign.iter().filter(|other| *other != own);
@@ -218,6 +227,8 @@ pub(crate) struct Known {
     /// The system root that was made, or found, for the session's project.
     root: std::sync::Mutex<Option<Arc<super::root::Root>>>,
     making: tokio::sync::Mutex<()>,
+    /// What fetches packages, once one was wanted.
+    door: std::sync::Mutex<Option<Repositories>>,
     /// How many packages were fetched ahead.
     fetched: AtomicUsize,
 }

@@ -3,6 +3,7 @@
 //! Programs of packages run only where the machine gives views; what does not need one is asked everywhere.
 
 mod addons;
+mod ahead;
 mod choices;
 mod crash;
 mod external;
