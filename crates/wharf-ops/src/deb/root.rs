@@ -12,7 +12,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use rustix::io::Errno;
 use wharf_core::{Event, PackageName};
 use wharf_index::deb::Wanted;
-use wharf_install::system::{self, Job, JobError, Report, Runner, Workplace};
+use wharf_install::system::{self, ActionReport, Job, JobError, Report, Runner, Workplace};
 use wharf_install::waiting::{self, LOOK};
 use wharf_install::{Environment, InstalledDeb, SystemWanted};
 use wharf_project::lock::deb::{DebLock, LockedDeb, LockedDebRoot};
@@ -239,7 +239,7 @@ async fn fetch(
     project: &Project,
     wanted: Vec<Wanted>,
 ) -> Result<Vec<DebPackage>, OpsError> {
-    let door = repositories::door(session, project)?;
+    let door = repositories::door_of_packages(session, project)?;
     let fetches = futures::stream::iter(wanted)
         .map(|wanted| {
             let door = door.clone();
@@ -276,12 +276,35 @@ fn tell(session: &Session, report: &Report) {
             )));
         }
     }
-    for action in &report.actions {
-        if let Some(problem) = &action.problem {
-            let message = format!("{} did not finish the system root: {problem}", action.name);
-            session.emit(Event::warning("deb/unfinished", message));
+    for message in unfinished(&report.actions) {
+        session.emit(Event::warning("deb/unfinished", message));
+    }
+}
+
+/// What did not finish a root, each reason once: where a machine gives no namespaces it is the same for all.
+fn unfinished(actions: &[ActionReport]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for action in actions {
+        let Some(problem) = &action.problem else { continue };
+        let known = reasons.iter().position(|(reason, _)| reason == problem);
+        let at = known.unwrap_or_else(|| {
+            reasons.push((problem, Vec::new()));
+            reasons.len() - 1
+        });
+        let names = &mut reasons[at].1;
+        // Work that is shared out among processors has one name.
+        if !names.contains(&action.name.as_str()) {
+            names.push(&action.name);
         }
     }
+    let words = |(problem, names): (&str, Vec<&str>)| {
+        let names = match names.as_slice() {
+            [others @ .., before, last] => [others, &[&format!("{before} and {last}")]].concat().join(", "),
+            names => names.concat(),
+        };
+        format!("{names} did not finish the system root: {problem}")
+    };
+    reasons.into_iter().map(words).collect()
 }
 
 /// Runs the programs that finish a root, in a sandbox that has nothing but the root.
@@ -533,6 +556,33 @@ mod tests {
             "no interpreter"
         );
         assert!(matches!(unstarted(Errno::NOMEM.into()), JobError::Broken(_)));
+    }
+
+    #[test]
+    fn what_did_not_finish_a_root_is_told_once_for_each_reason() {
+        let action = |name: &str, problem: Option<&str>| ActionReport {
+            name: name.to_owned(),
+            argv: Vec::new(),
+            changed: None,
+            problem: problem.map(str::to_owned),
+        };
+        let why = Some("nothing runs");
+        let told = unfinished(&[
+            action("Python bytecode", why),
+            action("Python bytecode", why),
+            action("fonts", Some("exit code 1")),
+            action("icons", why),
+            action("done", None),
+            action("MIME types", why),
+        ]);
+        assert_eq!(
+            told,
+            [
+                "Python bytecode, icons and MIME types did not finish the system root: nothing runs",
+                "fonts did not finish the system root: exit code 1",
+            ]
+        );
+        assert_eq!(unfinished(&[action("done", None)]), [""; 0]);
     }
 
     #[test]

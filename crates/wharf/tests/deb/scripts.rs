@@ -201,3 +201,51 @@ fn an_approval_that_is_none_is_refused_with_its_place() {
         case.fixture.write("wharf.toml", &text);
     }
 }
+
+/// In a user namespace that may make no further ones, as in a container.
+#[test]
+fn without_namespaces_what_does_not_finish_a_root_is_one_warning() {
+    let case = Case::new(&["desktop"]);
+    let folders = [
+        "/usr/share/mime",
+        "/var/cache/fontconfig",
+        "/usr/share/applications",
+    ];
+    let mut package = DebPackage::new("desktop", "1");
+    for (program, folder) in ["update-mime-database", "fc-cache", "update-desktop-database"]
+        .iter()
+        .zip(folders)
+    {
+        let text = format!("#!/bin/sh\necho made > {folder}/made\n");
+        package = package
+            .folder(folder, 0o755)
+            .program(format!("/usr/bin/{program}"), text);
+    }
+    package.publish(&case.repository);
+    let forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let nested = std::process::Command::new("unshare")
+        .args(["-Ur", "sh", "-c", forbid, "sh", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    // Where they are forbidden already, nothing needs to be done for it.
+    let mut command = case.fixture.command();
+    if nested {
+        command = case.fixture.isolated("unshare");
+        command.args(["-Ur", "sh", "-c", forbid, "sh", env!("CARGO_BIN_EXE_wharf")]);
+    }
+    command.arg("sync");
+    let finished = case.fixture.finish(command);
+    assert!(finished.status.success(), "{finished}");
+    let made = folders
+        .iter()
+        .filter(|folder| exists(&case.root().join(&folder[1..]).join("made")));
+    if nested || made.count() == 0 {
+        assert_eq!(
+            finished.stderr.matches("did not finish the system root").count(),
+            1,
+            "{finished}"
+        );
+        let together = "MIME types, desktop entries and fonts did not finish";
+        assert!(finished.stderr.contains(together), "{finished}");
+    }
+}
