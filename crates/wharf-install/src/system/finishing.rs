@@ -41,7 +41,7 @@ impl Finishing<'_> {
         draft: &mut SystemDraft,
         mut scripts: Vec<ScriptReport>,
     ) -> Result<Vec<ScriptReport>, SystemError> {
-        let approved = |script: &ScriptReport| self.options.approved.contains(&script.digest);
+        let approved = |script: &ScriptReport| self.options.approved.contains(&script.package);
         if let Some(runner) = self.runner
             && scripts.iter().any(approved)
         {
@@ -200,7 +200,7 @@ impl Scripts<'_> {
                 let own = scripts
                     .iter_mut()
                     .find(|script| script.kind == kind && script.package == label);
-                if let Some(script) = own.filter(|script| approved.contains(&script.digest)) {
+                if let Some(script) = own.filter(|_| approved.contains(&label)) {
                     self.run(*number, Call::Install(kind))?;
                     script.ran = true;
                     if kind == ScriptKind::Postinst {

@@ -70,7 +70,7 @@ const VERSION: &str = "wharf-system 4";
 pub struct Options {
     /// How files come out of the store.
     pub link: LinkMode,
-    /// The digests ([`ScriptReport::digest`]) of maintainer scripts that may run.
+    /// The packages whose maintainer scripts may run ([`with_scripts`]). By package: two may have scripts of the same text.
     pub approved: BTreeSet<String>,
     /// What debconf answers to those, in the lines that `debconf-set-selections` reads.
     pub answers: Vec<String>,
@@ -138,19 +138,6 @@ pub enum JobError {
     Interrupted,
 }
 
-/// A maintainer script, for whoever approves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    /// Whose, with its architecture.
-    pub package: String,
-    /// Which.
-    pub kind: ScriptKind,
-    /// BLAKE3 of its text.
-    pub digest: String,
-    /// Where its text lies, in the store.
-    pub text: PathBuf,
-}
-
 /// The id of the root of these packages. `finished` is whether programs finish it.
 pub fn id_of(packages: &[DebPackage], options: &Options, finished: bool) -> SystemId {
     let mut text = format!("{VERSION}\nfinished {finished}\n");
@@ -162,7 +149,12 @@ pub fn id_of(packages: &[DebPackage], options: &Options, finished: bool) -> Syst
     text.extend(lines);
     // Without anybody who runs them they change nothing.
     if finished && !options.approved.is_empty() {
-        text.extend(options.approved.iter().map(|digest| format!("script {digest}\n")));
+        text.extend(
+            options
+                .approved
+                .iter()
+                .map(|package| format!("approved {package}\n")),
+        );
         text.extend(options.answers.iter().map(|answer| format!("answer {answer}\n")));
     }
     SystemId::of(text.as_bytes())
@@ -228,25 +220,18 @@ pub fn compose(
     })
 }
 
-/// The maintainer scripts of these packages that a fresh install would run.
+/// Which of these packages have maintainer scripts that a fresh install would run, each as `name:architecture`.
 ///
 /// # Errors
 /// Where a package is damaged.
-pub fn scripts(store: &Store, packages: &[DebPackage]) -> Result<Vec<Script>, SystemError> {
-    let mut found = Vec::new();
-    for package in packages::load(store, packages)? {
-        for kind in [ScriptKind::Preinst, ScriptKind::Postinst] {
-            if let Some(extra) = package.extras.get(kind.as_str()) {
-                found.push(Script {
-                    package: package.label(),
-                    kind,
-                    digest: extra.object.to_string(),
-                    text: store.object_path(&extra.object, extra.executable),
-                });
-            }
-        }
-    }
-    Ok(found)
+pub fn with_scripts(store: &Store, packages: &[DebPackage]) -> Result<BTreeSet<String>, SystemError> {
+    let has_scripts = |package: &Loaded| {
+        let mut kinds = [ScriptKind::Preinst, ScriptKind::Postinst].into_iter();
+        kinds.any(|kind| package.extras.contains_key(kind.as_str()))
+    };
+    let loaded = packages::load(store, packages)?;
+    let found = loaded.iter().filter(|package| has_scripts(package));
+    Ok(found.map(Loaded::label).collect())
 }
 
 /// The report of a root that stands; `None` where it does not, or its report is of another version.

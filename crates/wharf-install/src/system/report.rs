@@ -73,7 +73,7 @@ pub struct ScriptReport {
     pub package: String,
     /// Which.
     pub kind: ScriptKind,
-    /// BLAKE3 of its text: what an approval is about.
+    /// BLAKE3 of its text.
     pub digest: String,
     /// How much of it was done.
     pub class: ScriptClass,

@@ -325,9 +325,8 @@ impl Runner for Obeys {
 }
 
 fn approving(place: &Place, packages: &[DebPackage]) -> Options {
-    let scripts = scripts(&place.store, packages).unwrap();
     Options {
-        approved: scripts.into_iter().map(|script| script.digest).collect(),
+        approved: with_scripts(&place.store, packages).unwrap(),
         ..Options::default()
     }
 }
@@ -403,6 +402,29 @@ fn what_approved_scripts_do_is_part_of_the_root_and_of_no_object() {
         "before",
         "another root of the same packages"
     );
+}
+
+#[test]
+fn an_approval_is_of_one_package_and_not_of_all_with_the_same_script() {
+    let place = place();
+    let package = |name: &str| {
+        let package = Package::new(name, "1").extra("postinst", "#!/bin/sh\nwrite etc/made new\n");
+        package.import(&place.store)
+    };
+    let packages = [package("one"), package("other")];
+    let scriptless = Package::new("scriptless", "1").import(&place.store);
+    let options = approving(&place, &[packages[1].clone(), scriptless]);
+    assert_eq!(options.approved, ["other:amd64".to_owned()].into());
+    let runner = obeys();
+    let system = compose(&place.store, &packages, &options, Some(&runner), &GOING).unwrap();
+    let ran = system.report.scripts.iter().filter(|script| script.ran);
+    assert_eq!(
+        ran.map(|script| &script.package).collect::<Vec<_>>(),
+        ["other:amd64"]
+    );
+    assert_eq!(runner.called.into_inner().unwrap().len(), 1);
+    let other = approving(&place, &packages[..1]);
+    assert_ne!(id_of(&packages, &other, true), system.id);
 }
 
 #[test]

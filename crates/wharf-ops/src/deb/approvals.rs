@@ -41,9 +41,8 @@ pub(crate) fn options(
         .filter(|(package, _)| is_approved(deb, package))
         .map(|(_, unpacked)| unpacked.clone())
         .collect();
-    let scripts = system::scripts(store, &approved)?;
     Ok(Options {
-        approved: scripts.into_iter().map(|script| script.digest).collect(),
+        approved: system::with_scripts(store, &approved)?,
         answers: deb.answers.clone(),
         ..Options::default()
     })
@@ -139,7 +138,7 @@ pub(crate) async fn fresh(
     let mut has_scripts = false;
     for package in unpacked {
         // One at a time: several architectures of a package are no set.
-        has_scripts |= !system::scripts(session.store()?, &[package])?.is_empty();
+        has_scripts |= !system::with_scripts(session.store()?, &[package])?.is_empty();
     }
     if !has_scripts {
         return Err(OpsError::NoScripts {
