@@ -224,8 +224,16 @@ mod tests {
         for (online, strength, expected) in [
             (&[][..], Strength::Filtered, ""),
             (&online[..1], Strength::None, ""),
-            (&online[..1], Strength::Offline, "; `build-network` gives it to pypi:a"),
-            (&online, Strength::Filtered, "; `build-network` gives it to pypi:a, pypi:b"),
+            (
+                &online[..1],
+                Strength::Offline,
+                "; `build-network` gives it to pypi:a",
+            ),
+            (
+                &online,
+                Strength::Filtered,
+                "; `build-network` gives it to pypi:a, pypi:b",
+            ),
         ] {
             assert_eq!(online_words(online, strength), expected);
         }
