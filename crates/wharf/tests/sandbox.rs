@@ -114,7 +114,9 @@ fn a_package_that_the_policy_names_has_the_network_and_no_more() {
         case.reached(&finished),
         expected(&finished).replace("network=no", "network=yes")
     );
-    let said = finished.stderr.contains("; `build-network` gives it to pypi:near");
+    let said = finished
+        .stderr
+        .contains("; `build-network` gives it to pypi:near");
     assert_ne!(said, finished.stderr.contains("without a sandbox"), "{finished}");
 }
 

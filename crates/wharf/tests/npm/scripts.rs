@@ -276,7 +276,10 @@ fn approvals_that_make_no_sense() {
             "npm:nativ",
             &["nativ is not in the lockfile", "did you mean npm:native?"][..],
         ),
-        ("npm:top", &["top has no install scripts", "`wharf approve` alone"]),
+        (
+            "npm:top",
+            &["top has no install scripts", "`wharf approve` alone"],
+        ),
         ("pypi:native", &["pypi:native", "npm"]),
         ("npm:A B", &["A B"]),
     ] {
