@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use wharf_core::Event;
 use wharf_project::ManifestKind;
-use wharf_project::init::{Init, manifest_text};
+use wharf_project::init::{Init, Start, manifest_text};
 
 use crate::error::OpsError;
 use crate::report::InitReport;
@@ -39,10 +39,13 @@ pub fn init(session: &Session, request: &InitRequest) -> Result<InitReport, OpsE
             | ManifestKind::PackageJson
             | ManifestKind::Cargo,
         ) if !request.always_write => false,
-        Init::Adopt(_) => write(&path, &manifest_text(&name(folder, request), python.as_deref()))?,
+        Init::Adopt(_) => {
+            let start = Start::beside(folder, python.as_deref());
+            write(&path, &manifest_text(&name(folder, request), start))?
+        }
         Init::Write(text) => {
             let text = match &request.name {
-                Some(name) => manifest_text(name, python.as_deref()),
+                Some(name) => manifest_text(name, Start::Python(python.as_deref())),
                 None => text,
             };
             write(&path, &text)?

@@ -21,21 +21,53 @@ pub enum Init {
 pub fn init(folder: &Path, python: Option<&str>) -> Init {
     match manifest_of(folder) {
         Some((kind, _)) => Init::Adopt(kind),
-        None => Init::Write(manifest_text(&project_name(folder), python)),
+        None => Init::Write(manifest_text(&project_name(folder), Start::Python(python))),
+    }
+}
+
+/// What a new `wharf.toml` says of Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start<'a> {
+    /// The project has Python from this minor version on, that of the interpreter at hand.
+    Python(Option<&'a str>),
+    /// Nothing: a `[python]` table alone would bring Python into a project of other ecosystems.
+    Others,
+}
+
+impl<'a> Start<'a> {
+    /// What is right beside the files that a folder has.
+    pub fn beside(folder: &Path, python: Option<&'a str>) -> Self {
+        match manifest_of(folder) {
+            Some((ManifestKind::PackageJson | ManifestKind::Cargo, _))
+                if !folder.join("pyproject.toml").is_file() =>
+            {
+                Self::Others
+            }
+            _ => Self::Python(python),
+        }
     }
 }
 
 /// The text of a new `wharf.toml`.
-pub fn manifest_text(name: &str, python: Option<&str>) -> String {
-    let version = match python {
-        Some(minor) => format!(">={minor}"),
-        None => ">=3.9".to_owned(),
-    };
-    format!(
-        "[project]\nname = {}\n\n[python]\nversion = {}\n\n# Packages from PyPI: `wharf add pypi:NAME` writes here, or edit by hand (PEP 440 versions).\n# Packages from npm: `wharf add npm:NAME` makes the tables [npm] and [dev.npm], or writes into a package.json.\n# Commands from crates: `wharf add cargo:NAME` makes the table [cargo].\n# Debian packages: `wharf add deb:NAME` makes the table [deb].\n[pypi]\n\n[dev.pypi]\n",
-        quoted(name),
-        quoted(&version)
-    )
+pub fn manifest_text(name: &str, start: Start<'_>) -> String {
+    let others = "# Packages from npm: `wharf add npm:NAME` makes the tables [npm] and [dev.npm], or writes into a package.json.\n\
+                  # Commands from crates: `wharf add cargo:NAME` makes the table [cargo].\n\
+                  # Debian packages: `wharf add deb:NAME` makes the table [deb].\n";
+    let name = quoted(name);
+    match start {
+        Start::Python(python) => {
+            let version = quoted(&format!(">={}", python.unwrap_or("3.9")));
+            format!(
+                "[project]\nname = {name}\n\n[python]\nversion = {version}\n\n\
+                 # Packages from PyPI: `wharf add pypi:NAME` writes here, or edit by hand (PEP 440 versions).\n\
+                 {others}[pypi]\n\n[dev.pypi]\n"
+            )
+        }
+        Start::Others => format!(
+            "[project]\nname = {name}\n\n\
+             # Packages from PyPI: `wharf add pypi:NAME` makes the tables [pypi] and [dev.pypi].\n{others}"
+        ),
+    }
 }
 
 /// The folder's name as a package name.

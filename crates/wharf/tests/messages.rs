@@ -381,6 +381,25 @@ fn what_a_new_manifest_hides_and_what_a_variable_lacks_is_told() {
     );
 }
 
+/// A `[python]` table would bring Python into a project that has none.
+#[test]
+fn a_new_manifest_beside_files_of_other_ecosystems_says_nothing_of_python() {
+    for (file, text, python) in [
+        ("package.json", "{\"name\": \"a\", \"version\": \"1.0.0\"}", false),
+        ("Cargo.toml", "[package]\nname = \"a\"\nversion = \"1.0.0\"\n", false),
+        ("pyproject.toml", "[project]\nname = \"a\"\nversion = \"1\"\n", true),
+    ] {
+        let fixture = Fixture::new(BINARY);
+        fixture.write(file, text);
+        fixture.write("src/lib.rs", "");
+        fixture.run(&["init", "--wharf-toml"]).success();
+        let manifest = fixture.read("wharf.toml");
+        assert_eq!(manifest.contains("\n[python]\n"), python, "{manifest}");
+        assert_eq!(manifest.contains("\n[pypi]\n"), python, "{manifest}");
+        fixture.run(&["lock", "--offline"]).success();
+    }
+}
+
 /// `--no-project` means the same wherever a part of the lock is chosen.
 #[test]
 fn the_project_itself_can_be_left_out_everywhere() {
