@@ -768,11 +768,11 @@ impl<'a> Parser<'a> {
         self.count()?;
         self.at += 1;
         let rest = self.rest();
-        if rest.starts_with("((") {
-            let end = rest
-                .find("))")
-                .ok_or_else(|| self.fail("an expression is not closed"))?;
-            self.at += end + 2;
+        if rest.starts_with("((")
+            && let Some(end) = parenthesis_end(&rest[1..])
+            && rest[1 + end..].starts_with(')')
+        {
+            self.at += 1 + end + 1;
             return Ok(Part::Arithmetic);
         }
         if rest.starts_with('(') {
@@ -908,6 +908,25 @@ fn brace_end(text: &str) -> Option<usize> {
             '{' => depth += 1,
             '}' if depth == 0 => return Some(at),
             '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Behind the parenthesis that closes the one that a text begins with. What is quoted does not count.
+fn parenthesis_end(text: &str) -> Option<usize> {
+    let (mut depth, mut skip, mut quote) = (0usize, false, None);
+    for (at, c) in text.char_indices() {
+        match (c, quote) {
+            _ if skip => skip = false,
+            ('\\', None | Some('"')) => skip = true,
+            (c, Some(open)) if c == open => quote = None,
+            (_, Some(_)) => {}
+            ('\'' | '"', None) => quote = Some(c),
+            ('(', None) => depth += 1,
+            (')', None) if depth == 1 => return Some(at + 1),
+            (')', None) => depth = depth.saturating_sub(1),
             _ => {}
         }
     }

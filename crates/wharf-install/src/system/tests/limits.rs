@@ -247,6 +247,15 @@ fn a_files_mode_can_become_that_of_a_program_and_back() {
 }
 
 #[test]
+fn an_expression_ends_where_its_parentheses_do() {
+    let (system, _place) = followed(
+        "x=$(($(echo \"1)\" | sed 's/\\([0-9]*\\))/\\1/') + (2 * 3)))\ny=$((echo a); (echo b))\necho \"$y\" > /etc/out\n\
+         echo $((1 + 2)) $(( (3) )) > /dev/null",
+    );
+    assert_eq!(text_of(&system, "out"), "a\nb\n");
+}
+
+#[test]
 fn a_document_of_a_line_that_goes_on_begins_behind_it() {
     let (system, _place) = followed(
         "cat <<ONE \\\n  > /etc/one\n1\nONE\ncat <<A <<-'B' > /etc/two\na\nA\n\t$b\n\tB\nx=$(cat <<C\n$(cat <<D\nd\nD\n)\nC\n)\necho \"$x\" > /etc/three",
