@@ -386,8 +386,16 @@ fn what_a_new_manifest_hides_and_what_a_variable_lacks_is_told() {
 fn a_new_manifest_beside_files_of_other_ecosystems_says_nothing_of_python() {
     for (file, text, python) in [
         ("package.json", "{\"name\": \"a\", \"version\": \"1.0.0\"}", false),
-        ("Cargo.toml", "[package]\nname = \"a\"\nversion = \"1.0.0\"\n", false),
-        ("pyproject.toml", "[project]\nname = \"a\"\nversion = \"1\"\n", true),
+        (
+            "Cargo.toml",
+            "[package]\nname = \"a\"\nversion = \"1.0.0\"\n",
+            false,
+        ),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"a\"\nversion = \"1\"\n",
+            true,
+        ),
     ] {
         let fixture = Fixture::new(BINARY);
         fixture.write(file, text);
