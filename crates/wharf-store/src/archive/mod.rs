@@ -3,6 +3,8 @@
 //! Invariant: an accepted archive has only files, folders and links that stay inside, every name once (also where
 //! case does not count), every byte checked against the archive's own checksums, and no more of them than allowed.
 
+pub(crate) mod gunzip;
+mod inflate;
 pub mod links;
 pub mod names;
 pub mod tar;

@@ -16,7 +16,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-use flate2::bufread::GzDecoder;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use wharf_core::SafePath;
@@ -24,6 +23,7 @@ use wharf_core::SafePath;
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
 use super::write::{Current, Writer, with_commands, write_stream};
+use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
 use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff};
@@ -35,8 +35,6 @@ use crate::tree::{Entry, Tree};
 const LARGEST_IN_MEMORY: usize = 4 << 20;
 /// The least buffer that a thread keeps for its archives; it doubles as they ask for more.
 const LEAST_BUFFER: usize = 256 << 10;
-/// Bytes that the streaming decoder gives at once.
-const DECODED_AT_ONCE: usize = 128 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
 
@@ -198,10 +196,7 @@ impl Store {
         );
         let decoded: Box<dyn Read + '_> = match sniff(packed.fill_buf()?) {
             // By the buffer, not by the file: a decoder copies what it gave last, and most files are a few kilobytes.
-            Some("gzip") => Box::new(BufReader::with_capacity(
-                DECODED_AT_ONCE,
-                Members(Some(GzDecoder::new(packed))),
-            )),
+            Some("gzip") => Box::new(Gunzip::new(packed)),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
             _ if packed.buffer().is_empty() => return Err(Refusal::Truncated.into()),
             actual => {
@@ -261,30 +256,6 @@ impl Store {
             })
         })?;
         Ok(Unpacked::new(draft, &with_commands(&package, entries)?))
-    }
-}
-
-/// The members of a gzip, one after the other. What follows them and is no member is passed over, as gzip and node do it: some
-/// published archives are padded with zeros to a tape's block.
-struct Members<R>(Option<GzDecoder<R>>);
-
-impl<R: BufRead> Read for Members<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.0 {
-            let count = member.read(buffer)?;
-            if count > 0 || buffer.is_empty() {
-                return Ok(count);
-            }
-            let Some(mut rest) = self.0.take().map(GzDecoder::into_inner) else {
-                break;
-            };
-            if rest.fill_buf()?.first() == Some(&0x1f) {
-                self.0 = Some(GzDecoder::new(rest));
-            } else {
-                io::copy(&mut rest, &mut io::sink())?;
-            }
-        }
-        Ok(0)
     }
 }
 
