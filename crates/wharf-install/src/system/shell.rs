@@ -8,22 +8,23 @@
 //! Invariant: following a script ends (steps are counted, and text that is put together as steps), takes little memory (a value that
 //! grows beyond a limit is not known any more), and never does anything that the table does not name.
 
+mod compound;
 mod expand;
+mod scripts;
+mod undecided;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use wharf_store::{ObjectId, Store};
-
-use self::expand::Pattern;
-use super::SystemError;
+use self::scripts::Script;
+pub(crate) use self::scripts::Scripts;
+use self::undecided::is_harmless;
 use super::effects::{Answer, Effects, Request};
 use super::files::Files;
-use super::merge::Diversion;
 use super::packages::Loaded;
-use super::report::{ScriptClass, ScriptKind, ScriptReport};
+use super::report::{ScriptClass, ScriptKind};
 use super::shell_syntax::{
-    AndOr, Command, CommandKind, Join, List, Part, Pipeline, Redirect, RedirectKind, Word, parse,
+    AndOr, Command, CommandKind, Join, List, Pipeline, Redirect, RedirectKind, Word, parse,
 };
 
 /// Commands that a script may take before it counts as one that has to run.
@@ -40,141 +41,6 @@ pub(crate) const MAX_TEXT: usize = 1 << 20;
 const STEP: usize = 256;
 /// So many comparisons of characters count as a byte.
 const COMPARED: usize = 16;
-
-const TOO_LONG: &str = "it is too long to be read";
-
-/// The scripts of all packages.
-pub(crate) struct Scripts(Vec<Script>);
-
-struct Script {
-    package: usize,
-    kind: ScriptKind,
-    object: ObjectId,
-    text: Result<String, &'static str>,
-}
-
-impl Scripts {
-    /// Collects the scripts of a fresh install: all of `preinst`, then all of `postinst`, base packages first.
-    pub(crate) fn of(store: &Store, packages: &[Loaded]) -> Result<Self, SystemError> {
-        let mut found = Vec::new();
-        for kind in [ScriptKind::Preinst, ScriptKind::Postinst] {
-            for (index, package) in packages.iter().enumerate() {
-                let Some(extra) = package.extras.get(kind.as_str()) else {
-                    continue;
-                };
-                let text = match extra.size > MAX_TEXT as u64 {
-                    true => Err(TOO_LONG),
-                    false => shell_text(package.extra_text(store, kind.as_str())?),
-                };
-                found.push(Script {
-                    package: index,
-                    kind,
-                    object: extra.object,
-                    text,
-                });
-            }
-        }
-        let first = |name: &str| !matches!(name, "base-passwd" | "base-files");
-        found.sort_by_key(|script| (script.kind, first(packages[script.package].name())));
-        Ok(Self(found))
-    }
-
-    /// One script, of the first package.
-    pub(crate) fn one(kind: ScriptKind, text: &str) -> Self {
-        Self(vec![Script {
-            package: 0,
-            kind,
-            object: ObjectId::from_bytes(*blake3::hash(text.as_bytes()).as_bytes()),
-            text: match text.len() > MAX_TEXT {
-                true => Err(TOO_LONG),
-                false => shell_text(text.to_owned()),
-            },
-        }])
-    }
-
-    /// The diversions that scripts ask for before anything is unpacked.
-    pub(crate) fn diversions(&self, store: &Store, packages: &[Loaded]) -> Vec<Diversion> {
-        let mut effects = Effects::new(store, packages);
-        for script in self.0.iter().filter(|script| script.kind == ScriptKind::Preinst) {
-            if script
-                .text
-                .as_ref()
-                .is_ok_and(|text| text.contains("dpkg-divert"))
-            {
-                follow_one(script, packages, &mut Files::default(), &mut effects);
-            }
-        }
-        effects.diversions
-    }
-
-    /// Follows all of them.
-    pub(crate) fn follow(
-        &self,
-        packages: &[Loaded],
-        files: &mut Files,
-        effects: &mut Effects<'_>,
-    ) -> Result<Vec<ScriptReport>, SystemError> {
-        let mut outcome = Vec::new();
-        for script in &self.0 {
-            let package = &packages[script.package];
-            let (class, skipped) = match known(package.name(), script.kind) {
-                Some(class) => (class, Vec::new()),
-                None => follow_one(script, packages, files, effects),
-            };
-            outcome.push(ScriptReport {
-                package: package.label(),
-                kind: script.kind,
-                digest: script.object.to_string(),
-                class,
-                skipped,
-                matters: false,
-                ran: false,
-            });
-        }
-        match effects.failure.take() {
-            Some(error) => Err(error.into()),
-            None => Ok(outcome),
-        }
-    }
-}
-
-/// Scripts whose effect on a fresh root is made elsewhere in this module, whatever their text.
-fn known(package: &str, kind: ScriptKind) -> Option<ScriptClass> {
-    let covered = match (package, kind) {
-        // Upgrades and running services; a compiled program in the case of bash.
-        ("libc6" | "libc-bin" | "bash", ScriptKind::Preinst) | ("libc6", ScriptKind::Postinst) => true,
-        // passwd and group come from their masters.
-        ("base-passwd", _) => true,
-        // The link of /bin/sh is in the package; diverting one's own file changes nothing.
-        ("dash", _) => true,
-        // /etc/ssl/certs is made by `certificates`.
-        ("ca-certificates", _) => true,
-        // /usr is merged from the start.
-        ("usrmerge" | "usr-is-merged", _) => true,
-        _ => false,
-    };
-    // These compile Python to bytecode, or list image loaders, by ways of their own.
-    let finished = package.starts_with("python3.")
-        || matches!(package, "python3-distutils" | "python3-lib2to3")
-        || package.starts_with("libgdk-pixbuf-2.0");
-    match (covered, finished && kind == ScriptKind::Postinst) {
-        (true, _) => Some(ScriptClass::Covered),
-        (_, true) => Some(ScriptClass::Triggers),
-        _ => None,
-    }
-}
-
-/// The text, if it is for the shell.
-fn shell_text(text: String) -> Result<String, &'static str> {
-    let first = text.lines().next().unwrap_or_default();
-    let program = first.strip_prefix("#!").unwrap_or_default().trim();
-    let name = program.split_whitespace().next().unwrap_or_default();
-    match name.rsplit('/').next().unwrap_or_default() {
-        "sh" | "dash" | "bash" => Ok(text),
-        "" => Err("it is no text"),
-        _ => Err("it is not written for the shell"),
-    }
-}
 
 fn follow_one(
     script: &Script,
@@ -428,135 +294,6 @@ impl Run<'_, '_> {
         result
     }
 
-    fn compound(&mut self, command: &Command) -> Result<Status, Stop> {
-        match &command.kind {
-            CommandKind::Simple { .. } => Ok(Status::Success),
-            CommandKind::If { branches, otherwise } => self.conditional(branches, otherwise.as_ref()),
-            CommandKind::For { name, words, body } => {
-                self.for_loop(name, words.as_deref(), body, &command.text)
-            }
-            CommandKind::While { condition, body } => self.while_loop(condition, body, &command.text),
-            CommandKind::Case { word, arms } => self.case(word, arms, &command.text),
-            CommandKind::Group(list) => self.list(list),
-            CommandKind::Subshell(list) => {
-                self.spend(self.variables.held)?;
-                let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
-                let result = self.list(list);
-                (self.variables, self.arguments) = (variables, arguments);
-                match result {
-                    Err(Stop::Exit) => Ok(Status::Unknown),
-                    other => other,
-                }
-            }
-            CommandKind::Function { name, body } => {
-                self.functions.insert(name.clone(), Rc::clone(body));
-                Ok(Status::Success)
-            }
-        }
-    }
-
-    fn conditional(&mut self, branches: &[(List, List)], otherwise: Option<&List>) -> Result<Status, Stop> {
-        for (condition, body) in branches {
-            match self.list(condition)? {
-                Status::Success => return self.list(body),
-                Status::Failure => {}
-                Status::Unknown => {
-                    let all = branches.iter().map(|(_, body)| body).chain(otherwise);
-                    for body in all {
-                        self.undecided_list(body);
-                    }
-                    return Ok(Status::Unknown);
-                }
-            }
-        }
-        match otherwise {
-            Some(body) => self.list(body),
-            None => Ok(Status::Success),
-        }
-    }
-
-    fn for_loop(
-        &mut self,
-        name: &str,
-        words: Option<&[Word]>,
-        body: &List,
-        text: &str,
-    ) -> Result<Status, Stop> {
-        let values = match words {
-            None => {
-                self.spend(expand::weight(&self.arguments))?;
-                self.arguments.clone()
-            }
-            Some(words) => match self.expand_all(words)? {
-                Some(values) => values,
-                None => {
-                    if self.has_effect(body) {
-                        self.skip(text);
-                    }
-                    return Ok(Status::Unknown);
-                }
-            },
-        };
-        let mut status = Status::Success;
-        for value in values {
-            self.step()?;
-            self.variables.set(name.to_owned(), Some(value));
-            match self.list(body) {
-                Ok(found) => status = found,
-                Err(Stop::Loop { again: true }) => {}
-                Err(Stop::Loop { again: false }) => break,
-                Err(stop) => return Err(stop),
-            }
-        }
-        Ok(status)
-    }
-
-    fn while_loop(&mut self, condition: &List, body: &List, text: &str) -> Result<Status, Stop> {
-        loop {
-            self.steps = self.steps.saturating_add(1);
-            match self.list(condition)? {
-                Status::Failure => return Ok(Status::Success),
-                Status::Unknown => {
-                    if self.has_effect(body) {
-                        self.skip(text);
-                    }
-                    return Ok(Status::Unknown);
-                }
-                Status::Success if self.steps > MAX_STEPS => {
-                    self.skip(text);
-                    return Err(Stop::Exit);
-                }
-                Status::Success => match self.list(body) {
-                    Ok(_) | Err(Stop::Loop { again: true }) => {}
-                    Err(Stop::Loop { again: false }) => return Ok(Status::Success),
-                    Err(stop) => return Err(stop),
-                },
-            }
-        }
-    }
-
-    fn case(&mut self, word: &Word, arms: &[(Vec<Word>, List)], text: &str) -> Result<Status, Stop> {
-        let Some(value) = self.expand(word)? else {
-            if arms.iter().any(|(_, body)| self.has_effect(body)) {
-                self.skip(text);
-            }
-            return Ok(Status::Unknown);
-        };
-        for (patterns, body) in arms {
-            for pattern in patterns {
-                let Some(pattern) = self.expand_pattern(pattern)? else {
-                    self.skip(text);
-                    return Ok(Status::Unknown);
-                };
-                self.spend(pattern.len().saturating_mul(value.len()) / COMPARED)?;
-                if Pattern::new(&pattern).matches(&value) {
-                    return self.list(body);
-                }
-            }
-        }
-        Ok(Status::Success)
-    }
-
     fn simple(
         &mut self,
         command: &Command,
@@ -805,94 +542,4 @@ impl Run<'_, '_> {
             self.skipped.push(text.to_owned());
         }
     }
-
-    fn undecided(&mut self, pipeline: &Pipeline) {
-        self.steps = self.steps.saturating_add(1);
-        if !is_harmless(pipeline) && self.pipeline_has_effect(pipeline) {
-            self.skip(&pipeline.commands[0].text);
-        }
-    }
-
-    fn undecided_list(&mut self, list: &List) {
-        for and_or in list {
-            for pipeline in
-                std::iter::once(&and_or.first).chain(and_or.rest.iter().map(|(_, pipeline)| pipeline))
-            {
-                self.undecided(pipeline);
-            }
-        }
-    }
-
-    fn has_effect(&mut self, list: &List) -> bool {
-        list.iter().any(|and_or| {
-            std::iter::once(&and_or.first)
-                .chain(and_or.rest.iter().map(|(_, pipeline)| pipeline))
-                .any(|pipeline| self.pipeline_has_effect(pipeline))
-        })
-    }
-
-    fn pipeline_has_effect(&mut self, pipeline: &Pipeline) -> bool {
-        pipeline
-            .commands
-            .iter()
-            .any(|command| self.body_has_effect(command))
-    }
-
-    /// Whether following a command could change something. Looking costs as a step does: a loop may ask again and again.
-    fn body_has_effect(&mut self, command: &Command) -> bool {
-        self.steps = self.steps.saturating_add(1);
-        let writes = |redirect: &Redirect| {
-            let to_device = matches!(redirect.target.0.first(), Some(Part::Text { text, .. }) if text.starts_with("/dev/"));
-            matches!(redirect.kind, RedirectKind::Write | RedirectKind::Append)
-                && redirect.descriptor.is_none_or(|descriptor| descriptor == 1)
-                && !to_device
-        };
-        if command.redirects.iter().any(writes) {
-            return true;
-        }
-        match &command.kind {
-            CommandKind::Simple { words, .. } => match words.first().map(|word| word.0.as_slice()) {
-                None => false,
-                Some([Part::Text { text, .. }]) => {
-                    let own = matches!(
-                        text.as_str(),
-                        "exit"
-                            | "return"
-                            | "break"
-                            | "continue"
-                            | "shift"
-                            | "export"
-                            | "local"
-                            | "set"
-                            | "read"
-                            | "unset"
-                    );
-                    !own && !self.effects.is_harmless(text) && !self.functions.contains_key(text)
-                }
-                Some(_) => true,
-            },
-            CommandKind::If { branches, otherwise } => {
-                branches.iter().any(|(_, body)| self.has_effect(body))
-                    || otherwise.as_ref().is_some_and(|body| self.has_effect(body))
-            }
-            CommandKind::For { body, .. } | CommandKind::While { body, .. } => self.has_effect(body),
-            CommandKind::Case { arms, .. } => arms.iter().any(|(_, body)| self.has_effect(body)),
-            CommandKind::Group(list) | CommandKind::Subshell(list) => self.has_effect(list),
-            CommandKind::Function { .. } => false,
-        }
-    }
-}
-
-/// What scripts say behind `||` when nothing is to be done: `true`, `:`, `exit`, `echo`.
-fn is_harmless(pipeline: &Pipeline) -> bool {
-    let names = [
-        "true", ":", "exit", "false", "return", "echo", "continue", "break",
-    ];
-    pipeline.commands.iter().all(|command| match &command.kind {
-        CommandKind::Simple { words, .. } => matches!(
-            words.first().map(|word| word.0.as_slice()),
-            Some([Part::Text { text, .. }]) if names.contains(&text.as_str())
-        ),
-        _ => false,
-    })
 }
