@@ -9,6 +9,7 @@
 //! machine that is more than inflating them.
 
 mod largest;
+mod turn;
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -21,6 +22,7 @@ use wharf_net::{Client, NetError, Stream};
 use wharf_store::{ArchiveError, Hasher, Store, Unpacked};
 use wharf_sys::Governor;
 
+use self::turn::Turn;
 use crate::error::IndexError;
 
 /// Archives up to this size are gathered in memory. Larger ones are a handful among a thousand.
@@ -191,13 +193,14 @@ impl Arrivals<'_> {
         refused: &impl Fn(NetError) -> IndexError,
     ) -> Result<(Unpacked, Digest), Failed> {
         // Without a permit for the disk: this goes at the network's pace, and who waits while a transfer is open stops
-        // the others (see `room`).
+        // the others (see `room`). They have turns of their own, and who waits for the network has none.
         let (send, receive) = mpsc::channel(PIECES);
         let pieces = Pieces {
             receive,
             current: Bytes::new(),
             ended: false,
             check: Check::new(&parcel.expected),
+            turn: Turn::new(self.governor, stream.length()),
         };
         let (store, unpack) = (Arc::clone(self.store), Arc::clone(&parcel.unpack));
         let working = wharf_sys::run_blocking(move || unpack_pieces(&store, &unpack, pieces));
@@ -370,12 +373,28 @@ struct Pieces {
     /// All of it came. Decoders ask again after the end.
     ended: bool,
     check: Check,
+    turn: Turn,
+}
+
+impl Pieces {
+    /// What comes next, waiting for it and for the turn if need be.
+    fn receive(&mut self) -> Option<Option<Bytes>> {
+        let piece = match self.receive.try_recv() {
+            Ok(piece) => Some(piece),
+            Err(_) => {
+                self.turn.leave();
+                self.receive.blocking_recv()
+            }
+        };
+        self.turn.take();
+        piece
+    }
 }
 
 impl Read for Pieces {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.current.is_empty() && !self.ended {
-            match self.receive.blocking_recv() {
+            match self.receive() {
                 Some(Some(piece)) => {
                     self.check.update(&piece);
                     self.current = piece;
@@ -398,7 +417,7 @@ fn unpack_pieces(
     let unpacked = unpack(store, Packed::Arriving(&mut pieces));
     // What follows the last file belongs to the digest too; and a wrong one is told rather than a broken archive.
     pieces.current = Bytes::new();
-    while let Some(Some(piece)) = pieces.receive.blocking_recv() {
+    while let Some(Some(piece)) = pieces.receive() {
         pieces.check.update(&piece);
     }
     (unpacked, pieces.check)
@@ -418,6 +437,7 @@ mod tests {
             current: Bytes::new(),
             ended: false,
             check: Check::new(&[]),
+            turn: Turn::new(&Governor::for_machine(), None),
         }
     }
 

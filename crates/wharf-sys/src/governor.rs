@@ -165,6 +165,14 @@ impl Governor {
         self.pool(work).resize(limit.clamp(1, Semaphore::MAX_PERMITS));
     }
 
+    /// Lowers the limit of one kind by `permits` for as long as what is returned lives, though never below one: for work that goes
+    /// before all of that kind and waits for nobody. Never waits itself: the permits are taken as they come back.
+    pub fn hold_back(&self, work: Work, permits: usize) -> HeldBack {
+        let pool = Arc::clone(self.pool(work));
+        pool.hold_back(|held_back| held_back + permits);
+        HeldBack { pool, permits }
+    }
+
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -229,6 +237,20 @@ impl Drop for Permit {
     }
 }
 
+/// Permits that nobody gets while this lives.
+#[derive(Debug)]
+#[must_use = "permits are held back no longer than this lives"]
+pub struct HeldBack {
+    pool: Arc<Pool>,
+    permits: usize,
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.pool.hold_back(|held_back| held_back - self.permits);
+    }
+}
+
 /// The permits of one kind.
 #[derive(Debug)]
 struct Pool {
@@ -241,8 +263,17 @@ struct Pool {
 #[derive(Debug)]
 struct PoolState {
     limit: usize,
+    /// By how much the limit is lowered for now.
+    held_back: usize,
     /// Permits that a lowered limit still has to take back from their holders.
     debt: usize,
+}
+
+impl PoolState {
+    /// How many permits there are, those included that are owed.
+    fn permits(&self) -> usize {
+        self.limit.saturating_sub(self.held_back).max(1)
+    }
 }
 
 impl Pool {
@@ -251,7 +282,11 @@ impl Pool {
             semaphore: Arc::new(Semaphore::new(limit)),
             in_use: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            state: Mutex::new(PoolState { limit, debt: 0 }),
+            state: Mutex::new(PoolState {
+                limit,
+                held_back: 0,
+                debt: 0,
+            }),
         }
     }
 
@@ -260,18 +295,29 @@ impl Pool {
     }
 
     fn resize(&self, limit: usize) {
+        self.change(|state| state.limit = limit);
+    }
+
+    fn hold_back(&self, held_back: impl FnOnce(usize) -> usize) {
+        self.change(|state| state.held_back = held_back(state.held_back));
+    }
+
+    /// Makes as many permits more or fewer as `change` asks for.
+    fn change(&self, change: impl FnOnce(&mut PoolState)) {
         let mut state = self.state();
-        if limit > state.limit {
-            let grown = limit - state.limit;
+        let before = state.permits();
+        change(&mut state);
+        let after = state.permits();
+        if after > before {
+            let grown = after - before;
             let forgiven = grown.min(state.debt);
             state.debt -= forgiven;
             self.semaphore.add_permits(grown - forgiven);
         } else {
-            let shrunk = state.limit - limit;
+            let shrunk = before - after;
             let taken = self.semaphore.forget_permits(shrunk);
             state.debt += shrunk - taken;
         }
-        state.limit = limit;
     }
 }
 
@@ -388,6 +434,36 @@ mod tests {
         drop(fifth);
         let all: Vec<_> = (0..9).map_while(|_| governor.try_permit(Work::Network)).collect();
         assert_eq!(all.len(), 5);
+    }
+
+    #[test]
+    fn what_is_held_back_comes_back() {
+        let governor = Governor::new(limits(3));
+        let take = || std::iter::from_fn(|| governor.try_permit(Work::Network));
+        let available = || take().collect::<Vec<_>>().len();
+        let one = governor.hold_back(Work::Network, 1);
+        assert_eq!(available(), 2);
+        let many = governor.hold_back(Work::Network, 7);
+        assert_eq!(available(), 1, "one is always left");
+        governor.set_limit(Work::Network, 20);
+        assert_eq!(available(), 12);
+        drop(many);
+        assert_eq!(available(), 19);
+        drop(one);
+        assert_eq!((available(), governor.limits().network), (20, 20));
+    }
+
+    #[test]
+    fn who_has_a_permit_keeps_it_while_others_are_held_back() {
+        let governor = Governor::new(limits(2));
+        let taken = [(); 2].map(|()| governor.try_permit(Work::Network).unwrap());
+        let held = governor.hold_back(Work::Network, 1);
+        let [first, second] = taken;
+        drop(first);
+        assert!(governor.try_permit(Work::Network).is_none(), "it was owed");
+        drop(held);
+        assert!(governor.try_permit(Work::Network).is_some());
+        drop(second);
     }
 
     #[test]

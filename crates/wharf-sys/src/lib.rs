@@ -21,7 +21,7 @@ pub mod sandbox;
 pub mod view;
 
 pub use bridge::{run_blocking, run_compute};
-pub use governor::{Gauge, Governor, Limits, Permit, Work};
+pub use governor::{Gauge, Governor, HeldBack, Limits, Permit, Work};
 pub use mapped::Mapped;
 pub use process::replace_process;
 pub use sandbox::Sandbox;

@@ -137,7 +137,7 @@ mod tests {
     use std::io::Write;
 
     use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder};
+    use flate2::write::GzEncoder;
     use proptest::prelude::*;
 
     use super::*;
@@ -234,7 +234,7 @@ mod tests {
         check(&[&both[..], b"\x1f\x8b\x08"].concat(), None);
         check(&[&both[..], b"\x1f and so on, at length"].concat(), None);
         let mut named = both.clone();
-        named[3] = 0xff & !0xe0 & !1;
+        named[3] = (HEADER_CHECKSUM | EXTRA | NAME | COMMENT) as u8;
         let rest = named.split_off(10);
         named.extend(b"\x02\0??name\0a comment\0??");
         named.extend(rest);
@@ -258,12 +258,15 @@ mod tests {
             packed[at] ^= 1;
             assert!(error(&packed).to_string().contains("checksum"));
         }
-        // A match that reaches behind the beginning, by every way of asking for it.
-        let mut first = DeflateEncoder::new(Vec::new(), Compression::new(9));
-        first.write_all(&[b'a'; 600]).unwrap();
-        let mut packed = gzip(b"", 6)[..10].to_vec();
-        packed.extend([0b0000_0011 | 0b0001_1000, 0, 0, 0, 0, 0]);
-        assert_eq!(error(&packed).kind(), io::ErrorKind::InvalidData);
+        // The first symbol of a block with fixed codes is a match of three bytes, one byte back; read one by one, and by the fast loop.
+        for after in [4, 400] {
+            let mut packed = gzip(b"", 6)[..10].to_vec();
+            packed.extend([0b011, 0b10]);
+            packed.extend(vec![0; after]);
+            let error = error(&packed);
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+            assert!(error.to_string().contains("before everything"), "{error}");
+        }
     }
 
     #[test]
