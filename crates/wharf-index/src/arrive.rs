@@ -120,11 +120,11 @@ impl Arrivals<'_> {
         let kept = Arc::clone(self.waiting).acquire_many_owned(BEFORE_SIZED).await;
         let kept = kept.expect("the room is never closed");
         let stream = self.client.stream(url, &parcel.label).await.map_err(refuse)?;
-        match stream
-            .length()
-            .and_then(|length| Some((length, room(self.waiting, length, kept)?)))
-        {
-            Some((length, room)) => {
+        // Where the length is not known, memory must not be.
+        let length = stream.length();
+        match room(self.waiting, length.unwrap_or(u64::MAX), kept) {
+            Ok(room) => {
+                let length = length.unwrap_or_default();
                 let (pieces, patched) = gather(stream).await.map_err(refuse)?;
                 let place = url.to_string();
                 let unpacked = self
@@ -135,7 +135,8 @@ impl Arrivals<'_> {
                     error,
                 })
             }
-            None => self.while_arriving(parcel, url, stream, refused).await,
+            // What was kept stays taken, so that there are not more of these than of the others.
+            Err(_kept) => self.while_arriving(parcel, url, stream, refused).await,
         }
     }
 
@@ -230,7 +231,7 @@ impl Arrivals<'_> {
     }
 }
 
-/// Room in memory for an archive, if it is small and there is some. `kept` is what was kept for it.
+/// Room in memory for an archive, if it is small and there is some. `kept` is what was kept for it, and comes back otherwise.
 ///
 /// Never waits: transfers over one HTTP/2 connection share its window, so that one that is not read stops all the
 /// others, and with them those that would make room.
@@ -238,17 +239,22 @@ fn room(
     waiting: &Arc<Semaphore>,
     length: u64,
     mut kept: OwnedSemaphorePermit,
-) -> Option<OwnedSemaphorePermit> {
-    if length > IN_MEMORY {
-        return None;
-    }
-    let units = u32::try_from(length / UNIT + 1).ok()?;
+) -> Result<OwnedSemaphorePermit, OwnedSemaphorePermit> {
+    let Some(units) = u32::try_from(length / UNIT + 1)
+        .ok()
+        .filter(|_| length <= IN_MEMORY)
+    else {
+        return Err(kept);
+    };
     match units.checked_sub(BEFORE_SIZED) {
-        None => kept.split(usize::try_from(units).ok()?),
-        Some(more) => {
-            kept.merge(Arc::clone(waiting).try_acquire_many_owned(more).ok()?);
-            Some(kept)
-        }
+        None => Ok(kept.split(units as usize).expect("it has more than that")),
+        Some(more) => match Arc::clone(waiting).try_acquire_many_owned(more) {
+            Ok(further) => {
+                kept.merge(further);
+                Ok(kept)
+            }
+            Err(_) => Err(kept),
+        },
     }
 }
 
@@ -386,7 +392,9 @@ impl Pieces {
                 self.receive.blocking_recv()
             }
         };
-        self.turn.take();
+        if piece.is_some() {
+            self.turn.take();
+        }
         piece
     }
 }
@@ -417,7 +425,9 @@ fn unpack_pieces(
     let unpacked = unpack(store, Packed::Arriving(&mut pieces));
     // What follows the last file belongs to the digest too; and a wrong one is told rather than a broken archive.
     pieces.current = Bytes::new();
-    while let Some(Some(piece)) = pieces.receive() {
+    while !pieces.ended
+        && let Some(Some(piece)) = pieces.receive()
+    {
         pieces.check.update(&piece);
     }
     (unpacked, pieces.check)
@@ -453,12 +463,13 @@ mod tests {
         );
         let large = room(&waiting, 2 << 20, kept()).unwrap();
         assert_eq!(waiting.available_permits(), WAITING - 11 - 2049);
-        assert!(room(&waiting, IN_MEMORY + 1, kept()).is_none());
+        assert!(room(&waiting, IN_MEMORY + 1, kept()).is_err());
         drop((small, large));
         let most = u32::try_from(WAITING).unwrap() - BEFORE_SIZED;
         let others = Arc::clone(&waiting).try_acquire_many_owned(most).unwrap();
-        assert!(room(&waiting, 2 << 20, kept()).is_none(), "there is none");
-        drop(others);
+        let kept = room(&waiting, 2 << 20, kept()).expect_err("there is none");
+        assert_eq!(kept.num_permits(), BEFORE_SIZED as usize);
+        drop((kept, others));
         assert_eq!(waiting.available_permits(), WAITING, "nothing stays taken");
     }
 

@@ -230,9 +230,12 @@ impl Drop for Permit {
         self.pool.in_use.fetch_sub(1, Ordering::Relaxed);
         let Some(inner) = self.inner.take() else { return };
         let mut state = self.pool.state();
+        // Both under the lock, or it could go to somebody else when it is owed already.
         if state.debt > 0 {
             state.debt -= 1;
             inner.forget();
+        } else {
+            drop(inner);
         }
     }
 }

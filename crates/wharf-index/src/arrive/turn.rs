@@ -3,7 +3,7 @@
 //! Such an archive is large, and one thread's work to its end: were it one of many from the beginning, it would be alone at the end, and
 //! the other cores idle. So the largest of those that have something to unpack go on, as many as there are cores; the others wait, and
 //! what lies in memory and can wait has fewer threads. Who waits for the network stands in nobody's way.
-//! Invariant: as long as one has something to unpack, one goes on.
+//! Invariant: as long as one has something to unpack, one goes on, and each does now and then.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -11,11 +11,14 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use wharf_sys::{Governor, HeldBack, Work};
 
 /// The permits for the disk that stand for one busy core.
 const PERMITS: usize = 2;
+/// Who has waited so long goes on: a transfer that nobody reads is one day a broken one.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Those that have something to unpack. One for the process, as its cores are.
 static QUEUE: Queue = Queue {
@@ -74,7 +77,9 @@ impl Turn {
         let is_turn = |ready: &BTreeSet<Rank>| ready.iter().take(self.at_once).any(|rank| *rank == self.rank);
         if !is_turn(&ready) {
             self.held_back = None;
-            let waited = QUEUE.changed.wait_while(ready, |ready| !is_turn(ready));
+            let waited = QUEUE
+                .changed
+                .wait_timeout_while(ready, PATIENCE, |ready| !is_turn(ready));
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         } else {
             drop(ready);
@@ -101,7 +106,6 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
@@ -132,6 +136,16 @@ mod tests {
         large.take();
         drop(waiting.join().unwrap());
         drop(large);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let governor = Governor::for_machine();
+        let (mut small, mut large) = (turn(&governor, 3), turn(&governor, 4));
+        large.take();
+        small.take();
+        small.take();
+        assert!(small.held_back.is_some());
     }
 
     #[test]

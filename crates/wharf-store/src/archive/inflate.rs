@@ -75,6 +75,8 @@ pub(super) struct Inflate<R> {
     given: usize,
     litlen: Box<Table<LITLEN_ENTRIES>>,
     distance: Box<Table<DISTANCE_ENTRIES>>,
+    /// Whether the tables are those of the fixed codes: a stream can have millions of empty blocks with these.
+    is_fixed: bool,
 }
 
 pub(super) fn broken(what: &'static str) -> io::Error {
@@ -94,6 +96,7 @@ impl<R: BufRead> Inflate<R> {
             given: 0,
             litlen: Box::default(),
             distance: Box::default(),
+            is_fixed: false,
         }
     }
 
@@ -193,11 +196,13 @@ impl<R: BufRead> Inflate<R> {
                 }
                 self.state = State::Stored(length);
             }
+            1 if self.is_fixed => self.state = State::Coded,
             1 => {
                 let mut litlen = [8; 288];
                 litlen[144..256].fill(9);
                 litlen[256..280].fill(7);
                 self.codes(&litlen, &[5; 32])?;
+                self.is_fixed = true;
             }
             2 => self.told_codes()?,
             _ => return Err(broken("there is no such kind of block")),
@@ -245,6 +250,7 @@ impl<R: BufRead> Inflate<R> {
     }
 
     fn codes(&mut self, litlen: &[u8], distance: &[u8]) -> io::Result<()> {
+        self.is_fixed = false;
         self.litlen.literals_and_lengths(litlen)?;
         self.distance.distances(distance)?;
         self.state = State::Coded;
@@ -331,3 +337,6 @@ impl<R: BufRead> Inflate<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

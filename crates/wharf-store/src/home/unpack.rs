@@ -7,7 +7,7 @@
 //! marker in further members of the gzip is not looked at in memory. Nothing of it would be unpacked, and the digest covers it.
 //!
 //! Large is what does not stay in the processor's cache: 22 MiB took libdeflate 62 ms of CPU in memory that was touched before and
-//! 110 to 270 ms in new memory, and the streaming decoder, whose window is small, 42 to 50 ms (loaded virtual machine).
+//! 110 to 270 ms in new memory (loaded virtual machine); the streaming decoder's window is small.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
