@@ -22,12 +22,15 @@ pub(crate) fn change(
     durability: Durability,
 ) -> Result<(), InstallError> {
     let path = project.join(&change.path);
+    let folder = path.parent().unwrap_or(project);
     let now = read(&path)?;
     if now == change.after || now != change.before {
         tracing::debug!(path = %path.display(), "left alone");
+        if now.is_none() && folder != project && durable::sweep_drafts(folder) {
+            let _ = fs::remove_dir(folder); // a killed one had made it for the file
+        }
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(project);
     match &change.after {
         Some(text) => {
             fs::create_dir_all(folder).map_err(InstallError::io("create", folder))?;
@@ -38,7 +41,8 @@ pub(crate) fn change(
         None => {
             fs::remove_file(&path).map_err(InstallError::io("remove", &path))?;
             if folder != project {
-                // It stays where anything else is in it.
+                // Commits are made under a lock: what lies there half written, a killed one left. It stays where anything else is in it.
+                durable::sweep_drafts(folder);
                 let _ = fs::remove_dir(folder);
             }
             Ok(())
@@ -83,6 +87,16 @@ mod tests {
             !path.parent().unwrap().exists(),
             "the folder was made for the file"
         );
+        carry_out(&first);
+        fs::write(path.parent().unwrap().join(".wharf-k1lleD"), "half").unwrap();
+        carry_out(&first.inverted());
+        assert!(!path.parent().unwrap().exists(), "a killed command is no reason");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        carry_out(&first.inverted());
+        assert!(path.parent().unwrap().exists(), "it may be somebody's");
+        fs::write(path.parent().unwrap().join(".wharf-k1lleD"), "half").unwrap();
+        carry_out(&first.inverted());
+        assert!(!path.parent().unwrap().exists());
         fs::create_dir(path.parent().unwrap()).unwrap();
         fs::write(path.parent().unwrap().join("other"), "x").unwrap();
         carry_out(&first);

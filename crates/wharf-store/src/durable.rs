@@ -19,6 +19,10 @@ pub enum Durability {
     Power,
 }
 
+/// How files are called until they have their place, and how many characters follow that.
+const DRAFT: &str = ".wharf-";
+const DRAFT_RANDOM: usize = 6;
+
 /// Replaces `path` with `bytes`, durably.
 ///
 /// # Errors
@@ -34,7 +38,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), StoreError> {
     let folder = folder_of(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".wharf-")
+        .prefix(DRAFT)
+        .rand_bytes(DRAFT_RANDOM)
         .permissions_if_unix()
         .tempfile_in(folder)
         .map_err(StoreError::io("write in", folder))?;
@@ -48,6 +53,23 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<(), 
         Durability::Power => fsync_dir(folder),
         Durability::Process => Ok(()),
     }
+}
+
+/// Removes what a killed [`replace`] left in a folder in which nobody else is replacing anything now; whether it found something. Best
+/// effort: it harms nobody.
+pub fn sweep_drafts(folder: &Path) -> bool {
+    let is_draft = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let random = name.as_encoded_bytes().strip_prefix(DRAFT.as_bytes());
+        random.is_some_and(|random| {
+            random.len() == DRAFT_RANDOM && random.iter().all(u8::is_ascii_alphanumeric)
+        }) && entry.file_type().is_ok_and(|kind| kind.is_file())
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let swept = entries
+        .filter(is_draft)
+        .map(|entry| fs::remove_file(entry.path()));
+    swept.filter(Result::is_ok).count() > 0
 }
 
 /// Flushes a folder's entries to disk.
@@ -204,6 +226,26 @@ impl WithPermissions for tempfile::Builder<'_, '_> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_a_killed_replacement_left_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            ".wharf-aB3xY9",
+            ".wharf-draft-1",
+            ".wharf-a.b-c",
+            ".wharf",
+            "kept",
+        ] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(dir.path().join(".wharf-folder")).unwrap();
+        assert!(sweep_drafts(dir.path()));
+        assert!(!sweep_drafts(dir.path()));
+        assert!(!sweep_drafts(&dir.path().join("missing")));
+        assert!(!dir.path().join(".wharf-aB3xY9").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5);
+    }
 
     #[test]
     fn a_replaced_file_has_all_of_the_new_and_leaves_no_crumbs() {

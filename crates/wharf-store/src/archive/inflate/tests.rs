@@ -52,7 +52,7 @@ struct Stream {
 
 impl Stream {
     fn bit(&mut self, bit: bool) {
-        if self.count % 8 == 0 {
+        if self.count.is_multiple_of(8) {
             self.bytes.push(0);
         }
         *self.bytes.last_mut().unwrap() |= u8::from(bit) << (self.count % 8);
@@ -163,7 +163,7 @@ fn matches_at_every_edge_of_the_window() {
                 let count = (start - plain.len()).min(0xffff);
                 // Aligned: three bits, then the rest of a byte.
                 stream = stream.number(0, 3);
-                while stream.count % 8 != 0 {
+                while !stream.count.is_multiple_of(8) {
                     stream.bit(false);
                 }
                 stream = stream.number(count, 16).number(!count & 0xffff, 16);
@@ -225,7 +225,7 @@ proptest! {
         for (kind, byte, count) in pieces {
             match kind {
                 0 => plain.extend(vec![byte; count]),
-                1 => plain.extend((0..count).map(|at| (at * usize::from(byte) >> 3) as u8)),
+                1 => plain.extend((0..count).map(|at| ((at * usize::from(byte)) >> 3) as u8)),
                 _ => {
                     let back = (usize::from(byte) * 97 + 1).min(plain.len());
                     let from = plain.len() - back;
