@@ -266,7 +266,7 @@ struct Pool {
 #[derive(Debug)]
 struct PoolState {
     limit: usize,
-    /// By how much the limit is lowered for now.
+    /// By how much those who [hold back](Governor::hold_back) lower the limit.
     held_back: usize,
     /// Permits that a lowered limit still has to take back from their holders.
     debt: usize,

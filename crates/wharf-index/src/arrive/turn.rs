@@ -89,7 +89,7 @@ impl Turn {
         }
     }
 
-    /// Says that there is nothing to unpack for now.
+    /// Leaves the queue: there is nothing to unpack until more has come.
     pub(super) fn leave(&mut self) {
         if self.held_back.take().is_some() {
             QUEUE.leave(self.rank);
