@@ -392,7 +392,8 @@ impl Pieces {
                 self.receive.blocking_recv()
             }
         };
-        if piece.is_some() {
+        // The end, and a transfer that failed, leave nothing to wait for.
+        if let Some(Some(_)) = piece {
             self.turn.take();
         }
         piece
@@ -435,6 +436,8 @@ fn unpack_pieces(
 
 #[cfg(test)]
 mod tests {
+    use wharf_sys::Work;
+
     use super::*;
 
     fn pieces(sent: Vec<Option<Bytes>>) -> Pieces {
@@ -502,6 +505,30 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pieces.read(&mut [0; 4]).unwrap(), 0);
         }
+    }
+
+    #[test]
+    fn the_end_waits_for_no_turn() {
+        let governor = Governor::for_machine();
+        let all = governor.limits().of(Work::Disk);
+        let free = || {
+            let taken: Vec<_> = std::iter::from_fn(|| governor.try_permit(Work::Disk)).collect();
+            taken.len()
+        };
+        let with_turn = |sent| Pieces {
+            turn: Turn::new(&governor, None),
+            ..pieces(sent)
+        };
+        let mut content = with_turn(vec![Some("ab".into()), None]);
+        assert_eq!(content.read(&mut [0; 4]).unwrap(), 2);
+        assert!(free() < all, "while there is something to unpack");
+        drop(content);
+        let mut end = with_turn(vec![None]);
+        assert_eq!(end.read(&mut [0; 4]).unwrap(), 0);
+        assert_eq!(free(), all);
+        let mut failed = with_turn(vec![]);
+        failed.read(&mut [0; 4]).unwrap_err();
+        assert_eq!(free(), all);
     }
 
     #[test]
