@@ -130,11 +130,15 @@ impl Governor {
     pub async fn permit(&self, work: Work) -> Permit {
         let pool = self.pool(work);
         let _waiting = Count::up(&pool.waiting);
-        let inner = Arc::clone(&pool.semaphore)
-            .acquire_owned()
-            .await
-            .expect("the governor never closes its semaphores");
-        Permit::new(inner, pool)
+        loop {
+            let inner = Arc::clone(&pool.semaphore)
+                .acquire_owned()
+                .await
+                .expect("the governor never closes its semaphores");
+            if let Some(permit) = Permit::new(inner, pool) {
+                return permit;
+            }
+        }
     }
 
     /// Waits for a permit on a thread that may block (never on an async worker).
@@ -149,8 +153,12 @@ impl Governor {
     #[must_use]
     pub fn try_permit(&self, work: Work) -> Option<Permit> {
         let pool = self.pool(work);
-        let inner = Arc::clone(&pool.semaphore).try_acquire_owned().ok()?;
-        Some(Permit::new(inner, pool))
+        loop {
+            let inner = Arc::clone(&pool.semaphore).try_acquire_owned().ok()?;
+            if let Some(permit) = Permit::new(inner, pool) {
+                return Some(permit);
+            }
+        }
     }
 
     /// Moves every limit. Work under way is never interrupted: a lower limit holds as permits come back.
@@ -216,12 +224,14 @@ pub struct Permit {
 }
 
 impl Permit {
-    fn new(inner: OwnedSemaphorePermit, pool: &Arc<Pool>) -> Self {
+    /// None where it is owed: who waited and was given one that then nobody came for makes it free without looking at what is owed.
+    fn new(inner: OwnedSemaphorePermit, pool: &Arc<Pool>) -> Option<Self> {
+        let inner = pool.state().settle(inner)?;
         pool.in_use.fetch_add(1, Ordering::Relaxed);
-        Self {
+        Some(Self {
             inner: Some(inner),
             pool: Arc::clone(pool),
-        }
+        })
     }
 }
 
@@ -231,12 +241,7 @@ impl Drop for Permit {
         let Some(inner) = self.inner.take() else { return };
         let mut state = self.pool.state();
         // Both under the lock, or it could go to somebody else when it is owed already.
-        if state.debt > 0 {
-            state.debt -= 1;
-            inner.forget();
-        } else {
-            drop(inner);
-        }
+        drop(state.settle(inner));
     }
 }
 
@@ -276,6 +281,18 @@ impl PoolState {
     /// How many permits there are, those included that are owed.
     fn permits(&self) -> usize {
         self.limit.saturating_sub(self.held_back).max(1)
+    }
+
+    /// Takes a permit back if one is owed.
+    fn settle(&mut self, permit: OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> {
+        match self.debt.checked_sub(1) {
+            None => Some(permit),
+            Some(less) => {
+                self.debt = less;
+                permit.forget();
+                None
+            }
+        }
     }
 }
 
@@ -362,6 +379,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::Pin;
     use std::time::Duration;
 
     fn limits(network: usize) -> Limits {
@@ -467,6 +485,129 @@ mod tests {
         drop(held);
         assert!(governor.try_permit(Work::Network).is_some());
         drop(second);
+    }
+
+    /// How many permits there are for whoever asks now.
+    fn free(governor: &Governor) -> usize {
+        let permits: Vec<_> = std::iter::from_fn(|| governor.try_permit(Work::Network)).collect();
+        permits.len()
+    }
+
+    /// Numbers below `end` that look random, the same in every run.
+    fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+        let mut state = seed * 2 + 1;
+        move |end| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) as usize % end
+        }
+    }
+
+    /// Asks once, as a task does that then waits.
+    fn poll(waiter: &mut Pin<Box<impl Future>>) -> bool {
+        waiter
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    }
+
+    #[test]
+    fn what_a_waiter_never_came_for_is_owed_as_well() {
+        let governor = Governor::new(limits(2));
+        let taken = [(); 2].map(|()| governor.try_permit(Work::Network).unwrap());
+        let mut waiter = Box::pin(governor.permit(Work::Network));
+        assert!(!poll(&mut waiter));
+        let [first, second] = taken;
+        // It goes to the waiter.
+        drop(first);
+        let held = governor.hold_back(Work::Network, 1);
+        drop(waiter);
+        assert_eq!(free(&governor), 0, "there is one permit, and it is in use");
+        drop(second);
+        assert_eq!(free(&governor), 1);
+        drop(held);
+        assert_eq!(free(&governor), 2);
+    }
+
+    #[test]
+    fn permits_are_given_as_long_as_there_are_some_and_no_longer() {
+        for seed in 0..40 {
+            let governor = Governor::new(limits(4));
+            let mut next = numbers(seed);
+            let (mut limit, mut permits, mut held, mut waiters) =
+                (4usize, Vec::new(), Vec::<HeldBack>::new(), Vec::new());
+            for step in 0..500 {
+                match next(7) {
+                    0 | 1 => {
+                        let lowered = held.iter().map(|held| held.permits).sum();
+                        let may = permits.len() < limit.saturating_sub(lowered).max(1);
+                        let permit = governor.try_permit(Work::Network);
+                        // Those who wait have been given some, perhaps, and not come for them yet.
+                        let given = permit.is_some() || (may && !waiters.is_empty());
+                        assert_eq!(given, may, "seed {seed}, step {step}");
+                        permits.extend(permit);
+                    }
+                    2 if !permits.is_empty() => drop(permits.swap_remove(next(permits.len()))),
+                    3 => held.push(governor.hold_back(Work::Network, next(4))),
+                    4 if !held.is_empty() => drop(held.swap_remove(next(held.len()))),
+                    5 => {
+                        limit = 1 + next(6);
+                        governor.set_limit(Work::Network, limit);
+                    }
+                    6 if waiters.len() < 3 => {
+                        let mut waiter = Box::pin(governor.permit(Work::Network));
+                        if !poll(&mut waiter) {
+                            waiters.push(waiter);
+                        }
+                    }
+                    6 => waiters.clear(),
+                    _ => {}
+                }
+            }
+            drop((permits, held, waiters));
+            assert_eq!(free(&governor), limit, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn threads_that_hold_back_lose_no_permits_and_never_have_too_many() {
+        const LIMIT: usize = 4;
+        let governor = Governor::new(limits(LIMIT));
+        let in_use = AtomicUsize::new(0);
+        let work = |seed| {
+            let mut next = numbers(seed);
+            let mut held = Vec::new();
+            for _ in 0..2_000 {
+                match next(6) {
+                    0 => held.push(governor.hold_back(Work::Network, next(LIMIT))),
+                    1 => held.clear(),
+                    2 => {
+                        // Gives up, perhaps after it was given one.
+                        let mut waiter = Box::pin(governor.permit(Work::Network));
+                        poll(&mut waiter);
+                        thread::yield_now();
+                    }
+                    _ => {
+                        let permit = governor.permit_blocking(Work::Network);
+                        assert!(in_use.fetch_add(1, Ordering::SeqCst) < LIMIT);
+                        thread::yield_now();
+                        in_use.fetch_sub(1, Ordering::SeqCst);
+                        drop(permit);
+                    }
+                }
+                if held.len() > 3 {
+                    held.clear();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for seed in 0..8 {
+                scope.spawn(move || work(seed));
+            }
+        });
+        let gauge = governor.gauge(Work::Network);
+        assert_eq!((gauge.in_use, gauge.waiting, free(&governor)), (0, 0, LIMIT));
     }
 
     #[test]
