@@ -13,7 +13,7 @@ use crate::answer::{Range, RangeReply};
 use crate::client::{broken, text};
 use crate::error::NetError;
 use crate::retry::Failure;
-use crate::transport::{Exchange, transport};
+use crate::transport::Exchange;
 
 /// The answer to a request for a range. Only exactly what was asked for is believed.
 pub(crate) async fn range_reply(
@@ -80,12 +80,7 @@ pub(crate) async fn read_raw(url: &WebUrl, exchange: &mut Exchange, limit: u64) 
         return Err(too_large());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = exchange
-        .response
-        .chunk()
-        .await
-        .map_err(|error| transport(url, error))?
-    {
+    while let Some(chunk) = exchange.chunk(url).await? {
         if (body.len() + chunk.len()) as u64 > limit {
             return Err(too_large());
         }

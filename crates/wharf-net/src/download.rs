@@ -18,7 +18,7 @@ use crate::client::{Client, broken, text, value};
 use crate::error::NetError;
 use crate::hash::{Hashers, strongest};
 use crate::retry::Failure;
-use crate::transport::{Exchange, transport};
+use crate::transport::Exchange;
 
 /// Bytes gathered before they are hashed and written: large enough that handing them to another thread costs
 /// nothing, small enough that fifty downloads fit into memory.
@@ -264,10 +264,10 @@ impl Partial {
         let mut blocks = Vec::new();
         let mut gathered = 0;
         let broke = loop {
-            let chunk = match exchange.response.chunk().await {
+            let chunk = match exchange.chunk(transfer.url).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break None,
-                Err(error) => break Some(transport(transfer.url, error)),
+                Err(failure) => break Some(failure),
             };
             let arrived = self.written + (gathered + chunk.len()) as u64;
             if let Some(limit) = limit.filter(|limit| arrived > *limit) {

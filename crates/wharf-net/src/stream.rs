@@ -13,7 +13,7 @@ use crate::client::{Client, Inner, broken, text};
 use crate::download::{headers, validator};
 use crate::error::NetError;
 use crate::retry::{Failure, Tries};
-use crate::transport::{Exchange, transport};
+use crate::transport::Exchange;
 
 /// A file that is arriving.
 pub struct Stream<'c> {
@@ -112,8 +112,7 @@ impl Stream<'_> {
         let Some(exchange) = &mut self.exchange else {
             return Ok(None);
         };
-        let chunk = exchange.response.chunk().await;
-        let Some(mut bytes) = chunk.map_err(|error| transport(&self.url, error))? else {
+        let Some(mut bytes) = exchange.chunk(&self.url).await? else {
             let expected = self.total.unwrap_or(self.arrived);
             if self.arrived == expected && self.skip == 0 {
                 return Ok(None);

@@ -5,8 +5,9 @@
 
 use std::error::Error as StdError;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response};
 use url::Url;
@@ -26,7 +27,33 @@ pub(crate) struct Exchange {
     pub(crate) response: Response,
     /// Where the answer came from in the end, mirrors undone.
     pub(crate) url: WebUrl,
+    patience: Duration,
     _permit: Permit,
+}
+
+impl Exchange {
+    /// The next bytes of the body; `None` at its end. `url` is what was asked for.
+    pub(crate) async fn chunk(&mut self, url: &WebUrl) -> Result<Option<Bytes>, Failure> {
+        in_time(url, self.patience, self.response.chunk()).await
+    }
+}
+
+/// What a peer says, where it says it in time. Not the library's own timeout, which goes on while nobody asks for the next bytes: those
+/// that wait for their turn to be unpacked are no reason to give a transfer up.
+async fn in_time<T>(
+    url: &WebUrl,
+    patience: Duration,
+    answer: impl Future<Output = reqwest::Result<T>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => answer.map_err(|error| transport(url, error)),
+        Err(_) => Err(Failure::again(NetError::Transport {
+            url: NetError::shown(url),
+            kind: TransportKind::Timeout,
+            message: format!("the operation timed out after {patience:?}"),
+            tried: Box::default(),
+        })),
+    }
 }
 
 /// The connection pools: one for whom we show the usual certificate (or none), and one for each further certificate.
@@ -92,7 +119,6 @@ fn build(settings: &Settings, identity: Option<&ClientIdentity>) -> Result<reqwe
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(settings.connect_timeout)
-        .read_timeout(settings.timeout)
         .pool_max_idle_per_host(settings.max_connections)
         .tcp_nodelay(true)
         // Large windows: over one HTTP/2 connection the default ones would cap a transfer at 2 MiB a round trip.
@@ -143,6 +169,7 @@ impl Line<'_> {
                 return Ok(Exchange {
                     response,
                     url,
+                    patience: self.settings.timeout,
                     _permit: permit,
                 });
             }
@@ -172,7 +199,7 @@ impl Line<'_> {
             request = found.login.sign(request);
         }
         let begun = std::time::Instant::now();
-        let response = request.send().await.map_err(|error| transport(url, error))?;
+        let response = in_time(url, self.settings.timeout, request.send()).await?;
         tracing::debug!(
             url = %shown, %method, status = response.status().as_u16(), version = ?response.version(),
             milliseconds = begun.elapsed().as_millis(), "answered"
@@ -297,7 +324,7 @@ fn check_status(url: &WebUrl, response: &Response, sent: Option<&'static str>) -
 }
 
 /// Classifies what the HTTP library reports.
-pub(crate) fn transport(url: &WebUrl, error: reqwest::Error) -> Failure {
+fn transport(url: &WebUrl, error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let tls = find_cause::<rustls::Error>(&error).cloned();
     let kind = if matches!(

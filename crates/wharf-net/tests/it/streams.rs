@@ -71,6 +71,35 @@ async fn endless_breaks_end() {
 }
 
 #[tokio::test]
+async fn only_time_that_the_peer_is_waited_for_counts() {
+    let settings = Settings {
+        timeout: Duration::from_millis(300),
+        ..quick()
+    };
+    let server = Server::start(|seen, number| match number {
+        0 => ok(file()).silence(2_000),
+        1 => ok(file()).cut(100_000).silence(2_000),
+        _ => ranged(seen, &file()),
+    })
+    .await;
+    let fixture = fixture(settings);
+    let mut stream = fixture.client.stream(&server.url("/file"), "file").await.unwrap();
+    let mut bytes = Vec::new();
+    // Whoever unpacks it has others to unpack first.
+    for pause in [0, 500] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        bytes.extend_from_slice(&stream.next().await.unwrap().unwrap());
+    }
+    while let Some(piece) = stream.next().await.unwrap() {
+        bytes.extend_from_slice(&piece);
+    }
+    assert!(bytes == file() && stream.resumed() == 0);
+    // The peer's own silence counts.
+    let (bytes, resumed, _) = read(&fixture.client, &server).await.unwrap();
+    assert!(bytes == file() && resumed == 1);
+}
+
+#[tokio::test]
 async fn another_part_than_the_one_asked_for_is_not_taken() {
     let server = Server::start(|_, number| match number {
         0 => ok(file()).cut(100_000),

@@ -36,6 +36,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Close the connection after so many bytes of the body.
     pub(crate) cut: Option<usize>,
+    /// Say nothing for so long before it is closed.
+    pub(crate) silence: Duration,
     pub(crate) delay: Duration,
     /// Send these bytes instead of HTTP.
     pub(crate) raw: Option<Vec<u8>>,
@@ -48,6 +50,7 @@ pub(crate) fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
         headers,
         body,
         cut: None,
+        silence: Duration::ZERO,
         delay: Duration::ZERO,
         raw: None,
     }
@@ -65,6 +68,11 @@ impl Reply {
 
     pub(crate) fn cut(mut self, after: usize) -> Self {
         self.cut = Some(after);
+        self
+    }
+
+    pub(crate) fn silence(mut self, milliseconds: u64) -> Self {
+        self.silence = Duration::from_millis(milliseconds);
         self
     }
 
@@ -201,7 +209,11 @@ async fn serve(
         let end = reply.cut.unwrap_or(reply.body.len());
         stream.write_all(&reply.body[..end]).await?;
     }
-    stream.flush().await
+    stream.flush().await?;
+    if !reply.silence.is_zero() {
+        tokio::time::sleep(reply.silence).await;
+    }
+    Ok(())
 }
 
 /// Keeps events.
