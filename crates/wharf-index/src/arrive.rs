@@ -16,14 +16,15 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wharf_core::{Algorithm, Digest, WebUrl};
 use wharf_net::{Client, NetError, Stream};
 use wharf_store::{ArchiveError, Hasher, Store, Unpacked};
 use wharf_sys::Governor;
 
-use self::turn::Turn;
+pub(crate) use self::turn::Turn;
 use crate::error::IndexError;
+use crate::pieces::{Bytewise, Came, read_through};
 
 /// Archives up to this size are gathered in memory. Larger ones are a handful among a thousand.
 const IN_MEMORY: u64 = 8 << 20;
@@ -37,8 +38,6 @@ const UNIT: u64 = 1 << 10;
 /// Room that is kept, in units, for an archive that was asked for and whose size is not known yet; most are smaller. As many as
 /// there are transfers at once have it.
 const BEFORE_SIZED: u32 = 512;
-/// Pieces of a large archive that may wait for being unpacked.
-const PIECES: usize = 64;
 
 thread_local! {
     /// Where the pieces of an archive are joined.
@@ -190,27 +189,23 @@ impl Arrivals<'_> {
         self,
         parcel: &Parcel,
         url: &WebUrl,
-        mut stream: Stream<'_>,
+        stream: Stream<'_>,
         refused: &impl Fn(NetError) -> IndexError,
     ) -> Result<(Unpacked, Digest), Failed> {
         // Without a permit for the disk: this goes at the network's pace, and who waits while a transfer is open stops
         // the others (see `room`). They have turns of their own, and who waits for the network has none.
-        let (send, receive) = mpsc::channel(PIECES);
-        let pieces = Pieces {
-            receive,
-            current: Bytes::new(),
-            ended: false,
-            check: Check::new(&parcel.expected),
-            turn: Turn::new(self.governor, stream.length()),
-        };
+        let turn = Turn::new(self.governor, stream.length());
+        let hashers = Check::new(&parcel.expected).hashers;
         let (store, unpack) = (Arc::clone(self.store), Arc::clone(&parcel.unpack));
-        let working = wharf_sys::run_blocking(move || unpack_pieces(&store, &unpack, pieces));
-        let feeding = async move {
-            let fed = feed(&mut stream, send).await;
-            (fed, stream.is_patched())
-        };
-        let ((unpacked, check), (fed, patched)) = futures::future::join(working, feeding).await;
-        fed.map_err(refused)?;
+        let work = move |bytes: &mut Bytewise| unpack(&store, Packed::Arriving(bytes));
+        let came = read_through(stream, Some(turn), hashers, u64::MAX, work).await;
+        let Came {
+            made: unpacked,
+            hashers,
+            is_patched: patched,
+            ..
+        } = came.map_err(refused)?;
+        let check = Check { hashers };
         let digest = check
             .finish(&parcel.label, &url.to_string(), &parcel.expected)
             .map_err(|error| Failed {
@@ -359,100 +354,9 @@ impl Read for Held {
     }
 }
 
-/// Hands the pieces of a file over as they come.
-async fn feed(stream: &mut Stream<'_>, send: mpsc::Sender<Option<Bytes>>) -> Result<(), NetError> {
-    while let Some(piece) = stream.next().await? {
-        if send.send(Some(piece)).await.is_err() {
-            // Who reads has given up; why is told there.
-            return Ok(());
-        }
-    }
-    // Tells the end from a sender that is gone because the transfer failed.
-    let _ = send.send(None).await;
-    Ok(())
-}
-
-/// An archive in pieces, hashed as it is read.
-struct Pieces {
-    receive: mpsc::Receiver<Option<Bytes>>,
-    current: Bytes,
-    /// All of it came. Decoders ask again after the end.
-    ended: bool,
-    check: Check,
-    turn: Turn,
-}
-
-impl Pieces {
-    /// What comes next, waiting for it and for the turn if need be.
-    fn receive(&mut self) -> Option<Option<Bytes>> {
-        let piece = match self.receive.try_recv() {
-            Ok(piece) => Some(piece),
-            Err(_) => {
-                self.turn.leave();
-                self.receive.blocking_recv()
-            }
-        };
-        // The end, and a transfer that failed, leave nothing to wait for.
-        if let Some(Some(_)) = piece {
-            self.turn.take();
-        }
-        piece
-    }
-}
-
-impl Read for Pieces {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.current.is_empty() && !self.ended {
-            match self.receive() {
-                Some(Some(piece)) => {
-                    self.check.update(&piece);
-                    self.current = piece;
-                }
-                Some(None) => self.ended = true,
-                None => return Err(io::Error::other("the transfer failed")),
-            }
-        }
-        let count = into.len().min(self.current.len());
-        into[..count].copy_from_slice(&self.current.split_to(count));
-        Ok(count)
-    }
-}
-
-fn unpack_pieces(
-    store: &Store,
-    unpack: &Unpack,
-    mut pieces: Pieces,
-) -> (Result<Unpacked, ArchiveError>, Check) {
-    let unpacked = unpack(store, Packed::Arriving(&mut pieces));
-    // What follows the last file belongs to the digest too; and a wrong one is told rather than a broken archive.
-    pieces.current = Bytes::new();
-    while !pieces.ended
-        && let Some(Some(piece)) = pieces.receive()
-    {
-        pieces.check.update(&piece);
-    }
-    (unpacked, pieces.check)
-}
-
 #[cfg(test)]
 mod tests {
-    use wharf_sys::Work;
-
     use super::*;
-
-    fn pieces(sent: Vec<Option<Bytes>>) -> Pieces {
-        let (send, receive) = mpsc::channel(PIECES);
-        for piece in sent {
-            send.blocking_send(piece).unwrap();
-        }
-        Pieces {
-            receive,
-            current: Bytes::new(),
-            ended: false,
-            check: Check::new(&[]),
-            turn: Turn::new(&Governor::for_machine(), None),
-        }
-    }
 
     #[test]
     fn an_archive_has_the_room_that_it_needs_or_none() {
@@ -493,48 +397,5 @@ mod tests {
         held.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "cd");
         assert_eq!(held.read(&mut [0; 8]).unwrap(), 0);
-    }
-
-    #[test]
-    fn the_end_stays_the_end() {
-        let mut pieces = pieces(vec![Some("ab".into()), Some("c".into()), None]);
-        let mut text = String::new();
-        pieces.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "abc");
-        // Decoders look once more whether another member follows.
-        for _ in 0..3 {
-            assert_eq!(pieces.read(&mut [0; 4]).unwrap(), 0);
-        }
-    }
-
-    #[test]
-    fn the_end_waits_for_no_turn() {
-        let governor = Governor::for_machine();
-        let all = governor.limits().of(Work::Disk);
-        let free = || {
-            let taken: Vec<_> = std::iter::from_fn(|| governor.try_permit(Work::Disk)).collect();
-            taken.len()
-        };
-        let with_turn = |sent| Pieces {
-            turn: Turn::new(&governor, None),
-            ..pieces(sent)
-        };
-        let mut content = with_turn(vec![Some("ab".into()), None]);
-        assert_eq!(content.read(&mut [0; 4]).unwrap(), 2);
-        assert!(free() < all, "while there is something to unpack");
-        drop(content);
-        let mut end = with_turn(vec![None]);
-        assert_eq!(end.read(&mut [0; 4]).unwrap(), 0);
-        assert_eq!(free(), all);
-        let mut failed = with_turn(vec![]);
-        failed.read(&mut [0; 4]).unwrap_err();
-        assert_eq!(free(), all);
-    }
-
-    #[test]
-    fn a_transfer_that_failed_is_no_end() {
-        let mut pieces = pieces(vec![Some("ab".into())]);
-        let error = pieces.read_to_end(&mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "the transfer failed");
     }
 }

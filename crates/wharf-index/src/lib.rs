@@ -10,6 +10,7 @@
 //! | [`metadata`] | [`Requirements`]: what a version requires, parsed lazily; the cheapest way to a wheel's metadata |
 //! | [`remote_zip`] | one file out of parts of a zip archive |
 //! | `arrive` | archives, verified while they arrive, into the store |
+//! | `pieces` | files that are read while they arrive |
 //! | `blocks` | documents, compressed so that a few bytes of them can be had |
 //! | `keep` | writes to the cache, away from whoever waits |
 //! | `hosts` | what is remembered of hosts: unannounced metadata, ranges |
@@ -41,6 +42,7 @@ mod keep;
 mod names;
 mod once;
 mod pages;
+mod pieces;
 mod source_tree;
 
 pub mod build;

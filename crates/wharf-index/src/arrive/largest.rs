@@ -1,7 +1,7 @@
 //! Unpacking, the largest archive first: one that came last would keep one core busy at the end while the others idle.
 //!
 //! Whoever brings work waits for a permit and then runs the largest that waits, which may be another's. Invariant: it goes on until
-//! its own was taken by somebody, so nothing waits for one who gave up.
+//! its own was taken by somebody, so nothing waits for one who gave up; and of one who gave up nothing is left that nobody has begun with.
 
 use std::cmp;
 use std::collections::BinaryHeap;
@@ -53,6 +53,7 @@ pub(crate) async fn run<T: Send + 'static>(
 ) -> T {
     let (send, receive) = oneshot::channel();
     let taken = Arc::new(AtomicBool::new(false));
+    let _asked = Asked(Arc::clone(&taken));
     waiting().push(Job {
         size,
         taken: Arc::clone(&taken),
@@ -75,6 +76,17 @@ pub(crate) async fn run<T: Send + 'static>(
     match receive.await.expect("who took it runs it") {
         Ok(value) => value,
         Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Takes the work back, and what it holds, when who waits for it is gone before anybody took it.
+struct Asked(Arc<AtomicBool>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.0.swap(true, Ordering::AcqRel) {
+            waiting().retain(|job| !Arc::ptr_eq(&job.taken, &self.0));
+        }
     }
 }
 
@@ -127,9 +139,12 @@ mod tests {
     async fn one_who_gives_up_stops_nobody() {
         let governor = Governor::for_machine();
         let held: Vec<_> = std::iter::from_fn(|| governor.permit(Work::Disk).now_or_never()).collect();
-        let mut gone = Box::pin(run(&governor, FAR * 2, || ()));
+        let memory = Arc::new(());
+        let own = Arc::clone(&memory);
+        let mut gone = Box::pin(run(&governor, FAR * 2, move || drop(own)));
         assert!(futures::poll!(&mut gone).is_pending());
         drop(gone);
+        assert_eq!(Arc::strong_count(&memory), 1, "what it held is free at once");
         drop(held);
         assert_eq!(run(&governor, 1, || "done").await, "done");
     }

@@ -12,6 +12,7 @@ use super::error::DebError;
 use super::repository::{Place, below};
 use super::{Answer, Repositories};
 use crate::error::IndexError;
+use crate::pieces::Bytewise;
 
 /// Archives up to this size are gathered in memory before they are unpacked.
 const IN_MEMORY: u64 = 8 << 20;
@@ -166,7 +167,7 @@ impl Repositories {
     async fn arriving(&self, wanted: &Wanted, place: &Place) -> Result<Attempt, Absent> {
         let _room = self.shared.arriving.acquire().await;
         let (store, digest) = (Arc::clone(self.store()), wanted.digest);
-        let work = move |bytes: &mut super::arrival::Bytewise| import(&store, bytes, &digest);
+        let work = move |bytes: &mut Bytewise| import(&store, bytes, &digest);
         let came = read_through(self.client(), place, &wanted.label(), (wanted.size, None), work).await?;
         let is_longer = came.length > wanted.size;
         Ok(Attempt::of(came.made, came.is_patched, is_longer))

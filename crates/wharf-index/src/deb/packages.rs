@@ -14,14 +14,16 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use wharf_deb::index::{Builder, Descriptions, Index};
 use wharf_deb::release::{Release, ReleaseFile};
+use wharf_store::Hasher;
 use wharf_sys::Mapped;
 
-use super::arrival::{Absent, Came, read_through};
+use super::arrival::{Absent, read_through};
 use super::error::DebError;
 use super::release::failed;
 use super::repository::{Place, Repository};
 use super::{Answer, Part, Repositories};
 use crate::error::IndexError;
+use crate::pieces::{Bytewise, Came};
 
 /// Bytes that are handed from the decoder to the parser at once.
 const PIECE: usize = 1 << 20;
@@ -379,7 +381,7 @@ impl Repositories {
             .map_err(|error| Trouble::Final(error.into()))?;
         let expected = file.digest();
         let label = format!("{} {}", repository.suite, file.path);
-        let work = move |bytes: &mut super::arrival::Bytewise| decode(bytes, (packing, says), whole);
+        let work = move |bytes: &mut Bytewise| decode(bytes, (packing, says), whole);
         let hash = Some(expected.algorithm());
         let came = read_through(self.client(), &place, &label, (file.size, hash), work).await;
         let came = match came {
@@ -388,8 +390,12 @@ impl Repositories {
             Err(absent) => return Err(Trouble::Final(failed(repository, absent))),
         };
         let Came {
-            made, digest, length, ..
+            made,
+            hashers,
+            length,
+            ..
         } = came;
+        let digest = hashers.into_iter().next().map(Hasher::finish);
         let actual = match digest {
             _ if length > file.size => format!("more than {} bytes", file.size),
             digest => format!("{} ({length} bytes)", digest.unwrap_or(expected)),
