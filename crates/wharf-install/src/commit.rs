@@ -22,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use wharf_core::{Event, Phase, Sinks};
 use wharf_store::journal::Journal;
-use wharf_store::{LinkReport, Placed, Store, durable};
+use wharf_store::{Ahead, LinkReport, Placed, Store, durable};
 use wharf_sys::{Governor, Work};
 
 use crate::bytecode::{self, Compiled};
@@ -318,11 +318,14 @@ impl Task<'_> {
             total: Some(total),
         });
         let mut staged = Staged::default();
+        let ahead = self.wanted.node.as_ref().and_then(|node| node.ahead.as_deref());
+        let none = Ahead::new(self.wanted.link);
+        let ahead = ahead.unwrap_or(&none);
         {
             let _permit = self.governor.permit_blocking(Work::Disk);
             for (index, items) in folders {
                 let new = redo::staged(self.state, &work.marker.transaction, index);
-                let linked = self.store.materialise(&items, &new, self.wanted.link)?;
+                let linked = self.store.materialise_with(&items, &new, ahead)?;
                 staged.linked = sum(staged.linked, linked);
                 self.stop_if_asked()?;
             }

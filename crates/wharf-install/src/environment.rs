@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use wharf_core::{Event, Sinks};
-use wharf_store::Store;
+use wharf_store::{Ahead, LinkMode, Store};
 use wharf_sys::Governor;
 
 use crate::bytecode::Compiled;
@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::redo::{self, Site, Unsettled};
 use crate::state::State;
 use crate::wanted::SYSTEM_LINK;
-use crate::{Durability, Foreign, Wanted, commit, drift, trash};
+use crate::{Durability, Foreign, Wanted, commit, drift, settle, trash};
 
 /// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
 #[derive(Clone, Debug)]
@@ -255,6 +255,13 @@ impl Environment {
             foreign::movable(&self.ground.path(&name), *kind, foreign)?;
         }
         Ok(())
+    }
+
+    /// Where packages of npm can be linked before the environment is changed, to be had by [`crate::NodeWanted::ahead`]; `None` where the
+    /// store and the project are not on one file system, so that nothing can be moved from the one to the other.
+    #[must_use]
+    pub fn ahead(&self, store: &Store, link: LinkMode) -> Option<Ahead> {
+        settle::on_one_file_system(self.ground.project(), store.root()).then(|| Ahead::new(link))
     }
 
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.

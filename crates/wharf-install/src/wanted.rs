@@ -4,11 +4,12 @@
 //! wish gives the same environment whatever stood there before.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wharf_core::PackageName;
 use wharf_store::journal::Flushed;
-use wharf_store::{LinkMode, TreeId, durable};
+use wharf_store::{Ahead, LinkMode, TreeId, durable};
 
 use crate::layout::Item;
 use crate::python::Interpreter;
@@ -63,6 +64,8 @@ pub struct NodeWanted {
     pub packages: Vec<InstalledNode>,
     /// A Node that comes with the environment, where the machine has none that fits.
     pub runtime: Option<NodeRuntime>,
+    /// Packages of these folders that were linked while others were fetched.
+    pub ahead: Option<Arc<Ahead>>,
 }
 
 /// The `node_modules` of one folder.

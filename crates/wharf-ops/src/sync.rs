@@ -222,7 +222,7 @@ pub(crate) async fn sync_project(
         session.debian().keep_lock(locked);
     }
     let system = system_and_python(session, project, &lock, request);
-    let node = npm::sync::prepare(session, project, &lock, request, early);
+    let node = npm::sync::prepare(session, project, &environment, &lock, request, early);
     let crates = cargo::sync::prepare(
         session,
         project,
@@ -594,14 +594,19 @@ fn wanted(
     wanted.crates = crates.crates;
     wanted.commands = crates.commands;
     wanted.files = crates.files;
-    wanted.link = match installing.link {
+    wanted.link = link_mode(installing);
+    wanted.foreign = foreign(installing);
+    wanted
+}
+
+/// How files come out of the store.
+pub(crate) fn link_mode(installing: Installing) -> LinkMode {
+    match installing.link {
         Link::Auto => LinkMode::Auto,
         Link::Reflink => LinkMode::Reflink,
         Link::Hardlink => LinkMode::Hardlink,
         Link::Copy => LinkMode::Copy,
-    };
-    wanted.foreign = foreign(installing);
-    wanted
+    }
 }
 
 fn foreign(installing: Installing) -> Foreign {

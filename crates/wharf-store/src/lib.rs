@@ -13,6 +13,7 @@
 //! | [`system`] | system roots: Debian packages merged into one folder |
 //! | [`home`] | npm packages, unpacked once in folders that node can use as they stand |
 //! | [`link`] | many files out of the store into a folder: reflink, hardlink or copy |
+//! | [`ahead`] | the same for single packages, before their folder is at hand |
 //! | [`verify`] | what the store holds, and whether it is still what was written |
 //! | [`journal`] | begin, prepared, commit: what a crash interrupted |
 //! | [`durable`] | writes that survive a crash: atomic replace, exchange, `syncfs` |
@@ -23,6 +24,7 @@
 //! a refused or killed import leaves things only in `stage/`. No network, and no knowledge of package formats but one:
 //! which files an npm package's `package.json` makes commands.
 
+pub mod ahead;
 pub mod archive;
 pub mod crates;
 pub mod deb;
@@ -44,6 +46,7 @@ pub mod tree;
 pub mod verify;
 mod ways;
 
+pub use ahead::Ahead;
 pub use archive::{ArchiveError, Compression, Limits, Refusal};
 pub use crates::{CrateId, RepositoryId, RepositoryPackages};
 pub use deb::DebPackage;

@@ -23,6 +23,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::ahead::Ahead;
 use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::id::ObjectId;
@@ -133,21 +134,36 @@ impl Store {
         root: &Path,
         mode: LinkMode,
     ) -> Result<LinkReport, StoreError> {
+        self.materialise_with(plan, root, &Ahead::new(mode))
+    }
+
+    /// The same with what was linked ahead, and in its way.
+    ///
+    /// # Errors
+    /// As [`Store::materialise`].
+    pub fn materialise_with(
+        &self,
+        plan: &[Placed],
+        root: &Path,
+        ahead: &Ahead,
+    ) -> Result<LinkReport, StoreError> {
         let folders = Folders::of(plan)?;
         std::fs::create_dir_all(root).map_err(StoreError::io("make", root))?;
         let linker = Linker {
-            store: self,
             plan,
-            folders: &folders,
-            root,
-            ways: Ways::of(mode),
-            counts: Counts::default(),
-            large: Mutex::default(),
+            ahead: Some(ahead),
+            ..Linker::new(self, &folders, root, &ahead.ways)
         };
-        let fd = open_folder(root)?;
-        linker.fill(0, fd.as_fd())?;
-        linker.fill_large(fd.as_fd())?;
-        Ok(linker.counts.report())
+        linker.run()
+    }
+
+    /// Links the files of a home into a folder.
+    pub(crate) fn link_home(&self, home: &HomeId, to: &Path, ways: &Ways) -> Result<LinkReport, StoreError> {
+        let folders = Folders(vec![Folder {
+            home: Some((home, false)),
+            ..Folder::default()
+        }]);
+        Linker::new(self, &folders, to, ways).run()
     }
 
     /// Places one file.
@@ -271,7 +287,8 @@ struct Linker<'a> {
     plan: &'a [Placed],
     folders: &'a Folders<'a>,
     root: &'a Path,
-    ways: Ways,
+    ways: &'a Ways,
+    ahead: Option<&'a Ahead>,
     counts: Counts,
     /// What is left for the end.
     large: Mutex<Vec<Part<'a>>>,
@@ -318,12 +335,33 @@ impl Counts {
 }
 
 impl<'a> Linker<'a> {
-    /// Fills an open folder, then those below it. Recursion goes as deep as paths do, and holds one open folder a level.
+    fn new(store: &'a Store, folders: &'a Folders<'a>, root: &'a Path, ways: &'a Ways) -> Self {
+        Self {
+            store,
+            plan: &[],
+            folders,
+            root,
+            ways,
+            ahead: None,
+            counts: Counts::default(),
+            large: Mutex::default(),
+        }
+    }
+
+    fn run(&self) -> Result<LinkReport, StoreError> {
+        let fd = open_folder(self.root)?;
+        if let Some((home, copy)) = self.folders.0[0].home {
+            self.fill_home(home, copy, fd.as_fd(), 0)?;
+        }
+        self.fill(0, fd.as_fd())?;
+        self.fill_large(fd.as_fd())?;
+        Ok(self.counts.report())
+    }
+
+    /// Fills an open folder with what is not of its home, then those below it. Recursion goes as deep as paths do, and holds one
+    /// open folder a level.
     fn fill(&self, index: usize, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
         let folder = &self.folders.0[index];
-        if let Some((home, copy)) = folder.home {
-            self.fill_home(home, copy, fd, index)?;
-        }
         let (mut bytes, mut by) = (0, [0u64; 3]);
         for (name, place) in &folder.files {
             match &self.plan[*place as usize].content {
@@ -358,13 +396,42 @@ impl<'a> Linker<'a> {
         self.counts.add(bytes, by);
         folder.children.par_iter().try_for_each(|child| {
             let below = &self.folders.0[*child];
-            let made = match rustix::fs::mkdirat(fd, below.name, Mode::from_raw_mode(0o777)) {
+            let came = self.move_ahead(below, fd);
+            let made = match came {
+                true => Ok(()),
+                false => rustix::fs::mkdirat(fd, below.name, Mode::from_raw_mode(0o777)),
+            };
+            let open = match made {
                 Ok(()) | Err(Errno::EXIST) => open_inside(fd, below.name),
                 Err(errno) => Err(errno),
             };
-            let made = made.map_err(|errno| self.error(folder, below.name, errno))?;
-            self.fill(*child, made.as_fd())
+            let open = open.map_err(|errno| self.error(folder, below.name, errno))?;
+            if let Some((home, copy)) = below.home.filter(|_| !came) {
+                self.fill_home(home, copy, open.as_fd(), *child)?;
+            }
+            self.fill(*child, open.as_fd())
         })
+    }
+
+    /// Gives a folder what was linked ahead for it, if anything was.
+    fn move_ahead(&self, folder: &Folder<'_>, above: BorrowedFd<'_>) -> bool {
+        let Some((home, false)) = folder.home else {
+            return false;
+        };
+        let Some(linked) = self.ahead.and_then(|ahead| ahead.take(home)) else {
+            return false;
+        };
+        let report = linked.report;
+        let moved = linked.move_to(above, folder.name);
+        if moved {
+            let LinkedBy {
+                reflink,
+                hardlink,
+                copy,
+            } = report.by;
+            self.counts.add(report.bytes, [reflink, hardlink, copy]);
+        }
+        moved
     }
 
     /// Makes a home's folders, and its files if they are not many: a home is one thread's work, for there are many of them.

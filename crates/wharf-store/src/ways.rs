@@ -29,6 +29,7 @@ pub(crate) struct Origin<'a> {
 }
 
 /// How files are put there.
+#[derive(Debug)]
 pub(crate) struct Ways {
     /// What works here, as far as is known; only ever rises.
     method: AtomicU8,

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use wharf_store::{
-    Content, ContentKey, Depth, GraphKey, HomeContent, HomeId, HomeLink, Limits, LinkMode, Placed, Repair,
-    Store, Unpacked,
+    Ahead, Content, ContentKey, Depth, GraphKey, HomeContent, HomeId, HomeLink, Limits, LinkMode, Placed,
+    Repair, Store, Unpacked,
 };
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -618,6 +618,68 @@ fn homes_are_placed_in_folders_linked_or_copied() {
             .materialise(&missing, &dir.path().join("gone"), LinkMode::Auto)
             .is_err()
     );
+}
+
+#[test]
+fn what_was_linked_ahead_is_what_would_be_linked_at_the_end() {
+    let (dir, store) = store();
+    let many: Vec<String> = (0..300)
+        .map(|number| format!("d{}/f{number}", number % 3))
+        .collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "m")).collect();
+    let homes = [id("a@1", 1, 0), id("@s/b@1", 2, 0), id("c@1", 3, 0)];
+    let bundled = [("cli.js", "c"), ("node_modules/in/x", "bundled")];
+    place(&store, &homes[0], &bundled, &[]);
+    place(
+        &store,
+        &homes[1],
+        &[("package.json", r#"{"bin":"b.js"}"#), ("b.js", "b")],
+        &[],
+    );
+    place(&store, &homes[2], &many, &[]);
+    let home = |path: &str, home: usize, copy| Placed {
+        path: path.into(),
+        content: Content::Home {
+            home: homes[home].clone(),
+            copy,
+        },
+    };
+    let plan = [
+        home("a", 0, false),
+        home("a/node_modules/@s/b", 1, false),
+        home("private/b", 1, true),
+        home("again/b", 1, false),
+        home("c", 2, false),
+    ];
+    let make = |ahead: &Ahead, name: &str| {
+        let root = dir.path().join(name);
+        let report = store.materialise_with(&plan, &root, ahead).unwrap();
+        (listing(&root), report)
+    };
+    let expected = make(&Ahead::new(LinkMode::Hardlink), "none");
+    assert_eq!((expected.1.by.hardlink, expected.1.by.copy), (306, 2));
+    for which in 1..8 {
+        let ahead = Ahead::new(LinkMode::Hardlink);
+        for (_, home) in homes.iter().enumerate().filter(|(bit, _)| which >> bit & 1 == 1) {
+            ahead.link(&store, home).unwrap();
+        }
+        assert!(drafts(&store) > 0);
+        assert_eq!(make(&ahead, &which.to_string()), expected);
+        assert_eq!(drafts(&store), 0, "each was moved to its place");
+    }
+    let ahead = Ahead::new(LinkMode::Hardlink);
+    ahead.link(&store, &homes[0]).unwrap();
+    ahead.link(&store, &id("gone@1", 1, 1)).unwrap_err();
+    assert_eq!(drafts(&store), 1);
+    // What stands there is not replaced, whether it comes ahead or not.
+    let taken = dir.path().join("taken");
+    fs::create_dir_all(taken.join("a")).unwrap();
+    fs::write(taken.join("a/cli.js"), "own").unwrap();
+    store.materialise_with(&plan, &taken, &ahead).unwrap_err();
+    assert_eq!(fs::read_to_string(taken.join("a/cli.js")).unwrap(), "own");
+    ahead.link(&store, &homes[1]).unwrap();
+    drop(ahead);
+    assert_eq!(drafts(&store), 0, "what nobody took is deleted");
 }
 
 /// Three homes, the first of which needs the second, which needs the third.

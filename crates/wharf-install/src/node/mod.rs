@@ -151,6 +151,11 @@ impl<'a> Planning<'a> {
         &self.homes
     }
 
+    /// Whether a package's files lie in the project, as they come out of the store.
+    pub fn lies_in_the_project(&self, package: PackageIndex) -> bool {
+        self.placing.placements[package] == Placement::Project
+    }
+
     /// Plans the layout, with the files of these homes: [`Stock::sources`].
     pub fn plan(self, sources: &[Option<HomeId>], store: &Store) -> NodePlan {
         let (request, placing) = (&self.request, &self.placing);

@@ -76,6 +76,7 @@ fn wanted(
         roots: planning.plan(&stock.sources, &world.store).roots,
         packages: packages.collect(),
         runtime: None,
+        ahead: None,
     })
 }
 

@@ -12,9 +12,9 @@ use wharf_core::{Event, Phase, Source};
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
-use wharf_install::{InstalledNode, NodeWanted};
+use wharf_install::{Environment, InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
-use wharf_store::{ContentKey, HomeContent, HomeId, HomeLink, Store};
+use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
@@ -27,7 +27,7 @@ use crate::error::OpsError;
 use crate::report::NodeReport;
 use crate::request::Selecting;
 use crate::session::Session;
-use crate::sync::SyncRequest;
+use crate::sync::{SyncRequest, link_mode};
 
 /// Which Node there is, is known after so long, unless one is met for the first time.
 const AT_ONCE: Duration = Duration::from_millis(3);
@@ -76,6 +76,7 @@ pub(crate) fn selected(
 pub(crate) async fn prepare(
     session: &Session,
     project: &Project,
+    environment: &Environment,
     lock: &Lock,
     request: &SyncRequest,
     early: Option<Early>,
@@ -133,6 +134,9 @@ pub(crate) async fn prepare(
         selected: selected.packages,
         importers: selected.importers,
         early,
+        ahead: environment
+            .ahead(session.store()?, link_mode(request.installing))
+            .map(Arc::new),
         fetched: 0,
     };
     let contents = fetching.contents().await?;
@@ -176,6 +180,8 @@ struct Fetching<'a> {
     selected: Vec<bool>,
     importers: Vec<bool>,
     early: Option<Early>,
+    /// Packages that lie in the project, linked as soon as they are there.
+    ahead: Option<Arc<Ahead>>,
     fetched: usize,
 }
 
@@ -242,6 +248,10 @@ impl Fetching<'_> {
             let placing = Placing {
                 store: Arc::clone(&self.store),
                 links: planning.links(one.package),
+                ahead: self
+                    .ahead
+                    .clone()
+                    .filter(|_| planning.lies_in_the_project(one.package)),
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -254,6 +264,7 @@ impl Fetching<'_> {
             let placing = Placing {
                 store: Arc::clone(&self.store),
                 links: planning.links(one.package),
+                ahead: None,
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -304,6 +315,7 @@ impl Fetching<'_> {
                 })
                 .collect(),
             runtime: chosen.runtime.clone(),
+            ahead: self.ahead.clone(),
         })
     }
 
@@ -431,6 +443,8 @@ struct Placing {
     store: Arc<Store>,
     home: HomeId,
     links: Vec<HomeLink>,
+    /// Where its files are linked for the project at once.
+    ahead: Option<Arc<Ahead>>,
     label: String,
 }
 
@@ -463,10 +477,18 @@ impl Placing {
             store,
             home,
             links,
+            ahead,
             label,
         } = self;
         // Where archives are unpacked: more threads than cores would wait for each other in the file system.
-        run_compute(move || store.place_home(&home, content, &links)).await?;
+        run_compute(move || {
+            store.place_home(&home, content, &links)?;
+            match ahead {
+                Some(ahead) => ahead.link(&store, &home),
+                None => Ok(()),
+            }
+        })
+        .await?;
         Ok(label)
     }
 }

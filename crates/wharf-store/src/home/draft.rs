@@ -80,22 +80,27 @@ impl Unpacked {
     }
 }
 
-/// A home's folder in the stage.
+/// A folder in the stage that gets its place later. Dropping it deletes it.
 #[derive(Debug)]
-pub(super) struct Draft(Option<PathBuf>);
+pub(crate) struct Draft(Option<PathBuf>);
 
 impl Draft {
-    pub(super) fn new(store: &Store) -> Result<Self, StoreError> {
+    /// An empty folder.
+    pub(crate) fn bare(store: &Store) -> Result<Self, StoreError> {
         let path = store.draft_folder()?;
-        let make = |path: &Path| std::fs::create_dir(path).map_err(StoreError::io("make", path));
         make(&path)?;
-        let draft = Self(Some(path));
+        Ok(Self(Some(path)))
+    }
+
+    /// A folder with an empty package in it.
+    pub(super) fn new(store: &Store) -> Result<Self, StoreError> {
+        let draft = Self::bare(store)?;
         make(&draft.path().join("node_modules"))?;
         make(&draft.path().join(PACKAGE))?;
         Ok(draft)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0
             .as_deref()
             .expect("only `keep` takes the path, and the draft with it")
@@ -109,9 +114,14 @@ impl Draft {
         })
     }
 
-    fn keep(mut self) {
+    /// The folder has its place: there is nothing left to delete.
+    pub(crate) fn keep(mut self) {
         self.0 = None;
     }
+}
+
+fn make(path: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir(path).map_err(StoreError::io("make", path))
 }
 
 impl Drop for Draft {
