@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use rayon::prelude::*;
 
 use crate::folder::OURS;
-use crate::generation::{Generation, Place, PythonPart, RootRecord};
+use crate::generation::{Generation, Marker, Place, PythonPart, RootRecord};
 use crate::ground::{Ground, RootKind, RootName};
+use crate::state::State;
 
 /// What a look at an environment's directories found.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,7 @@ pub(crate) struct Drift {
 /// Compares the directories with what the generation put there.
 pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
     let mut drift = Drift::default();
+    let stands = standing_since(ground);
     for root in &generation.roots {
         let (foreign, missing) = (drift.foreign.len(), drift.missing.len());
         let mut reasons = Vec::new();
@@ -41,6 +44,9 @@ pub(crate) fn look(ground: &Ground, generation: &Generation) -> Drift {
                 let shown = path.strip_prefix(ground.project()).unwrap_or(&path).display();
                 let before = format!("{shown}/");
                 names(&path, root, &before, &mut drift);
+                if let (RootKind::Node, Some(since)) = (root.name.kind, stands) {
+                    drift.foreign.extend(replaced(&path, root, &before, since));
+                }
                 if let Some(store) = generation.linked_store(root.name.kind) {
                     dangling(&path, root, store, &before, &mut drift);
                 }
@@ -128,6 +134,50 @@ fn dangling(path: &Path, root: &RootRecord, store: &Path, before: &str, drift: &
         let named = |name: &String| format!("{before}{}", Path::new(&place.path).join(name).display());
         drift.missing.extend(lost.into_iter().map(named));
     }
+}
+
+/// When the generation that stands became the one that does.
+pub(crate) fn standing_since(ground: &Ground) -> Option<SystemTime> {
+    let current = State::new(ground.state().to_owned()).current();
+    fs::metadata(current).and_then(|data| data.modified()).ok()
+}
+
+/// What something else put in the place of what a generation made, in words: another package manager that ran over it leaves
+/// the same names. In a copy, where everything came later than what is on record says, nothing can be told.
+fn replaced(path: &Path, root: &RootRecord, before: &str, since: SystemTime) -> Option<String> {
+    let marker = fs::symlink_metadata(path.join(Marker::NAME));
+    if marker.and_then(|data| data.created()).ok()? > since {
+        return None;
+    }
+    let mut found = root.places.iter().flat_map(|place| {
+        let folder = path.join(&place.path);
+        let newer = newer(&folder, &place.names, since);
+        newer.map(|name| format!("{before}{}", Path::new(&place.path).join(name).display()))
+    });
+    let first = found.next()?;
+    Some(match found.count() {
+        0 => format!("what something else put at {first}"),
+        1 => format!("what something else put at {first} (and one other)"),
+        more => format!("what something else put at {first} (and {more} others)"),
+    })
+}
+
+/// Those names in a folder behind which stands what was made after an instant. Only a folder that was changed since has any.
+pub(crate) fn newer<'a>(
+    folder: &Path,
+    names: &'a [String],
+    since: SystemTime,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    let changed = fs::metadata(folder).and_then(|data| data.modified());
+    let names = match changed.is_ok_and(|changed| changed > since) {
+        true => names,
+        false => &[],
+    };
+    let folder = folder.to_owned();
+    names.iter().filter(move |name| {
+        let made = fs::symlink_metadata(folder.join(name)).and_then(|data| data.created());
+        made.is_ok_and(|made| made > since)
+    })
 }
 
 /// Whether something else stands where a link was put.

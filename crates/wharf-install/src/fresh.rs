@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use wharf_store::durable;
 
-use crate::drift::listing;
+use crate::drift::{listing, newer, standing_since};
 use crate::generation::{Generation, Marker, RootRecord};
 use crate::ground::{Ground, RootKind};
 use crate::redo;
@@ -153,13 +153,16 @@ impl Listing {
     }
 
     /// Looks again. `Some(None)`: untouched; `Some(Some(_))`: touched, but the same names, and this is what `stat` said
-    /// before they were read; `None`: other names.
-    fn check(&self, kind: RootKind, written: i128) -> Option<Option<Stat>> {
+    /// before they were read; `None`: other names, or something else behind them.
+    fn check(&self, kind: RootKind, written: i128, since: Option<SystemTime>) -> Option<Option<Stat>> {
         let now = Stat::read(&self.path)?;
         if now.inode == self.stat.inode && now.modified == self.stat.modified && !self.stat.racy(written) {
             return Some(None);
         }
-        (digest(&listing(&self.path, kind, &self.place)?) == self.names).then_some(Some(now))
+        let names = listing(&self.path, kind, &self.place)?;
+        let replaced = |since| newer(&self.path, &names, since).next().is_some();
+        let replaced = kind == RootKind::Node && since.is_some_and(replaced);
+        (digest(&names) == self.names && !replaced).then_some(Some(now))
     }
 }
 
@@ -242,10 +245,10 @@ fn judge(state: &State, ground: &Ground, key: &str) -> Result<u64, String> {
         record.quarantine.as_ref().is_none_or(same),
         "something of the store was damaged",
     )?;
-    let (mut touched, looked) = (false, now());
+    let (mut touched, looked, since) = (false, now(), standing_since(ground));
     for root in &mut record.roots {
         for directory in &mut root.listings {
-            match directory.check(root.kind, record.written) {
+            match directory.check(root.kind, record.written, since) {
                 Some(None) => {}
                 Some(Some(stat)) => (directory.stat, touched) = (stat, true),
                 None => {

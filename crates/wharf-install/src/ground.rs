@@ -95,6 +95,11 @@ impl Ground {
         &self.project
     }
 
+    /// Where the records lie.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Where the Python environment stands.
     pub(crate) fn python(&self) -> &Path {
         &self.python

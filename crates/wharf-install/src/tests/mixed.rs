@@ -197,6 +197,77 @@ fn what_others_did_is_noticed_and_set_right_in_its_folder() {
 }
 
 #[test]
+fn what_others_put_behind_the_same_names_is_noticed_and_set_right() {
+    let project = Project::new(&[]);
+    let wanted = wish(&[(".", &[("x", "1.0.0"), ("y", "1.0.0"), ("@s/z", "1.0.0")])]);
+    project.apply(&wanted).unwrap();
+    let root = project.root(".");
+    let environment = project.environment();
+    let note = || {
+        let key = "sync".to_owned();
+        let inputs = Vec::new();
+        environment.note_current(&Fingerprint { key, inputs }).unwrap();
+    };
+    note();
+    // Past the grain of the file system's clock.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let replace = |name: &str, version: &str| {
+        let aside = root.join(".aside");
+        fs::create_dir(&aside).unwrap();
+        fs::write(aside.join("version"), version).unwrap();
+        fs::remove_dir_all(root.join(name)).unwrap();
+        fs::rename(&aside, root.join(name)).unwrap();
+    };
+    // A tool's cache changes the folder, and nothing that counts.
+    fs::create_dir_all(root.join(".cache/tool")).unwrap();
+    assert!(project.plan(&wanted).is_empty());
+    assert_eq!(environment.is_current("sync"), Freshness::Current(1));
+    replace("x", "2.0.0");
+    assert_ne!(environment.is_current("sync"), Freshness::Current(1));
+    let plan = project.plan(&wanted);
+    assert_eq!(plan.foreign, ["what something else put at node_modules/x"]);
+    assert_eq!(plan.roots.make, [RootName::node(".")].into());
+    replace("@s/z", "2.0.0");
+    fs::remove_file(root.join(".bin/y")).unwrap();
+    std::os::unix::fs::symlink("../x/version", root.join(".bin/y")).unwrap();
+    let plan = project.plan(&wanted);
+    assert_eq!(
+        plan.foreign,
+        ["what something else put at node_modules/x (and 2 others)"]
+    );
+    project.apply(&wanted).unwrap();
+    assert_eq!(fs::read_to_string(root.join("x/version")).unwrap(), "1.0.0");
+    assert!(project.plan(&wanted).is_empty());
+    note();
+    assert_eq!(environment.is_current("sync"), Freshness::Current(2));
+}
+
+#[test]
+fn a_copy_is_what_was_copied() {
+    let project = Project::new(&[]);
+    let wanted = wish(&[(".", &[("x", "1.0.0")])]);
+    project.apply(&wanted).unwrap();
+    let copy = project.folder.with_file_name("copy");
+    let state = copy.join(".wharf");
+    // The records first, with their times, and what they tell of later: as an archive is unpacked.
+    for (from, to) in [
+        (project.folder.join(".wharf"), &state),
+        (project.root("."), &copy.join("node_modules")),
+    ] {
+        fs::create_dir_all(to).unwrap();
+        let copied = std::process::Command::new("cp")
+            .args(["-a", "-T"])
+            .args([from.as_path(), to.as_path()])
+            .status();
+        assert!(copied.unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    let plan = Environment::open(&copy).unwrap().plan(&wanted).unwrap();
+    assert_eq!(plan.foreign, [""; 0]);
+    assert!(plan.is_empty());
+}
+
+#[test]
 fn links_that_lead_nowhere_are_mended() {
     let project = Project::new(&[]);
     let home = project.store.root().join("home");
