@@ -32,7 +32,7 @@ pub enum TreeError {
         why: String,
     },
     /// The package, or one version of it, cannot be had.
-    #[error("{package}, which {} asks for{}, cannot be had: {reason}", .asker, at(.origin))]
+    #[error("{package}, which {} asks for{}, cannot be had: {reason}{}", .asker, at(.origin), of_the_workspace(.member))]
     Unavailable {
         /// What was asked for.
         package: String,
@@ -42,6 +42,8 @@ pub enum TreeError {
         origin: Option<Box<Origin>>,
         /// Why, in words.
         reason: String,
+        /// The member of the workspace that is called so and is not meant, in words.
+        member: Option<String>,
     },
     /// The specifier cannot be read or used.
     #[error("`{alias}: {text}`, which {} asks for{}, cannot be used: {reason}", .asker, at(.origin))]
@@ -103,6 +105,13 @@ fn at(origin: &Option<Box<Origin>>) -> String {
     origin
         .as_ref()
         .map(|origin| format!(" ({origin})"))
+        .unwrap_or_default()
+}
+
+fn of_the_workspace(member: &Option<String>) -> String {
+    member
+        .as_ref()
+        .map(|member| format!("; {member}"))
         .unwrap_or_default()
 }
 

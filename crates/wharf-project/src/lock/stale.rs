@@ -157,7 +157,8 @@ impl Lock {
             (None, Some(_)) => vec!["nothing of npm is locked yet".to_owned()],
             (Some(_), None) => vec!["the project has nothing of npm any more".to_owned()],
         };
-        if self.npm.is_some() {
+        if let Some(lock) = &self.npm {
+            reasons.extend(project.npm.iter().flat_map(|npm| lock.members_moved(npm)));
             self.ages(&mut reasons, project);
         }
         (!reasons.is_empty()).then_some(Stale { reasons })

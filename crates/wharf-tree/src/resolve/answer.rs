@@ -142,6 +142,7 @@ impl Tree<'_> {
             Want::Registry { name, .. } => *name,
             Want::Other(_) => edge.alias,
         };
+        let member = self.other_member(scope, edge, name);
         match picked {
             Picked::Package(package) => Target::Node(self.ensure(package, scope)),
             Picked::Unknown => Target::Open,
@@ -150,15 +151,33 @@ impl Tree<'_> {
                 asker: Box::default(),
                 origin: None,
                 reason,
+                member,
             })),
             Picked::None(why) => Target::Refused(Rc::new(TreeError::NoVersion {
                 name: self.names.text(name).to_string(),
                 range: edge.text.to_string(),
                 asker: Box::default(),
                 origin: None,
-                why,
+                why: match member {
+                    Some(member) => format!("{why}; {member}"),
+                    None => why,
+                },
             })),
         }
+    }
+
+    /// The member of the workspace that is called `name` and does not answer an importer's need, in words.
+    fn other_member(&self, scope: Scope, edge: &TreeEdge, name: NameId) -> Option<String> {
+        let (Scope::Importer(own), Want::Registry { .. }) = (scope, &edge.want) else {
+            return None;
+        };
+        let member = self.member_named(name).filter(|member| *member != own)?;
+        let member = &self.problem.importers[self.importers[member].root];
+        let says = match &member.version {
+            Some(version) => format!("is {version}"),
+            None => "states no version".to_owned(),
+        };
+        Some(format!("{} of the workspace {says}", member.path))
     }
 
     fn unusable(&self, scope: Scope, edge: &TreeEdge, reason: String) -> Target {

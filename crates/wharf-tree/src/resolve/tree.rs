@@ -597,12 +597,10 @@ impl<'a> Tree<'a> {
     /// The member of the workspace that a name and a range mean.
     pub(crate) fn member(&self, name: NameId, range: Option<&Range>) -> Option<usize> {
         let &index = self.members.get(&name)?;
-        let fits = match (&self.importers[index].version, range) {
-            (Some(version), Some(range)) => range.satisfies(version),
-            (None, Some(range)) => range.is_any(),
-            (_, None) => false,
-        };
-        fits.then_some(index)
+        let version = self.importers[index].version.as_ref();
+        range
+            .is_some_and(|range| range.takes_member(version))
+            .then_some(index)
     }
 
     /// The members by name.

@@ -290,6 +290,19 @@ fn members_are_linked_by_workspace_specs_and_by_ranges_that_they_satisfy() {
 }
 
 #[test]
+fn a_member_that_does_not_answer_is_named() {
+    let text = "x 2.0.0\npackages/x (x 3.0.0-rc.1) :\npackages/y (y 1.0.0) : x ^3";
+    assert_snapshot!(solve(text), @"error: packages/y asks for x@^3 (package.json): no version of x satisfies `^3`; there is 2.0.0; packages/x of the workspace is 3.0.0-rc.1");
+    let text = "packages/x (x 3.0.0) :\npackages/y (y 1.0.0) : x ^2";
+    assert_snapshot!(solve(text), @"error: x@^2, which packages/y asks for (package.json), cannot be had: no such package; packages/x of the workspace is 3.0.0");
+    let text = "x 2.0.0\npackages/x (x 3.0.0-rc.1) :\npackages/y (y 1.0.0) : x *";
+    assert_snapshot!(solve(text), @r"
+    packages/x ->
+    packages/y -> x=packages/x
+    ");
+}
+
+#[test]
 fn members_meet_peers_that_the_root_provides() {
     assert_snapshot!(solve("ui 1.0.0 : peer r *\nr 1.0.0\n. : r *\npackages/x (x 1.0.0) : ui *"), @r"
     . -> r=r@1.0.0

@@ -128,6 +128,11 @@ impl Range {
         matches!(&*self.alternatives, [only] if matches!(**only, [Comparator::Any]))
     }
 
+    /// Whether a member of a workspace of this version answers it: `*` takes a prerelease, and one that states no version.
+    pub fn takes_member(&self, version: Option<&Version>) -> bool {
+        self.is_any() || version.is_some_and(|version| self.satisfies(version))
+    }
+
     /// The one version that lies in it, where it names just that.
     pub fn exact(&self) -> Option<&Version> {
         match &*self.alternatives {

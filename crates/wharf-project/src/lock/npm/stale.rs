@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use wharf_ecosystem::npm::EdgeKind;
+use wharf_ecosystem::npm::{Edge, EdgeKind, Range, Spec, To, Version};
 
 use super::{NpmInputs, NpmLock, NpmRoot};
 use crate::lock::stale::{changed, lines_changed, local_trees, requirements_changed};
+use crate::npm::{NpmImporter, NpmProject};
 
 impl NpmLock {
     /// Each difference between what was resolved and what the project asks for, in words.
@@ -29,6 +30,30 @@ impl NpmLock {
         reasons
     }
 
+    /// What members of the workspace ask of each other and have by their versions, or no longer have, in words.
+    pub(crate) fn members_moved(&self, now: &NpmProject) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if now.importers.len() < 2 {
+            return reasons;
+        }
+        for importer in &self.graph.importers {
+            for edge in &importer.dependencies {
+                let linked = match &edge.to {
+                    Some(To::Importer(to)) => Some(self.graph.importers[*to].path.as_str()),
+                    Some(To::Package(_)) | None => None,
+                    Some(To::Link(_)) => continue,
+                };
+                let Some(answer) = MemberAnswer::of(now, &importer.path, edge) else {
+                    continue;
+                };
+                if answer.takes != linked.is_some_and(|linked| linked == answer.member.path) {
+                    reasons.push(answer.words(&importer.path, edge));
+                }
+            }
+        }
+        reasons
+    }
+
     /// A requirement without any edge comes from a bad merge, but where an override takes it out.
     fn unanswered(&self, reasons: &mut Vec<String>) {
         let edges = self.graph.importers.iter().flat_map(|importer| {
@@ -43,6 +68,62 @@ impl NpmLock {
         for root in needed.filter(|root| !answered.contains(&(root.importer.as_str(), root.alias.as_str()))) {
             reasons.push(format!("`{root}` has no package in the lock"));
         }
+    }
+}
+
+/// Whether the member of the workspace that is called as a need says answers it.
+struct MemberAnswer<'a> {
+    member: &'a NpmImporter,
+    takes: bool,
+}
+
+impl<'a> MemberAnswer<'a> {
+    /// `None` where no member is called so, or the need says by itself what answers it.
+    fn of(now: &'a NpmProject, importer: &str, edge: &Edge) -> Option<Self> {
+        if !matches!(edge.kind, EdgeKind::Prod | EdgeKind::Dev | EdgeKind::Optional) {
+            return None;
+        }
+        let named = |name: &str| {
+            let members = now.importers.iter();
+            members
+                .filter(|member| member.name.as_deref() == Some(name))
+                .min_by(|a, b| a.path.cmp(&b.path))
+        };
+        let is_plain = |member: &&NpmImporter| member.path != importer;
+        // Most needs are for packages that no member is called like: their text need not be read.
+        if named(&edge.alias).is_none()
+            && !edge.range.starts_with("npm:")
+            && !edge.range.starts_with("workspace:")
+        {
+            return None;
+        }
+        let spec = Spec::parse(&edge.range).ok()?;
+        let member = named(spec.package_name(&edge.alias)).filter(is_plain)?;
+        let version = member
+            .version
+            .as_deref()
+            .and_then(|version| Version::parse(version).ok());
+        let takes = match &spec {
+            Spec::Workspace { range, .. } => {
+                let range = Range::parse(range).ok()?;
+                range.is_any()
+                    || version.is_some_and(|version| range.satisfies_including_prerelease(&version))
+            }
+            spec => spec.range()?.takes_member(version.as_ref()),
+        };
+        Some(Self { member, takes })
+    }
+
+    fn words(&self, importer: &str, edge: &Edge) -> String {
+        let says = match &self.member.version {
+            Some(version) => format!("is {version} now"),
+            None => "states no version now".to_owned(),
+        };
+        let answers = if self.takes { "answers" } else { "does not answer" };
+        format!(
+            "{} {says}, which {answers} `npm:{}@{} (in {importer})`",
+            self.member.path, edge.alias, edge.range
+        )
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use wharf_ecosystem::npm::{Edge, Graph, Importer, To};
+
 use super::tests::{sample, whole};
 use super::*;
 use crate::lock::Lock;
@@ -193,6 +195,80 @@ fn only_what_decides_about_requirements_counts() {
     assert_eq!(told(), ["`local` needs something else than it did"]);
     folder.write("a.tgz", "others");
     assert_eq!(told().len(), 2);
+}
+
+#[test]
+fn members_answer_by_the_version_that_they_have_now() {
+    let member = |version: &str| format!(r#"{{"name": "ui", "version": "{version}"}}"#);
+    let folder = Folder::new(&[
+        (
+            "package.json",
+            r#"{"name": "root", "workspaces": ["packages/*"]}"#,
+        ),
+        ("packages/ui/package.json", &member("1.2.0")),
+        ("packages/web/package.json", "{}"),
+    ]);
+    let told = |range: &str, version: &str, to: To| {
+        folder.write(
+            "packages/web/package.json",
+            &format!(r#"{{"dependencies": {{"ui": "{range}"}}}}"#),
+        );
+        folder.write("packages/ui/package.json", &member(version));
+        let project = folder.project();
+        let importer = |path: &str, dependencies| Importer {
+            path: path.to_owned(),
+            dependencies,
+            ..Importer::default()
+        };
+        let edge = Edge {
+            alias: "ui".to_owned(),
+            range: range.to_owned(),
+            kind: EdgeKind::Prod,
+            to: Some(to),
+        };
+        let lock = NpmLock {
+            inputs: NpmInputs::of(&project).unwrap(),
+            graph: Graph {
+                importers: vec![
+                    importer(".", Vec::new()),
+                    importer("packages/ui", Vec::new()),
+                    importer("packages/web", vec![edge]),
+                ],
+                ..sample().graph
+            },
+            ..NpmLock::default()
+        };
+        let stale = whole(lock).stale(&project);
+        stale.map(|stale| stale.to_string())
+    };
+    let (linked, package) = (|| To::Importer(1), || To::Package(0));
+    for (range, version) in [
+        ("^1", "1.3.0"),
+        ("*", "2.0.0-rc.1"),
+        ("workspace:^", "3.0.0"),
+        ("workspace:^1", "1.9.0"),
+        ("npm:ui@^1", "1.9.0"),
+    ] {
+        assert_eq!(told(range, version, linked()), None, "{range} {version}");
+    }
+    assert_eq!(told("^1", "2.0.0", package()), None);
+    assert_eq!(
+        told("latest", "2.0.0", package()),
+        None,
+        "what a registry tags is never a member"
+    );
+    assert_eq!(
+        told("^1", "2.0.0", linked()).as_deref(),
+        Some("packages/ui is 2.0.0 now, which does not answer `npm:ui@^1 (in packages/web)`")
+    );
+    assert_eq!(
+        told("workspace:^1", "2.0.0", linked()).as_deref(),
+        Some("packages/ui is 2.0.0 now, which does not answer `npm:ui@workspace:^1 (in packages/web)`")
+    );
+    assert_eq!(
+        told("^2", "2.0.0", package()).as_deref(),
+        Some("packages/ui is 2.0.0 now, which answers `npm:ui@^2 (in packages/web)`")
+    );
 }
 
 #[test]
