@@ -68,6 +68,16 @@ fn deb(data: &[Entry<'_>]) -> Vec<u8> {
     ])
 }
 
+/// Gives one byte at a time.
+struct Slowly<'a>(&'a [u8]);
+
+impl Read for Slowly<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = into.len().min(1);
+        self.0.read(&mut into[..count])
+    }
+}
+
 fn digest(bytes: &[u8]) -> Digest {
     Hasher::digest(Algorithm::Sha256, bytes)
 }
@@ -150,6 +160,10 @@ fn every_packing_gives_the_same_trees() {
             ("later", b"ignored".to_vec()),
         ]);
         seen.push(import(&store, &bytes).unwrap());
+        // As a network may bring it.
+        let (_folder, other) = self::store();
+        let slowly = other.import_deb(Slowly(&bytes), &digest(&bytes), &Limits::default());
+        seen.push(slowly.unwrap());
     }
     seen.dedup();
     assert_eq!(seen.len(), 1);

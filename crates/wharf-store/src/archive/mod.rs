@@ -11,7 +11,7 @@ pub mod tar;
 pub(crate) mod tgz;
 pub mod zip;
 
-use std::io;
+use std::io::{self, BufRead, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use wharf_core::{Digest, Explain, Fault, UnsafePath};
@@ -395,6 +395,13 @@ impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
         Trouble::Unreadable(error)
     }
+}
+
+/// A file's first bytes, as many as [`sniff`] needs, and all of it. What arrives may begin with a piece of a single byte.
+pub(crate) fn with_head(mut file: impl BufRead) -> io::Result<(Vec<u8>, impl BufRead)> {
+    let mut head = Vec::with_capacity(512);
+    (&mut file).take(512).read_to_end(&mut head)?;
+    Ok((head.clone(), Cursor::new(head).chain(file)))
 }
 
 /// What the first bytes of a file say it is.

@@ -13,7 +13,7 @@ use tar::EntryType;
 use wharf_core::SafePath;
 
 use super::names::Names;
-use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, nameless, sniff};
+use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, nameless, sniff, with_head};
 
 /// Takes what a tar holds, in the tar's order.
 pub(crate) trait Sink {
@@ -60,8 +60,8 @@ pub(crate) fn read(
     limits: &Limits,
     sink: &mut dyn Sink,
 ) -> Result<(), Trouble> {
-    let mut archive = BufReader::with_capacity(128 * 1024, archive);
-    check_label(archive.fill_buf()?, compression)?;
+    let (head, archive) = with_head(BufReader::with_capacity(128 * 1024, archive))?;
+    check_label(&head, compression)?;
     let progress = Rc::new(Progress::default());
     let decoded = Metered {
         inner: decoder(archive, compression)?,

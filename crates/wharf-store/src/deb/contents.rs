@@ -17,7 +17,7 @@ use tar::EntryType;
 use crate::archive::tar::{
     DECODER_MEMORY, Exact, MAX_HEADERS, Metered, Progress, check_label, decoder, drain,
 };
-use crate::archive::{Compression, Limits, Refusal, Trouble};
+use crate::archive::{Compression, Limits, Refusal, Trouble, with_head};
 use crate::import::Batch;
 use crate::system::{Owner, RootPath, SystemEntry, SystemKind, SystemTree};
 
@@ -48,10 +48,11 @@ impl Packing {
         })
     }
 
-    fn decode<'a>(self, mut member: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, Trouble> {
+    fn decode<'a>(self, member: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, Trouble> {
         match self {
             Self::Known(compression) => {
-                check_label(member.fill_buf()?, compression)?;
+                let (head, member) = with_head(member)?;
+                check_label(&head, compression)?;
                 decoder(member, compression)
             }
             Self::Lzma => {

@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ use super::write::{Current, Writer, with_commands, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
-use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff};
+use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff, with_head};
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
@@ -187,18 +187,18 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
         let counted = Rc::new(Counts::default());
-        let mut packed = BufReader::with_capacity(
+        let (head, packed) = with_head(BufReader::with_capacity(
             128 * 1024,
             Counted {
                 inner: archive,
                 count: Rc::clone(&counted),
             },
-        );
-        let decoded: Box<dyn Read + '_> = match sniff(packed.fill_buf()?) {
+        ))?;
+        let decoded: Box<dyn Read + '_> = match sniff(&head) {
             // By the buffer, not by the file: a decoder copies what it gave last, and most files are a few kilobytes.
             Some("gzip") => Box::new(Gunzip::new(packed)),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
-            _ if packed.buffer().is_empty() => return Err(Refusal::Truncated.into()),
+            _ if head.is_empty() => return Err(Refusal::Truncated.into()),
             actual => {
                 let expected = Compression::Gzip.as_str();
                 let actual = actual.unwrap_or("something else");
