@@ -355,47 +355,4 @@ impl Read for Held {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_archive_has_the_room_that_it_needs_or_none() {
-        let waiting = waiting_room();
-        let kept = || Arc::clone(&waiting).try_acquire_many_owned(BEFORE_SIZED).unwrap();
-        let small = room(&waiting, 10 * UNIT, kept()).unwrap();
-        assert_eq!(
-            waiting.available_permits(),
-            WAITING - 11,
-            "the rest is given back"
-        );
-        let large = room(&waiting, 2 << 20, kept()).unwrap();
-        assert_eq!(waiting.available_permits(), WAITING - 11 - 2049);
-        assert!(room(&waiting, IN_MEMORY + 1, kept()).is_err());
-        drop((small, large));
-        let most = u32::try_from(WAITING).unwrap() - BEFORE_SIZED;
-        let others = Arc::clone(&waiting).try_acquire_many_owned(most).unwrap();
-        let kept = room(&waiting, 2 << 20, kept()).expect_err("there is none");
-        assert_eq!(kept.num_permits(), BEFORE_SIZED as usize);
-        drop((kept, others));
-        assert_eq!(waiting.available_permits(), WAITING, "nothing stays taken");
-    }
-
-    #[test]
-    fn pieces_are_joined_in_order_also_inside_each_other() {
-        let pieces = |texts: &[&'static str]| texts.iter().map(|text| Bytes::from(*text)).collect();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        assert_eq!(with_joined(pieces(&[]), 0, text), "");
-        assert_eq!(with_joined(pieces(&["ab"]), 2, text), "ab");
-        let both = with_joined(pieces(&["ab", "cd"]), 4, |outer| {
-            let inner = with_joined(pieces(&["e", "f", "g"]), 3, text);
-            text(outer) + &inner
-        });
-        assert_eq!(both, "abcdefg");
-        let mut held = Held::new(pieces(&["ab", "", "cd"]));
-        assert_eq!(held.read(&mut [0; 8]).unwrap(), 2);
-        let mut rest = String::new();
-        held.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "cd");
-        assert_eq!(held.read(&mut [0; 8]).unwrap(), 0);
-    }
-}
+mod tests;
