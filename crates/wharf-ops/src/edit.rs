@@ -22,7 +22,7 @@ use crate::lock::{self, Mode, Updated, Updating};
 use crate::names;
 use crate::npm;
 use crate::report::EditReport;
-use crate::request::{Installing, Solving, Upgrade};
+use crate::request::{Installing, Solving};
 use crate::session::Session;
 use crate::sync::{self, SyncRequest};
 use crate::write;
@@ -129,7 +129,7 @@ pub async fn add(session: &Session, request: &AddRequest) -> Result<EditReport, 
         files.change(&home.manifest, |text| npm::edit::add(&home, text, &asked))?;
     }
     let then = async |files: &mut Files| {
-        let (project, updated) = relock(session, &request.solving).await?;
+        let (project, updated) = relock(session, &request.solving, &asked).await?;
         let (lock, mut report) = (updated.lock, updated.report);
         let bounded = match request.bounds {
             Bounds::AsWritten => additions.clone(),
@@ -365,7 +365,7 @@ pub async fn remove(session: &Session, request: &RemoveRequest) -> Result<EditRe
         return Err(not_required(&project, missing, manifest)?);
     }
     files.write()?;
-    let lock = match relock(session, &request.solving).await {
+    let lock = match relock(session, &request.solving, &[]).await {
         Ok((_, updated)) => updated.report,
         Err(error) => return Err(files.restore(error)),
     };
@@ -441,11 +441,15 @@ fn not_required(project: &Project, name: &PackageName, manifest: PathBuf) -> Res
     })
 }
 
-async fn relock(session: &Session, solving: &Solving) -> Result<(Project, Updated), OpsError> {
+async fn relock(
+    session: &Session,
+    solving: &Solving,
+    asked: &[npm::edit::Asked],
+) -> Result<(Project, Updated), OpsError> {
     let project = session.project_to_solve(&Vec::new(), solving)?;
     let old = lock::read(&project)?;
     let updating = Updating {
-        upgrade: &Upgrade::None,
+        upgrade: &npm::edit::upgrade(asked, old.as_ref()),
         solving,
         mode: Mode::Write,
         installing: false,

@@ -23,6 +23,15 @@ pub enum Synced {
     No,
 }
 
+/// Whether hooks and scripts are told of when they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// On standard error.
+    Aloud,
+    /// Nowhere.
+    Silent,
+}
+
 /// What will run.
 #[derive(Debug)]
 pub struct Running {
@@ -30,8 +39,8 @@ pub struct Running {
     pub command: Command,
     /// The system root that it runs in.
     pub view: Option<View>,
-    /// Where it is a script: the lines of its hooks and of itself, for people.
-    pub script: Vec<String>,
+    /// Where it is a script: the line of its first hook, or its own, for people. The others are told of when they begin.
+    pub script: Option<String>,
     /// Where it is none: the scripts that there are.
     pub scripts: Vec<String>,
 }
@@ -41,12 +50,14 @@ pub struct Running {
 ///
 /// # Errors
 /// Where there is no environment, or its record is damaged.
-pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<Running, OpsError> {
+pub fn command(
+    session: &Session,
+    words: &[OsString],
+    synced: Synced,
+    telling: Telling,
+) -> Result<Running, OpsError> {
     let directory = &session.settings().directory;
-    let root = match sync::project_root(directory) {
-        Some(root) => root.to_owned(),
-        None => session.project(&Vec::new())?.root,
-    };
+    let root = root(session)?;
     let (word, arguments) = words.split_first().expect("the command line demands a command");
     let environment = Environment::locate(&root);
     let script = scripts::find(directory, &root, word);
@@ -71,15 +82,15 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
     }
     let (mut command, script, scripts) = match script {
         Some(script) => (
-            script.command(word, arguments),
-            script.lines(word, arguments),
+            script.command(word, arguments, telling),
+            script.first_line(word, arguments),
             Vec::new(),
         ),
         None => {
             let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
             let mut command = Command::new(program);
             command.args(arguments).current_dir(directory);
-            (command, Vec::new(), scripts::names(directory, &root))
+            (command, None, scripts::names(directory, &root))
         }
     };
     if let Some(view) = &view {
@@ -92,6 +103,23 @@ pub fn command(session: &Session, words: &[OsString], synced: Synced) -> Result<
         script,
         scripts,
     })
+}
+
+/// The scripts of the nearest `package.json` by name, with what they run; hooks are left out.
+///
+/// # Errors
+/// Where the project cannot be read.
+pub fn scripts(session: &Session) -> Result<Vec<(String, String)>, OpsError> {
+    let root = root(session)?;
+    Ok(scripts::all(&session.settings().directory, &root))
+}
+
+/// The root of the project that the session works in.
+fn root(session: &Session) -> Result<PathBuf, OpsError> {
+    match sync::project_root(&session.settings().directory) {
+        Some(root) => Ok(root.to_owned()),
+        None => Ok(session.project(&Vec::new())?.root),
+    }
 }
 
 /// The view of the environment's system root, if it has one. What the project leads to is seen in it, and what is the user's.

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod habits;
 mod system;
 
+pub(crate) use habits::parse;
 pub(crate) use system::{PlanTask, Search, System, SystemCommand, SystemPlan};
 
 /// Packages of a project: one manifest, one lockfile, one store, one environment.
@@ -479,9 +481,8 @@ pub(crate) struct Run {
     pub(crate) selecting: Selecting,
     #[command(flatten)]
     pub(crate) files: Files,
-    /// The name of a script in package.json, or a command (best after `--`), and its arguments.
+    /// The name of a script in package.json, or a command (best after `--`), and its arguments; without any, the scripts are listed.
     #[arg(
-        required = true,
         trailing_var_arg = true,
         allow_hyphen_values = true,
         value_name = "COMMAND"

@@ -9,7 +9,6 @@ mod progress;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use wharf_ops::cancel::Cancel;
 use wharf_ops::session::Session;
 
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
         let program = Program::resumed(resumed);
         return become_program(program, Printer::plain(), "run");
     }
-    let arguments = Arguments::parse();
+    let arguments = args::parse();
     let printer = Printer::new(&arguments.global);
     start_tracing(arguments.global.verbose);
     let name = commands::name(&arguments.command);

@@ -138,6 +138,11 @@ impl Printer {
         }
     }
 
+    /// Whether nothing is printed but what was asked for, and errors.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a remark, unless `--quiet`.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet {

@@ -1,13 +1,16 @@
 //! npm requirements in `wharf add` and `wharf remove`: what is written where.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use wharf_ecosystem::npm::{EdgeKind, From, Graph, To, Version};
+use wharf_core::{Ecosystem, PackageName};
+use wharf_ecosystem::npm::{EdgeKind, From, Graph, Spec, To, Version};
 use wharf_index::npm::Detail;
 use wharf_project::edit::npm::{self, Exactness, NpmAddition, NpmManifest, NpmShort};
 use wharf_project::{Lock, ManifestKind, NpmImporter, NpmOptions, NpmProject, NpmRequirement, Project};
 
 use crate::error::OpsError;
+use crate::request::Upgrade;
 use crate::session::Session;
 
 /// What a `package.json` that does not exist yet says before anything is added to it.
@@ -115,7 +118,10 @@ pub(crate) async fn asked(
 ) -> Result<Vec<Asked>, OpsError> {
     let mut asked = Vec::with_capacity(texts.len());
     for (text, kind) in texts {
-        let short = npm::parse_short(text)?;
+        let mut short = npm::parse_short(text)?;
+        if let Some(member) = member_spec(session, project, &short) {
+            short = npm::parse_short(&member)?;
+        }
         let alias = match &short.alias {
             Some(alias) => alias.clone(),
             None => name_of_place(session, project, &short).await?,
@@ -127,6 +133,59 @@ pub(crate) async fn asked(
         });
     }
     Ok(asked)
+}
+
+/// What is asked for by a bare name that a member of the workspace has: that one, in words that the project's other tools read. Whoever
+/// wants what a registry has under the name says a version.
+fn member_spec(session: &Session, project: &Project, short: &NpmShort) -> Option<String> {
+    let (Some(npm), Some(alias), None) = (&project.npm, &short.alias, &short.spec) else {
+        return None;
+    };
+    let home = home(session, project);
+    let member = npm
+        .importers
+        .iter()
+        .find(|one| one.name.as_ref() == Some(alias))?;
+    if member.path == home.importer {
+        return None;
+    }
+    let mut all = npm.importers.iter().flat_map(|importer| &importer.requirements);
+    let has_protocol = home.kind == ManifestKind::Wharf
+        || project.root.join("pnpm-workspace.yaml").is_file()
+        || all.any(|asked| matches!(asked.spec, Spec::Workspace { .. }));
+    let prefix = &npm.options.save_prefix;
+    let text = match (&member.version, has_protocol) {
+        (_, true) if matches!(prefix.as_str(), "^" | "~") => format!("workspace:{prefix}"),
+        (_, true) => "workspace:*".to_owned(),
+        (Some(version), false) => match Version::parse(version) {
+            Ok(version) => npm::written_range(&version, prefix),
+            Err(_) => "*".to_owned(),
+        },
+        (None, false) => "*".to_owned(),
+    };
+    Some(format!("{alias}@{text}"))
+}
+
+/// What moves because it is asked for anew: as with other package managers for npm, whoever adds a package gets the best version that its words
+/// allow, whatever was locked.
+pub(crate) fn upgrade(asked: &[Asked], old: Option<&Lock>) -> Upgrade {
+    let locked = old.and_then(|lock| lock.npm.as_ref()).map(|npm| &npm.graph);
+    let is_known = |name: &PackageName| {
+        locked.is_none_or(|graph| graph.packages.iter().any(|package| package.name == *name))
+    };
+    let names = asked.iter().filter_map(|one| {
+        let name = match &one.short.spec {
+            None => &one.alias,
+            Some(spec) if spec.is_registry() => spec.package_name(&one.alias),
+            Some(_) => return None,
+        };
+        PackageName::new(Ecosystem::Npm, name).ok().filter(is_known)
+    });
+    let names: BTreeSet<PackageName> = names.collect();
+    match names.is_empty() {
+        true => Upgrade::None,
+        false => Upgrade::Packages(names),
+    }
 }
 
 async fn name_of_place(session: &Session, project: &Project, short: &NpmShort) -> Result<String, OpsError> {

@@ -8,6 +8,8 @@ use std::process::Command;
 use wharf_ecosystem::npm::PackageManifest;
 use wharf_install::lifecycle::Around;
 
+use crate::run::Telling;
+
 /// A script with its hooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Script {
@@ -45,6 +47,12 @@ pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script
 
 /// The names of the scripts that [`find`] would find, hooks left out.
 pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
+    let all = all(directory, root).into_iter();
+    all.map(|(name, _)| name).collect()
+}
+
+/// The scripts that [`find`] would find with what they run, hooks left out.
+pub(crate) fn all(directory: &Path, root: &Path) -> Vec<(String, String)> {
     let Some((_, _, manifest)) = nearest(directory, root) else {
         return Vec::new();
     };
@@ -55,7 +63,8 @@ pub(crate) fn names(directory: &Path, root: &Path) -> Vec<String> {
             .into_iter()
             .any(|event| scripts().any(|other| other == event))
     };
-    scripts().filter(|name| !is_hook(name)).cloned().collect()
+    let all = manifest.scripts.iter();
+    all.filter(|(name, _)| !is_hook(name)).cloned().collect()
 }
 
 /// The nearest `package.json` from `directory` up to the project's root, with its folder and text.
@@ -70,25 +79,28 @@ fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, Vec<u8>, P
 }
 
 impl Script {
-    /// What will run, one line a step, for people.
-    pub(crate) fn lines(&self, word: &OsStr, arguments: &[OsString]) -> Vec<String> {
-        let step = |(event, text): &(String, String)| {
-            let arguments = if OsStr::new(event) == word { arguments } else { &[] };
-            with_arguments(text, arguments).to_string_lossy().into_owned()
-        };
-        self.steps.iter().map(step).collect()
+    /// What runs first, for people.
+    pub(crate) fn first_line(&self, word: &OsStr, arguments: &[OsString]) -> Option<String> {
+        let (event, text) = self.steps.first()?;
+        let arguments = if OsStr::new(event) == word { arguments } else { &[] };
+        Some(with_arguments(text, arguments).to_string_lossy().into_owned())
     }
 
     /// The shell command. Each step runs in a shell of its own, so that what a hook does to its shell ends with it; the first
-    /// that fails ends the whole.
-    pub(crate) fn command(&self, word: &OsStr, arguments: &[OsString]) -> Command {
+    /// that fails ends the whole. Steps behind the first are told of when they begin, as far as that is wanted.
+    pub(crate) fn command(&self, word: &OsStr, arguments: &[OsString], telling: Telling) -> Command {
         let mut text = OsString::new();
         for (event, step) in &self.steps {
             let arguments = if OsStr::new(event) == word { arguments } else { &[] };
+            let step = with_arguments(step, arguments);
             if !text.is_empty() {
                 text.push(" && ");
+                if telling == Telling::Aloud {
+                    text.push("{ printf '$ %s\\n' ");
+                    text.push(quoted(&step));
+                    text.push(" >&2 || :; } && ");
+                }
             }
-            let step = with_arguments(step, arguments);
             if self.steps.len() == 1 {
                 text.push(step);
             } else {
@@ -154,7 +166,11 @@ mod tests {
     fn output(folder: &Path, word: &str, arguments: &[&str]) -> String {
         let script = find(folder, folder, OsStr::new(word)).unwrap();
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        let output = script.command(OsStr::new(word), &arguments).output().unwrap();
+        let output = script
+            .command(OsStr::new(word), &arguments, Telling::Silent)
+            .output()
+            .unwrap();
+        assert_eq!(output.stderr, b"");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -173,8 +189,37 @@ mod tests {
     fn a_hook_that_fails_ends_it() {
         let folder = project(r#"{"pretest":"exit 3","test":"echo never"}"#);
         let script = find(folder.path(), folder.path(), OsStr::new("test")).unwrap();
-        let status = script.command(OsStr::new("test"), &[]).output().unwrap();
+        let status = script
+            .command(OsStr::new("test"), &[], Telling::Aloud)
+            .output()
+            .unwrap();
         assert_eq!((status.status.code(), status.stdout.len()), (Some(3), 0));
+        assert_eq!(status.stderr, b"", "what does not begin is not told of");
+    }
+
+    #[test]
+    fn a_step_is_told_of_when_it_begins() {
+        let folder =
+            project(r#"{"pretest":"echo 'it is' >&2","test":"echo 100%s >&2","posttest":"echo p >&2"}"#);
+        let script = find(folder.path(), folder.path(), OsStr::new("test")).unwrap();
+        let arguments = [OsString::from("a 'b")];
+        let word = OsStr::new("test");
+        assert_eq!(
+            script.first_line(word, &arguments).as_deref(),
+            Some("echo 'it is' >&2")
+        );
+        let output = script.command(word, &arguments, Telling::Aloud).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            told.lines().collect::<Vec<_>>(),
+            [
+                "it is",
+                r"$ echo 100%s >&2 'a '\''b'",
+                "100%s a 'b",
+                "$ echo p >&2",
+                "p"
+            ]
+        );
     }
 
     #[test]

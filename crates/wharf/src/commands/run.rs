@@ -7,7 +7,7 @@ use std::process::Command;
 use wharf_core::{Explain, Fault};
 use wharf_ops::lacking::{self, Lacking};
 use wharf_ops::request::{Effect, Selecting};
-use wharf_ops::run::{self, Running, Synced};
+use wharf_ops::run::{self, Running, Synced, Telling};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
@@ -117,6 +117,25 @@ impl Explain for CannotStart {
     }
 }
 
+/// `wharf run` by itself, where there are no scripts to be listed.
+#[derive(Debug, thiserror::Error)]
+#[error("there is nothing to run: no command was named, and no package.json here has scripts")]
+struct NothingToRun;
+
+impl Explain for NothingToRun {
+    fn code(&self) -> &'static str {
+        "run/nothing"
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::User
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["name a command: `wharf run -- python app.py`".to_owned()]
+    }
+}
+
 fn request(arguments: &Run, session: &Session) -> SyncRequest {
     let remembered = sync::remembered(session);
     let asked = arguments.selecting.request();
@@ -140,11 +159,14 @@ pub(super) fn nothing_to_do(
     session: &Session,
     printer: Printer,
 ) -> Option<Result<Outcome, Failure>> {
+    if arguments.command.is_empty() {
+        return Some(list(session, printer));
+    }
     let current = arguments.no_sync || sync::nothing_to_do(session, &request(arguments, session)).is_some();
     if !current {
         return None;
     }
-    match running(arguments, session) {
+    match running(arguments, session, printer) {
         Ok(running) if lacking::is_lacking(&running) => None,
         running => Some(running.map(|running| replace(running, printer))),
     }
@@ -158,7 +180,7 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
             words::sync(&printer, &report);
         }
     }
-    let running = running(arguments, session)?;
+    let running = running(arguments, session, printer)?;
     if lacking::is_lacking(&running) {
         let known = lacking::lacking(session, &running, &request.selecting).await;
         return Err(Box::new(CannotStart {
@@ -171,17 +193,36 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
     Ok(replace(running, printer))
 }
 
-fn running(arguments: &Run, session: &Session) -> Result<Running, Failure> {
+/// Prints the scripts that there are: what `wharf run` by itself asks for.
+fn list(session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let scripts = run::scripts(session)?;
+    if scripts.is_empty() {
+        return Err(Box::new(NothingToRun));
+    }
+    let width = scripts.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let lines = scripts
+        .iter()
+        .map(|(name, text)| format!("{name:width$}  {text}\n"));
+    printer.data(&lines.collect::<String>());
+    Ok(Outcome::Done(std::process::ExitCode::SUCCESS))
+}
+
+fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Running, Failure> {
+    let telling = match printer.is_quiet() {
+        true => Telling::Silent,
+        false => Telling::Aloud,
+    };
     let synced = if arguments.no_sync {
         Synced::No
     } else {
         Synced::Yes
     };
-    Ok(run::command(session, &arguments.command, synced)?)
+    Ok(run::command(session, &arguments.command, synced, telling)?)
 }
 
 fn replace(running: Running, printer: Printer) -> Outcome {
-    for line in &running.script {
+    if let Some(line) = &running.script {
         printer.remark(&format!("$ {line}"));
     }
     Outcome::Replace(Box::new(Program {

@@ -281,3 +281,70 @@ fn what_only_names_a_place_is_asked_for_its_name() {
     assert_eq!(stated(&fixture, "dependencies")["b"], archive);
     fixture.run(&["sync", "--locked"]).success();
 }
+
+#[test]
+fn a_member_of_the_workspace_is_what_its_bare_name_means() {
+    let registry = registry();
+    release("two", "9.0.0").publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "private": true, "workspaces": ["packages/*"] }),
+    );
+    let one = "packages/one/package.json";
+    let needs = |fixture: &Fixture| -> Value {
+        let manifest: Value = serde_json::from_str(&fixture.read(one)).expect("it is JSON");
+        manifest["dependencies"]["two"].clone()
+    };
+    let reset = || write_json(&fixture, one, &json!({ "name": "one", "version": "1.0.0" }));
+    reset();
+    write_json(
+        &fixture,
+        "packages/two/package.json",
+        &json!({ "name": "two", "version": "1.4.0" }),
+    );
+    let add = |text: &str| fixture.run(&["-C", "packages/one", "add", text]);
+    add("npm:two").success();
+    assert_eq!(needs(&fixture), "^1.4.0", "npm reads no `workspace:`");
+    assert!(fixture.has("packages/one/node_modules/two/package.json"));
+    add("npm:two@latest").success();
+    assert_eq!(needs(&fixture), "^9.0.0", "what a registry tags was asked for");
+    reset();
+    fixture.write("pnpm-workspace.yaml", "packages: ['packages/*']\n");
+    add("npm:two").success();
+    assert_eq!(needs(&fixture), "workspace:^");
+    // The member itself is called so: there the name means what the registry has.
+    fixture.run(&["-C", "packages/two", "add", "npm:two"]).success();
+    assert!(fixture.read("packages/two/package.json").contains("^9.0.0"));
+    // A version that the member does not have is told of with the one that it has.
+    says(
+        &add("npm:two@^3"),
+        3,
+        &[
+            "no version of two satisfies `^3`",
+            "packages/two of the workspace is 1.4.0",
+        ],
+    );
+}
+
+#[test]
+fn what_is_added_anew_is_the_best_that_there_is() {
+    let registry = registry();
+    let fixture = project(&registry, &json!({ "dependencies": { "a": "^1", "b": "^1" } }));
+    fixture.run(&["sync"]).success();
+    release("b", "1.1.0").publish(&registry);
+    release("a", "1.3.0").publish(&registry);
+    let add = |text: &str| fixture.run(&["add", text, "--cache", "fresh"]).success();
+    add("npm:b@latest");
+    assert_eq!(
+        stated(&fixture, "dependencies"),
+        json!({ "a": "^1", "b": "^1.1.0" })
+    );
+    assert_eq!(
+        installed(&fixture),
+        ["a 1.2.0", "b 1.1.0"],
+        "what was not asked for stays"
+    );
+    add("npm:a");
+    assert_eq!(stated(&fixture, "dependencies")["a"], "^1.3.0");
+    fixture.run(&["sync", "--locked"]).success();
+}

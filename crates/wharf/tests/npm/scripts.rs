@@ -57,6 +57,24 @@ fn scripts_run_by_name_with_their_hooks() {
     assert_eq!(finished.stderr, "");
     assert_eq!(fixture.run(&["run", "tool", "x"]).success().stdout, "tool x\n");
     says(&fixture.run(&["run", "biuld"]), 2, &["`biuld`", "hint:", "build"]);
+    let finished = fixture.run(&["run", "worse"]);
+    assert!(
+        !finished.stderr.contains("echo never"),
+        "what does not begin is not told of: {finished}"
+    );
+}
+
+#[test]
+fn scripts_are_listed_where_none_is_named() {
+    let registry = NpmRegistry::start();
+    let fixture = project(
+        &registry,
+        &json!({ "scripts": { "prebuild": "x", "build": "vite build", "dev": "vite" } }),
+    );
+    let finished = fixture.run(&["run"]).success();
+    assert_eq!(finished.stdout, "build  vite build\ndev    vite\n");
+    state(&fixture, &json!({}));
+    says(&fixture.run(&["run"]), 2, &["nothing to run", "wharf run --"]);
 }
 
 #[test]

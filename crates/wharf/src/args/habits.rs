@@ -1,0 +1,142 @@
+//! What other package managers call their commands, and which one of Wharf's does that: tips for who types what the fingers know.
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Error, Parser};
+
+use super::Arguments;
+
+/// The arguments of this process; it ends here where they make no sense.
+pub(crate) fn parse() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| with_tip(error).exit())
+}
+
+/// The tip for a word that is a command elsewhere.
+fn tip(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "install" | "i" | "in" | "ins" => {
+            "`wharf sync` installs what the manifest asks for, `wharf add npm:NAME` (or pypi:, cargo:, deb:) adds a package"
+        }
+        "ci" | "clean-install" => {
+            "`wharf sync --locked` installs what the lockfile says, and fails where it is stale"
+        }
+        "update" | "upgrade" | "up" => {
+            "`wharf sync --upgrade` takes the best versions of today, `wharf sync -P npm:NAME` that of one package"
+        }
+        "uninstall" | "un" | "rm" | "r" => "`wharf remove npm:NAME` takes a requirement out",
+        "ls" | "ll" | "la" => "`wharf tree` shows packages as a tree, `wharf list` as a list",
+        "explain" => "`wharf why npm:NAME` says why a package is there",
+        "view" | "show" | "v" => "`wharf info npm:NAME` tells of a package",
+        "exec" => {
+            "`wharf run -- COMMAND` runs a command of the project, `wharf x npm:NAME` one of a package that is not installed"
+        }
+        "dlx" | "npx" | "create" => {
+            "`wharf x npm:NAME` runs a command of a package without installing it (`wharf x npm:create-vite`)"
+        }
+        "test" | "t" | "start" | "stop" | "restart" | "dev" | "build" | "run-script" => {
+            "`wharf run NAME` runs a script of package.json, `wharf run` lists them"
+        }
+        "rebuild" | "rb" => {
+            "`wharf approve` says whose install scripts may run; they run anew where something of theirs changes"
+        }
+        "link" | "ln" => "`wharf add npm:NAME@link:FOLDER` links a folder",
+        "freeze" => "`wharf export --format requirements-txt` writes what is locked",
+        "venv" | "shell" | "activate" => {
+            "`wharf run -- COMMAND` runs a command inside the environment, which `wharf sync` makes"
+        }
+        _ => return None,
+    })
+}
+
+/// The error with a tip where a word is a command elsewhere, and without commands that nobody is to know of.
+fn with_tip(mut error: Error) -> Error {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return error;
+    }
+    let word = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => return error,
+    };
+    let name = Arguments::command().get_name().to_owned();
+    let is_top = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains(&format!("{name} [OPTIONS]")),
+        _ => false,
+    };
+    if !is_top {
+        return error;
+    }
+    let near = match error.remove(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(near)) => vec![near],
+        Some(ContextValue::Strings(near)) => near,
+        _ => Vec::new(),
+    };
+    match tip(&word) {
+        Some(tip) => {
+            let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+            error.insert(ContextKind::Suggested, tips);
+        }
+        None => {
+            let command = Arguments::command();
+            let is_shown = |name: &String| {
+                let found = command.find_subcommand(name);
+                found.is_some_and(|found| !found.is_hide_set())
+            };
+            let near: Vec<String> = near.into_iter().filter(is_shown).collect();
+            if !near.is_empty() {
+                error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(near));
+            }
+        }
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(words: &[&str]) -> String {
+        let words = std::iter::once("wharf").chain(words.iter().copied());
+        let error = Arguments::try_parse_from(words).expect_err("there is no such command");
+        with_tip(error).to_string()
+    }
+
+    #[test]
+    fn words_of_others_lead_to_commands_that_there_are() {
+        for (word, expected) in [
+            ("install", "`wharf sync`"),
+            ("i", "`wharf add npm:NAME`"),
+            ("ci", "`wharf sync --locked`"),
+            ("update", "`wharf sync --upgrade`"),
+            ("rm", "`wharf remove"),
+            ("test", "`wharf run NAME`"),
+            ("dlx", "`wharf x npm:NAME`"),
+        ] {
+            let said = said(&[word, "react"]);
+            assert!(
+                said.contains("tip: ") && said.contains(expected),
+                "{word}: {said}"
+            );
+        }
+        // What the tips name is there.
+        let command = Arguments::command();
+        let words = [
+            "install", "ci", "update", "un", "ls", "explain", "view", "exec", "dlx", "test", "rb", "ln",
+            "freeze", "venv",
+        ];
+        for word in words {
+            let tip = tip(word).expect("it has one");
+            for named in tip.split("`wharf ").skip(1) {
+                let named = named.split([' ', '`']).next().expect("it goes on");
+                assert!(command.find_subcommand(named).is_some(), "{word}: {named}");
+            }
+        }
+    }
+
+    #[test]
+    fn hidden_commands_are_not_proposed() {
+        let near = said(&["setle"]);
+        assert!(!near.contains("settle"), "{near}");
+        assert!(said(&["lok"]).contains("'lock'"));
+        assert!(!said(&["tool", "ls"]).contains("wharf tree"));
+    }
+}
