@@ -57,9 +57,11 @@ fn with_tip(mut error: Error) -> Error {
         Some(ContextValue::String(word)) => word.clone(),
         _ => return error,
     };
-    let name = Arguments::command().get_name().to_owned();
+    // `Usage: wharf [OPTIONS] <COMMAND>`, whatever the program is called; below other commands their names come between.
     let is_top = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains(&format!("{name} [OPTIONS]")),
+        Some(ContextValue::StyledStr(usage)) => {
+            usage.to_string().split_whitespace().nth(2) == Some("[OPTIONS]")
+        }
         _ => false,
     };
     if !is_top {
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     fn said(words: &[&str]) -> String {
-        let words = std::iter::once("wharf").chain(words.iter().copied());
+        let words = std::iter::once("renamed").chain(words.iter().copied());
         let error = Arguments::try_parse_from(words).expect_err("there is no such command");
         with_tip(error).to_string()
     }
