@@ -15,7 +15,7 @@ use wharf_store::Hasher;
 use crate::arrive::Turn;
 
 /// Pieces that may wait for being read.
-const PIECES: usize = 64;
+const PIECES: usize = 16;
 
 /// What came of reading a file.
 pub(crate) struct Came<T> {

@@ -30,6 +30,7 @@ pub(super) fn too_far() -> io::Error {
 struct Place<'a> {
     input: &'a [u8],
     used: usize,
+    /// Of the count only the lowest six bits are meant.
     bits: Bits,
 }
 
@@ -38,24 +39,24 @@ impl Place<'_> {
     #[inline]
     fn refill(&mut self) {
         let bytes = self.input[self.used..self.used + 8].try_into();
-        self.bits.buffer |= u64::from_le_bytes(bytes.expect("eight were taken")) << self.bits.count;
-        self.used += ((63 - self.bits.count) >> 3) as usize;
+        self.bits.buffer |= u64::from_le_bytes(bytes.expect("eight were taken")) << (self.bits.count & 63);
+        self.used += (!self.bits.count >> 3 & 7) as usize;
         self.bits.count |= 56;
     }
 
+    /// Passes over an entry's bits.
     #[inline]
-    fn skip(&mut self, count: u32) {
-        self.bits.buffer >>= count & 63;
-        self.bits.count = self.bits.count.wrapping_sub(count);
+    fn skip(&mut self, entry: Entry) {
+        self.bits.buffer >>= entry.raw_bits() & 63;
+        self.bits.count = self.bits.count.wrapping_sub(entry.raw_bits());
     }
 
-    /// An entry's value with what is added to it.
+    /// An entry's value with what is added to it. Both are passed over at once, for what follows waits for that and not for the value.
     #[inline]
     fn value(&mut self, entry: Entry) -> usize {
-        self.skip(entry.bits());
-        let value = entry.value() + (self.bits.buffer & ((1 << entry.extra()) - 1)) as usize;
-        self.skip(entry.extra());
-        value
+        let bits = self.bits.buffer & ((1 << entry.all_bits()) - 1);
+        self.skip(entry);
+        entry.value() + (bits >> entry.bits()) as usize
     }
 }
 
@@ -112,7 +113,7 @@ pub(super) fn decode(
                 continue;
             }
             if entry.is_end() {
-                place.skip(entry.bits());
+                place.skip(entry);
                 break Ended::Block;
             }
             if entry.is_special() {
@@ -138,6 +139,7 @@ pub(super) fn decode(
         copy(window, from, to, length);
         to += length;
     };
+    place.bits.count &= 63;
     place.bits.buffer &= (1 << place.bits.count) - 1;
     (*bits, *at) = (place.bits, to);
     Ok((place.used, ended))
@@ -145,7 +147,7 @@ pub(super) fn decode(
 
 #[inline]
 fn put(place: &mut Place<'_>, window: &mut [u8; WINDOW], to: &mut usize, entry: Entry) {
-    place.skip(entry.bits());
+    place.skip(entry);
     window[*to] = entry.value() as u8;
     *to += 1;
 }
@@ -155,13 +157,15 @@ fn put(place: &mut Place<'_>, window: &mut [u8; WINDOW], to: &mut usize, entry: 
 fn copy(window: &mut [u8; WINDOW], from: usize, to: usize, length: usize) {
     let (mut from, mut to, end) = (from, to, to + length);
     match to - from {
-        STEP.. => loop {
+        STEP.. => {
             window.copy_within(from..from + STEP, to);
-            (from, to) = (from + STEP, to + STEP);
-            if to >= end {
-                break;
+            window.copy_within(from + STEP..from + 2 * STEP, to + STEP);
+            (from, to) = (from + 2 * STEP, to + 2 * STEP);
+            while to < end {
+                window.copy_within(from..from + STEP, to);
+                (from, to) = (from + STEP, to + STEP);
             }
-        },
+        }
         1 => {
             let byte = window[from];
             window[to..end].fill(byte);

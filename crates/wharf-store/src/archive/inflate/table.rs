@@ -51,9 +51,9 @@ const LENGTHS: [(u32, u32); 29] = [
 ];
 const DISTANCES: u32 = 30;
 
-/// What some bits are: from the lowest bit, 8 bits for how many of them, 5 for how many are added to the value, three flags, 15 for the
-/// value and one that says that it is a literal. An entry of the first level that leads to the second has its place for the value,
-/// and the number of bits that choose in it for those that are added.
+/// What some bits are: from the lowest bit, 8 bits for how many it takes with those that are added to the value, 5 for how many without,
+/// three flags, 15 for the value and one that says that it is a literal. An entry of the first level that leads to the second has its
+/// place for the value, and how many bits choose there for how many it takes itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry(u32);
 
@@ -67,7 +67,12 @@ impl Entry {
     const NONE: Self = Self(Self::SPECIAL);
 
     const fn new(value: u32, extra: u32) -> Self {
-        Self(value << 16 | extra << 8)
+        Self(value << 16 | extra)
+    }
+
+    /// The same, with so many bits that stand for it.
+    const fn with_code(self, bits: u32) -> Self {
+        Self(self.0 + (bits << 8 | bits))
     }
 
     fn literal_or_length(symbol: usize) -> Self {
@@ -92,15 +97,29 @@ impl Entry {
         }
     }
 
-    /// How many bits it takes, those not counted that are added.
+    /// How many bits it takes, those counted that are added to the value. What else the number says is above its lowest byte, so
+    /// that the loop which has no time need not mask it.
     #[inline]
-    pub(super) fn bits(self) -> u32 {
+    pub(super) fn raw_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The same number alone.
+    #[inline]
+    pub(super) fn all_bits(self) -> u32 {
         self.0 & 0xff
     }
 
+    /// How many bits stand for it. For an entry that leads to the second level, how many choose there.
+    #[inline]
+    pub(super) fn bits(self) -> u32 {
+        self.0 >> 8 & 0x1f
+    }
+
+    /// How many bits are added to the value.
     #[inline]
     pub(super) fn extra(self) -> u32 {
-        self.0 >> 8 & 0x1f
+        self.all_bits() - self.bits()
     }
 
     #[inline]
@@ -154,7 +173,7 @@ impl<const N: usize> Table<N> {
     /// The one that an entry of the first level leads to.
     #[inline]
     pub(super) fn second(&self, entry: Entry, bits: u64, first: u32) -> Entry {
-        let within = (bits >> first) as usize & ((1 << entry.extra()) - 1);
+        let within = (bits >> first) as usize & ((1 << entry.bits()) - 1);
         self.0[(entry.value() + within) & (N - 1)]
     }
 
@@ -193,21 +212,29 @@ impl<const N: usize> Table<N> {
     fn build(&mut self, lengths: &[u8], first: u32, entry: impl Fn(usize) -> Entry) -> io::Result<()> {
         let next = first_codes(lengths)?;
         self.0[..1 << first].fill(Entry::NONE);
-        self.make_room(lengths, first, next)?;
-        let mut next = next;
+        self.share(lengths, first, next);
+        let (mut next, mut free) = (next, 1 << first);
         for (symbol, length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
             let code = take_code(&mut next, *length);
             let length = u32::from(*length);
-            let entry = Entry(entry(symbol).0 | length);
+            let entry = entry(symbol).with_code(length);
             let (start, step, end) = if length <= first {
                 (code as usize, 1 << length, 1 << first)
             } else {
-                let above = self.first(code.into(), first);
-                let start = above.value();
+                let above = code as usize & ((1 << first) - 1);
+                let size = 1 << self.0[above].bits();
+                if self.0[above].value() == 0 {
+                    let part = self.0.get_mut(free..free + size);
+                    part.ok_or_else(|| broken("a code is too large"))?
+                        .fill(Entry::NONE);
+                    self.0[above].0 |= (free as u32) << 16;
+                    free += size;
+                }
+                let start = self.0[above].value();
                 (
                     start + (code >> first) as usize,
                     1 << (length - first),
-                    start + (1 << above.extra()),
+                    start + size,
                 )
             };
             self.0[start..end]
@@ -218,33 +245,16 @@ impl<const N: usize> Table<N> {
         Ok(())
     }
 
-    /// Gives each beginning that longer codes share a part of the second level.
-    fn make_room(&mut self, lengths: &[u8], first: u32, next: [u32; LONGEST + 1]) -> io::Result<()> {
-        let mut next = next;
-        for length in lengths.iter().filter(|length| **length > 0) {
+    /// Notes at each beginning that longer codes share by how many bits these differ at the most.
+    fn share(&mut self, lengths: &[u8], first: u32, mut next: [u32; LONGEST + 1]) {
+        for length in lengths.iter().filter(|length| u32::from(**length) > first) {
             let code = take_code(&mut next, *length);
-            let Some(within) = u32::from(*length).checked_sub(first).filter(|within| *within > 0) else {
-                continue;
-            };
+            let within = u32::from(*length) - first;
             let place = &mut self.0[code as usize & ((1 << first) - 1)];
-            if within > place.extra() {
+            if within > place.bits() {
                 *place = Entry(Entry::SPECIAL | Entry::SECOND | within << 8);
             }
         }
-        let mut free = 1 << first;
-        for place in 0..1 << first {
-            let Entry(flags) = self.0[place];
-            if flags & Entry::SECOND == 0 {
-                continue;
-            }
-            let size = 1 << self.0[place].extra();
-            let part = self.0.get_mut(free..free + size);
-            part.ok_or_else(|| broken("a code is too large"))?
-                .fill(Entry::NONE);
-            self.0[place] = Entry(flags | (free as u32) << 16);
-            free += size;
-        }
-        Ok(())
     }
 }
 
