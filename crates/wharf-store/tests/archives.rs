@@ -554,6 +554,43 @@ fn every_compression_gets_in_and_no_cut_of_it_does() {
 }
 
 #[test]
+fn a_gzip_has_members_and_what_follows_them() {
+    let gzip = |bytes: &[u8]| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    };
+    let plain = print_tar(|builder| {
+        add(builder, "pkg/data", tar::EntryType::Regular, &[7; 5000], None);
+    });
+    let (one, other) = plain.split_at(700);
+    let members = [gzip(one), gzip(b""), gzip(other)].concat();
+    let check = |rest: &[u8], expected: Result<usize, &str>| {
+        let bytes = [&members[..], rest].concat();
+        match (
+            tar_reader::inspect(&bytes, Compression::Gzip, &Limits::default()),
+            expected,
+        ) {
+            (Ok(found), Ok(count)) => assert_eq!(found.len(), count),
+            (Err(error), Err(reason)) => assert!(error.to_string().contains(reason), "{error}"),
+            (found, expected) => panic!("{found:?}, {expected:?}"),
+        }
+    };
+    check(b"", Ok(2));
+    // A tape's padding, and anything else that is no member: dpkg and tarfile take both, GNU tar the first.
+    check(&[0; 9000], Ok(2));
+    check(b"garbage", Ok(2));
+    // Nobody but tarfile, which does not look, takes what begins like a member and is none.
+    check(b"\x1f\x8bgarbage", Err("damaged"));
+    check(&gzip(&plain)[..40], Err("truncated"));
+    // What follows the tar's end is unpacked and checked, and not looked at.
+    check(&gzip(&plain), Ok(2));
+    let mut damaged = gzip(&plain);
+    *damaged.last_mut().unwrap() ^= 1;
+    check(&damaged, Err("damaged"));
+}
+
+#[test]
 fn a_zip_extracts_as_it_imports() {
     let (dir, store) = store();
     let mut link = part("d/link", b"../a");

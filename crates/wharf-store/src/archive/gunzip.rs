@@ -1,7 +1,7 @@
 //! gzip as a stream: members one after the other, each with its checksum and size. Source: RFC 1952.
 //!
-//! What follows the members and is none is passed over, as gzip and node do it: some published archives are padded with zeros to a
-//! tape's block. Invariant: the end is only reported when every member was what its trailer says; after an error there are only errors.
+//! What follows the members and is none is passed over, as gzip, dpkg and node do it: some published archives are padded with zeros to
+//! a tape's block. Invariant: the end is only reported when every member was what its trailer says; after an error there are only errors.
 
 use std::io::{self, BufRead, Read};
 
@@ -163,6 +163,19 @@ mod tests {
         }
     }
 
+    /// A source of which every second call is interrupted.
+    struct Interrupted<'a>(&'a [u8], bool);
+
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            match self.1 {
+                true => Err(io::ErrorKind::Interrupted.into()),
+                false => self.0.read(into),
+            }
+        }
+    }
+
     fn gunzip(packed: &[u8], at_once: usize) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         Gunzip::new(Slowly(packed, at_once)).read_to_end(&mut out)?;
@@ -266,6 +279,20 @@ mod tests {
             let error = error(&packed);
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
             assert!(error.to_string().contains("before everything"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_interrupted_is_made_again() {
+        for level in [0, 6] {
+            let bytes = content(50_000, 11);
+            let packed = [gzip(&bytes, level), gzip(b"more", level), vec![0; 500]].concat();
+            for at_once in [1, 100] {
+                let source = io::BufReader::with_capacity(at_once, Interrupted(&packed, false));
+                let mut out = Vec::new();
+                Gunzip::new(source).read_to_end(&mut out).unwrap();
+                assert!(out == [&bytes[..], b"more"].concat());
+            }
         }
     }
 

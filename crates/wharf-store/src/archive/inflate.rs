@@ -83,6 +83,36 @@ pub(super) fn broken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
+/// What the input has next. A call that was interrupted is made again: after an error nothing could be taken up.
+fn ahead(input: &mut impl BufRead) -> io::Result<&[u8]> {
+    loop {
+        match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok([]) => return Ok(&[]),
+            Ok(_) => return input.fill_buf(),
+        }
+    }
+}
+
+impl<R> Inflate<R> {
+    /// Begins with another input, in the memory that this one had.
+    pub(super) fn over<I: BufRead>(self, input: I) -> Inflate<I> {
+        Inflate {
+            input,
+            bits: Bits::default(),
+            state: State::Header,
+            is_last: false,
+            window: self.window,
+            at: 0,
+            given: 0,
+            litlen: self.litlen,
+            distance: self.distance,
+            is_fixed: self.is_fixed,
+        }
+    }
+}
+
 impl<R: BufRead> Inflate<R> {
     pub(super) fn new(input: R) -> Self {
         let window = vec![0; WINDOW].into_boxed_slice();
@@ -154,7 +184,7 @@ impl<R: BufRead> Inflate<R> {
     }
 
     fn read_byte(&mut self) -> io::Result<bool> {
-        let Some(byte) = self.input.fill_buf()?.first().copied() else {
+        let Some(byte) = ahead(&mut self.input)?.first().copied() else {
             return Ok(false);
         };
         self.input.consume(1);
@@ -263,7 +293,7 @@ impl<R: BufRead> Inflate<R> {
             self.window[self.at] = u8::try_from(self.bits(8)?).expect("eight bits fit");
             1
         } else {
-            let input = self.input.fill_buf()?;
+            let input = ahead(&mut self.input)?;
             let count = left.min(input.len()).min(FULL - self.at);
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -280,7 +310,7 @@ impl<R: BufRead> Inflate<R> {
     /// Symbols until the block ends or the window is full: most by the fast loop, those at the end of what is there one by one.
     fn coded(&mut self) -> io::Result<()> {
         while self.at < FULL {
-            let input = self.input.fill_buf()?;
+            let input = ahead(&mut self.input)?;
             let (used, ended) = fast::decode(
                 input,
                 &mut self.bits,

@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 use tar::EntryType;
 use wharf_core::SafePath;
 
+use super::gunzip::Gunzip;
 use super::names::Names;
 use super::{ArchiveError, Compression, Limits, Refusal, Trouble, links, nameless, sniff, with_head};
 
@@ -207,7 +208,7 @@ pub(crate) fn decoder<'a>(
 ) -> Result<Box<dyn Read + 'a>, Trouble> {
     Ok(match compression {
         Compression::None => Box::new(archive),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(archive)),
+        Compression::Gzip => Box::new(Gunzip::new(archive)),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(archive)),
         Compression::Xz => {
             let stream =

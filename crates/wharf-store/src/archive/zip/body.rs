@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::{Cursor, DESCRIPTOR, ENCRYPTED, LOCAL, Method, Source, UTF8, ZipEntry};
+use crate::archive::inflate::Inflate;
 use crate::archive::{Refusal, Trouble};
 
 /// Up to this size an entry is unpacked in memory at one go by libdeflate, which needs all of input and output at
@@ -16,6 +17,8 @@ pub(crate) struct Scratch {
     packed: Vec<u8>,
     unpacked: Vec<u8>,
     inflater: Option<libdeflater::Decompressor>,
+    /// For what is not unpacked at one go.
+    streaming: Option<Inflate<io::Empty>>,
 }
 
 impl Scratch {
@@ -37,6 +40,7 @@ impl Scratch {
                     packed,
                     unpacked,
                     inflater,
+                    ..
                 } = self;
                 reserve(unpacked, size);
                 let inflater = inflater.get_or_insert_with(libdeflater::Decompressor::new);
@@ -82,37 +86,39 @@ impl Scratch {
         if is_whole(entry) {
             return take(self.whole(source, entry)?);
         }
-        let refuse = Trouble::entry(entry.path.as_str());
+        self.streamed(source, entry, take)
+    }
+
+    fn streamed<S: Source + ?Sized>(
+        &mut self,
+        source: &S,
+        entry: &ZipEntry,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
         let start = entry.offset + self.header(source, entry)?;
         let section = Section {
             source,
             at: start,
             end: start + entry.packed,
         };
-        let mut reader = decoder(entry.method, io::BufReader::with_capacity(128 * 1024, section))?;
-        reserve(&mut self.unpacked, 256 * 1024);
-        let (mut checksum, mut size) = (libdeflater::Crc::new(), 0u64);
-        loop {
-            let count = match reader.read(&mut self.unpacked) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Trouble::decoding(entry.path.as_str(), error)),
-            };
-            size += count as u64;
-            if size > entry.size {
-                return Err(refuse(Refusal::Size));
-            }
-            checksum.update(&self.unpacked[..count]);
-            take(&self.unpacked[..count])?;
+        let packed = io::BufReader::with_capacity(128 * 1024, section);
+        let mut tally = Tally {
+            entry,
+            checksum: libdeflater::Crc::new(),
+            size: 0,
+            take,
+        };
+        if entry.method == Method::Deflate {
+            let streaming = self.streaming.take().unwrap_or_else(|| Inflate::new(io::empty()));
+            let mut inflate = streaming.over(packed);
+            let outcome = inflate_all(&mut inflate, &mut tally);
+            self.streaming = Some(inflate.over(io::empty()));
+            outcome?;
+        } else {
+            reserve(&mut self.unpacked, 256 * 1024);
+            read_all(decoder(entry.method, packed)?, &mut self.unpacked, &mut tally)?;
         }
-        if size != entry.size {
-            return Err(refuse(Refusal::Size));
-        }
-        if checksum.sum() != entry.checksum {
-            return Err(refuse(Refusal::Checksum));
-        }
-        Ok(())
+        tally.finish()
     }
 
     /// Reads local header and packed bytes, in one call where the header has no more extra bytes than usual.
@@ -149,6 +155,67 @@ impl Scratch {
             return Err(overlap(entry));
         }
         Ok(start)
+    }
+}
+
+/// What came of an entry, on its way to whoever takes it.
+struct Tally<'a> {
+    entry: &'a ZipEntry,
+    checksum: libdeflater::Crc,
+    size: u64,
+    take: &'a mut dyn FnMut(&[u8]) -> Result<(), Trouble>,
+}
+
+impl Tally<'_> {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        self.size += bytes.len() as u64;
+        if self.size > self.entry.size {
+            return Err(self.refused(Refusal::Size));
+        }
+        self.checksum.update(bytes);
+        (self.take)(bytes)
+    }
+
+    fn finish(self) -> Result<(), Trouble> {
+        if self.size != self.entry.size {
+            return Err(self.refused(Refusal::Size));
+        }
+        if self.checksum.sum() != self.entry.checksum {
+            return Err(self.refused(Refusal::Checksum));
+        }
+        Ok(())
+    }
+
+    fn refused(&self, reason: Refusal) -> Trouble {
+        Trouble::entry(self.entry.path.as_str())(reason)
+    }
+
+    fn damaged(&self, error: io::Error) -> Trouble {
+        Trouble::decoding(self.entry.path.as_str(), error)
+    }
+}
+
+/// Unpacks without a copy.
+fn inflate_all(inflate: &mut Inflate<impl BufRead>, tally: &mut Tally<'_>) -> Result<(), Trouble> {
+    loop {
+        let chunk = inflate.chunk().map_err(|error| tally.damaged(error))?;
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        tally.add(chunk)?;
+        let count = chunk.len();
+        inflate.used(count);
+    }
+}
+
+fn read_all(mut reader: impl Read, buffer: &mut [u8], tally: &mut Tally<'_>) -> Result<(), Trouble> {
+    loop {
+        match reader.read(buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => tally.add(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(tally.damaged(error)),
+        }
     }
 }
 
@@ -227,7 +294,7 @@ fn check_header(bytes: &[u8], entry: &ZipEntry) -> Result<usize, Trouble> {
 fn decoder<'a>(method: Method, packed: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, Trouble> {
     Ok(match method {
         Method::Stored => Box::new(packed),
-        Method::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+        Method::Deflate => unreachable!("deflate has decoders of its own"),
         Method::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
         Method::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
     })
@@ -248,5 +315,89 @@ impl<S: Source + ?Sized> Read for Section<'_, S> {
         self.source.read_at(&mut buffer[..count], self.at)?;
         self.at += count as u64;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::CompressionMethod::{Deflated, Stored};
+
+    use super::*;
+    use crate::archive::Limits;
+
+    /// Two entries, both packed so: one that refers to its beginning from afar, and one that refers to what came just before.
+    fn archive(method: zip::CompressionMethod) -> (Vec<u8>, [Vec<u8>; 2]) {
+        let noise = |count: u32| (0..count).map(|at| (at.wrapping_mul(2_654_435_761) >> 21) as u8);
+        let contents = [noise(300_000).chain(noise(30_000)).collect(), vec![b'x'; 200_000]];
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        for (number, content) in contents.iter().enumerate() {
+            writer.start_file(number.to_string(), options).unwrap();
+            writer.write_all(content).unwrap();
+        }
+        (writer.finish().unwrap().into_inner(), contents)
+    }
+
+    /// One entry as those are unpacked that do not fit in memory.
+    fn streamed(scratch: &mut Scratch, bytes: &[u8], entry: &ZipEntry) -> Result<Vec<u8>, String> {
+        let mut out = Vec::new();
+        let taken = scratch.streamed(bytes, entry, &mut |piece| {
+            out.extend_from_slice(piece);
+            Ok(())
+        });
+        taken
+            .map(|()| out)
+            .map_err(|trouble| trouble.of("z".as_ref()).to_string())
+    }
+
+    #[test]
+    fn entries_share_the_memory_that_they_are_unpacked_in_and_nothing_else() {
+        for method in [Stored, Deflated] {
+            let (mut bytes, contents) = archive(method);
+            let entries = super::super::read(&bytes[..], &Limits::default()).unwrap();
+            let mut scratch = Scratch::default();
+            for (entry, content) in entries.iter().zip(&contents).chain(entries.iter().zip(&contents)) {
+                assert!(streamed(&mut scratch, &bytes, entry).unwrap() == *content);
+            }
+            // A damaged one, and then one that is not.
+            let middle = usize::try_from(entries[0].offset + entries[0].packed / 2).unwrap();
+            bytes[middle..middle + 40].fill(0xff);
+            streamed(&mut scratch, &bytes, &entries[0]).unwrap_err();
+            assert!(streamed(&mut scratch, &bytes, &entries[1]).unwrap() == contents[1]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_declared_is_refused() {
+        let (bytes, _) = archive(Deflated);
+        let check = |change: fn(&mut ZipEntry), reason: &str| {
+            let mut entry = super::super::read(&bytes[..], &Limits::default())
+                .unwrap()
+                .remove(0);
+            change(&mut entry);
+            // The local header would contradict it first.
+            let start = usize::try_from(entry.offset).unwrap();
+            let mut bytes = bytes.clone();
+            let numbers = [u64::from(entry.checksum), entry.packed, entry.size];
+            for (number, field) in numbers
+                .into_iter()
+                .zip(bytes[start + 14..start + 26].chunks_mut(4))
+            {
+                field.copy_from_slice(&u32::try_from(number).unwrap().to_le_bytes());
+            }
+            let mut scratch = Scratch::default();
+            for refused in [
+                streamed(&mut scratch, &bytes, &entry).unwrap_err(),
+                streamed(&mut scratch, &bytes, &entry).unwrap_err(),
+            ] {
+                assert!(refused.contains(reason), "{refused}");
+            }
+        };
+        check(|entry| entry.size -= 1, "size it declares");
+        check(|entry| entry.size += 1, "size it declares");
+        check(|entry| entry.checksum ^= 1, "checksum");
+        check(|entry| entry.packed /= 2, "truncated");
     }
 }
