@@ -311,7 +311,14 @@ impl Environment {
             sinks,
             cancel,
         };
-        let applied = task.run(plan)?;
+        let applied = match task.run(plan) {
+            Ok(applied) => applied,
+            Err(error) => {
+                // What was made so far may be what fills the disk, and nobody would come behind a command that failed.
+                trash::sweep(&self.state);
+                return Err(error);
+            }
+        };
         if wanted.durability != Durability::Behind {
             trash::sweep_behind(&self.state);
         }
