@@ -340,9 +340,12 @@ fn python_tree(
 /// Where there is no lock, or the package is not in it.
 pub fn why(session: &Session, text: &str) -> Result<WhyReport, OpsError> {
     let locked = Locked::read(session)?;
-    let name = locked.named(text)?;
+    let name = match locked.named(text) {
+        Ok(name) => name,
+        Err(error) => return why_npm_calls_it(&locked, text).ok_or(error),
+    };
     match name.ecosystem() {
-        Ecosystem::Npm => return why_npm(&locked, &name),
+        Ecosystem::Npm => return Ok(why_npm(&locked, &name)),
         Ecosystem::Cargo => return Ok(why_cargo(&locked, &name)),
         Ecosystem::Deb => return why_deb(session, &locked, &name),
         _ => {}
@@ -399,7 +402,23 @@ fn why_deb(session: &Session, locked: &Locked, name: &PackageName) -> Result<Why
     })
 }
 
-fn why_npm(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
+/// What is in the lockfile under a name that is no package's own: an alias, or a member of the workspace.
+fn why_npm_calls_it(locked: &Locked, text: &str) -> Option<WhyReport> {
+    let called = text.strip_prefix("npm:").unwrap_or(text);
+    let graph = &locked.lock.npm.as_ref()?.graph;
+    let view = View::new(graph, vec![true; graph.packages.len()], &Selecting::default());
+    if let Some(name) = view.aliased(called) {
+        return Some(why_npm(locked, name));
+    }
+    let (member, paths) = view.why_member(locked.project.npm.as_ref()?, called)?;
+    Some(WhyReport {
+        package: member.package,
+        versions: vec![member.version],
+        paths,
+    })
+}
+
+fn why_npm(locked: &Locked, name: &PackageName) -> WhyReport {
     let (mut versions, mut paths) = (Vec::new(), Vec::new());
     if let (Some(npm), Some(project)) = (&locked.lock.npm, &locked.project.npm) {
         let everything = vec![true; npm.graph.packages.len()];
@@ -410,11 +429,11 @@ fn why_npm(locked: &Locked, name: &PackageName) -> Result<WhyReport, OpsError> {
         paths.extend(view.why(project, name));
     }
     paths.sort_by_key(|path| path.steps.len());
-    Ok(WhyReport {
+    WhyReport {
         package: names::short(name),
         versions,
         paths,
-    })
+    }
 }
 
 /// A package on the way, with the extras that are asked of it there.

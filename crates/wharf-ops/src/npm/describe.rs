@@ -184,11 +184,38 @@ impl<'g> View<'g> {
         entries
     }
 
+    /// The package that an importer has under a name of its own.
+    pub(crate) fn aliased(&self, alias: &str) -> Option<&'g PackageName> {
+        let edges = self.graph.importers.iter().flat_map(|one| &one.dependencies);
+        let mut aliased = edges.filter(|edge| edge.alias == alias);
+        aliased.find_map(|edge| match edge.to {
+            Some(To::Package(index)) => Some(&self.graph.packages[index].name),
+            _ => None,
+        })
+    }
+
+    /// A member of the workspace, and who asks for it.
+    pub(crate) fn why_member(&self, project: &NpmProject, name: &str) -> Option<(WhyStep, Vec<WhyPath>)> {
+        let mut members = self.graph.importers.iter();
+        let wanted = members.position(|one| one.name.as_deref() == Some(name))?;
+        let member = WhyStep {
+            package: format!("npm:{name}"),
+            version: format!("workspace:{}", self.graph.importers[wanted].path),
+        };
+        let mut paths = Vec::new();
+        for importer in &self.graph.importers {
+            let asks = |edge: &&Edge| matches!(edge.to, Some(To::Importer(to)) if to == wanted);
+            for edge in importer.dependencies.iter().filter(asks) {
+                paths.push(way(project, importer, edge, vec![member.clone()]));
+            }
+        }
+        Some((member, paths))
+    }
+
     /// The shortest way to a package from each requirement that leads there.
     pub(crate) fn why(&self, project: &NpmProject, name: &PackageName) -> Vec<WhyPath> {
         let mut paths = Vec::new();
         for importer in &self.graph.importers {
-            let stated = project.importers.iter().find(|one| one.path == importer.path);
             for edge in importer.dependencies.iter() {
                 let Some(To::Package(start)) = edge.to else {
                     continue;
@@ -196,21 +223,7 @@ impl<'g> View<'g> {
                 let Some(steps) = self.shortest(start, name) else {
                     continue;
                 };
-                let requirement =
-                    stated.and_then(|one| one.requirements.iter().find(|asked| asked.alias == edge.alias));
-                paths.push(WhyPath {
-                    requirement: match requirement {
-                        Some(asked) => format!("{}@{}", asked.alias, asked.text),
-                        None => format!("{} (added for the peers of others)", edge.alias),
-                    },
-                    origin: requirement
-                        .map_or_else(|| importer.path.clone(), |asked| asked.origin.to_string()),
-                    group: match edge.kind {
-                        EdgeKind::Prod => String::new(),
-                        kind => kind.as_str().to_owned(),
-                    },
-                    steps,
-                });
+                paths.push(way(project, importer, edge, steps));
             }
         }
         paths
@@ -230,6 +243,25 @@ impl<'g> View<'g> {
             version: packages[at].version.clone(),
         });
         Some(steps.collect())
+    }
+}
+
+/// A way that begins with a requirement of an importer.
+fn way(project: &NpmProject, importer: &Importer, edge: &Edge, steps: Vec<WhyStep>) -> WhyPath {
+    let stated = project.importers.iter().find(|one| one.path == importer.path);
+    let mut asked = stated.into_iter().flat_map(|one| &one.requirements);
+    let requirement = asked.find(|asked| asked.alias == edge.alias);
+    WhyPath {
+        requirement: match requirement {
+            Some(asked) => format!("{}@{}", asked.alias, asked.text),
+            None => format!("{} (added for the peers of others)", edge.alias),
+        },
+        origin: requirement.map_or_else(|| importer.path.clone(), |asked| asked.origin.to_string()),
+        group: match edge.kind {
+            EdgeKind::Prod => String::new(),
+            kind => kind.as_str().to_owned(),
+        },
+        steps,
     }
 }
 

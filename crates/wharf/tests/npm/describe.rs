@@ -82,6 +82,33 @@ fn why_gives_every_way_with_its_place() {
 }
 
 #[test]
+fn why_knows_what_the_project_calls_a_package() {
+    let registry = NpmRegistry::start();
+    release("own", "1.0.0").publish(&registry);
+    let fixture = project(
+        &registry,
+        &json!({ "private": true, "workspaces": ["packages/*"], "dependencies": { "mine": "npm:own@^1" } }),
+    );
+    fixture.write("packages/ui/package.json", r#"{"name":"ui","version":"1.0.0"}"#);
+    fixture.write(
+        "packages/web/package.json",
+        r#"{"name":"web","devDependencies":{"ui":"^1"}}"#,
+    );
+    fixture.run(&["lock"]).success();
+    insta::assert_snapshot!(fixture.run(&["why", "npm:mine"]).success().stdout, @r"
+    npm:own 1.0.0
+      mine@npm:own@^1, from package.json:3
+      └── npm:own 1.0.0
+    ");
+    insta::assert_snapshot!(fixture.run(&["why", "ui"]).success().stdout, @r"
+    npm:ui workspace:packages/ui
+      ui@^1 [dev], from packages/web/package.json:1
+      └── npm:ui workspace:packages/ui
+    ");
+    insta::assert_snapshot!(fixture.run(&["why", "npm:web"]).success().stdout, @"npm:web workspace:packages/web");
+}
+
+#[test]
 fn lists_mark_what_is_asked_for() {
     let (_registry, fixture) = case();
     insta::assert_snapshot!(fixture.run(&["list"]).success().stdout, @r"
