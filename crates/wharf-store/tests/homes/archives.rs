@@ -1,0 +1,385 @@
+//! Archives of npm packages: what gets in and what is refused, by both ways of unpacking.
+
+use std::io::Read;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use wharf_store::Unpacked;
+
+use super::*;
+
+/// Unpacks through memory and through the stream, which must agree.
+fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
+    let explain = |error: wharf_store::ArchiveError| error.to_string();
+    let memory = store.unpack_tgz_bytes(bytes, &Limits::default()).map_err(explain);
+    // What arrives may begin with a piece of a single byte.
+    let (first, rest) = bytes.split_at(bytes.len().min(1));
+    let stream = store
+        .unpack_tgz(first.chain(rest), &Limits::default())
+        .map_err(explain);
+    match (memory, stream) {
+        (Ok(memory), Ok(stream)) => {
+            assert_eq!(memory.tree(), stream.tree());
+            assert_eq!(listing(&memory.package()), listing(&stream.package()));
+            Ok(memory)
+        }
+        (Err(memory), Err(stream)) => {
+            assert_eq!(memory, stream);
+            Err(memory)
+        }
+        (memory, stream) => panic!("{memory:?} but {stream:?}"),
+    }
+}
+
+#[test]
+fn a_package_as_npm_would_have_it() {
+    let (_dir, store) = store();
+    let tar = Tar::new()
+        .entry(
+            "pax_global_header",
+            b'g',
+            0o644,
+            b"30 comment=some commit or so\n",
+        )
+        .entry("package/", b'5', 0o755, b"")
+        .file("package/package.json", r#"{"bin":{"x":"./cli.js","y":"bin/y"}}"#)
+        .entry("package/cli.js", b'0', 0o644, b"#!/usr/bin/env node\r\nrun()\r\n")
+        .entry("package/bin/y", 0, 0o600, b"#!/bin/sh\n")
+        .entry("package/tool", b'0', 0o777, b"t")
+        .entry("package/link", b'2', 0o777, b"")
+        .entry("other/inner/deep.txt", b'0', 0o000, b"d")
+        .file("./package/dot", "dot")
+        .file("top-level", "dropped: nothing is left of its path")
+        .end();
+    let expected = [
+        ("bin/y", 0o555, "#!/bin/sh\n"),
+        ("cli.js", 0o555, "#!/usr/bin/env node\nrun()\r\n"),
+        ("dot", 0o444, "dot"),
+        ("inner/deep.txt", 0o444, "d"),
+        ("package.json", 0o444, r#"{"bin":{"x":"./cli.js","y":"bin/y"}}"#),
+        ("tool", 0o555, "t"),
+    ]
+    .map(|(name, mode, text)| (name.to_owned(), mode, text.to_owned()));
+    for bytes in [gzip(&tar), tar.clone()] {
+        let unpacked = both(&store, &bytes).unwrap();
+        assert_eq!(listing(&unpacked.package()), expected);
+        assert_eq!(unpacked.files(), 6);
+    }
+}
+
+#[test]
+fn odd_but_honest_archives_get_in() {
+    let (_dir, store) = store();
+    let long = format!("package/{}/file", "long".repeat(40));
+    let record = format!(" path={long}\n");
+    let length = record.len() + 3;
+    let pax = Tar::new()
+        .entry(
+            "package/PaxHeader",
+            b'x',
+            0o644,
+            format!("{length}{record}").as_bytes(),
+        )
+        .file("package/cut", "pax")
+        .end();
+    let gnu = Tar::new()
+        .entry("././@LongLink", b'L', 0o644, format!("{long}\0").as_bytes())
+        .file("package/cut", "gnu")
+        .end();
+    let mut prefixed = header(b"file", "0000644\0", "00000000003\0", b'0');
+    prefixed[345..352].copy_from_slice(b"package");
+    sum(&mut prefixed);
+    let ustar = Tar::new().raw(&prefixed).body(b"pre").end();
+    // base-256 size, and a mode that is no number
+    let mut binary = header(b"package/file", "", "", b'0');
+    binary[124] = 0x80;
+    binary[135] = 3;
+    binary[100..107].copy_from_slice(b"garbage");
+    sum(&mut binary);
+    let base256 = Tar::new().raw(&binary).body(b"256").end();
+    let no_end = Tar::new().file("package/file", "noe").0;
+    for (bytes, files) in [(&pax, 1), (&gnu, 1), (&ustar, 1), (&base256, 1), (&no_end, 1)] {
+        assert_eq!(both(&store, &gzip(bytes)).unwrap().files(), files);
+    }
+    // Two members of a gzip are one stream, also where they cut a file in two.
+    let whole = Tar::new()
+        .file("package/a", &"a".repeat(700))
+        .file("package/b", "b")
+        .end();
+    let two = [gzip(&whole[..1000]), gzip(&whole[1000..])].concat();
+    assert_eq!(both(&store, &two).unwrap().files(), 2);
+    // Padding after the end marker, and a size at the end that lies because of it.
+    let padded = [&whole[..], &[0; 9000]].concat();
+    assert_eq!(both(&store, &gzip(&padded)).unwrap().files(), 2);
+    // What follows the last member of the gzip: a tape's padding, anything else, nothing whole.
+    for rest in [&[0; 9000][..], b"garbage"] {
+        let followed = [&*gzip(&whole), rest].concat();
+        assert_eq!(both(&store, &followed).unwrap().files(), 2);
+    }
+    assert!(both(&store, &[&*gzip(&whole), b"\x1f\x8b\x08"].concat()).is_err());
+}
+
+#[test]
+fn hostile_archives_are_refused_by_both_ways_and_leave_nothing() {
+    let (_dir, store) = store();
+    let good = || Tar::new().file("package/package.json", "{}");
+    let mut bad_sum = header(b"package/x", "0000644\0", "00000000000\0", b'0');
+    bad_sum[0] = b'q';
+    for (bytes, words) in [
+        (good().file("package/../../x", "").end(), "climbs out with `..`"),
+        (good().file("/etc/passwd", "").end(), "is absolute"),
+        (good().file("package/a\\b", "").end(), "has a backslash"),
+        (
+            good().file("package/a", "").file("package/a/b", "").end(),
+            "both a file and a folder",
+        ),
+        (good().entry("package/dev", b'3', 0o644, b"").end(), "a device"),
+        (good().entry("package/pipe", b'6', 0o644, b"").end(), "a pipe"),
+        (
+            good().entry("package/odd", b'Z', 0o644, b"").end(),
+            "of an unknown type",
+        ),
+        (
+            good().entry("package/sparse", b'S', 0o644, b"").end(),
+            "a sparse file",
+        ),
+        (good().raw(&bad_sum).end(), "checksum does not match"),
+        (
+            good().raw(&header(b"package/x", "0000644\0", "zzzz", b'0')).end(),
+            "a number in a header",
+        ),
+        (
+            good()
+                .raw(&header(b"package/x", "0000644\0", "00000001750\0", b'0'))
+                .0,
+            "truncated",
+        ),
+        (good().raw(&[1; 100]).0, "truncated"),
+        (
+            good().entry("x", b'x', 0o644, b"nonsense").end(),
+            "extended header is damaged",
+        ),
+        (
+            good()
+                .raw(&header(b"package/\xff\xfe", "0000644\0", "00000000000\0", b'0'))
+                .end(),
+            "not UTF-8",
+        ),
+        (
+            good().entry("x", b'L', 0o644, &[b'a'; 2 << 20]).end(),
+            "headers are too long",
+        ),
+    ] {
+        let error = both(&store, &gzip(&bytes)).expect_err(words);
+        assert!(error.contains(words), "{error} has no {words}");
+    }
+    for (bytes, words) in [
+        (Vec::new(), "truncated"),
+        (b"<html>".to_vec(), "a web page"),
+        (b"PK\x03\x04".to_vec(), "a zip"),
+        (b"hello".to_vec(), "something else"),
+    ] {
+        let error = both(&store, &bytes).unwrap_err();
+        assert!(error.contains(words), "{error} has no {words}");
+    }
+    assert_eq!((drafts(&store), store.size().unwrap().homes), (0, 0));
+}
+
+#[test]
+fn of_a_path_that_comes_twice_the_last_counts_and_case_tells_names_apart() {
+    let (_dir, store) = store();
+    let tar = Tar::new()
+        .file("package/package.json", r#"{"bin":"a"}"#)
+        .file("package/./a", "first, and longer")
+        .entry("package/a", b'0', 0o755, b"last")
+        .file("other/b", "first")
+        .file("package/b", "")
+        .file("package/README", "upper")
+        .file("package/readme", "lower")
+        .end();
+    let unpacked = both(&store, &gzip(&tar)).unwrap();
+    let texts: Vec<_> = listing(&unpacked.package())
+        .into_iter()
+        .skip(1)
+        .map(|(name, _, text)| (name, text))
+        .collect();
+    let expected = [
+        ("a", "last"),
+        ("b", ""),
+        ("package.json", r#"{"bin":"a"}"#),
+        ("readme", "lower"),
+    ];
+    assert_eq!(
+        texts,
+        expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+    );
+    assert_eq!(unpacked.files(), 5);
+}
+
+#[test]
+fn no_cut_of_an_archive_passes() {
+    let (_dir, store) = store();
+    let whole = package(&[
+        ("package.json", "{}"),
+        ("a/b.js", "some text"),
+        ("c.js", "more of it"),
+    ]);
+    for end in 0..whole.len() {
+        assert!(both(&store, &whole[..end]).is_err(), "{end} of {}", whole.len());
+    }
+}
+
+#[test]
+fn limits_are_limits_also_where_the_size_at_the_end_lies() {
+    let (_dir, store) = store();
+    let zeros = vec![0; 300 << 20];
+    let bomb = Tar::new().entry("package/zeros", b'0', 0o644, &zeros).end();
+    let mut bomb = gzip(&bomb);
+    let limits = Limits::default();
+    for told in [None, Some(1000u32), Some(u32::MAX)] {
+        if let Some(told) = told {
+            let at = bomb.len() - 4;
+            bomb[at..].copy_from_slice(&told.to_le_bytes());
+        }
+        let error = store.unpack_tgz_bytes(&bomb, &limits).unwrap_err().to_string();
+        assert!(error.contains("times its size"), "{error}");
+    }
+    let many: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &str)> = many.iter().map(|name| (&**name, "12345678")).collect();
+    for (limits, words) in [
+        (
+            Limits {
+                max_entries: 19,
+                ..Limits::default()
+            },
+            "more than 19 entries",
+        ),
+        (
+            Limits {
+                max_file_bytes: 7,
+                ..Limits::default()
+            },
+            "more than 7 bytes",
+        ),
+        (
+            Limits {
+                max_total_bytes: 159,
+                ..Limits::default()
+            },
+            "more than 159 bytes in all",
+        ),
+    ] {
+        let bytes = package(&files);
+        for error in [
+            store.unpack_tgz_bytes(&bytes, &limits).unwrap_err().to_string(),
+            store.unpack_tgz(&*bytes, &limits).unwrap_err().to_string(),
+        ] {
+            assert!(error.contains(words), "{error} has no {words}");
+        }
+    }
+}
+
+#[test]
+fn a_large_package_is_written_by_several_threads_as_by_one() {
+    let (_dir, store) = store();
+    let files: Vec<(String, String)> = (0..2000)
+        .map(|number| {
+            (
+                format!("d{}/e{}/f{number}.js", number % 7, number % 31),
+                format!("text {number}"),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, &**text)).collect();
+    assert_eq!(both(&store, &package(&files)).unwrap().files(), 2000);
+}
+
+#[test]
+fn a_file_that_comes_again_replaces_one_that_another_thread_wrote() {
+    let (_dir, store) = store();
+    let large = "x".repeat(2 << 20);
+    let mut tar = Tar::new().file("package/again.bin", &large);
+    for number in 0..500 {
+        tar = tar.file(&format!("package/f{number}"), "first");
+        if number % 100 == 99 {
+            tar = tar.file(&format!("package/f{}", number - 99), &format!("last {number}"));
+        }
+    }
+    let unpacked = both(&store, &gzip(&tar.file("package/again.bin", "small").end())).unwrap();
+    assert_eq!(unpacked.files(), 501);
+    let text = |name: &str| fs::read_to_string(unpacked.package().join(name)).unwrap();
+    assert_eq!(
+        [text("f0"), text("f400"), text("f1")],
+        ["last 99", "last 499", "first"]
+    );
+    assert_eq!(text("again.bin"), "small");
+}
+
+#[test]
+fn a_folder_is_taken_as_the_filter_says() {
+    let (dir, store) = store();
+    let folder = dir.path().join("source");
+    fs::create_dir_all(folder.join("node_modules/x")).unwrap();
+    fs::create_dir_all(folder.join("lib")).unwrap();
+    fs::write(folder.join("package.json"), r#"{"bin":"lib/cli.js"}"#).unwrap();
+    fs::write(folder.join("lib/cli.js"), "#!/usr/bin/env node\r\n").unwrap();
+    fs::write(folder.join("node_modules/x/y"), "").unwrap();
+    std::os::unix::fs::symlink("/etc", folder.join("lib/etc")).unwrap();
+    let taken = store
+        .unpack_folder(&folder, &Limits::default(), &|path| path != "node_modules")
+        .unwrap();
+    let names: Vec<_> = listing(&taken.package())
+        .into_iter()
+        .map(|(name, mode, _)| (name, mode))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("lib/cli.js".to_owned(), 0o555),
+            ("package.json".to_owned(), 0o444)
+        ]
+    );
+    let archive = package(&[
+        ("package.json", r#"{"bin":"lib/cli.js"}"#),
+        ("lib/cli.js", "#!/usr/bin/env node\r\n"),
+    ]);
+    assert_eq!(
+        taken.tree(),
+        both(&store, &archive).unwrap().tree(),
+        "a folder is what its archive would be"
+    );
+}
+
+/// One store for many cases: making one takes longer than a case.
+static SHARED: LazyLock<(tempfile::TempDir, Store)> = LazyLock::new(store);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn changed_archives_are_refused_or_read_alike_by_both_ways(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)
+    ) {
+        let (_dir, store) = &*SHARED;
+        let mut tar = Tar::new()
+            .file("package/package.json", r#"{"bin":"a/b.js"}"#)
+            .entry("package/long", b'L', 0o644, b"package/longer\0")
+            .file("package/a/b.js", "#!x\r\n")
+            .entry("package/link", b'1', 0o644, b"")
+            .entry("package/d/", b'5', 0o755, b"")
+            .end();
+        for (at, byte) in changes {
+            let at = at.index(tar.len());
+            tar[at] = byte;
+        }
+        let _ = both(store, &gzip(&tar));
+        prop_assert_eq!(drafts(store), 0);
+    }
+
+    #[test]
+    fn noise_is_refused(noise in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let (_dir, store) = &*SHARED;
+        prop_assert!(both(store, &noise).is_err());
+        prop_assert!(both(store, &gzip(&[&[1], &*noise].concat())).is_err());
+    }
+}
