@@ -136,7 +136,7 @@ impl Explain for InstallError {
                 path, replaceable, ..
             } => vec![match replaceable {
                 true => format!(
-                    "move {0} away or remove it, or let wharf replace it with `--replace`",
+                    "move {0} away or remove it, or let `wharf sync --replace` delete it and make its own",
                     path.display()
                 ),
                 false => format!("move {} away or remove it", path.display()),

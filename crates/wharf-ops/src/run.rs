@@ -81,11 +81,15 @@ pub fn command(
         view = None;
     }
     let (mut command, script, scripts) = match script {
-        Some(script) => (
-            script.command(word, arguments, telling),
-            script.first_line(word, arguments),
-            Vec::new(),
-        ),
+        Some(script) => {
+            // As with npm: what stands behind it is the script's, whatever it looks like.
+            let arguments = match arguments {
+                [separator, rest @ ..] if separator == "--" => rest,
+                all => all,
+            };
+            let command = script.command(word, arguments, telling);
+            (command, script.first_line(word, arguments), Vec::new())
+        }
         None => {
             let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
             let mut command = Command::new(program);

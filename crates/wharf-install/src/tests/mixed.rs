@@ -314,7 +314,7 @@ fn anothers_node_modules_are_refused_unless_replacing_is_asked_for() {
         let error = project.apply(&wanted).unwrap_err();
         assert_eq!(error.code(), "install/foreign-environment");
         assert!(error.to_string().ends_with(words), "{error}");
-        assert!(error.hints()[0].contains("`--replace`"));
+        assert!(error.hints()[0].contains("`wharf sync --replace`"));
     }
     assert!(
         root.join("react").is_dir() && !project.root(".").exists(),

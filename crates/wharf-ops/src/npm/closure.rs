@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
 use wharf_ecosystem::npm::overrides::Applied;
 use wharf_ecosystem::npm::pick::{self, PickRules};
-use wharf_ecosystem::npm::{Direct, From, NodeFit, PackageManifest, Range, Spec, Version, Versions};
+use wharf_ecosystem::npm::{Direct, From, Graph, NodeFit, PackageManifest, Range, Spec, Version, Versions};
 use wharf_index::IndexError;
 use wharf_index::npm::NpmIndex;
 use wharf_project::LockedNode;
@@ -408,6 +408,30 @@ impl Known {
             TreeError::Many(errors) => errors.iter().find_map(|error| self.cause(error)),
             _ => None,
         }
+    }
+
+    /// The packages of repositories in a graph that would have to be made there first (`prepare`, `prepack`), with the script.
+    pub(crate) fn unprepared<'k>(&'k self, graph: &'k Graph) -> Vec<(String, &'k str)> {
+        let packages = graph.packages.iter();
+        let from_git = packages.filter(|package| matches!(package.source, Source::Git { .. }));
+        let mut found: Vec<(String, &str)> = Vec::new();
+        for package in from_git {
+            let mut answers = self.direct.values().filter_map(|answer| answer.as_ref().ok());
+            let direct = answers.find(|direct| direct.source == package.source);
+            let script = direct.and_then(|direct| {
+                let scripts = &direct.manifest.scripts;
+                scripts
+                    .iter()
+                    .find(|(name, _)| name == "prepare" || name == "prepack")
+            });
+            let label = package.label();
+            if let Some((script, _)) = script
+                && !found.iter().any(|(known, _)| *known == label)
+            {
+                found.push((label, script));
+            }
+        }
+        found
     }
 
     /// An optional need that was left out although nobody said that there is no such package: a dead network would leave it out

@@ -112,6 +112,14 @@ async fn solve(
                     phase: Phase::Resolve,
                     done: outcome.graph.packages.len() as u64,
                 });
+                for (package, script) in closure.known().unprepared(&outcome.graph) {
+                    session.emit(Event::warning(
+                        "npm/unprepared",
+                        format!(
+                            "{package} comes from a repository and has a script `{script}`, which Wharf does not run: it is installed as the repository has it. Where files are missing, take it from a registry or from the archive that `npm pack` makes"
+                        ),
+                    ));
+                }
                 let (node, early) = closure.finish();
                 return Ok((outcome, node, early));
             }

@@ -164,6 +164,18 @@ fn repositories_of_this_machine() {
     assert_eq!(fixture.read("node_modules/tool/index.js"), "second\n");
     fixture.run(&["sync", "--upgrade"]).success();
     assert_eq!(fixture.read("node_modules/tool/index.js"), "third\n");
+    // What a repository would have to be made into is told of.
+    write_json(
+        &fixture,
+        "repository/package.json",
+        &json!({ "name": "tool", "version": "1.1.0", "scripts": { "prepare": "exit 1", "build": "exit 1" } }),
+    );
+    git(&["commit", "-q", "-am", "four"]);
+    let finished = fixture.run(&["sync", "--upgrade"]).success();
+    tells(
+        &finished,
+        &["tool@1.1.0 comes from a repository and has a script `prepare`, which Wharf does not run"],
+    );
     for (end, code, words) in [
         ("#gone", 4, &["gone", "package.json:3", "hint:"][..]),
         ("#semver:^9", 2, &["^9", "1.0.0", "hint:"]),

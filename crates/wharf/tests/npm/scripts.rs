@@ -32,6 +32,16 @@ fn scripts_run_by_name_with_their_hooks() {
         "before\ntool built a b --flag $HOME\nafter postbuild\n"
     );
     tells(&finished, &["$ echo before", "$ tool built 'a b' --flag '$HOME'"]);
+    // As with npm, a `--` may stand before the script's own arguments; what is no script gets its `--`.
+    for (arguments, expected) in [
+        (
+            &["run", "build", "--", "--watch", "--"][..],
+            "before\ntool built --watch --\nafter postbuild\n",
+        ),
+        (&["run", "tool", "--", "x"], "tool -- x\n"),
+    ] {
+        assert_eq!(fixture.run(arguments).success().stdout, expected);
+    }
     assert_eq!(
         fixture.run(&["run", "show"]).success().stdout,
         "demo 1.2.3 show\n"
