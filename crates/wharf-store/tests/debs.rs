@@ -219,6 +219,8 @@ fn bad_packages_are_refused_by_name_and_leave_nothing() {
         (unknown, "it has `surprise` where its data.tar should be"),
         (bare, "it has no file `control`"),
         (good[..good.len() - 700].to_vec(), "it is truncated"),
+        // In the first bytes of its last member.
+        (good[..good.len() - 2000].to_vec(), "it is truncated"),
         (b"PK\x03\x04....".to_vec(), "it is a zip, not a Debian package"),
     ] {
         let (_folder, store) = store();

@@ -398,9 +398,10 @@ impl From<io::Error> for Trouble {
 }
 
 /// A file's first bytes, as many as [`sniff`] needs, and all of it. What arrives may begin with a piece of a single byte.
-pub(crate) fn with_head(mut file: impl BufRead) -> io::Result<(Vec<u8>, impl BufRead)> {
+pub(crate) fn with_head(mut file: impl BufRead) -> Result<(Vec<u8>, impl BufRead), Trouble> {
     let mut head = Vec::with_capacity(512);
-    (&mut file).take(512).read_to_end(&mut head)?;
+    let read = (&mut file).take(512).read_to_end(&mut head);
+    read.map_err(|error| Trouble::decoding("", error))?;
     Ok((head.clone(), Cursor::new(head).chain(file)))
 }
 
