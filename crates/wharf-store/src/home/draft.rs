@@ -3,7 +3,7 @@
 //! Invariant: a draft holds no open file, so that a thousand of them may wait for the graph; dropping one deletes it.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -158,25 +158,14 @@ impl PackageFolder {
         Ok(())
     }
 
-    /// Opens a folder inside, as the base for many files.
-    pub(super) fn open(&self, path: &str) -> Result<OwnedFd, StoreError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::openat(&self.fd, path, flags, Mode::empty()).map_err(self.error("open", path))
-    }
-
-    /// Creates a file `name` in `folder` (this one, or one of [`PackageFolder::open`]). It can be written through the
-    /// handle alone.
-    pub(super) fn create(
-        &self,
-        folder: BorrowedFd<'_>,
-        name: &str,
-        executable: bool,
-    ) -> Result<File, StoreError> {
+    /// Creates a file, in a folder that is there. It can be written through the handle alone. By its path from here: to open
+    /// the folders in between for a few files each would cost more than to walk through them.
+    pub(super) fn create(&self, path: &str, executable: bool) -> Result<File, StoreError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
-        rustix::fs::openat(folder, name, flags, mode)
+        rustix::fs::openat(&self.fd, path, flags, mode)
             .map(File::from)
-            .map_err(self.error("write", name))
+            .map_err(self.error("write", path))
     }
 
     pub(super) fn error(&self, action: &'static str, path: &str) -> impl FnOnce(Errno) -> StoreError {
@@ -186,11 +175,5 @@ impl PackageFolder {
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.path.join(path)
-    }
-}
-
-impl AsFd for PackageFolder {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }

@@ -112,8 +112,7 @@ impl Store {
                 // As many links as a file can have: another copy starts anew.
                 Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
                     let mut bytes = fs::File::open(&source).map_err(StoreError::io("read", &source))?;
-                    let fd = std::os::fd::AsFd::as_fd(&package);
-                    let mut out = package.create(fd, entry.path.as_str(), executable)?;
+                    let mut out = package.create(entry.path.as_str(), executable)?;
                     io::copy(&mut bytes, &mut out).map_err(StoreError::io("write", &target))?;
                 }
                 other => other.map_err(StoreError::io("link", &source))?,

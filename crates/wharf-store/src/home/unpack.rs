@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
-use super::write::{Current, Writer, with_commands, write_stream};
+use super::write::{Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
@@ -37,6 +37,9 @@ const LARGEST_IN_MEMORY: usize = 4 << 20;
 const LEAST_BUFFER: usize = 256 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
+
+/// Bytes of a folder's file that are copied at once.
+const COPIED: usize = 32 << 10;
 
 thread_local! {
     static SCRATCH: RefCell<Option<Scratch>> = const { RefCell::new(None) };
@@ -194,7 +197,7 @@ impl Store {
                 count: Rc::clone(&counted),
             },
         ))?;
-        let decoded: Box<dyn Read + '_> = match sniff(&head) {
+        let decoded: Box<dyn BufRead + '_> = match sniff(&head) {
             // By the buffer, not by the file: a decoder copies what it gave last, and most files are a few kilobytes.
             Some("gzip") => Box::new(Gunzip::new(packed)),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
@@ -239,7 +242,7 @@ impl Store {
         let draft = Draft::new(self)?;
         let package = draft.open()?;
         let mut names = Names::default();
-        let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, mut file: File| {
+        let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, file: File| {
             let refuse = Trouble::entry(path.as_str());
             let metadata = file.metadata()?;
             names.file(&path, limits).map_err(&refuse)?;
@@ -248,6 +251,7 @@ impl Store {
                 return Err(refuse(Refusal::TooLarge { limit }));
             }
             let executable = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+            let mut file = BufReader::with_capacity(COPIED, file);
             writer.take(&path, executable, metadata.len(), &mut file)
         };
         let entries = write_stream(&package, |writer| {
@@ -305,12 +309,10 @@ fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>,
     let mut folders: Vec<&str> = folders.into_iter().collect();
     folders.sort_unstable(); // parents come before what is below them
     folders.iter().try_for_each(|folder| package.make(folder))?;
-    // Archives list files folder by folder, or nearly so.
     let write = |part: &[Ready<'_>]| {
-        let mut current = Current::default();
         let entries = part
             .iter()
-            .map(|file| current.write(package, file.path.clone(), file.executable, &file.bytes));
+            .map(|file| write_file(package, file.path.clone(), file.executable, &file.bytes));
         entries.collect::<Result<Vec<Entry>, StoreError>>()
     };
     if files.len() < SHARED_FROM {

@@ -7,9 +7,7 @@
 //! Invariants: a file's folder is made before the file is handed over; what waits to be written is bounded for the process, however
 //! many archives come at once.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, BufRead, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -54,8 +52,6 @@ pub(super) fn write_stream(
             shared: &shared,
             scope,
             made: FxHashSet::default(),
-            current: Current::default(),
-            buffer: Vec::new(),
             batch: Batch::default(),
         };
         take(&mut writer)?;
@@ -78,9 +74,6 @@ pub(super) struct Writer<'w, 'scope> {
     shared: &'scope Shared<'scope>,
     scope: &'w Scope<'scope>,
     made: FxHashSet<Box<str>>,
-    current: Current,
-    /// For files that are written as they come.
-    buffer: Vec<u8>,
     batch: Batch,
 }
 
@@ -121,7 +114,7 @@ impl Writer<'_, '_> {
         path: &SafePath,
         executable: bool,
         size: u64,
-        body: &mut dyn Read,
+        body: &mut dyn BufRead,
     ) -> Result<(), Trouble> {
         if let Some(folder) = path.parent().filter(|folder| !self.made.contains(*folder)) {
             self.shared.package.make_all(folder)?;
@@ -152,7 +145,7 @@ impl Writer<'_, '_> {
         path: &SafePath,
         executable: bool,
         size: usize,
-        body: &mut dyn Read,
+        body: &mut dyn BufRead,
     ) -> Result<(), Trouble> {
         let batch = &mut self.batch;
         batch.bytes.reserve(size);
@@ -203,22 +196,21 @@ impl Writer<'_, '_> {
         path: &SafePath,
         executable: bool,
         size: u64,
-        body: &mut dyn Read,
+        body: &mut dyn BufRead,
     ) -> Result<(), Trouble> {
         let package = self.shared.package;
-        let mut out = self.current.create(package, path, executable)?;
+        let mut out = package.create(path.as_str(), executable)?;
         let mut hasher = blake3::Hasher::new();
-        self.buffer.resize(128 << 10, 0);
-        let buffer = &mut self.buffer;
         let mut left = size;
         while left > 0 {
-            let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            match body.read(&mut buffer[..want]) {
-                Ok(0) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
-                Ok(count) => {
-                    hasher.update(&buffer[..count]);
-                    out.write_all(&buffer[..count])
+            match body.fill_buf() {
+                Ok([]) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
+                Ok(bytes) => {
+                    let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    hasher.update(&bytes[..count]);
+                    out.write_all(&bytes[..count])
                         .map_err(StoreError::io("write", package.path(path.as_str())))?;
+                    body.consume(count);
                     left -= count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -244,12 +236,11 @@ impl Shared<'_> {
 
     /// Writes a batch, and notes what became of it.
     fn write(&self, mut batch: Batch) {
-        let mut current = Current::default();
         let mut rest = &*batch.bytes;
         let entries = batch.files.drain(..).map(|file| {
             let (bytes, after) = rest.split_at(file.size);
             rest = after;
-            current.write(self.package, file.path, file.executable, bytes)
+            write_file(self.package, file.path, file.executable, bytes)
         });
         let outcome: Result<Vec<Entry>, StoreError> = entries.collect();
         batch.files.clear();
@@ -272,49 +263,24 @@ impl Shared<'_> {
     }
 }
 
-/// The folder of the file before, open.
-#[derive(Default)]
-pub(super) struct Current {
-    open: Option<(String, OwnedFd)>,
-}
-
-impl Current {
-    /// Writes a file; gives what the tree says of it.
-    pub(super) fn write(
-        &mut self,
-        package: &PackageFolder,
-        path: SafePath,
-        executable: bool,
-        bytes: &[u8],
-    ) -> Result<Entry, StoreError> {
-        let mut out = self.create(package, &path, executable)?;
-        out.write_all(bytes)
-            .map_err(StoreError::io("write", package.path(path.as_str())))?;
-        Ok(Entry {
-            path,
-            kind: Kind::File {
-                object: ObjectId::of(bytes),
-                size: bytes.len() as u64,
-                executable,
-            },
-        })
-    }
-
-    fn create(
-        &mut self,
-        package: &PackageFolder,
-        path: &SafePath,
-        executable: bool,
-    ) -> Result<File, StoreError> {
-        let Some(folder) = path.parent() else {
-            return package.create(package.as_fd(), path.as_str(), executable);
-        };
-        if self.open.as_ref().is_none_or(|(open, _)| open != folder) {
-            self.open = Some((folder.to_owned(), package.open(folder)?));
-        }
-        let (_, fd) = self.open.as_ref().expect("it was just opened");
-        package.create(fd.as_fd(), path.file_name(), executable)
-    }
+/// Writes a file; gives what the tree says of it.
+pub(super) fn write_file(
+    package: &PackageFolder,
+    path: SafePath,
+    executable: bool,
+    bytes: &[u8],
+) -> Result<Entry, StoreError> {
+    let mut out = package.create(path.as_str(), executable)?;
+    out.write_all(bytes)
+        .map_err(StoreError::io("write", package.path(path.as_str())))?;
+    Ok(Entry {
+        path,
+        kind: Kind::File {
+            object: ObjectId::of(bytes),
+            size: bytes.len() as u64,
+            executable,
+        },
+    })
 }
 
 /// The tree of what was written, with commands made of the files that `package.json` names, which may have come before it.
@@ -352,7 +318,7 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
     }
     std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
-    let mut out = package.create(package.as_fd(), entry.path.as_str(), true)?;
+    let mut out = package.create(entry.path.as_str(), true)?;
     out.write_all(&mended).map_err(StoreError::io("write", &path))?;
     (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
     Ok(())
