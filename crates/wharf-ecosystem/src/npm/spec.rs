@@ -124,6 +124,19 @@ impl Spec {
         Self::registry(text)
     }
 
+    /// Reads a specifier that stands under a name: `jsr:^1` means the package of that name.
+    ///
+    /// # Errors
+    /// As [`Spec::parse`].
+    pub fn parse_under(alias: &str, text: &str) -> Result<Self, InvalidSpec> {
+        match text.trim().strip_prefix("jsr:") {
+            Some(rest) if !rest.contains('/') && alias.starts_with('@') && alias.contains('/') => {
+                Self::parse(&format!("jsr:{alias}@{}", rest.trim()))
+            }
+            _ => Self::parse(text),
+        }
+    }
+
     /// Reads what asks for versions of a registry: a range, else a tag.
     ///
     /// # Errors

@@ -66,6 +66,24 @@ fn what_registries_answer() {
 }
 
 #[test]
+fn a_specifier_of_jsr_may_leave_the_name_to_its_alias() {
+    let under = |alias: &str, text: &str| Spec::parse_under(alias, text).map(|spec| spec.print());
+    for (alias, text, expected) in [
+        ("@std/fs", "jsr:^1", "npm:@jsr/std__fs@^1"),
+        ("@std/fs", "jsr:latest", "npm:@jsr/std__fs@latest"),
+        ("@std/fs", "jsr:@std/path@^2", "npm:@jsr/std__path@^2"),
+        ("@std/fs", "^3", "^3"),
+        ("path", "jsr:@std/path@^2", "npm:@jsr/std__path@^2"),
+    ] {
+        assert_eq!(under(alias, text).as_deref(), Ok(expected), "{alias} {text}");
+    }
+    assert!(
+        under("path", "jsr:^2").is_err(),
+        "there is no name without a scope"
+    );
+}
+
+#[test]
 fn repositories() {
     let github = "git git+https://github.com/user/repo.git";
     check("user/repo", github);

@@ -141,7 +141,7 @@ pub fn parse_short(text: &str) -> Result<NpmShort, ProjectError> {
             text,
         });
     }
-    match Spec::parse(rest) {
+    match Spec::parse_under(name, rest) {
         Ok(spec) => Ok(NpmShort {
             alias,
             text: stated(&spec, rest),

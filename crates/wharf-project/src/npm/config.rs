@@ -356,16 +356,19 @@ impl<'a> Layers<'a> {
 
     /// Puts together what all places said.
     pub(crate) fn finish(mut self, stated: &mut Stated) -> Result<Configured, ProjectError> {
-        if !self.registries.contains_key("") {
-            let url = default_text("npm", "registry");
+        for (scope, key, default) in [("", "registry", "registry"), ("@jsr", "@jsr:registry", "jsr")] {
+            if self.registries.contains_key(scope) {
+                continue;
+            }
+            let url = default_text("npm", default);
             let origin = Origin::label("the built-in default");
             let word = Word {
-                key: "registry",
+                key,
                 values: &[url],
                 declared: Declared::Machine,
                 origin: &origin,
             };
-            self.registry("", &word)?;
+            self.registry(scope, &word)?;
         }
         let credentials = self.credentials();
         stated.warnings.extend(self.settings.warnings());

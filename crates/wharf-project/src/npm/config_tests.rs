@@ -78,12 +78,8 @@ fn the_strongest_place_wins() {
         assert_eq!(default(&files, &variables), expected, "{variables:?}");
     }
     let (npm, warnings) = read(&[project, user, global], &[prefix]);
-    let scopes: Vec<_> = npm
-        .registries
-        .scopes
-        .iter()
-        .map(|(scope, url)| format!("{scope} {url}"))
-        .collect();
+    let stated = npm.registries.scopes.iter().filter(|(scope, _)| *scope != "@jsr");
+    let scopes: Vec<_> = stated.map(|(scope, url)| format!("{scope} {url}")).collect();
     assert_eq!(
         scopes,
         [
@@ -92,6 +88,12 @@ fn the_strongest_place_wins() {
             "@c https://c.example.org/"
         ]
     );
+    assert!(
+        npm.registries.scopes.contains_key("@jsr"),
+        "the scope of `jsr:` has a registry of its own"
+    );
+    let (own, _) = read(&[(".npmrc", "@jsr:registry=https://jsr.example.org/\n")], &[]);
+    assert_eq!(own.registries.scopes["@jsr"].expose(), "https://jsr.example.org/");
     let declared: Vec<_> = npm
         .registry_sources
         .iter()

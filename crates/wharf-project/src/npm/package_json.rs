@@ -275,12 +275,12 @@ pub(crate) fn resolve(
     catalogs: &Catalogs,
 ) -> Result<NpmRequirement, Invalid> {
     let wrong = |error: InvalidSpec| invalid_spec(source, &stated, &error);
-    let spec = match Spec::parse(&stated.text).map_err(wrong)? {
+    let spec = match Spec::parse_under(&stated.alias, &stated.text).map_err(wrong)? {
         Spec::Catalog(name) => {
             let text = catalogs
                 .look_up(name.as_deref(), &stated.alias)
                 .map_err(|missing| no_entry(source, &stated, catalogs, name.as_deref(), missing))?;
-            Spec::parse(text).map_err(wrong)?
+            Spec::parse_under(&stated.alias, text).map_err(wrong)?
         }
         spec => spec,
     };
