@@ -66,16 +66,24 @@ pub(crate) fn check_member(source: &SourceText, stated: &mut Stated) -> Result<(
     Ok(())
 }
 
-/// What yarn's `patch:PACKAGE@SPEC#FILE` patches, without the patch; `None` where a text is no patch.
-pub(crate) fn without_patch(text: &str) -> Option<String> {
+/// What yarn's `patch:PACKAGE@SPEC#FILE` patches, without the patch, under the name `alias`; `None` where a text is no patch.
+pub(crate) fn without_patch(alias: &str, text: &str) -> Option<String> {
     let inner = text.strip_prefix("patch:")?;
     let inner = inner.split('#').next().unwrap_or(inner);
     let (at, _) = inner.char_indices().skip(1).find(|(_, c)| *c == '@')?;
-    let spec = percent_decode_str(&inner[at + 1..])
-        .decode_utf8_lossy()
-        .into_owned();
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (name, spec) = (decoded(&inner[..at]), decoded(&inner[at + 1..]));
     // A patch of a patch.
-    Some(without_patch(&spec).unwrap_or(spec))
+    if let Some(inner) = without_patch(alias, &spec) {
+        return Some(inner);
+    }
+    // The package's own name counts where it stands under another one.
+    let range = spec.strip_prefix("npm:").unwrap_or(&spec);
+    let is_bare = !range.contains([':', '@', '/']);
+    Some(match name != alias && is_bare {
+        true => format!("npm:{name}@{range}"),
+        false => spec,
+    })
 }
 
 /// Says that packages are taken without their patches.
@@ -422,13 +430,29 @@ mod tests {
 
     #[test]
     fn patches_come_off() {
-        for (text, expected) in [
-            ("^1.0.0", None),
-            ("patch:lodash@npm%3A4.17.21#./x.patch", Some("npm:4.17.21")),
-            ("patch:@s/a@^1.0.0#~/p.patch::version=1.0.0", Some("^1.0.0")),
-            ("patch:a@patch%3Aa@npm%253A1.0.0%23x#y", Some("npm:1.0.0")),
+        for (alias, text, expected) in [
+            ("lodash", "^1.0.0", None),
+            (
+                "lodash",
+                "patch:lodash@npm%3A4.17.21#./x.patch",
+                Some("npm:4.17.21"),
+            ),
+            (
+                "@s/a",
+                "patch:@s/a@^1.0.0#~/p.patch::version=1.0.0",
+                Some("^1.0.0"),
+            ),
+            ("a", "patch:a@patch%3Aa@npm%253A1.0.0%23x#y", Some("npm:1.0.0")),
+            // Under another name it is still the package of its own.
+            (
+                "old",
+                "patch:lodash@npm%3A4.17.21#./x.patch",
+                Some("npm:lodash@4.17.21"),
+            ),
+            ("b", "patch:@s/a@^1.0.0#~/p.patch", Some("npm:@s/a@^1.0.0")),
+            ("b", "patch:a@npm%3Ac@1#x", Some("npm:c@1")),
         ] {
-            assert_eq!(without_patch(text).as_deref(), expected, "{text}");
+            assert_eq!(without_patch(alias, text).as_deref(), expected, "{alias} {text}");
         }
         assert_eq!(kebab("publicHoistPattern"), "public-hoist-pattern");
     }

@@ -336,7 +336,7 @@ fn requirement(
     catalogs: &Catalogs,
     warnings: &mut Vec<Warning>,
 ) -> Result<NpmRequirement, ProjectError> {
-    if let Some(unpatched) = foreign::without_patch(&stated.text) {
+    if let Some(unpatched) = foreign::without_patch(&stated.alias, &stated.text) {
         warnings.push(foreign::patch_warning(&[&stated.alias], stated.origin.clone()));
         stated.text = unpatched;
     }

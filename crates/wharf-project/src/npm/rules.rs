@@ -127,7 +127,7 @@ impl Rules {
             }
             Json::Text(text) => {
                 let name = target(key);
-                if let Some(unpatched) = foreign::without_patch(text) {
+                if let Some(unpatched) = foreign::without_patch(name, text) {
                     self.patched.push((name.to_owned(), source.origin(span.start)));
                     *text = unpatched;
                 }
