@@ -482,11 +482,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) files: Files,
     /// The name of a script in package.json, or a command (best after `--`), and its arguments; without any, the scripts are listed.
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 

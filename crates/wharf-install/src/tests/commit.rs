@@ -326,7 +326,11 @@ fn an_object_that_vanished_from_the_store_stops_the_stage_and_nothing_else() {
     assert_eq!(fixture.environment().recover().unwrap(), Recovered::Clean);
     for folder in ["stage", "trash"] {
         let left = fs::read_dir(fixture.project.join(".wharf").join(folder)).unwrap();
-        assert_eq!(left.count(), 0, "{folder}: what was made may be what fills the disk");
+        assert_eq!(
+            left.count(),
+            0,
+            "{folder}: what was made may be what fills the disk"
+        );
     }
 }
 
