@@ -89,7 +89,7 @@ impl<'a> MemberAnswer<'a> {
                 .filter(|member| member.name.as_deref() == Some(name))
                 .min_by(|a, b| a.path.cmp(&b.path))
         };
-        let is_plain = |member: &&NpmImporter| member.path != importer;
+        let is_another = |member: &&NpmImporter| member.path != importer;
         // Most needs are for packages that no member is called like: their text need not be read.
         if named(&edge.alias).is_none()
             && !edge.range.starts_with("npm:")
@@ -98,11 +98,11 @@ impl<'a> MemberAnswer<'a> {
             return None;
         }
         let spec = Spec::parse(&edge.range).ok()?;
-        let member = named(spec.package_name(&edge.alias)).filter(is_plain)?;
+        let member = named(spec.package_name(&edge.alias)).filter(is_another)?;
         let version = member
             .version
             .as_deref()
-            .and_then(|version| Version::parse(version).ok());
+            .and_then(|version| Version::parse_loose(version).ok());
         let takes = match &spec {
             Spec::Workspace { range, .. } => {
                 let range = Range::parse(range).ok()?;

@@ -245,7 +245,11 @@ fn members_answer_by_the_version_that_they_have_now() {
     for (range, version) in [
         ("^1", "1.3.0"),
         ("*", "2.0.0-rc.1"),
+        // As the resolution reads it.
+        ("^1", "v1.3.0"),
+        ("workspace:^1", "=1.3.0"),
         ("workspace:^", "3.0.0"),
+        ("workspace:~", "none"),
         ("workspace:^1", "1.9.0"),
         ("npm:ui@^1", "1.9.0"),
     ] {
