@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::redo::{self, Site, Unsettled};
 use crate::state::State;
 use crate::wanted::SYSTEM_LINK;
-use crate::{Durability, Foreign, Wanted, commit, drift, settle, trash};
+use crate::{Durability, Foreign, Wanted, alike, commit, drift, trash};
 
 /// The `.venv`, the `node_modules`, the crates and the commands of a project, and their records.
 #[derive(Clone, Debug)]
@@ -257,11 +257,13 @@ impl Environment {
         Ok(())
     }
 
-    /// Where packages of npm can be linked before the environment is changed, to be had by [`crate::NodeWanted::ahead`]; `None` where the
-    /// store and the project are not on one file system, so that nothing can be moved from the one to the other.
+    /// Where packages of npm can be linked before the environment is changed, to be had by [`crate::NodeWanted::ahead`]; `None` where
+    /// nothing can be moved from the store into the project, or would be another's or less accessible there than what is made in it.
     #[must_use]
     pub fn ahead(&self, store: &Store, link: LinkMode) -> Option<Ahead> {
-        settle::on_one_file_system(self.ground.project(), store.root()).then(|| Ahead::new(link))
+        let records = Some(self.state.directory()).filter(|records| records.is_dir());
+        let place = records.unwrap_or(self.ground.project());
+        alike::made_alike(place, store.root()).then(|| Ahead::new(link))
     }
 
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.

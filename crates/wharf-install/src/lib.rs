@@ -27,6 +27,7 @@
 //! together once the next command has looked at it. What Wharf did not make is never touched unless asked. Nothing here
 //! prints or uses the network.
 
+mod alike;
 pub mod bytecode;
 mod caches;
 mod commit;

@@ -1,10 +1,11 @@
 //! Packages linked out of the store before their project takes them.
 //!
 //! While an install downloads, cores are idle now and then. So the files of a home are linked into a folder of the stage as soon as
-//! the home stands, and [`Store::materialise`] gives that folder its place with one rename, where it would else link every file.
+//! the home stands, and [`Store::materialise_with`] gives that folder its place with one rename, where it would else link every file.
 //!
-//! Invariant: what was linked ahead is what linking at the end would make. A folder that cannot be moved to its place, or that nobody
-//! asks for, is deleted, and nothing else differs.
+//! Invariant: what was linked ahead is what linking at the end would make, provided that the place gives nothing of its own to what is
+//! made in it (a shared group, access lists), which is the caller's to know. A folder that cannot be moved to its place, or that
+//! nobody asks for, is deleted, and nothing else differs.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};

@@ -9,7 +9,7 @@
 //! store/npm/node_modules/.store/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
 //! store/cargo/<name>-<version>.<content>/   homes of crates, see [`crate::crates`]
 //! store/systems/<id>/          system roots, see [`crate::system`]
-//! stage/<process>/             what a running command has not verified yet; locked while it runs
+//! stage/<process>/             what a running command has not verified, or not given its place yet; locked while it runs
 //! quarantine/                  what verification took out
 //! ```
 //!
@@ -305,7 +305,7 @@ impl Store {
         Ok(&self.process()?.workbench)
     }
 
-    /// A name in the stage for the folder of a home; nothing is made.
+    /// A name in the stage for a [`Draft`](crate::home::draft::Draft); nothing is made.
     pub(crate) fn draft_folder(&self) -> Result<PathBuf, StoreError> {
         let process = self.process()?;
         let number = process.drafts.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use wharf_core::NullSink;
@@ -157,4 +160,51 @@ fn node_finds_what_was_installed_in_every_layout() {
         let plan = environment.plan(&wanted).unwrap();
         assert!(plan.is_empty(), "{layout:?} {stores:?}: {plan:?}");
     }
+}
+
+#[test]
+fn what_was_linked_ahead_comes_to_stand_in_the_project() {
+    let mut world = World::new();
+    let deep = world.package("deep", "", &[("index.js", "deep")], &[]);
+    let top = world.package("@s/top", "", &[("lib/index.js", "top")], &[deep]);
+    world.graph.importers = vec![importer(".", &[("@s/top", To::Package(top))])];
+    let project = world.project();
+    fs::remove_dir_all(project.join("node_modules")).unwrap();
+    let environment = Environment::open(&project).unwrap();
+    let mut wanted = wanted(&world, Layout::Hoisted, VirtualStore::Project, &BTreeMap::new());
+    let ahead = environment.ahead(&world.store, wanted.link).unwrap();
+    for home in world.homes.iter().flatten() {
+        ahead.link(&world.store, home).unwrap();
+    }
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    let staged = || -> BTreeSet<u64> {
+        let processes = fs::read_dir(world.store.root().join("stage")).unwrap().flatten();
+        let inside =
+            processes.flat_map(|process| fs::read_dir(process.path()).into_iter().flatten().flatten());
+        let drafts = inside.filter(|entry| entry.file_name().to_string_lossy().starts_with("home"));
+        drafts.map(|entry| inode(&entry.path())).collect()
+    };
+    let linked = staged();
+    wanted.node.as_mut().unwrap().ahead = Some(Arc::new(ahead));
+    let plan = environment.plan(&wanted).unwrap();
+    let (governor, sinks) = (Governor::for_machine(), NullSink::shared());
+    let cancel = AtomicBool::new(false);
+    let applied = environment.apply(&plan, &wanted, &world.store, &governor, &sinks, &cancel);
+    let files = applied.unwrap().files;
+    let stands = ["deep", "@s/top"].map(|name| inode(&project.join("node_modules").join(name)));
+    assert_eq!(BTreeSet::from(stands), linked, "moved, not made once more");
+    assert_eq!(staged(), BTreeSet::new());
+    let count = |folder: &str| {
+        fs::read_dir(project.join("node_modules").join(folder))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(
+        files as usize,
+        count("deep") + count("@s/top") - 1 + count("@s/top/lib")
+    );
+    // Folders that several people share hand their group on to what is made in them, and not to what is moved there.
+    fs::set_permissions(project.join(".wharf"), fs::Permissions::from_mode(0o2775)).unwrap();
+    let ahead = environment.ahead(&world.store, wanted.link);
+    assert_eq!(ahead.is_none(), cfg!(target_os = "linux"));
 }

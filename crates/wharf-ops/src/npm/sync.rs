@@ -25,7 +25,7 @@ use super::{Early, approvals, engines, folders};
 use crate::deb;
 use crate::error::OpsError;
 use crate::report::NodeReport;
-use crate::request::Selecting;
+use crate::request::{Effect, Selecting};
 use crate::session::Session;
 use crate::sync::{SyncRequest, link_mode};
 
@@ -136,6 +136,7 @@ pub(crate) async fn prepare(
         early,
         ahead: environment
             .ahead(session.store()?, link_mode(request.installing))
+            .filter(|_| request.effect == Effect::Apply)
             .map(Arc::new),
         fetched: 0,
     };
