@@ -15,12 +15,15 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use wharf_core::{Event, Sinks};
 
 use crate::error::InstallError;
+
+/// So long nobody is told of a wait: what comes behind a command holds the lock for a moment.
+const TOLD_AFTER: Duration = Duration::from_millis(200);
 
 /// The paths of an environment's records.
 #[derive(Clone, Debug)]
@@ -88,9 +91,9 @@ impl State {
         Ok(())
     }
 
-    /// Takes the lock, waiting for another process if need be; `sinks` hear of the wait.
+    /// Takes the lock, waiting for another process if need be; `sinks` hear of a wait that people notice.
     pub(crate) fn lock(&self, sinks: &Sinks, cancel: &AtomicBool) -> Result<Held, InstallError> {
-        let mut pause = Duration::from_millis(2);
+        let (mut pause, started) = (Duration::from_millis(2), Instant::now());
         let mut told = false;
         loop {
             if let Some(held) = self.try_lock()? {
@@ -99,7 +102,7 @@ impl State {
             if cancel.load(Ordering::Relaxed) {
                 return Err(InstallError::Interrupted);
             }
-            if !told {
+            if !told && started.elapsed() >= TOLD_AFTER {
                 let what = format!(
                     "another wharf that changes the environment of {}",
                     self.directory.display()

@@ -1,11 +1,13 @@
 //! Commands: relative links in `.bin`, to the package beside it.
 //!
-//! As with npm, the first package in the order of names keeps a command that several bring; the others are told of.
+//! As with npm, the first package in the order of names keeps a command that several bring; the others are told of, unless it is
+//! the same package under another name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use wharf_core::SafePath;
+use wharf_ecosystem::npm::graph::PackageIndex;
 use wharf_store::{HomeId, Store};
 
 use super::BinConflict;
@@ -16,8 +18,23 @@ pub(super) struct Bins<'a> {
     folder: &'a str,
     /// The `node_modules` that it is for, below the root; empty, or with a slash at its end.
     prefix: &'a str,
-    commands: BTreeMap<String, (String, &'a str)>,
+    commands: BTreeMap<String, Command<'a>>,
     pub(super) conflicts: Vec<BinConflict>,
+}
+
+/// A command that is taken.
+struct Command<'a> {
+    target: String,
+    owner: Owner<'a>,
+}
+
+/// Who brings commands.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// The name under which it lies there.
+    pub(super) alias: &'a str,
+    /// Which package it is, for one that lies there under two names brings the same commands twice.
+    pub(super) package: Option<PackageIndex>,
 }
 
 impl<'a> Bins<'a> {
@@ -32,7 +49,7 @@ impl<'a> Bins<'a> {
 
     /// Takes the commands of a package; `base` leads from `.bin` to it. A command without a name is nobody's: [`named`] has
     /// those of its folder.
-    pub(super) fn add(&mut self, owner: &'a str, base: &str, bin: &[(String, String)]) {
+    pub(super) fn add(&mut self, owner: Owner<'a>, base: &str, bin: &[(String, String)]) {
         for (command, path) in bin {
             let safe =
                 !command.is_empty() && !command.contains(['/', '\\', '\0']) && !command.starts_with('.');
@@ -41,22 +58,23 @@ impl<'a> Bins<'a> {
             };
             let target = format!("{base}/{path}");
             match self.commands.get(command) {
-                Some((kept, _)) if *kept == target => {}
-                Some((_, kept)) => self.conflicts.push(BinConflict {
+                Some(kept) if kept.target == target => {}
+                Some(kept) if kept.owner.package.is_some() && kept.owner.package == owner.package => {}
+                Some(kept) => self.conflicts.push(BinConflict {
                     folder: self.folder.to_owned(),
                     command: command.clone(),
-                    kept: (*kept).to_owned(),
-                    hidden: owner.to_owned(),
+                    kept: kept.owner.alias.to_owned(),
+                    hidden: owner.alias.to_owned(),
                 }),
-                None => drop(self.commands.insert(command.clone(), (target, owner))),
+                None => drop(self.commands.insert(command.clone(), Command { target, owner })),
             }
         }
     }
 
     pub(super) fn items(&self) -> impl Iterator<Item = Item> {
-        self.commands.iter().map(|(command, (target, _))| Item {
-            path: format!("{}.bin/{command}", self.prefix),
-            content: Content::Link(target.clone()),
+        self.commands.iter().map(|(name, command)| Item {
+            path: format!("{}.bin/{name}", self.prefix),
+            content: Content::Link(command.target.clone()),
         })
     }
 }
@@ -80,4 +98,26 @@ pub(super) fn named<'b>(
         (!below.starts_with('.')).then(|| (file.path.file_name().to_owned(), path.to_owned()))
     });
     commands.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_under_two_names_is_in_nobodys_way() {
+        let mut bins = Bins::new(".", "");
+        let mut add = |alias, package, file: &str| {
+            let bin = [("run".to_owned(), file.to_owned())];
+            bins.add(Owner { alias, package }, &format!("../{alias}"), &bin);
+        };
+        add("one", Some(3), "cli.js");
+        add("two", Some(3), "cli.js");
+        add("other", Some(4), "cli.js");
+        add("member", None, "cli.js");
+        let hidden: Vec<&str> = bins.conflicts.iter().map(|one| &*one.hidden).collect();
+        assert_eq!(hidden, ["other", "member"]);
+        let items: Vec<Item> = bins.items().collect();
+        assert_eq!(items, [Item::link(".bin/run", "../one/cli.js")]);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wharf_store::{HomeId, Store};
 use wharf_tree::hoist::{Members, Placed, hoist};
 
-use super::bins::{Bins, named};
+use super::bins::{Bins, Owner, named};
 use super::placing::Placing;
 use super::relative::{folder_of, relative};
 use super::{BinConflict, Placement, Request};
@@ -54,18 +54,16 @@ pub(super) fn roots(
                     path: format!("{modules}{alias}"),
                     content,
                 });
+                let base = format!("../{alias}");
+                let owner = |package| Owner { alias, package };
                 match what {
                     Placed::Package(index) => {
                         let bin = &request.graph.packages[*index].bin;
                         let bin = named(bin, sources[*index].as_ref(), store);
-                        bins.add(alias, &format!("../{alias}"), &bin);
+                        bins.add(owner(Some(*index)), &base, &bin);
                     }
                     Placed::Importer(index) => {
-                        bins.add(
-                            alias,
-                            &format!("../{alias}"),
-                            &request.graph.importers[*index].bin,
-                        );
+                        bins.add(owner(None), &base, &request.graph.importers[*index].bin);
                     }
                     Placed::Folder(_) | Placed::Again(_) => {}
                 }

@@ -20,7 +20,7 @@ use wharf_ecosystem::npm::graph::{PackageIndex, To};
 use wharf_store::{HomeId, Store, is_alias};
 use wharf_tree::hoist::{Apart, LaidApart, Placed, apart};
 
-use super::bins::{Bins, named};
+use super::bins::{Bins, Owner, named};
 use super::placing::Placing;
 use super::relative::{folder_of, relative};
 use super::{BinConflict, Placement, Request, keys};
@@ -114,6 +114,8 @@ impl<'a> Isolated<'a> {
                 return;
             }
             links.insert(alias, to.clone());
+            let base = format!("../{alias}");
+            let owner = |package| Owner { alias, package };
             match to {
                 To::Package(index) => {
                     let bin = named(
@@ -121,9 +123,9 @@ impl<'a> Isolated<'a> {
                         self.sources[*index].as_ref(),
                         self.store,
                     );
-                    bins.add(alias, &format!("../{alias}"), &bin);
+                    bins.add(owner(Some(*index)), &base, &bin);
                 }
-                To::Importer(index) => bins.add(alias, &format!("../{alias}"), &graph.importers[*index].bin),
+                To::Importer(index) => bins.add(owner(None), &base, &graph.importers[*index].bin),
                 To::Link(_) => {}
             }
         };
@@ -149,7 +151,9 @@ impl<'a> Isolated<'a> {
             }
         }
         let base = relative(&format!("{modules}/.bin"), &about.path, self.request.root);
-        bins.add(about.name.as_deref().unwrap_or("the project"), &base, &about.bin);
+        let alias = about.name.as_deref().unwrap_or("the project");
+        let package = None;
+        bins.add(Owner { alias, package }, &base, &about.bin);
         let links = links.iter().map(|(alias, to)| Item {
             path: (*alias).to_owned(),
             content: self.link(&format!("{modules}/{alias}"), to),
