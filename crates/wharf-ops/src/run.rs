@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Serialize;
 use wharf_core::Event;
 use wharf_install::{Environment, RunEnvironment, patched};
 use wharf_sys::sandbox::Lack;
@@ -109,13 +110,33 @@ pub fn command(
     })
 }
 
-/// The scripts of the nearest `package.json` by name, with what they run; hooks are left out.
+/// The scripts that `wharf run` finds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScriptsReport {
+    /// In the order of the manifest, hooks left out.
+    pub scripts: Vec<NamedScript>,
+}
+
+/// A script of a `package.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamedScript {
+    /// What it is called.
+    pub name: String,
+    /// What it runs.
+    pub command: String,
+}
+
+/// The scripts of the nearest `package.json`.
 ///
 /// # Errors
 /// Where the project cannot be read.
-pub fn scripts(session: &Session) -> Result<Vec<(String, String)>, OpsError> {
+pub fn scripts(session: &Session) -> Result<ScriptsReport, OpsError> {
     let root = root(session)?;
-    Ok(scripts::all(&session.settings().directory, &root))
+    let all = scripts::all(&session.settings().directory, &root).into_iter();
+    let scripts = all.map(|(name, command)| NamedScript { name, command });
+    Ok(ScriptsReport {
+        scripts: scripts.collect(),
+    })
 }
 
 /// The root of the project that the session works in.

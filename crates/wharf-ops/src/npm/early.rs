@@ -95,14 +95,20 @@ impl Early {
     }
 }
 
-/// An archive under way.
+/// An archive under way. Dropping it ends that.
 pub(crate) struct Started(Task);
 
 impl Started {
     /// The archive, unpacked; `None` where that failed: whoever needs it tries once more and reports.
-    pub(crate) async fn finish(self) -> Option<Unpacked> {
-        let (unpacked, _) = self.0.await.ok()?.ok()?;
+    pub(crate) async fn finish(mut self) -> Option<Unpacked> {
+        let (unpacked, _) = (&mut self.0).await.ok()?.ok()?;
         Some(unpacked)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -111,5 +117,25 @@ impl Drop for Early {
         for task in self.tasks.values() {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_ends() {
+        let (held, gone) = tokio::sync::oneshot::channel::<()>();
+        let task: Task = tokio::spawn(async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        let mut waiting = Box::pin(Started(task).finish());
+        assert!((&mut waiting).now_or_never().is_none(), "it is under way");
+        drop(waiting);
+        gone.await.expect_err("what it held is free");
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use wharf_core::{Explain, Fault};
 use wharf_ops::lacking::{self, Lacking};
 use wharf_ops::request::{Effect, Selecting};
-use wharf_ops::run::{self, Running, Synced, Telling};
+use wharf_ops::run::{self, NamedScript, Running, Synced, Telling};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
@@ -195,16 +195,17 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
 
 /// Prints the scripts that there are: what `wharf run` by itself asks for.
 fn list(session: &Session, printer: Printer) -> Result<Outcome, Failure> {
-    let scripts = run::scripts(session)?;
-    if scripts.is_empty() {
+    let report = run::scripts(session)?;
+    if report.scripts.is_empty() {
         return Err(Box::new(NothingToRun));
     }
-    let width = scripts.iter().map(|(name, _)| name.chars().count()).max();
-    let width = width.unwrap_or_default();
-    let lines = scripts
-        .iter()
-        .map(|(name, text)| format!("{name:width$}  {text}\n"));
-    printer.data(&lines.collect::<String>());
+    printer.finish("run", &report, |printer, report| {
+        let lengths = report.scripts.iter().map(|script| script.name.chars().count());
+        let width = lengths.max().unwrap_or_default();
+        for NamedScript { name, command } in &report.scripts {
+            printer.data(&format!("{name:width$}  {command}\n"));
+        }
+    });
     Ok(Outcome::Done(std::process::ExitCode::SUCCESS))
 }
 
