@@ -170,8 +170,9 @@ fn member_spec(session: &Session, project: &Project, short: &NpmShort) -> Option
 /// allow, whatever was locked.
 pub(crate) fn upgrade(asked: &[Asked], old: Option<&Lock>) -> Upgrade {
     let locked = old.and_then(|lock| lock.npm.as_ref()).map(|npm| &npm.graph);
-    let is_known = |name: &PackageName| {
-        locked.is_none_or(|graph| graph.packages.iter().any(|package| package.name == *name))
+    // What is not locked yet has nothing that keeps it.
+    let is_locked = |name: &PackageName| {
+        locked.is_some_and(|graph| graph.packages.iter().any(|package| package.name == *name))
     };
     let names = asked.iter().filter_map(|one| {
         let name = match &one.short.spec {
@@ -179,7 +180,7 @@ pub(crate) fn upgrade(asked: &[Asked], old: Option<&Lock>) -> Upgrade {
             Some(spec) if spec.is_registry() => spec.package_name(&one.alias),
             Some(_) => return None,
         };
-        PackageName::new(Ecosystem::Npm, name).ok().filter(is_known)
+        PackageName::new(Ecosystem::Npm, name).ok().filter(is_locked)
     });
     let names: BTreeSet<PackageName> = names.collect();
     match names.is_empty() {

@@ -34,6 +34,17 @@ fn generation(fixture: &Fixture) -> u64 {
 }
 
 #[test]
+fn a_first_npm_package_is_nothing_that_was_to_be_upgraded() {
+    let case = case();
+    let fixture = &case.fixture;
+    fixture.write("wharf.toml", "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n");
+    fixture.run(&["sync"]).success();
+    let finished = fixture.run(&["add", "npm:front"]).success();
+    assert!(!finished.stderr.contains("warning:"), "{finished}");
+    assert!(fixture.has("node_modules/front/index.js"));
+}
+
+#[test]
 fn one_sync_makes_both_parts_in_one_generation() {
     let Case { pypi, npm, fixture } = case();
     let finished = fixture.run(&["sync"]).success();
