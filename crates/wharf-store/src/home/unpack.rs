@@ -37,7 +37,6 @@ const LARGEST_IN_MEMORY: usize = 4 << 20;
 const LEAST_BUFFER: usize = 256 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
-
 /// Bytes of a folder's file that are copied at once.
 const COPIED: usize = 32 << 10;
 
@@ -198,7 +197,6 @@ impl Store {
             },
         ))?;
         let decoded: Box<dyn BufRead + '_> = match sniff(&head) {
-            // By the buffer, not by the file: a decoder copies what it gave last, and most files are a few kilobytes.
             Some("gzip") => Box::new(Gunzip::new(packed)),
             Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
             _ if head.is_empty() => return Err(Refusal::Truncated.into()),

@@ -37,7 +37,10 @@ fn generation(fixture: &Fixture) -> u64 {
 fn a_first_npm_package_is_nothing_that_was_to_be_upgraded() {
     let case = case();
     let fixture = &case.fixture;
-    fixture.write("wharf.toml", "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n");
+    fixture.write(
+        "wharf.toml",
+        "[project]\nname = \"both\"\n\n[pypi]\nservice = \"*\"\n",
+    );
     fixture.run(&["sync"]).success();
     let finished = fixture.run(&["add", "npm:front"]).success();
     assert!(!finished.stderr.contains("warning:"), "{finished}");
