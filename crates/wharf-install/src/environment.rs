@@ -316,8 +316,12 @@ impl Environment {
         let applied = match task.run(plan) {
             Ok(applied) => applied,
             Err(error) => {
-                // What was made so far may be what fills the disk, and nobody would come behind a command that failed.
-                trash::sweep(&self.state);
+                // What was made so far may be what fills the disk, and nobody would come behind a command that failed. Who stopped
+                // it does not want to wait.
+                match error {
+                    InstallError::Interrupted => trash::sweep_behind(&self.state),
+                    _ => trash::sweep(&self.state),
+                }
                 return Err(error);
             }
         };

@@ -64,7 +64,8 @@ pub struct NodeWanted {
     pub packages: Vec<InstalledNode>,
     /// A Node that comes with the environment, where the machine has none that fits.
     pub runtime: Option<NodeRuntime>,
-    /// Packages of these folders that were linked while others were fetched.
+    /// Packages of these folders that were linked while others were fetched. The way in which they came is that of all files of the
+    /// commit: the [`Wanted::link`] that [`crate::Environment::ahead`] was given.
     pub ahead: Option<Arc<Ahead>>,
 }
 
