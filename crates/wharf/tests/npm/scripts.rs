@@ -86,7 +86,10 @@ fn scripts_are_listed_where_none_is_named() {
     let finished = fixture.run(&["run", "--format", "json"]).success();
     let report: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
     let build = json!({ "name": "build", "command": "vite build" });
-    assert_eq!((&report["ok"], &report["result"]["scripts"][0]), (&json!(true), &build));
+    assert_eq!(
+        (&report["ok"], &report["result"]["scripts"][0]),
+        (&json!(true), &build)
+    );
     state(&fixture, &json!({}));
     says(&fixture.run(&["run"]), 2, &["nothing to run", "wharf run --"]);
 }
