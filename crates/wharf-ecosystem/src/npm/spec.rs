@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use wharf_core::{Ecosystem, PackageName, WebUrl};
 
 use super::hosts::Host;
-use super::semver::Range;
+use super::semver::{Range, Version};
 
 /// What a dependency asks for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +134,19 @@ impl Spec {
                 Self::parse(&format!("jsr:{alias}@{}", rest.trim()))
             }
             _ => Self::parse(text),
+        }
+    }
+
+    /// Whether a member of a workspace of this version, which is called as the specifier says, answers it; `None` where that is no
+    /// question of versions. `workspace:` takes prereleases, and `workspace:^` and the like whatever the member is.
+    pub fn takes_member(&self, version: Option<&Version>) -> Option<bool> {
+        match self {
+            Self::Workspace { range, .. } if range.starts_with('.') || range.contains('/') => None,
+            Self::Workspace { range, .. } if matches!(&**range, "" | "^" | "~") => Some(true),
+            Self::Workspace { range, .. } => Some(Range::parse(range).is_ok_and(|range| {
+                range.is_any() || version.is_some_and(|version| range.satisfies_including_prerelease(version))
+            })),
+            spec => Some(spec.range()?.takes_member(version)),
         }
     }
 

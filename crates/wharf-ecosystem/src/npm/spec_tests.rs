@@ -84,6 +84,34 @@ fn a_specifier_of_jsr_may_leave_the_name_to_its_alias() {
 }
 
 #[test]
+fn members_of_a_workspace_answer_by_their_version() {
+    for (text, version, expected) in [
+        ("^1.0.0", Some("1.2.0"), Some(true)),
+        ("^1.0.0", Some("1.2.0-rc.1"), Some(false)),
+        ("^1.0.0", None, Some(false)),
+        ("*", Some("1.2.0-rc.1"), Some(true)),
+        ("*", None, Some(true)),
+        ("npm:x@^2", Some("1.2.0"), Some(false)),
+        ("workspace:^", None, Some(true)),
+        ("workspace:~", Some("3.0.0-rc.1"), Some(true)),
+        ("workspace:*", None, Some(true)),
+        ("workspace:^1", Some("1.2.0-rc.1"), Some(true)),
+        ("workspace:^2", Some("1.2.0"), Some(false)),
+        ("workspace:^2", None, Some(false)),
+        ("workspace:../x", Some("1.2.0"), None),
+        ("latest", Some("1.2.0"), None),
+    ] {
+        let spec = Spec::parse(text).expect("it is a specifier");
+        let version = version.map(|version| Version::parse(version).expect("it is a version"));
+        assert_eq!(
+            spec.takes_member(version.as_ref()),
+            expected,
+            "{text} {version:?}"
+        );
+    }
+}
+
+#[test]
 fn repositories() {
     let github = "git git+https://github.com/user/repo.git";
     check("user/repo", github);

@@ -36,7 +36,7 @@ impl Tree<'_> {
 
     fn answer_other(&mut self, scope: Scope, edge: &TreeEdge, spec: &Spec) -> Target {
         match spec {
-            Spec::Workspace { name, range } => self.answer_workspace(scope, edge, name.as_deref(), range),
+            Spec::Workspace { range, .. } => self.answer_workspace(scope, edge, spec, range),
             Spec::Link(path) => match self.local_path(scope, path) {
                 Some(path) => Target::Link(path.into()),
                 None => self.unusable(
@@ -66,10 +66,13 @@ impl Tree<'_> {
         self.target(scope, edge, picked)
     }
 
-    fn answer_workspace(&mut self, scope: Scope, edge: &TreeEdge, name: Option<&str>, range: &str) -> Target {
+    fn answer_workspace(&mut self, scope: Scope, edge: &TreeEdge, spec: &Spec, range: &str) -> Target {
+        let alias = self.names.text(edge.alias).to_string();
+        let text = spec.package_name(&alias).to_owned();
+        let id = self.names.id(&text);
         let refuse = |reason: String| {
             Target::Refused(Rc::new(TreeError::NoMember {
-                alias: self.names.text(edge.alias).to_string(),
+                alias: alias.clone(),
                 text: edge.text.to_string(),
                 asker: Box::default(),
                 origin: None,
@@ -82,30 +85,14 @@ impl Tree<'_> {
                 None => refuse(format!("no member lies at `{path}`")),
             };
         }
-        let text = name.unwrap_or(self.names.text(edge.alias)).to_owned();
-        let id = self.names.id(&text);
-        let refuse = |reason: String| {
-            Target::Refused(Rc::new(TreeError::NoMember {
-                alias: self.names.text(edge.alias).to_string(),
-                text: edge.text.to_string(),
-                asker: Box::default(),
-                origin: None,
-                reason,
-            }))
-        };
         let Some(member) = self.member_named(id) else {
             return refuse(format!("no member is called {text}"));
         };
-        if matches!(range, "" | "*" | "^" | "~") {
-            return Target::Importer(member);
-        }
-        let parsed = wharf_ecosystem::npm::semver::Range::parse(range);
-        match (&self.importers[member].version, parsed) {
-            (Some(version), Ok(range)) if range.satisfies_including_prerelease(version) => {
-                Target::Importer(member)
-            }
-            (Some(version), _) => refuse(format!("{text} is of version {version} there")),
-            (None, _) => refuse(format!("{text} states no version there")),
+        let version = self.importers[member].version.as_ref();
+        match (spec.takes_member(version), version) {
+            (Some(true), _) => Target::Importer(member),
+            (_, Some(version)) => refuse(format!("{text} is of version {version} there")),
+            (_, None) => refuse(format!("{text} states no version there")),
         }
     }
 
@@ -142,7 +129,7 @@ impl Tree<'_> {
             Want::Registry { name, .. } => *name,
             Want::Other(_) => edge.alias,
         };
-        let member = self.other_member(scope, edge, name);
+        let member = || self.other_member(scope, edge, name);
         match picked {
             Picked::Package(package) => Target::Node(self.ensure(package, scope)),
             Picked::Unknown => Target::Open,
@@ -151,14 +138,14 @@ impl Tree<'_> {
                 asker: Box::default(),
                 origin: None,
                 reason,
-                member,
+                member: member(),
             })),
             Picked::None(why) => Target::Refused(Rc::new(TreeError::NoVersion {
                 name: self.names.text(name).to_string(),
                 range: edge.text.to_string(),
                 asker: Box::default(),
                 origin: None,
-                why: match member {
+                why: match member() {
                     Some(member) => format!("{why}; {member}"),
                     None => why,
                 },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wharf_ecosystem::npm::{Edge, EdgeKind, Range, Spec, To, Version};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Spec, To, Version};
 
 use super::{NpmInputs, NpmLock, NpmRoot};
 use crate::lock::stale::{changed, lines_changed, local_trees, requirements_changed};
@@ -103,14 +103,7 @@ impl<'a> MemberAnswer<'a> {
             .version
             .as_deref()
             .and_then(|version| Version::parse_loose(version).ok());
-        let takes = match &spec {
-            Spec::Workspace { range, .. } => {
-                let range = Range::parse(range).ok()?;
-                range.is_any()
-                    || version.is_some_and(|version| range.satisfies_including_prerelease(&version))
-            }
-            spec => spec.range()?.takes_member(version.as_ref()),
-        };
+        let takes = spec.takes_member(version.as_ref())?;
         Some(Self { member, takes })
     }
 
