@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod support;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,14 +13,10 @@ use proptest::prelude::*;
 use wharf_core::{Algorithm, Digest};
 use wharf_store::{CrateId, Depth, Limits, Repair, RepositoryId, RepositoryPackages, Store};
 
+use support::{drafts, store};
+
 /// What cargo packs every file with.
 const PACKED: i64 = 1_153_704_088;
-
-fn store() -> (tempfile::TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("store")).unwrap();
-    (dir, store)
-}
 
 #[derive(Default)]
 struct Packer(Vec<u8>);
@@ -76,18 +74,6 @@ fn place(store: &Store, packed: &[u8]) -> CrateId {
     id
 }
 
-/// Everything in the stage but locks and the like.
-fn staged(store: &Store) -> usize {
-    let mut count = 0;
-    for process in fs::read_dir(store.root().join("stage")).unwrap().flatten() {
-        let inside = fs::read_dir(process.path()).into_iter().flatten().flatten();
-        count += inside
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("home"))
-            .count();
-    }
-    count
-}
-
 #[test]
 fn a_home_is_an_entry_of_a_directory_source() {
     let (_dir, store) = store();
@@ -125,7 +111,7 @@ fn a_home_is_an_entry_of_a_directory_source() {
         (0o644, 0o755, 0o644)
     );
     assert_eq!(fs::metadata(folder.join("src/lib.rs")).unwrap().mtime(), PACKED);
-    assert_eq!(staged(&store), 0);
+    assert_eq!(drafts(&store), 0);
 }
 
 #[test]
@@ -170,7 +156,7 @@ fn what_is_no_crate_is_refused_and_nothing_stays() {
             assert!(error.contains(words), "{words}: {error}");
         }
     }
-    assert_eq!(staged(&store), 0);
+    assert_eq!(drafts(&store), 0);
     assert!(!dir.path().join("evil").exists() && !store.root().join("evil").exists());
     assert_eq!(store.size().unwrap().crates, 0);
 }
@@ -236,7 +222,7 @@ fn whoever_comes_second_finds_the_first() {
     let before = fs::metadata(store.crate_folder(&id)).unwrap().ino();
     store.place_crate(&id, two, Some(&digest)).unwrap();
     assert_eq!(fs::metadata(store.crate_folder(&id)).unwrap().ino(), before);
-    assert_eq!(staged(&store), 0);
+    assert_eq!(drafts(&store), 0);
 }
 
 #[test]
@@ -396,6 +382,6 @@ proptest! {
         packed[at % length] ^= byte;
         packed.truncate(length - cut % length);
         let _ = store.unpack_crate_bytes(&packed, "a-1.0.0", &Limits::default());
-        prop_assert_eq!(staged(&store), 0);
+        prop_assert_eq!(drafts(&store), 0);
     }
 }

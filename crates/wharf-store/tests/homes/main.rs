@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod archives;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::io::Write;
@@ -14,23 +16,7 @@ use wharf_store::{
     Repair, Store,
 };
 
-fn store() -> (tempfile::TempDir, Store) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("store")).unwrap();
-    (dir, store)
-}
-
-/// Homes that are begun in the stage.
-fn drafts(store: &Store) -> usize {
-    let mut count = 0;
-    for process in fs::read_dir(store.root().join("stage")).unwrap().flatten() {
-        let inside = fs::read_dir(process.path()).into_iter().flatten().flatten();
-        count += inside
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("home"))
-            .count();
-    }
-    count
-}
+use support::{drafts, store};
 
 /// A header with every field as given, and a right checksum.
 fn header(name: &[u8], mode: &str, size: &str, kind: u8) -> [u8; 512] {
