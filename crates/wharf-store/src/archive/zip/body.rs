@@ -52,23 +52,8 @@ impl Scratch {
                 }
                 &unpacked[..size]
             }
-            Method::Bzip2 | Method::Zstd => {
-                let Self { packed, unpacked, .. } = self;
-                reserve(unpacked, size);
-                let mut reader = decoder(entry.method, &packed[range])?;
-                reader
-                    .read_exact(&mut unpacked[..size])
-                    .and_then(|()| reader.read(&mut [0]))
-                    .map_err(|error| Trouble::decoding(entry.path.as_str(), error))
-                    .and_then(|more| {
-                        if more == 0 {
-                            Ok(())
-                        } else {
-                            Err(refuse(Refusal::Size))
-                        }
-                    })?;
-                &unpacked[..size]
-            }
+            Method::Bzip2 => exactly(&mut self.unpacked, bzip2(&self.packed[range]), entry)?,
+            Method::Zstd => exactly(&mut self.unpacked, zstd(&self.packed[range])?, entry)?,
         };
         if libdeflater::crc32(bytes) != entry.checksum {
             return Err(refuse(Refusal::Checksum));
@@ -108,15 +93,17 @@ impl Scratch {
             size: 0,
             take,
         };
-        if entry.method == Method::Deflate {
-            let streaming = self.streaming.take().unwrap_or_else(|| Inflate::new(io::empty()));
-            let mut inflate = streaming.over(packed);
-            let outcome = inflate_all(&mut inflate, &mut tally);
-            self.streaming = Some(inflate.over(io::empty()));
-            outcome?;
-        } else {
-            reserve(&mut self.unpacked, 256 * 1024);
-            read_all(decoder(entry.method, packed)?, &mut self.unpacked, &mut tally)?;
+        match entry.method {
+            Method::Deflate => {
+                let streaming = self.streaming.take().unwrap_or_else(|| Inflate::new(io::empty()));
+                let mut inflate = streaming.over(packed);
+                let outcome = inflate_all(&mut inflate, &mut tally);
+                self.streaming = Some(inflate.over(io::empty()));
+                outcome?;
+            }
+            Method::Stored => read_all(packed, &mut self.unpacked, &mut tally)?,
+            Method::Bzip2 => read_all(bzip2(packed), &mut self.unpacked, &mut tally)?,
+            Method::Zstd => read_all(zstd(packed)?, &mut self.unpacked, &mut tally)?,
         }
         tally.finish()
     }
@@ -208,7 +195,9 @@ fn inflate_all(inflate: &mut Inflate<impl BufRead>, tally: &mut Tally<'_>) -> Re
     }
 }
 
-fn read_all(mut reader: impl Read, buffer: &mut [u8], tally: &mut Tally<'_>) -> Result<(), Trouble> {
+/// Unpacks through a buffer.
+fn read_all(mut reader: impl Read, buffer: &mut Vec<u8>, tally: &mut Tally<'_>) -> Result<(), Trouble> {
+    reserve(buffer, 256 * 1024);
     loop {
         match reader.read(buffer) {
             Ok(0) => return Ok(()),
@@ -291,13 +280,28 @@ fn check_header(bytes: &[u8], entry: &ZipEntry) -> Result<usize, Trouble> {
     judge().map_err(refuse)
 }
 
-fn decoder<'a>(method: Method, packed: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, Trouble> {
-    Ok(match method {
-        Method::Stored => Box::new(packed),
-        Method::Deflate => unreachable!("deflate has decoders of its own"),
-        Method::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(packed)),
-        Method::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
-    })
+/// Unpacks into a buffer all of an entry, and makes sure that there is no more of it.
+fn exactly<'b>(
+    buffer: &'b mut Vec<u8>,
+    mut reader: impl Read,
+    entry: &ZipEntry,
+) -> Result<&'b [u8], Trouble> {
+    let damaged = |error| Trouble::decoding(entry.path.as_str(), error);
+    let size = entry.size as usize;
+    reserve(buffer, size);
+    reader.read_exact(&mut buffer[..size]).map_err(damaged)?;
+    match reader.read(&mut [0]).map_err(damaged)? {
+        0 => Ok(&buffer[..size]),
+        _ => Err(Trouble::entry(entry.path.as_str())(Refusal::Size)),
+    }
+}
+
+fn bzip2<R: BufRead>(packed: R) -> bzip2::bufread::BzDecoder<R> {
+    bzip2::bufread::BzDecoder::new(packed)
+}
+
+fn zstd<'a, R: BufRead>(packed: R) -> io::Result<zstd::stream::read::Decoder<'a, R>> {
+    zstd::stream::read::Decoder::with_buffer(packed)
 }
 
 /// A range of a source as a stream.
@@ -366,6 +370,85 @@ mod tests {
             bytes[middle..middle + 40].fill(0xff);
             streamed(&mut scratch, &bytes, &entries[0]).unwrap_err();
             assert!(streamed(&mut scratch, &bytes, &entries[1]).unwrap() == contents[1]);
+        }
+    }
+
+    /// An archive with one entry in a form that the crate behind these tests does not write: of `content`, and packed so.
+    fn packed_as(method: Method, content: &[u8], packed: &[u8]) -> (Vec<u8>, ZipEntry) {
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(Stored);
+        writer.start_file("x", options).unwrap();
+        writer.write_all(packed).unwrap();
+        let mut bytes = writer.finish().unwrap().into_inner();
+        let mut entry = super::super::read(&bytes[..], &Limits::default())
+            .unwrap()
+            .remove(0);
+        (entry.method, entry.size) = (method, content.len() as u64);
+        entry.checksum = libdeflater::crc32(content);
+        let number = match method {
+            Method::Stored => 0,
+            Method::Deflate => 8,
+            Method::Bzip2 => 12,
+            Method::Zstd => 93,
+        };
+        let header = &mut bytes[usize::try_from(entry.offset).unwrap()..][..30];
+        header[8] = number;
+        header[14..18].copy_from_slice(&entry.checksum.to_le_bytes());
+        header[22..26].copy_from_slice(&u32::try_from(entry.size).unwrap().to_le_bytes());
+        (bytes, entry)
+    }
+
+    #[test]
+    fn every_method_is_unpacked_by_its_own_decoder_at_one_go_and_as_a_stream() {
+        let content: Vec<u8> = (0..700_000u32).map(|at| (at / 7 % 251) as u8).collect();
+        let deflated = {
+            let mut out = vec![0; 2 * content.len()];
+            let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::fastest());
+            let length = compressor.deflate_compress(&content, &mut out).unwrap();
+            out.truncate(length);
+            out
+        };
+        let bzipped = {
+            let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            writer.write_all(&content).unwrap();
+            writer.finish().unwrap()
+        };
+        let zstandard = zstd::encode_all(&content[..], 1).unwrap();
+        for (method, packed) in [
+            (Method::Stored, &content),
+            (Method::Deflate, &deflated),
+            (Method::Bzip2, &bzipped),
+            (Method::Zstd, &zstandard),
+        ] {
+            let (bytes, entry) = packed_as(method, &content, packed);
+            let mut scratch = Scratch::default();
+            for _ in 0..2 {
+                let whole = scratch
+                    .whole(&bytes[..], &entry)
+                    .map_err(|trouble| trouble.of("z".as_ref()).to_string());
+                assert!(whole.unwrap() == content, "{method:?}");
+                assert!(
+                    streamed(&mut scratch, &bytes, &entry).unwrap() == content,
+                    "{method:?}"
+                );
+            }
+            if method == Method::Stored {
+                continue; // as many bytes as it has
+            }
+            let longer = [&content[..], b"x"].concat();
+            for declared in [&content[..content.len() - 1], &longer] {
+                let (bytes, entry) = packed_as(method, declared, packed);
+                let whole = scratch.whole(&bytes[..], &entry).map(drop);
+                let whole = whole.unwrap_err().of("z".as_ref()).to_string();
+                let streamed = streamed(&mut scratch, &bytes, &entry).unwrap_err();
+                let is_shorter = declared.len() < content.len();
+                for refused in [whole, streamed] {
+                    assert!(
+                        !is_shorter || refused.contains("size it declares"),
+                        "{method:?}: {refused}"
+                    );
+                }
+            }
         }
     }
 
