@@ -77,6 +77,32 @@ pub(super) struct Writer<'w, 'scope> {
     batch: Batch,
 }
 
+/// That a batch was handed over and is not written yet: counted for as long as this lives, so that a batch whose writing panics is
+/// counted no longer either.
+struct HandedOver<'s> {
+    waiting: &'s AtomicUsize,
+}
+
+impl<'s> HandedOver<'s> {
+    /// Counts one more of an archive's; `None` where enough of all archives wait already.
+    fn count(waiting: &'s AtomicUsize) -> Option<Self> {
+        let most = 2 * rayon::current_num_threads();
+        if HANDED_OVER.fetch_add(1, Ordering::AcqRel) >= most {
+            HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        waiting.fetch_add(1, Ordering::AcqRel);
+        Some(Self { waiting })
+    }
+}
+
+impl Drop for HandedOver<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// What all threads know that write the files of one archive.
 struct Shared<'p> {
     package: &'p PackageFolder,
@@ -176,18 +202,13 @@ impl Writer<'_, '_> {
             written.spare.pop().unwrap_or_default()
         };
         let batch = std::mem::replace(&mut self.batch, next);
-        let most = 2 * rayon::current_num_threads();
-        if HANDED_OVER.fetch_add(1, Ordering::AcqRel) >= most {
-            HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
-            shared.write(batch);
-            return Ok(());
+        match HandedOver::count(&shared.waiting) {
+            Some(counted) => self.scope.spawn(move |_| {
+                let _counted = counted;
+                shared.write(batch);
+            }),
+            None => shared.write(batch),
         }
-        shared.waiting.fetch_add(1, Ordering::AcqRel);
-        self.scope.spawn(move |_| {
-            shared.write(batch);
-            shared.waiting.fetch_sub(1, Ordering::AcqRel);
-            HANDED_OVER.fetch_sub(1, Ordering::AcqRel);
-        });
         Ok(())
     }
 
@@ -322,4 +343,47 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
     out.write_all(&mended).map_err(StoreError::io("write", &path))?;
     (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::home::draft::Draft;
+    use crate::store::Store;
+
+    #[test]
+    fn a_batch_whose_writing_panics_is_handed_over_no_longer() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let draft = Draft::new(&store).unwrap();
+        let package = draft.open().unwrap();
+        let path = SafePath::new("file").unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            write_stream(&package, |writer| {
+                // It promises bytes that it does not have.
+                writer.batch.files.push(Gathered {
+                    path: path.clone(),
+                    executable: false,
+                    size: 1,
+                });
+                writer.hand_over()?;
+                // Ends, though nothing says that the batch was written.
+                writer.forget(&path).unwrap_err();
+                Ok(())
+            })
+        }));
+        assert!(panicked.is_err(), "the panic is passed on");
+        // Other tests of this process may hand over batches meanwhile.
+        let begun = Instant::now();
+        while HANDED_OVER.load(Ordering::Acquire) > 0 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "it is counted for ever"
+            );
+            std::thread::yield_now();
+        }
+    }
 }
