@@ -20,6 +20,8 @@ struct Place {
     group: Option<u32>,
     /// Access that is granted beside the mode.
     access: Option<Vec<u8>>,
+    /// What a security policy calls it: what is made in a folder is called alike, and keeps that name wherever it is moved.
+    label: Option<Vec<u8>>,
 }
 
 /// Whether folders made in these two are alike, and can be moved from the one to the other.
@@ -37,7 +39,8 @@ impl Place {
             device: data.dev(),
             mount: mount(folder)?,
             group: hands_group_on.then(|| data.gid()),
-            access: access(folder)?,
+            access: attribute(folder, DEFAULT_ACCESS)?,
+            label: attribute(folder, LABEL)?,
         })
     }
 }
@@ -62,23 +65,25 @@ fn mount(_: &Path) -> Result<Option<u64>, Errno> {
 }
 
 /// The access control list for what is made in a folder. Source: acl(5).
+const DEFAULT_ACCESS: &str = "system.posix_acl_default";
+/// The label of SELinux. Source: selinux(8), xattr(7).
+const LABEL: &str = "security.selinux";
+
+/// An extended attribute of a folder; `None` where it has none of this name.
 #[cfg(target_os = "linux")]
-fn access(folder: &Path) -> Result<Option<Vec<u8>>, Errno> {
-    let mut list = [0; 4096];
-    match rustix::fs::getxattr(folder, DEFAULT_ACCESS, &mut list) {
-        Ok(length) => Ok(Some(list[..length].to_vec())),
+fn attribute(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+    let mut value = [0; 4096];
+    match rustix::fs::getxattr(folder, name, &mut value) {
+        Ok(length) => Ok(Some(value[..length].to_vec())),
         Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn access(_: &Path) -> Result<Option<Vec<u8>>, Errno> {
+fn attribute(_: &Path, _: &str) -> Result<Option<Vec<u8>>, Errno> {
     Ok(None)
 }
-
-#[cfg(target_os = "linux")]
-const DEFAULT_ACCESS: &str = "system.posix_acl_default";
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +128,7 @@ mod tests {
             list.extend([tag, 0, 7, 0, 0xff, 0xff, 0xff, 0xff]);
         }
         match setxattr(&one, DEFAULT_ACCESS, &list, XattrFlags::empty()) {
-            Err(Errno::OPNOTSUPP) => assert_eq!(access(&one), Ok(None)),
+            Err(Errno::OPNOTSUPP) => assert_eq!(attribute(&one, DEFAULT_ACCESS), Ok(None)),
             set => {
                 set.unwrap();
                 assert!(!made_alike(&one, &other));
@@ -131,5 +136,69 @@ mod tests {
                 assert!(made_alike(&one, &other));
             }
         }
+    }
+
+    #[test]
+    fn whatever_a_place_gives_to_what_is_made_there_counts() {
+        type Change = dyn Fn(&mut Place);
+        let place = |change: &Change| {
+            let mut place = Place {
+                device: 1,
+                mount: Some(2),
+                group: None,
+                access: None,
+                label: Some(b"unconfined_u:object_r:user_home_t:s0\0".to_vec()),
+            };
+            change(&mut place);
+            place
+        };
+        let label = |text: &'static str| move |place: &mut Place| place.label = Some(text.into());
+        let cases: [(&str, &Change, bool); 8] = [
+            ("nothing", &|_| {}, true),
+            ("a device", &|place| place.device = 3, false),
+            ("a mount", &|place| place.mount = Some(3), false),
+            ("a group", &|place| place.group = Some(100), false),
+            (
+                "an access list",
+                &|place| place.access = Some(vec![2, 0, 0, 0]),
+                false,
+            ),
+            ("no label", &|place| place.label = None, false),
+            (
+                "another type",
+                &label("unconfined_u:object_r:data_home_t:s0\0"),
+                false,
+            ),
+            (
+                "another range",
+                &label("unconfined_u:object_r:user_home_t:s0:c1\0"),
+                false,
+            ),
+        ];
+        for (what, change, expected) in cases {
+            assert_eq!(place(change) == place(&|_| {}), expected, "{what}");
+        }
+    }
+
+    /// Without SELinux the attribute is one like others, which the superuser may set.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn labels_of_folders_are_read() {
+        use rustix::fs::{XattrFlags, setxattr};
+
+        let (_place, [one, other]) = folders();
+        let set = |folder: &Path, label: &str| setxattr(folder, LABEL, label.as_bytes(), XattrFlags::empty());
+        let before = attribute(&one, LABEL).unwrap();
+        assert_eq!(attribute(&other, LABEL).unwrap(), before);
+        // A policy refuses labels that it does not know, and others than the superuser may not set any.
+        if set(&one, "wharf_u:object_r:one_t:s0").is_err() {
+            assert!(made_alike(&one, &other));
+            return;
+        }
+        assert!(!made_alike(&one, &other));
+        set(&other, "wharf_u:object_r:other_t:s0").unwrap();
+        assert!(!made_alike(&one, &other));
+        set(&other, "wharf_u:object_r:one_t:s0").unwrap();
+        assert!(made_alike(&one, &other));
     }
 }

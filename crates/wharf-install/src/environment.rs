@@ -258,12 +258,13 @@ impl Environment {
     }
 
     /// Where packages of npm can be linked before the environment is changed, to be had by [`crate::NodeWanted::ahead`]; `None` where
-    /// nothing can be moved from the store into the project, or would be another's or less accessible there than what is made in it.
+    /// nothing can be moved from the store into the project, or would be another's, less accessible or labelled otherwise there than what
+    /// is made in it.
     #[must_use]
     pub fn ahead(&self, store: &Store, link: LinkMode) -> Option<Ahead> {
         let records = Some(self.state.directory()).filter(|records| records.is_dir());
         let place = records.unwrap_or(self.ground.project());
-        alike::made_alike(place, store.root()).then(|| Ahead::new(link))
+        alike::made_alike(place, &store.stage_folder()).then(|| Ahead::new(link))
     }
 
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.

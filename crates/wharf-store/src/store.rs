@@ -143,6 +143,11 @@ impl Store {
         &self.root
     }
 
+    /// The folder in which everything is made that gets its place later.
+    pub fn stage_folder(&self) -> PathBuf {
+        self.root.join("stage")
+    }
+
     /// Keeps collection and repair away while it is held. `waiting` is called once if another process is in the way.
     ///
     /// # Errors
@@ -319,7 +324,7 @@ impl Store {
         if self.unsynced.load(Ordering::Acquire) {
             return Ok(());
         }
-        let path = self.process()?.folder.join(UNSYNCED);
+        let path = process.folder.join(UNSYNCED);
         fs::write(&path, durable::boot()).map_err(StoreError::io("write", path))?;
         self.unsynced.store(true, Ordering::Release);
         Ok(())
@@ -386,7 +391,7 @@ impl Store {
     }
 
     fn make_process_stage(&self) -> Result<ProcessStage, StoreError> {
-        let stage = self.root.join("stage");
+        let stage = self.stage_folder();
         // A folder must be locked before anyone who clears the stage can see it unlocked.
         let _clearing = Lock::acquire(&stage.join(".lock"), Access::Exclusive, |_| {})?;
         let folder = tempfile::Builder::new()
@@ -407,7 +412,7 @@ impl Store {
 
     /// Removes the stage folders of processes that are gone; those with a note that is not settled keep it.
     fn clear_stage(&self, notes: Notes) -> Result<(), StoreError> {
-        let stage = self.root.join("stage");
+        let stage = self.stage_folder();
         let left: Vec<PathBuf> = fs::read_dir(&stage)
             .map_err(StoreError::io("list", &stage))?
             .flatten()
