@@ -4,13 +4,17 @@
 //! the home stands, and [`Store::materialise_with`] gives that folder its place with one rename, where it would else link every file.
 //!
 //! Invariant: what was linked ahead is what linking at the end would make, provided that the place gives nothing of its own to what is
-//! made in it (a shared group, access lists), which is the caller's to know. A folder that cannot be moved to its place, or that
-//! nobody asks for, is deleted, and nothing else differs.
+//! made in it (a shared group, access lists, a label), which is the caller's to know. A folder that cannot be moved to its place, or
+//! that nobody asks for, is deleted, and nothing else differs. That something could not be linked ahead is no failure: whoever needs it
+//! in the end links it, and tells what is wrong.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, PoisonError};
+use std::error::Error;
+use std::os::fd::BorrowedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
+use rustix::fs::CWD;
+use rustix::io::Errno;
 
 use crate::error::StoreError;
 use crate::home::HomeId;
@@ -23,14 +27,22 @@ use crate::ways::Ways;
 #[derive(Debug)]
 pub struct Ahead {
     pub(crate) ways: Ways,
-    linked: Mutex<FxHashMap<HomeId, Linked>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What nobody had yet.
+    Linked(FxHashMap<HomeId, Linked>),
+    /// The file system refused what it would refuse the next one as well. Why, in words.
+    GivenUp(String),
 }
 
 /// The files of one home, in the stage.
 #[derive(Debug)]
-pub(crate) struct Linked {
+struct Linked {
     folder: Draft,
-    pub(crate) report: LinkReport,
+    report: LinkReport,
 }
 
 impl Ahead {
@@ -38,41 +50,78 @@ impl Ahead {
     pub fn new(mode: LinkMode) -> Self {
         Self {
             ways: Ways::of(mode),
-            linked: Mutex::default(),
+            state: Mutex::new(State::Linked(FxHashMap::default())),
         }
     }
 
-    /// Links the files of a home, which stands.
-    ///
-    /// # Errors
-    /// Where the home is damaged or the file system refuses.
-    pub fn link(&self, store: &Store, home: &HomeId) -> Result<(), StoreError> {
-        let folder = Draft::bare(store)?;
-        let report = store.link_home(home, folder.path(), &self.ways)?;
-        let linked = Linked { folder, report };
-        self.linked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(home.clone(), linked);
-        Ok(())
+    /// Links the files of a home, which stands. Where that fails, nothing is linked ahead any more, and what was is deleted: what it
+    /// takes may be what is wanting, on a full disk, and perhaps nobody needs it.
+    pub fn link(&self, store: &Store, home: &HomeId) {
+        if matches!(*self.state(), State::GivenUp(_)) {
+            return;
+        }
+        match Linked::new(store, home, &self.ways) {
+            Ok(linked) => {
+                if let State::Linked(all) = &mut *self.state() {
+                    all.insert(home.clone(), linked);
+                }
+            }
+            Err(error) => self.give_up(&error),
+        }
     }
 
-    /// The files of a home, if they were linked and nobody had them yet.
-    pub(crate) fn take(&self, home: &HomeId) -> Option<Linked> {
-        self.linked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(home)
+    /// Why packages are linked at the end, where linking them ahead was tried.
+    pub fn why_not(&self) -> Option<String> {
+        match &*self.state() {
+            State::Linked(_) => None,
+            State::GivenUp(reason) => Some(reason.clone()),
+        }
+    }
+
+    /// Moves the files of a home to a folder `name` in `to`, which is not there or empty. `None` where they were not linked, or
+    /// somebody had them, or they cannot be moved there.
+    pub(crate) fn move_to(&self, home: &HomeId, to: BorrowedFd<'_>, name: &str) -> Option<LinkReport> {
+        let linked = match &mut *self.state() {
+            State::Linked(all) => all.remove(home),
+            State::GivenUp(_) => None,
+        }?;
+        match rustix::fs::renameat(CWD, linked.folder.path(), to, name) {
+            Ok(()) => {
+                linked.folder.keep();
+                Some(linked.report)
+            }
+            Err(errno) => {
+                if errno == Errno::XDEV {
+                    // So it is with all others.
+                    self.give_up(&StoreError::os("move", linked.folder.path())(errno));
+                }
+                None
+            }
+        }
+    }
+
+    /// The first to find a reason is who tells it.
+    fn give_up(&self, error: &StoreError) {
+        let mut state = self.state();
+        if let State::Linked(_) = *state {
+            let cause = error.source().map(|cause| format!(": {cause}"));
+            let reason = format!("{error}{}", cause.unwrap_or_default());
+            let before = std::mem::replace(&mut *state, State::GivenUp(reason));
+            drop(state);
+            // Not under the lock: it takes its time.
+            drop(before);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Linked {
-    /// Moves the files to a folder `name` in `to`, which is not there or empty. Says whether that was possible.
-    pub(crate) fn move_to(self, to: BorrowedFd<'_>, name: &str) -> bool {
-        let moved = rustix::fs::renameat(rustix::fs::CWD, self.folder.path(), to.as_fd(), name).is_ok();
-        if moved {
-            self.folder.keep();
-        }
-        moved
+    fn new(store: &Store, home: &HomeId, ways: &Ways) -> Result<Self, StoreError> {
+        let folder = Draft::bare(store)?;
+        let report = store.link_home(home, folder.path(), ways)?;
+        Ok(Self { folder, report })
     }
 }

@@ -418,12 +418,10 @@ impl<'a> Linker<'a> {
         let Some((home, false)) = folder.home else {
             return false;
         };
-        let Some(linked) = self.ahead.and_then(|ahead| ahead.take(home)) else {
-            return false;
-        };
-        let report = linked.report;
-        let moved = linked.move_to(above, folder.name);
-        if moved {
+        let moved = self
+            .ahead
+            .and_then(|ahead| ahead.move_to(home, above, folder.name));
+        if let Some(report) = moved {
             let LinkedBy {
                 reflink,
                 hardlink,
@@ -431,7 +429,7 @@ impl<'a> Linker<'a> {
             } = report.by;
             self.counts.add(report.bytes, [reflink, hardlink, copy]);
         }
-        moved
+        moved.is_some()
     }
 
     /// Makes a home's folders, and its files if they are not many: a home is one thread's work, for there are many of them.

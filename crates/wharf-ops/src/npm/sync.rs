@@ -14,7 +14,7 @@ use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
 use wharf_install::{Environment, InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
-use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
+use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store, StoreError};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
@@ -372,6 +372,10 @@ impl Fetching<'_> {
             let words = format!("npm packages are hoisted: {reason}");
             self.session.emit(Event::detail(words));
         }
+        if let Some(reason) = self.ahead.as_ref().and_then(|ahead| ahead.why_not()) {
+            let words = format!("npm packages are linked when all are there: {reason}");
+            self.session.emit(Event::detail(words));
+        }
     }
 }
 
@@ -484,10 +488,10 @@ impl Placing {
         // Where archives are unpacked: more threads than cores would wait for each other in the file system.
         run_compute(move || {
             store.place_home(&home, content, &links)?;
-            match ahead {
-                Some(ahead) => ahead.link(&store, &home),
-                None => Ok(()),
+            if let Some(ahead) = ahead {
+                ahead.link(&store, &home);
             }
+            Ok::<_, StoreError>(())
         })
         .await?;
         Ok(label)

@@ -309,25 +309,118 @@ fn what_was_linked_ahead_is_what_would_be_linked_at_the_end() {
     for which in 1..8 {
         let ahead = Ahead::new(LinkMode::Hardlink);
         for (_, home) in homes.iter().enumerate().filter(|(bit, _)| which >> bit & 1 == 1) {
-            ahead.link(&store, home).unwrap();
+            ahead.link(&store, home);
         }
         assert!(drafts(&store) > 0);
         assert_eq!(make(&ahead, &which.to_string()), expected);
         assert_eq!(drafts(&store), 0, "each was moved to its place");
     }
     let ahead = Ahead::new(LinkMode::Hardlink);
-    ahead.link(&store, &homes[0]).unwrap();
-    ahead.link(&store, &id("gone@1", 1, 1)).unwrap_err();
-    assert_eq!(drafts(&store), 1);
+    ahead.link(&store, &homes[0]);
     // What stands there is not replaced, whether it comes ahead or not.
     let taken = dir.path().join("taken");
     fs::create_dir_all(taken.join("a")).unwrap();
     fs::write(taken.join("a/cli.js"), "own").unwrap();
     store.materialise_with(&plan, &taken, &ahead).unwrap_err();
     assert_eq!(fs::read_to_string(taken.join("a/cli.js")).unwrap(), "own");
-    ahead.link(&store, &homes[1]).unwrap();
+    // That one could not be moved says nothing of others.
+    assert_eq!(ahead.why_not(), None);
+    ahead.link(&store, &homes[1]);
+    assert_eq!(drafts(&store), 1);
     drop(ahead);
     assert_eq!(drafts(&store), 0, "what nobody took is deleted");
+}
+
+#[test]
+fn what_cannot_be_linked_ahead_is_linked_at_the_end() {
+    let (dir, store) = store();
+    let homes = [id("a@1", 1, 0), id("b@1", 2, 0)];
+    for home in &homes {
+        place(&store, home, &[("index.js", "text"), ("lib/x.js", "x")], &[]);
+    }
+    let plan = ["a", "b"].into_iter().zip(&homes).map(|(path, home)| Placed {
+        path: path.into(),
+        content: Content::Home {
+            home: home.clone(),
+            copy: false,
+        },
+    });
+    let plan: Vec<Placed> = plan.collect();
+    let make = |ahead: &Ahead, name: &str| {
+        let root = dir.path().join(name);
+        let report = store.materialise_with(&plan, &root, ahead);
+        report.map(|report| (listing(&root), report))
+    };
+    let expected = make(&Ahead::new(LinkMode::Hardlink), "none").unwrap();
+    let stage = fs::read_dir(store.stage_folder()).unwrap().flatten();
+    let stage = stage.map(|entry| entry.path()).find(|path| path.is_dir());
+    // What is taken away, and whether the environment needs it.
+    let harms = [
+        (store.home_path(&homes[1]), "the store has no home b@1", true),
+        (store.home_package(&homes[1]).join("lib"), "it is missing", true),
+        (stage.unwrap(), "cannot make ", false),
+    ];
+    for (number, (harmed, reason, is_needed)) in harms.into_iter().enumerate() {
+        let ahead = Ahead::new(LinkMode::Hardlink);
+        ahead.link(&store, &homes[0]);
+        assert_eq!((drafts(&store), ahead.why_not()), (1, None));
+        let away = dir.path().join("away");
+        fs::rename(&harmed, &away).unwrap();
+        ahead.link(&store, &homes[1]);
+        let told = ahead.why_not().unwrap();
+        assert!(told.contains(reason), "{told}");
+        let made = make(&ahead, &format!("{number} harmed"));
+        match made {
+            Ok(made) => assert!(made == expected && !is_needed),
+            Err(error) => assert!(is_needed && error.to_string().contains(reason), "{error}"),
+        }
+        fs::rename(&away, &harmed).unwrap();
+        ahead.link(&store, &homes[1]);
+        // That which was taken away with the whole stage could not be deleted.
+        let left = usize::from(!is_needed);
+        assert_eq!(drafts(&store), left, "nothing is linked ahead any more");
+        assert_eq!(make(&ahead, &format!("{number} sound")).unwrap(), expected);
+    }
+}
+
+#[test]
+fn nothing_is_tried_to_be_moved_to_another_device_twice() {
+    let (_dir, store) = store();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return;
+    };
+    if fs::metadata(other.path()).unwrap().dev() == fs::metadata(store.root()).unwrap().dev() {
+        return;
+    }
+    let homes: Vec<HomeId> = (1..9)
+        .map(|number| id(&format!("p{number}@1"), number, 0))
+        .collect();
+    let ahead = Ahead::new(LinkMode::Auto);
+    let mut plan = Vec::new();
+    for home in &homes {
+        place(&store, home, &[("index.js", home.name())], &[]);
+        ahead.link(&store, home);
+        plan.push(Placed {
+            path: home.name().into(),
+            content: Content::Home {
+                home: home.clone(),
+                copy: false,
+            },
+        });
+    }
+    assert_eq!(drafts(&store), homes.len());
+    // One alone is enough to see it.
+    let report = store
+        .materialise_with(&plan[..1], &other.path().join("one"), &ahead)
+        .unwrap();
+    assert_eq!((report.files, report.by.copy), (1, 1));
+    assert_eq!(drafts(&store), 0, "the others cannot be moved either");
+    let reason = ahead.why_not().unwrap();
+    assert!(reason.starts_with("cannot move "), "{reason}");
+    let report = store
+        .materialise_with(&plan, &other.path().join("all"), &ahead)
+        .unwrap();
+    assert_eq!(report.by.copy, homes.len() as u64);
 }
 
 /// Three homes, the first of which needs the second, which needs the third.
