@@ -218,8 +218,14 @@ impl Fetching<'_> {
         Ok(content)
     }
 
-    /// Places what the store lacks: archives first, then other homes of the same files.
-    async fn place(&mut self, planning: &Planning<'_>, missing: Vec<Missing>) -> Result<(), OpsError> {
+    /// Places what the store lacks: archives first, then other homes of the same files. Those of `replaced` packages have others in their
+    /// place before the environment is made.
+    async fn place(
+        &mut self,
+        planning: &Planning<'_>,
+        missing: Vec<Missing>,
+        replaced: &BTreeSet<PackageIndex>,
+    ) -> Result<(), OpsError> {
         if missing.is_empty() {
             return Ok(());
         }
@@ -252,7 +258,7 @@ impl Fetching<'_> {
                 ahead: self
                     .ahead
                     .clone()
-                    .filter(|_| planning.lies_in_the_project(one.package)),
+                    .filter(|_| planning.lies_in_the_project(one.package) && !replaced.contains(&one.package)),
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -287,7 +293,9 @@ impl Fetching<'_> {
         if !approved.is_empty() {
             let planning = Planning::new(asking.request(self.project, graph, &built));
             let stock = planning.stock(&self.store);
-            self.place(&planning, stock.missing).await?;
+            let runs = |package: &PackageIndex| approvals::runs(&self.store, &graph.packages[*package]);
+            let replaced = approved.iter().copied().filter(|package| runs(package) != Some(false));
+            self.place(&planning, stock.missing, &replaced.collect()).await?;
             let task = approvals::Task {
                 project: self.project,
                 graph,
@@ -301,7 +309,7 @@ impl Fetching<'_> {
         }
         let planning = Planning::new(asking.request(self.project, graph, &built));
         let stock = planning.stock(&self.store);
-        self.place(&planning, stock.missing).await?;
+        self.place(&planning, stock.missing, &BTreeSet::new()).await?;
         let plan = planning.plan(&stock.sources, &self.store);
         self.report(&plan, asking.why_hoisted.as_deref());
         let packages = graph.packages.iter().zip(&self.selected);

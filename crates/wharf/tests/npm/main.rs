@@ -3,6 +3,7 @@
 //! Node itself is played by a script that answers what Wharf asks of it: nothing here needs Node, and nothing that is
 //! installed runs but what a test says.
 
+mod ahead;
 mod describe;
 mod edits;
 mod faults;
