@@ -170,7 +170,8 @@ impl Pieces {
 
 impl Read for Pieces {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.current.is_empty() && !self.ended {
+        // A piece without bytes is no end.
+        while self.current.is_empty() && !self.ended {
             match self.receive() {
                 Some(Some(piece)) => self.current = piece,
                 Some(None) => self.ended = true,
@@ -215,6 +216,14 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pieces.read(&mut [0; 4]).unwrap(), 0);
         }
+    }
+
+    #[test]
+    fn a_piece_without_bytes_is_no_end() {
+        let (mut pieces, _send) = pieces(vec![Some("a".into()), Some(Bytes::new()), Some("b".into()), None]);
+        let mut text = String::new();
+        pieces.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "ab");
     }
 
     #[test]
