@@ -83,6 +83,12 @@ impl Tree {
     /// Its manifest.
     pub fn print(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER.len() + self.entries.len() * 96);
+        self.print_to(&mut out);
+        out
+    }
+
+    /// Puts its manifest behind what is there.
+    pub(crate) fn print_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(HEADER);
         for entry in &self.entries {
             match &entry.kind {
@@ -93,16 +99,15 @@ impl Tree {
                 } => {
                     out.push(if *executable { b'x' } else { b'f' });
                     out.extend_from_slice(object.as_bytes());
-                    put_number(&mut out, *size);
+                    put_number(out, *size);
                 }
                 Kind::Link(target) => {
                     out.push(b'l');
-                    put_text(&mut out, target);
+                    put_text(out, target);
                 }
             }
-            put_text(&mut out, entry.path.as_str());
+            put_text(out, entry.path.as_str());
         }
-        out
     }
 
     /// Reads a manifest.

@@ -77,7 +77,7 @@ impl Store {
         let above = folder.join("node_modules");
         fs::remove_dir(&above).map_err(StoreError::io("remove", &above))?;
         let sealed = seal(&inner, &unpacked, archive)?;
-        write_new(&folder.join(NAME), &record::print(&[], &sealed.print()))?;
+        write_new(&folder.join(NAME), &record::print(&[], &sealed))?;
         self.about_to_publish()?;
         let homes = self.crates_folder();
         if !homes.is_dir() {
@@ -106,11 +106,7 @@ fn with_manifest(unpacked: Unpacked, label: &str) -> Result<Unpacked, ArchiveErr
 fn seal(folder: &Path, unpacked: &Unpacked, archive: Option<&Digest>) -> Result<Tree, StoreError> {
     let text = checksum_text(folder, archive)?;
     write_new(&folder.join(CHECKSUM_FILE), &text)?;
-    let damaged = |source| StoreError::DamagedTree {
-        id: unpacked.tree(),
-        source,
-    };
-    let mut entries = Tree::parse(&unpacked.manifest).map_err(damaged)?.entries;
+    let mut entries = unpacked.content().entries.clone();
     let base = open_folder(folder)?;
     let times = Timestamps {
         last_access: packed_time(),

@@ -118,7 +118,7 @@ impl Store {
         let home = stage.path().join("home");
         let folder = home.join(id.label_folder());
         let tree = found.lay(&folder)?;
-        let text = record::print(&[], &tree.print());
+        let text = record::print(&[], &tree);
         fs::write(home.join(NAME), text).map_err(StoreError::io("write", &home))?;
         self.about_to_publish()?;
         let homes = self.crates_folder();

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
@@ -23,38 +24,22 @@ pub(super) const PACKAGE: &str = "node_modules/-";
 #[derive(Debug)]
 pub struct Unpacked {
     folder: Draft,
-    id: TreeId,
-    /// Its manifest, printed: what the record will hold.
-    pub(crate) manifest: Vec<u8>,
-    files: u64,
-    bytes: u64,
+    tree: Tree,
 }
 
 impl Unpacked {
-    pub(super) fn new(folder: Draft, tree: &Tree) -> Self {
-        let manifest = tree.print();
-        Self {
-            folder,
-            id: TreeId::of(&manifest),
-            manifest,
-            files: tree.entries.len() as u64,
-            bytes: tree.size(),
-        }
+    pub(super) fn new(folder: Draft, tree: Tree) -> Self {
+        Self { folder, tree }
     }
 
-    /// The digest of all its files.
+    /// The digest of all its files, computed anew with each call.
     pub fn tree(&self) -> TreeId {
-        self.id
+        self.tree.id()
     }
 
     /// How many files it has.
     pub fn files(&self) -> u64 {
-        self.files
-    }
-
-    /// Their bytes.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.tree.entries.len() as u64
     }
 
     /// The folder of the package.
@@ -72,6 +57,11 @@ impl Unpacked {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What its record will hold.
+    pub(crate) fn content(&self) -> &Tree {
+        &self.tree
     }
 
     /// The folder has its place: there is nothing left to delete.
@@ -149,12 +139,16 @@ impl PackageFolder {
         }
     }
 
-    /// Makes a folder and those above it.
-    pub(super) fn make_all(&self, path: &str) -> Result<(), StoreError> {
-        let ends = path.match_indices('/').map(|(end, _)| end);
-        for end in ends.chain([path.len()]).filter(|end| *end > 0) {
-            self.make(&path[..end])?;
+    /// Makes a folder and those above it, each once: `made` are those that were made before.
+    pub(super) fn make_all(&self, path: &str, made: &mut FxHashSet<Box<str>>) -> Result<(), StoreError> {
+        if made.contains(path) {
+            return Ok(());
         }
+        if let Some((above, _)) = path.rsplit_once('/') {
+            self.make_all(above, made)?;
+        }
+        self.make(path)?;
+        made.insert(path.into());
         Ok(())
     }
 

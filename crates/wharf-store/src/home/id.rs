@@ -1,6 +1,5 @@
 //! The names of homes. Invariant: an id, whatever text it was made of, names one folder below that of all homes.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -83,7 +82,8 @@ impl fmt::Display for GraphKey {
     }
 }
 
-/// A home's name. Prints as `<label>/<content>.<graph>`, its path below the folder of all homes.
+/// A home's name. Prints as `<label>/<content>.<graph>`; that is its path below the folder of all homes, unless the label is too long
+/// for a folder's name or has what such names cannot have.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HomeId {
     /// `name@version`, the name with its scope.
@@ -145,7 +145,7 @@ pub(crate) fn label_folder(label: &str) -> String {
 
 impl fmt::Display for HomeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let label: Cow<'_, str> = self.label.replace('/', "+").into();
+        let label = self.label.replace('/', "+");
         write!(f, "{label}/{}.{}", self.content, self.graph)
     }
 }

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
+use rustc_hash::FxHashSet;
+
 use super::draft::{Draft, PACKAGE, Unpacked};
 use super::id::HomeId;
 use super::record::{self, Record};
@@ -66,7 +68,7 @@ impl Store {
             .mode(0o444)
             .open(&record)
             .and_then(|mut file| {
-                io::Write::write_all(&mut file, &record::print(&targets, &unpacked.manifest))
+                io::Write::write_all(&mut file, &record::print(&targets, unpacked.content()))
             })
             .map_err(StoreError::io("write", &record))?;
         self.about_to_publish()?;
@@ -98,11 +100,10 @@ impl Store {
         let from = self.home_package(id);
         let draft = Draft::new(self)?;
         let package = draft.open()?;
-        let mut last = "";
+        let mut made = FxHashSet::default();
         for entry in &record.tree.entries {
-            if let Some(folder) = entry.path.parent().filter(|folder| *folder != last) {
-                package.make_all(folder)?;
-                last = folder;
+            if let Some(folder) = entry.path.parent() {
+                package.make_all(folder, &mut made)?;
             }
             let (source, target) = (entry.path.below(&from), package.path(entry.path.as_str()));
             let Kind::File { executable, .. } = entry.kind else {
@@ -118,7 +119,7 @@ impl Store {
                 other => other.map_err(StoreError::io("link", &source))?,
             }
         }
-        Ok(Unpacked::new(draft, &record.tree))
+        Ok(Unpacked::new(draft, record.tree))
     }
 }
 

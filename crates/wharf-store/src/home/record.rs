@@ -40,8 +40,8 @@ pub(crate) struct Record {
     pub(crate) tree: Tree,
 }
 
-pub(crate) fn print(links: &[(String, String)], tree: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER.len() + links.len() * 96 + tree.len());
+pub(crate) fn print(links: &[(String, String)], tree: &Tree) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER.len() + links.len() * 96 + tree.entries.len() * 96);
     out.extend_from_slice(HEADER.as_bytes());
     for (alias, target) in links {
         out.extend_from_slice(alias.as_bytes());
@@ -50,7 +50,7 @@ pub(crate) fn print(links: &[(String, String)], tree: &[u8]) -> Vec<u8> {
         out.push(b'\n');
     }
     out.push(b'\n');
-    out.extend_from_slice(tree);
+    tree.print_to(&mut out);
     out
 }
 

@@ -179,7 +179,7 @@ impl Store {
         }
         let draft = Draft::new(self)?;
         let entries = write_all(&draft.open()?, &files)?;
-        Ok(Some(Unpacked::new(draft, &Tree::new(entries))))
+        Ok(Some(Unpacked::new(draft, Tree::new(entries))))
     }
 
     fn unpack_stream(
@@ -228,7 +228,7 @@ impl Store {
             Form::Npm => with_commands(&package, entries)?,
             Form::Crate(_) => Tree::new(entries),
         };
-        Ok(Unpacked::new(draft, &tree))
+        Ok(Unpacked::new(draft, tree))
     }
 
     fn take_folder(
@@ -257,7 +257,7 @@ impl Store {
                 take(writer, path, file)
             })
         })?;
-        Ok(Unpacked::new(draft, &with_commands(&package, entries)?))
+        Ok(Unpacked::new(draft, with_commands(&package, entries)?))
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn write_stream(
     taken?;
     match written.failed {
         Some(error) => Err(error.into()),
-        None => Ok(written.entries),
+        None => Ok(last_of_each(written.entries, written.again)),
     }
 }
 
@@ -114,6 +114,8 @@ struct Shared<'p> {
 #[derive(Default)]
 struct Written {
     entries: Vec<Entry>,
+    /// The paths of files that were taken back: of what is written there, the last counts.
+    again: FxHashSet<SafePath>,
     failed: Option<StoreError>,
     /// Memory that was used before.
     spare: Vec<Batch>,
@@ -142,9 +144,8 @@ impl Writer<'_, '_> {
         size: u64,
         body: &mut dyn BufRead,
     ) -> Result<(), Trouble> {
-        if let Some(folder) = path.parent().filter(|folder| !self.made.contains(*folder)) {
-            self.shared.package.make_all(folder)?;
-            self.made.insert(folder.into());
+        if let Some(folder) = path.parent() {
+            self.shared.package.make_all(folder, &mut self.made)?;
         }
         match usize::try_from(size) {
             Ok(length) if size <= GATHERED => self.gather(path, executable, length, body),
@@ -152,7 +153,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Takes a file back.
+    /// Takes a file back: another comes in its place.
     pub(super) fn forget(&mut self, path: &SafePath) -> Result<(), StoreError> {
         self.shared.write(std::mem::take(&mut self.batch));
         self.shared.wait();
@@ -162,7 +163,7 @@ impl Writer<'_, '_> {
         }
         let file = self.shared.package.path(path.as_str());
         std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
-        written.entries.retain(|entry| entry.path != *path);
+        written.again.insert(path.clone());
         Ok(())
     }
 
@@ -264,7 +265,6 @@ impl Shared<'_> {
             write_file(self.package, file.path, file.executable, bytes)
         });
         let outcome: Result<Vec<Entry>, StoreError> = entries.collect();
-        batch.files.clear();
         batch.bytes.clear();
         let mut written = self.written();
         match outcome {
@@ -282,6 +282,17 @@ impl Shared<'_> {
             }
         }
     }
+}
+
+/// The entries without those of files that were taken back. Whoever takes one back waits until it is written, so that it comes first.
+fn last_of_each(mut entries: Vec<Entry>, again: FxHashSet<SafePath>) -> Vec<Entry> {
+    if again.is_empty() {
+        return entries;
+    }
+    let mut missing = again.clone();
+    entries.reverse();
+    entries.retain(|entry| !again.contains(&entry.path) || missing.remove(&entry.path));
+    entries
 }
 
 /// Writes a file; gives what the tree says of it.

@@ -305,12 +305,15 @@ fn a_file_that_comes_again_replaces_one_that_another_thread_wrote() {
             tar = tar.file(&format!("package/f{}", number - 99), &format!("last {number}"));
         }
     }
-    let unpacked = both(&store, &gzip(&tar.file("package/again.bin", "small").end())).unwrap();
+    let tar = tar
+        .file("package/again.bin", "small")
+        .file("package/f1", "second");
+    let unpacked = both(&store, &gzip(&tar.file("package/f1", "third").end())).unwrap();
     assert_eq!(unpacked.files(), 501);
     let text = |name: &str| fs::read_to_string(unpacked.package().join(name)).unwrap();
     assert_eq!(
         [text("f0"), text("f400"), text("f1")],
-        ["last 99", "last 499", "first"]
+        ["last 99", "last 499", "third"]
     );
     assert_eq!(text("again.bin"), "small");
 }
