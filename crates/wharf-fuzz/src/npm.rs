@@ -121,8 +121,9 @@ fn check_manifest(manifest: &PackageManifest) {
         );
     }
     let target: Target = "linux-x86_64".parse().expect("it is a target");
-    let fits = platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &target);
-    let why = platform::why_not(&manifest.os, &manifest.cpu, &manifest.libc, &target);
+    let machines = platform::Machines::only(&target);
+    let fits = machines.fit(&manifest.os, &manifest.cpu, &manifest.libc);
+    let why = machines.why_not(&manifest.os, &manifest.cpu, &manifest.libc);
     assert_eq!(fits, why.is_none());
 }
 

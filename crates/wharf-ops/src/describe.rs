@@ -7,6 +7,7 @@ use std::pin::pin;
 
 use futures::stream::{self, Stream, StreamExt};
 use wharf_core::{Ecosystem, PackageName, PackageUrl, Source};
+use wharf_ecosystem::npm::glob::NamePatterns;
 use wharf_ecosystem::pypi::Version;
 use wharf_index::Suits;
 use wharf_index::info::Prereleases;
@@ -123,10 +124,10 @@ impl Locked {
 
     /// The npm part for this machine; `None` where there is none.
     fn npm(&self, selecting: &Selecting) -> Result<Option<View<'_>>, OpsError> {
-        let Some(npm) = &self.lock.npm else {
+        let (Some(npm), Some(stated)) = (&self.lock.npm, &self.project.npm) else {
             return Ok(None);
         };
-        let selected = npm::sync::selected(&npm.graph, selecting, npm::lock::locked_node(npm))?;
+        let selected = npm::sync::selected(stated, &npm.graph, selecting, npm::lock::locked_node(npm))?;
         Ok(Some(View::new(&npm.graph, selected.packages, selecting)))
     }
 
@@ -153,6 +154,20 @@ impl Locked {
             .chain(lock::deb_names(&self.lock))
     }
 
+    /// Whether the project says that an optional npm package of this name is not wanted.
+    fn ignores(&self, name: &str) -> bool {
+        let npm = self.project.npm.iter();
+        let patterns = npm.flat_map(|npm| &npm.options.ignored_optional);
+        NamePatterns::new(patterns.cloned()).matches(name)
+    }
+
+    /// The npm package that the project, or a package, asks for under a name of its own.
+    fn aliased(&self, text: &str) -> Option<&PackageName> {
+        let called = text.strip_prefix("npm:").unwrap_or(text);
+        let graph = &self.lock.npm.as_ref()?.graph;
+        View::new(graph, vec![true; graph.packages.len()], &Selecting::default()).aliased(called)
+    }
+
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
     fn named(&self, text: &str) -> Result<PackageName, OpsError> {
         let candidates = names::candidates(text)?;
@@ -160,6 +175,12 @@ impl Locked {
             .iter()
             .find(|name| self.names().any(|known| known == *name));
         known.cloned().ok_or_else(|| {
+            let ignored = candidates
+                .iter()
+                .find(|name| name.ecosystem() == Ecosystem::Npm && self.ignores(name.as_str()));
+            if let Some(name) = ignored {
+                return OpsError::Ignored { name: name.clone() };
+            }
             let name = candidates
                 .into_iter()
                 .next()
@@ -245,6 +266,7 @@ impl<'l> Graph<'l> {
         let deeper = depth.map(|depth| depth.saturating_sub(1));
         TreeNode {
             package: names::short(name),
+            alias: None,
             version: node.package.version.clone(),
             extras: node.extras.iter().map(ToString::to_string).collect(),
             repeated: !first && !node.needs.is_empty(),
@@ -269,7 +291,10 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
     let from = request
         .package
         .as_deref()
-        .map(|text| locked.named(text))
+        .map(|text| {
+            let named = locked.named(text);
+            named.or_else(|error| locked.aliased(text).cloned().ok_or(error))
+        })
         .transpose()?;
     let wanted = |ecosystem: Ecosystem| {
         let asked = from.as_ref().map(PackageName::ecosystem).or(request.ecosystem);
@@ -407,7 +432,7 @@ fn why_npm_calls_it(locked: &Locked, text: &str) -> Option<WhyReport> {
     let called = text.strip_prefix("npm:").unwrap_or(text);
     let graph = &locked.lock.npm.as_ref()?.graph;
     let view = View::new(graph, vec![true; graph.packages.len()], &Selecting::default());
-    if let Some(name) = view.aliased(called) {
+    if let Some(name) = locked.aliased(text) {
         return Some(why_npm(locked, name));
     }
     let (member, paths) = view.why_member(locked.project.npm.as_ref()?, called)?;
@@ -480,6 +505,7 @@ fn way<'l>(lock: &Lock, parents: &BTreeMap<Place<'l>, Option<Place<'l>>>, end: P
         let versions: Vec<&str> = versions.map(|package| package.version.as_str()).collect();
         steps.push(WhyStep {
             package: names::short(state.0),
+            alias: None,
             version: versions.join(", "),
         });
         next = parents.get(&state).cloned().flatten();
@@ -621,6 +647,7 @@ async fn outdated_python(
         let newer = latest.filter(|latest| locked.as_ref().is_some_and(|locked| *latest > locked));
         Ok::<_, OpsError>(newer.map(|latest| OutdatedEntry {
             package: names::short(&item.package.name),
+            aliases: Vec::new(),
             locked: item.package.version.clone(),
             latest: latest.to_string(),
             direct: item.requested,

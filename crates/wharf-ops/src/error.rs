@@ -116,6 +116,15 @@ pub enum OpsError {
         /// A locked name that looks like it.
         near: Option<PackageName>,
     },
+    /// The project says that an optional package of that name is not wanted.
+    #[error(
+        "{} is not in the lockfile: `ignoredOptionalDependencies` leaves it out wherever it is optional",
+        names::typed(name)
+    )]
+    Ignored {
+        /// The name.
+        name: PackageName,
+    },
     /// What was asked of one version that the index does not have.
     #[error("{} has no version {version}", names::typed(name))]
     NoSuchVersion {
@@ -281,6 +290,7 @@ impl OpsError {
             | OpsError::NoLock { .. }
             | OpsError::StaleLock { .. }
             | OpsError::NotLocked { .. }
+            | OpsError::Ignored { .. }
             | OpsError::NoSuchVersion { .. }
             | OpsError::NoHash { .. }
             | OpsError::NotRequired { .. }
@@ -377,7 +387,7 @@ impl Explain for OpsError {
             OpsError::Name(_) => "name/invalid",
             OpsError::NoLock { .. } => "lock/missing",
             OpsError::StaleLock { .. } => "lock/stale",
-            OpsError::NotLocked { .. } => "lock/not-locked",
+            OpsError::NotLocked { .. } | OpsError::Ignored { .. } => "lock/not-locked",
             OpsError::NoSuchVersion { .. } => "index/no-version",
             OpsError::NoHash { .. } => "lock/no-hash",
             OpsError::NotRequired { .. } => "edit/not-required",
@@ -425,6 +435,9 @@ impl Explain for OpsError {
             ],
             OpsError::StaleLock { .. } => vec!["`wharf lock` brings it up to date".to_owned()],
             OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {}?", names::typed(near))],
+            OpsError::Ignored { name } => vec![format!(
+                "take what matches `{name}` out of `ignoredOptionalDependencies` to have it"
+            )],
             OpsError::NotLocked { near: None, .. } => vec!["`wharf list` shows what is locked".to_owned()],
             OpsError::NoSuchVersion { name, .. } => {
                 vec![format!("`wharf info {} --versions` lists them", names::typed(name))]

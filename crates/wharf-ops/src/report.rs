@@ -175,6 +175,8 @@ pub struct PythonCandidate {
 pub struct TreeNode {
     /// The package, as `pypi:name`.
     pub package: String,
+    /// The name under which an npm package is asked for here, where that is not its own.
+    pub alias: Option<String>,
     /// Its version.
     pub version: String,
     /// The extras that are asked of it.
@@ -183,6 +185,28 @@ pub struct TreeNode {
     pub repeated: bool,
     /// What it needs; in an inverted tree, what needs it.
     pub children: Vec<TreeNode>,
+}
+
+impl TreeNode {
+    /// The package for people, as it is asked for here: `npm:name`, `npm:alias@npm:name`.
+    pub fn label(&self) -> String {
+        labelled(self.alias.as_deref(), &self.package)
+    }
+}
+
+impl WhyStep {
+    /// The package for people, as [`TreeNode::label`] has it.
+    pub fn label(&self) -> String {
+        labelled(self.alias.as_deref(), &self.package)
+    }
+}
+
+/// As `wharf add` takes it.
+fn labelled(alias: Option<&str>, package: &str) -> String {
+    match alias {
+        Some(alias) => format!("npm:{alias}@{package}"),
+        None => package.to_owned(),
+    }
 }
 
 /// What `wharf tree` found.
@@ -199,6 +223,8 @@ pub struct TreeReport {
 pub struct WhyStep {
     /// The package, as `pypi:name`.
     pub package: String,
+    /// The name under which an npm package is asked for here, where that is not its own.
+    pub alias: Option<String>,
     /// Its version.
     pub version: String,
 }
@@ -232,12 +258,22 @@ pub struct WhyReport {
 pub struct OutdatedEntry {
     /// The package, as `pypi:name`.
     pub package: String,
+    /// The names under which the project asks for an npm package, where those are not its own.
+    pub aliases: Vec<String>,
     /// The locked version.
     pub locked: String,
     /// The newest version that the index has for this target.
     pub latest: String,
     /// Whether the manifest names it.
     pub direct: bool,
+}
+
+impl OutdatedEntry {
+    /// The package for people, with the name under which the project asks for it: `npm:name`, `npm:alias@npm:name`.
+    pub fn label(&self) -> String {
+        let alias = (!self.aliases.is_empty()).then(|| self.aliases.join(", npm:"));
+        labelled(alias.as_deref(), &self.package)
+    }
 }
 
 /// What `wharf outdated` found.

@@ -95,6 +95,8 @@ pub struct Session {
     node: Arc<OnceCell<Result<NodeBinary, String>>>,
     /// What is typed to allow install scripts here.
     approving: String,
+    /// Who asks for what the manifest here asks for, where that is none of the user's.
+    asker: Option<&'static str>,
 }
 
 /// An index of Python packages, and the settings that it was made from.
@@ -176,6 +178,7 @@ impl Session {
             crates: Mutex::default(),
             node: Arc::default(),
             approving: "wharf approve".to_owned(),
+            asker: None,
         }
     }
 
@@ -198,6 +201,7 @@ impl Session {
             crates: Mutex::default(),
             node: Arc::clone(&self.node),
             approving: self.approving.clone(),
+            asker: self.asker,
         }
     }
 
@@ -219,6 +223,17 @@ impl Session {
     pub(crate) fn approving_by(mut self, words: String) -> Self {
         self.approving = words;
         self
+    }
+
+    /// The same where the manifest was written by Wharf: who really asks for what stands in it.
+    pub(crate) fn asking_for(mut self, asker: &'static str) -> Self {
+        self.asker = Some(asker);
+        self
+    }
+
+    /// Who asks for what the manifest here asks for, where that is none of the user's.
+    pub(crate) fn asker(&self) -> Option<&'static str> {
+        self.asker
     }
 
     /// What is known of repositories of Debian packages.
@@ -293,7 +308,10 @@ impl Session {
             system_root: self.system_root(),
             ..Options::default()
         };
-        let project = Project::discover(&self.settings.directory, &options)?;
+        let mut project = Project::discover(&self.settings.directory, &options)?;
+        if let Some(asker) = self.asker {
+            project.asked_by(asker);
+        }
         for warning in &project.warnings {
             self.emit(Event::warning(warning.code, warning.message.clone()));
         }

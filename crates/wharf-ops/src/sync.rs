@@ -424,12 +424,13 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
         }
         Freshness::Update => {
             let applies = request.effect == Effect::Apply;
-            let early = match project.uses_npm() && applies {
-                true => Some(Early::new(
+            let npm = project.npm.as_ref().filter(|_| project.uses_npm() && applies);
+            let early = match npm {
+                Some(npm) => Some(Early::new(
                     Arc::clone(session.store()?),
-                    wharf_sys::host::target()?,
+                    npm::sync::machines(npm)?,
                 )),
-                false => None,
+                None => None,
             };
             let updating = Updating {
                 upgrade: &request.upgrade,

@@ -170,6 +170,20 @@ pub struct Project {
 }
 
 impl Project {
+    /// Calls who asks for what the manifest asks for by these words: one that Wharf wrote itself is nothing to send people to.
+    pub fn asked_by(&mut self, words: &str) {
+        let python = self.roots.iter_mut().map(|root| &mut root.origin);
+        let npm = self.npm.iter_mut().flat_map(|npm| &mut npm.importers);
+        let npm = npm.flat_map(|importer| &mut importer.requirements);
+        let tools = self.cargo_tools.iter_mut().flat_map(|cargo| &mut cargo.tools);
+        let deb = self.deb.iter_mut().flat_map(|deb| &mut deb.packages);
+        let origins = python
+            .chain(npm.map(|asked| &mut asked.origin))
+            .chain(tools.map(|tool| &mut tool.origin))
+            .chain(deb.map(|asked| &mut asked.origin));
+        origins.for_each(|origin| *origin = Origin::label(words));
+    }
+
     /// A path as messages and lockfiles show it: relative to the project's root where it lies inside.
     pub fn shown_path(&self, path: &Path) -> String {
         project_path(

@@ -125,6 +125,34 @@ fn issues(issues: &[Issue]) -> String {
     lines.join("\n")
 }
 
+impl TreeError {
+    /// The same of a project that is nobody's: who asks is called so, and nobody knows the file.
+    #[must_use]
+    pub fn asked_by(mut self, words: &str) -> Self {
+        let rename = |chain: &mut Chain| {
+            if chain.importer == "." {
+                words.clone_into(&mut chain.importer);
+            }
+        };
+        match &mut self {
+            TreeError::NoVersion { asker, origin, .. }
+            | TreeError::Unavailable { asker, origin, .. }
+            | TreeError::InvalidSpec { asker, origin, .. }
+            | TreeError::NoMember { asker, origin, .. } => {
+                rename(asker);
+                *origin = None;
+            }
+            TreeError::Platform { chain, .. } => rename(chain),
+            TreeError::Many(errors) => {
+                let all = std::mem::take(errors).into_iter();
+                *errors = all.map(|error| error.asked_by(words)).collect();
+            }
+            TreeError::Peers(_) | TreeError::TooManyCombinations { .. } => {}
+        }
+        self
+    }
+}
+
 impl Explain for TreeError {
     fn code(&self) -> &'static str {
         match self {
@@ -208,7 +236,10 @@ impl Explain for TreeError {
                 vec!["add the peers that packages ask for to the project's own dependencies".to_owned()]
             }
             TreeError::Platform { .. } => {
-                vec!["make it an optional dependency, or lock for machines that it is for".to_owned()]
+                vec![
+                    "make it an optional dependency, which is left out where it is for other machines".to_owned(),
+                    "`supportedArchitectures` of pnpm-workspace.yaml, or of `pnpm` in package.json, says for which machines packages are installed".to_owned(),
+                ]
             }
         }
     }

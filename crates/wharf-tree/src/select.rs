@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use wharf_core::Target;
-use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, NodeFit, Package, PackageIndex, To, platform};
+use wharf_ecosystem::npm::platform::Machines;
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, NodeFit, Package, PackageIndex, To};
 
 use crate::error::TreeError;
 use crate::issue::Chain;
@@ -45,7 +45,7 @@ pub struct Selected {
     pub skipped: Vec<(PackageIndex, String)>,
 }
 
-/// Selects from `graph` what `selection` asks for on `target`. An optional package for other machines, or for other versions of
+/// Selects from `graph` what `selection` asks for on `machines`. An optional package for other machines, or for other versions of
 /// `node`, is left out together with what only it needs; so is one that requires such a package.
 ///
 /// # Errors
@@ -53,15 +53,15 @@ pub struct Selected {
 pub fn select(
     graph: &Graph,
     selection: &Selection,
-    target: &Target,
+    machines: &Machines,
     node: Option<&NodeFit>,
 ) -> Result<Selected, TreeError> {
-    let unfit = unfit(graph, target, node);
+    let unfit = unfit(graph, machines, node);
     let mut walk = Walk {
         graph,
         selection,
         unfit: &unfit,
-        target,
+        machines,
         selected: Selected {
             packages: vec![false; graph.packages.len()],
             importers: vec![false; graph.importers.len()],
@@ -114,8 +114,8 @@ pub fn only_optional(graph: &Graph) -> Vec<bool> {
 }
 
 /// What a package asks for that the machine or its Node is not, in words.
-fn asked_words(package: &Package, target: &Target) -> String {
-    let platform = platform::why_not(&package.os, &package.cpu, &package.libc, target);
+fn asked_words(package: &Package, machines: &Machines) -> String {
+    let platform = machines.why_not(&package.os, &package.cpu, &package.libc);
     platform.unwrap_or_else(|| match &package.engines_node {
         Some(engines) => format!("Node {engines}"),
         None => "other machines".to_owned(),
@@ -124,7 +124,7 @@ fn asked_words(package: &Package, target: &Target) -> String {
 
 /// For each package the one that does not fit the machine: itself, or one that it requires. What only optional needs lead to
 /// has to fit the Node as well.
-fn unfit(graph: &Graph, target: &Target, node: Option<&NodeFit>) -> Vec<Option<PackageIndex>> {
+fn unfit(graph: &Graph, machines: &Machines, node: Option<&NodeFit>) -> Vec<Option<PackageIndex>> {
     let mut unfit: Vec<Option<PackageIndex>> = vec![None; graph.packages.len()];
     let mut dependents: Vec<Vec<PackageIndex>> = vec![Vec::new(); graph.packages.len()];
     let mut queue = Vec::new();
@@ -134,7 +134,7 @@ fn unfit(graph: &Graph, target: &Target, node: Option<&NodeFit>) -> Vec<Option<P
         _ => true,
     };
     for (index, package) in graph.packages.iter().enumerate() {
-        let fits = platform::fits(&package.os, &package.cpu, &package.libc, target);
+        let fits = machines.fit(&package.os, &package.cpu, &package.libc);
         if !fits || (optional[index] && !runs(package)) {
             unfit[index] = Some(index);
             queue.push(index);
@@ -172,7 +172,7 @@ struct Walk<'a> {
     graph: &'a Graph,
     selection: &'a Selection,
     unfit: &'a [Option<PackageIndex>],
-    target: &'a Target,
+    machines: &'a Machines,
     selected: Selected,
     queue: Vec<PackageIndex>,
     came_from: Vec<Option<Asker>>,
@@ -243,7 +243,7 @@ impl Walk<'_> {
     }
 
     fn why_skipped(&self, package: PackageIndex, culprit: PackageIndex) -> String {
-        let words = asked_words(&self.graph.packages[culprit], self.target);
+        let words = asked_words(&self.graph.packages[culprit], self.machines);
         if package == culprit {
             format!("it asks for {words}")
         } else {
@@ -277,8 +277,8 @@ impl Walk<'_> {
         steps.reverse();
         TreeError::Platform {
             package: self.graph.packages[culprit].label(),
-            wanted: asked_words(&self.graph.packages[culprit], self.target),
-            target: self.target.to_string(),
+            wanted: asked_words(&self.graph.packages[culprit], self.machines),
+            target: self.machines.to_string(),
             chain: Box::new(Chain { importer, steps }),
         }
     }

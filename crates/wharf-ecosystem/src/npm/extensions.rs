@@ -1,8 +1,10 @@
-//! Package extensions: what a project adds to the manifests of packages that forgot something.
-//! Source: pnpm.io, "packageExtensions"; yarnpkg.com, "packageExtensions". What a package says itself is never changed.
+//! Package extensions: what a project adds to the manifests of packages that forgot something, and which optional requirements it takes
+//! away. Sources: pnpm.io, "packageExtensions", "ignoredOptionalDependencies"; yarnpkg.com, "packageExtensions". Nothing else that a
+//! package says itself is changed.
 
 use std::sync::Arc;
 
+use super::glob::NamePatterns;
 use super::json::Json;
 use super::manifest::{PackageManifest, is_name};
 use super::semver::{Range, Version};
@@ -11,6 +13,7 @@ use super::semver::{Range, Version};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageExtensions {
     entries: Vec<Extension>,
+    ignored_optional: NamePatterns,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +79,29 @@ impl PackageExtensions {
         Ok(())
     }
 
-    /// Every extension of another set, after these.
+    /// Every extension of another set, after these; what this set takes away stands.
     pub fn extend(&mut self, other: PackageExtensions) {
         self.entries.extend(other.entries);
+        if self.ignored_optional.is_empty() {
+            self.ignored_optional = other.ignored_optional;
+        }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.ignored_optional.is_empty()
+    }
+
+    /// Takes optional requirements away that any of the patterns matches, whoever has them.
+    #[must_use]
+    pub fn without_optional(mut self, ignored: NamePatterns) -> Self {
+        self.ignored_optional = ignored;
+        self
+    }
+
+    /// Whether an optional requirement is taken away.
+    pub fn ignores_optional(&self, alias: &str) -> bool {
+        self.ignored_optional.matches(alias)
     }
 
     /// Whether any is about packages of this name.
@@ -91,20 +109,24 @@ impl PackageExtensions {
         self.entries.iter().any(|extension| extension.name == name)
     }
 
-    /// The manifest of one version of a package with what the extensions add to it: itself where none is about the package.
+    /// The manifest of one version of a package with what the extensions add to it and without what they take away: itself where none
+    /// is about the package.
     pub fn extended(
         &self,
         name: &str,
         version: &str,
         manifest: &Arc<PackageManifest>,
     ) -> Arc<PackageManifest> {
-        if !self.concerns(name) {
+        let mut optional = manifest.optional_dependencies.iter();
+        if !self.concerns(name) && !optional.any(|(alias, _)| self.ignores_optional(alias)) {
             return Arc::clone(manifest);
         }
         let mut manifest = (**manifest).clone();
         manifest.name.get_or_insert_with(|| name.to_owned());
         manifest.version.get_or_insert_with(|| version.to_owned());
         self.apply(&mut manifest);
+        let optional = &mut manifest.optional_dependencies;
+        optional.retain(|(alias, _)| !self.ignores_optional(alias));
         Arc::new(manifest)
     }
 
@@ -190,6 +212,42 @@ mod tests {
         assert_eq!(manifest.optional_dependencies, [pair("d", "1")]);
         assert_eq!(manifest.peer_dependencies, [pair("react", "*")]);
         assert_eq!(manifest.optional_peers, ["react"]);
+    }
+
+    #[test]
+    fn optional_requirements_are_taken_away_and_no_others() {
+        let json = br#"{"name": "a", "version": "1.0.0", "dependencies": {"fsevents": "1"}, "optionalDependencies": {"@x/a": "1", "@x/b": "1", "c": "1"},
+            "peerDependencies": {"@x/peer": "1"}}"#;
+        let manifest = Arc::new(PackageManifest::parse(json).unwrap());
+        for (patterns, left) in [
+            (&[][..], &["@x/a", "@x/b", "c"][..]),
+            (&["fsevents", "@x/peer", "A", "x"], &["@x/a", "@x/b", "c"]),
+            (&["c"], &["@x/a", "@x/b"]),
+            (&["@x/*"], &["c"]),
+            (&["@x/*", "!@x/b"], &["@x/b", "c"]),
+            (&["!c"], &["c"]),
+        ] {
+            let ignored = NamePatterns::new(patterns.iter().copied());
+            let extensions = PackageExtensions::default().without_optional(ignored);
+            let extended = extensions.extended("a", "1.0.0", &manifest);
+            let optional = extended
+                .optional_dependencies
+                .iter()
+                .map(|(alias, _)| alias.as_str());
+            assert_eq!(optional.collect::<Vec<_>>(), left, "{patterns:?}");
+            assert_eq!(extended.dependencies, manifest.dependencies);
+            assert_eq!(extended.peer_dependencies, manifest.peer_dependencies);
+            assert_eq!(Arc::ptr_eq(&extended, &manifest), left.len() == 3, "{patterns:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_can_be_taken_away() {
+        let json = Json::parse(br#"{"a": {"optionalDependencies": {"b": "1"}}}"#).unwrap();
+        let extensions = PackageExtensions::parse(&json).unwrap();
+        let extensions = extensions.without_optional(NamePatterns::new(["b"]));
+        let extended = extensions.extended("a", "1.0.0", &Arc::default());
+        assert!(extended.optional_dependencies.is_empty());
     }
 
     #[test]

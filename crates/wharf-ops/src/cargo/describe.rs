@@ -311,6 +311,7 @@ impl<'l> Graph<'l> {
         };
         TreeNode {
             package: names::short(&package.name),
+            alias: None,
             version: package.version.to_string(),
             extras: Vec::new(),
             repeated: !first && !next.is_empty(),
@@ -372,6 +373,7 @@ impl<'l> Graph<'l> {
         let way = shortest(packages.len(), start, |at| packages[at].name == *wanted, needs)?;
         let steps = way.into_iter().map(|at| WhyStep {
             package: names::short(&packages[at].name),
+            alias: None,
             version: packages[at].version.to_string(),
         });
         Some(steps.collect())

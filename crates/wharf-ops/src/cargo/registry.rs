@@ -59,6 +59,7 @@ pub(crate) async fn outdated(
         let newer = latest.filter(|latest| latest.version > package.version);
         Ok::<_, OpsError>(newer.map(|latest| OutdatedEntry {
             package: names::short(&package.name),
+            aliases: Vec::new(),
             locked: package.version.to_string(),
             latest: latest.version.to_string(),
             direct,

@@ -135,6 +135,7 @@ impl<'l> View<'l> {
         };
         TreeNode {
             package: self.shown(&package.id),
+            alias: None,
             version: package.version.clone(),
             extras: Vec::new(),
             repeated: !first && !next.is_empty(),
@@ -196,6 +197,7 @@ impl<'l> View<'l> {
                 .iter()
                 .map(|package| WhyStep {
                     package: self.shown(&package.id),
+                    alias: None,
                     version: package.version.clone(),
                 })
                 .collect(),

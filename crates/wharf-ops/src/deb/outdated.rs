@@ -55,6 +55,7 @@ pub(crate) async fn outdated(
         if let Some(latest) = latest.filter(|latest| compare(latest, &package.version).is_gt()) {
             report.outdated.push(OutdatedEntry {
                 package: names::short(&package.id.name),
+                aliases: Vec::new(),
                 locked: package.version.clone(),
                 latest: latest.to_owned(),
                 direct: direct.contains(&package.id),

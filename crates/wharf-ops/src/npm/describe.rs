@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wharf_core::{PackageName, PackageUrl};
-use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, To};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, Package, To};
 use wharf_project::NpmProject;
 use wharf_project::lock::npm::{GraphView, Node};
 
@@ -64,7 +64,7 @@ impl<'g> View<'g> {
             let nodes = self.named(name).into_iter();
             return match request.direction {
                 Direction::Dependencies => nodes
-                    .map(|index| self.package(index, request.depth, &mut seen))
+                    .map(|index| self.package(index, None, request.depth, &mut seen))
                     .collect(),
                 Direction::Dependents => nodes
                     .map(|index| self.inverted(index, request.depth, &mut seen))
@@ -93,7 +93,7 @@ impl<'g> View<'g> {
         let children = self.edges(edges).into_iter();
         children
             .map(|edge| match &edge.to {
-                Some(To::Package(index)) => self.package(*index, depth, seen),
+                Some(To::Package(index)) => self.package(*index, Some(edge), depth, seen),
                 Some(To::Importer(index)) => member(&self.graph.importers[*index], Vec::new()),
                 Some(To::Link(path)) => node(&edge.alias, &format!("link:{path}")),
                 None => node(&edge.alias, "missing"),
@@ -101,7 +101,13 @@ impl<'g> View<'g> {
             .collect()
     }
 
-    fn package(&self, index: usize, depth: Option<usize>, seen: &mut BTreeSet<usize>) -> TreeNode {
+    fn package(
+        &self,
+        index: usize,
+        asked: Option<&Edge>,
+        depth: Option<usize>,
+        seen: &mut BTreeSet<usize>,
+    ) -> TreeNode {
         let package = &self.graph.packages[index];
         let first = seen.insert(index);
         let children = if first && depth != Some(0) {
@@ -110,6 +116,7 @@ impl<'g> View<'g> {
             Vec::new()
         };
         TreeNode {
+            alias: asked.and_then(|edge| alias(edge, package)),
             repeated: !first && !package.dependencies.is_empty(),
             children,
             ..node(package.name.as_str(), &package.version)
@@ -184,9 +191,11 @@ impl<'g> View<'g> {
         entries
     }
 
-    /// The package that an importer has under a name of its own.
+    /// The package that the project, or else a package, has under a name of its own.
     pub(crate) fn aliased(&self, alias: &str) -> Option<&'g PackageName> {
-        let edges = self.graph.importers.iter().flat_map(|one| &one.dependencies);
+        let own = self.graph.importers.iter().flat_map(|one| &one.dependencies);
+        let others = self.graph.packages.iter().flat_map(|one| &one.dependencies);
+        let edges = own.chain(others);
         let mut aliased = edges.filter(|edge| edge.alias == alias);
         aliased.find_map(|edge| match edge.to {
             Some(To::Package(index)) => Some(&self.graph.packages[index].name),
@@ -200,6 +209,7 @@ impl<'g> View<'g> {
         let wanted = members.position(|one| one.name.as_deref() == Some(name))?;
         let member = WhyStep {
             package: format!("npm:{name}"),
+            alias: None,
             version: format!("workspace:{}", self.graph.importers[wanted].path),
         };
         let mut paths = Vec::new();
@@ -220,7 +230,7 @@ impl<'g> View<'g> {
                 let Some(To::Package(start)) = edge.to else {
                     continue;
                 };
-                let Some(steps) = self.shortest(start, name) else {
+                let Some(steps) = self.shortest(edge, start, name) else {
                     continue;
                 };
                 paths.push(way(project, importer, edge, steps));
@@ -229,7 +239,7 @@ impl<'g> View<'g> {
         paths
     }
 
-    fn shortest(&self, start: usize, wanted: &PackageName) -> Option<Vec<WhyStep>> {
+    fn shortest(&self, asked: &Edge, start: usize, wanted: &PackageName) -> Option<Vec<WhyStep>> {
         let packages = &self.graph.packages;
         let needs = |at: usize| {
             packages[at].dependencies.iter().filter_map(|edge| match edge.to {
@@ -238,12 +248,23 @@ impl<'g> View<'g> {
             })
         };
         let way = shortest(packages.len(), start, |at| packages[at].name == *wanted, needs)?;
-        let steps = way.into_iter().map(|at| WhyStep {
-            package: crate::names::short(&packages[at].name),
-            version: packages[at].version.clone(),
+        let edges = way.windows(2).map(|step| {
+            let mut edges = packages[step[0]].dependencies.iter();
+            edges.find(|edge| matches!(edge.to, Some(To::Package(to)) if to == step[1]))
+        });
+        let edges = std::iter::once(Some(asked)).chain(edges);
+        let steps = way.iter().zip(edges).map(|(at, edge)| WhyStep {
+            package: crate::names::short(&packages[*at].name),
+            alias: edge.and_then(|edge| alias(edge, &packages[*at])),
+            version: packages[*at].version.clone(),
         });
         Some(steps.collect())
     }
+}
+
+/// The name under which a package is asked for, where that is not its own.
+fn alias(edge: &Edge, package: &Package) -> Option<String> {
+    (edge.alias != package.name.as_str()).then(|| edge.alias.clone())
 }
 
 /// A way that begins with a requirement of an importer.
@@ -272,6 +293,7 @@ fn less(depth: Option<usize>) -> Option<usize> {
 fn node(name: &str, version: &str) -> TreeNode {
     TreeNode {
         package: format!("npm:{name}"),
+        alias: None,
         version: version.to_owned(),
         extras: Vec::new(),
         repeated: false,

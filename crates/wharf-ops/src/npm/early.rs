@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use wharf_core::{Digest, PackageName, Source, Target, WebUrl};
-use wharf_ecosystem::npm::{PackageManifest, Version, platform};
+use wharf_core::{Digest, PackageName, Source, WebUrl};
+use wharf_ecosystem::npm::platform::Machines;
+use wharf_ecosystem::npm::{PackageManifest, Version};
 use wharf_index::IndexError;
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_store::{ContentKey, Store, Unpacked};
@@ -22,23 +23,23 @@ type Task = JoinHandle<Result<(Unpacked, Digest), IndexError>>;
 /// Archives under way.
 pub(crate) struct Early {
     store: Arc<Store>,
-    target: Target,
+    machines: Machines,
     turns: Arc<Semaphore>,
     tasks: FxHashMap<(PackageName, String), Task>,
 }
 
 impl Early {
     /// Nothing under way yet.
-    pub(crate) fn new(store: Arc<Store>, target: Target) -> Self {
+    pub(crate) fn new(store: Arc<Store>, machines: Machines) -> Self {
         Self {
             store,
-            target,
+            machines,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: FxHashMap::default(),
         }
     }
 
-    /// Starts fetching a version that is likely to be chosen, unless the store has it or the machine has no use for it.
+    /// Starts fetching a version that is likely to be chosen, unless the store has it or the machines have no use for it.
     pub(crate) fn start(
         &mut self,
         index: &NpmIndex,
@@ -47,7 +48,7 @@ impl Early {
         manifest: &PackageManifest,
     ) {
         let Some(dist) = &manifest.dist else { return };
-        if platform::fits(&manifest.os, &manifest.cpu, &manifest.libc, &self.target) {
+        if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),
                 version: version.as_str().to_owned(),

@@ -43,13 +43,23 @@ pub(crate) async fn outdated(
             _ => None,
         })
         .collect();
-    let mut wanted: BTreeMap<(&PackageName, &str), bool> = BTreeMap::new();
-    for (position, package) in graph.packages.iter().enumerate() {
-        if package.source.is_indexed() {
-            *wanted.entry((&package.name, &package.version)).or_default() |= direct.contains(&position);
+    let mut aliases: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for edge in graph.importers.iter().flat_map(|importer| &importer.dependencies) {
+        if let Some(To::Package(index)) = edge.to
+            && edge.alias != graph.packages[index].name.as_str()
+        {
+            aliases.entry(index).or_default().insert(&edge.alias);
         }
     }
-    wanted.retain(|_, direct| look_up.takes(*direct));
+    let mut wanted: BTreeMap<(&PackageName, &str), (bool, BTreeSet<&str>)> = BTreeMap::new();
+    for (position, package) in graph.packages.iter().enumerate() {
+        if package.source.is_indexed() {
+            let (is_direct, names) = wanted.entry((&package.name, &package.version)).or_default();
+            *is_direct |= direct.contains(&position);
+            names.extend(aliases.get(&position).into_iter().flatten());
+        }
+    }
+    wanted.retain(|_, (direct, _)| look_up.takes(*direct));
     let cutoff = cutoff(project, npm);
     let index = session.npm_index(project, npm, cutoff.map_or(Detail::Abbreviated, Detail::Until))?;
     let rules = PickRules {
@@ -57,13 +67,14 @@ pub(crate) async fn outdated(
         ..PickRules::default()
     };
     report.checked = wanted.len();
-    let lookups = stream::iter(wanted).map(async |((name, version), direct)| {
+    let lookups = stream::iter(wanted).map(async |((name, version), (direct, aliases))| {
         let versions = index.versions(name).await?;
         let latest = pick_tag(&versions, "latest", &rules).map(|row| row.version.clone());
         let locked = Version::parse(version).ok();
         let newer = latest.filter(|latest| locked.is_some_and(|locked| *latest > locked));
         Ok::<_, OpsError>(newer.map(|latest| OutdatedEntry {
             package: names::short(name),
+            aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
             locked: version.to_owned(),
             latest: latest.as_str().to_owned(),
             direct,

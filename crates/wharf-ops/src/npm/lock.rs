@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
-use wharf_ecosystem::npm::Version;
+use wharf_ecosystem::npm::glob::NamePatterns;
+use wharf_ecosystem::npm::{EdgeKind, Version};
 use wharf_index::npm::Detail;
 use wharf_project::{Lock, LockedNode, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
 use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
@@ -128,6 +129,10 @@ async fn solve(
                 closure.supply(needs).await?;
             }
             Err(Stop::Failed(error)) => {
+                let error = match session.asker() {
+                    Some(asker) => Box::new(error.asked_by(asker)),
+                    None => error,
+                };
                 return Err(match closure.known().cause(&error) {
                     Some(cause) => OpsError::Unavailable {
                         what: shortened(&error.to_string()),
@@ -158,6 +163,11 @@ fn problem(
     locked: Option<&NpmLock>,
     upgrade: &Upgrade,
 ) -> Problem {
+    let ignored = NamePatterns::new(npm.options.ignored_optional.iter().cloned());
+    let extensions = npm.extensions.clone().without_optional(ignored);
+    let counts = |asked: &&NpmRequirement| {
+        asked.kind != EdgeKind::Optional || !extensions.ignores_optional(&asked.alias)
+    };
     let importers = npm.importers.iter().map(|importer| Root {
         path: importer.path.clone(),
         name: importer.name.clone(),
@@ -166,6 +176,7 @@ fn problem(
         requirements: importer
             .requirements
             .iter()
+            .filter(counts)
             .map(|asked| Requirement {
                 alias: asked.alias.clone(),
                 spec: asked.spec.clone(),
@@ -175,9 +186,10 @@ fn problem(
             })
             .collect(),
     });
+    let importers = importers.collect();
     Problem {
         overrides: npm.overrides.clone(),
-        extensions: npm.extensions.clone(),
+        extensions,
         peer_rules: npm.peer_rules.clone(),
         preferences: preferences(session, project, locked, upgrade),
         cutoff: cutoff(project, npm),
@@ -189,7 +201,7 @@ fn problem(
             true => PeerConflicts::Fail,
             false => PeerConflicts::Report,
         },
-        ..Problem::new(importers.collect(), npm.registries.clone())
+        ..Problem::new(importers, npm.registries.clone())
     }
 }
 

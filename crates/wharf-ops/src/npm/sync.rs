@@ -9,12 +9,13 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
+use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
 use wharf_install::{Environment, InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
-use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store, StoreError};
+use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
@@ -50,11 +51,23 @@ impl Part {
     }
 }
 
+/// The machines that packages are installed for: this one, unless the project states others.
+///
+/// # Errors
+/// Where nothing can be said of this machine.
+pub(crate) fn machines(npm: &NpmProject) -> Result<Machines, OpsError> {
+    Ok(Machines::stated(
+        &npm.options.machines,
+        &wharf_sys::host::target()?,
+    ))
+}
+
 /// Which packages of a graph this machine installs, for `node` where that is known.
 ///
 /// # Errors
 /// Where a package that is needed is not for this machine.
 pub(crate) fn selected(
+    npm: &NpmProject,
     graph: &Graph,
     selecting: &Selecting,
     node: Option<Version>,
@@ -65,8 +78,7 @@ pub(crate) fn selected(
         ..Selection::default()
     };
     let node = node.map(NodeFit::new);
-    select(graph, &selection, &wharf_sys::host::target()?, node.as_ref())
-        .map_err(|error| OpsError::Tree(Box::new(error)))
+    select(graph, &selection, &machines(npm)?, node.as_ref()).map_err(|error| OpsError::Tree(Box::new(error)))
 }
 
 /// Brings everything into the store and lays it out.
@@ -96,10 +108,10 @@ pub(crate) async fn prepare(
             // A Node that is met for the first time is run. Meanwhile comes what the lock's Node would have.
             let mut ahead = match early.take() {
                 Some(early) => early,
-                None => Early::new(Arc::clone(session.store()?), wharf_sys::host::target()?),
+                None => Early::new(Arc::clone(session.store()?), machines(npm)?),
             };
             let mut found = None;
-            if let Ok(likely) = selected(&locked.graph, &selecting, locked_node(locked)) {
+            if let Ok(likely) = selected(npm, &locked.graph, &selecting, locked_node(locked)) {
                 let packages = locked.graph.packages.iter().zip(likely.packages);
                 for (package, _) in packages.filter(|(_, is_selected)| *is_selected) {
                     // On a busy machine the answer may be there by now. Then nothing has to be looked for twice.
@@ -117,7 +129,7 @@ pub(crate) async fn prepare(
             }
         }
     };
-    let selected = selected(&locked.graph, &selecting, Some(chosen.version.clone()))?;
+    let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone()))?;
     engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();
@@ -255,10 +267,9 @@ impl Fetching<'_> {
             let placing = Placing {
                 store: Arc::clone(&self.store),
                 links: planning.links(one.package),
-                ahead: self
-                    .ahead
-                    .clone()
-                    .filter(|_| planning.lies_in_the_project(one.package) && !replaced.contains(&one.package)),
+                ahead: self.ahead.clone().filter(|_| {
+                    planning.lies_in_the_project(one.package) && !replaced.contains(&one.package)
+                }),
                 home: one.home,
                 label: self.graph.packages[one.package].label(),
             };
@@ -294,7 +305,10 @@ impl Fetching<'_> {
             let planning = Planning::new(asking.request(self.project, graph, &built));
             let stock = planning.stock(&self.store);
             let runs = |package: &PackageIndex| approvals::runs(&self.store, &graph.packages[*package]);
-            let replaced = approved.iter().copied().filter(|package| runs(package) != Some(false));
+            let replaced = approved
+                .iter()
+                .copied()
+                .filter(|package| runs(package) != Some(false));
             self.place(&planning, stock.missing, &replaced.collect()).await?;
             let task = approvals::Task {
                 project: self.project,
@@ -494,12 +508,9 @@ impl Placing {
             label,
         } = self;
         // Where archives are unpacked: more threads than cores would wait for each other in the file system.
-        run_compute(move || {
-            store.place_home(&home, content, &links)?;
-            if let Some(ahead) = ahead {
-                ahead.link(&store, &home);
-            }
-            Ok::<_, StoreError>(())
+        run_compute(move || match ahead {
+            Some(ahead) => ahead.place(&store, &home, content, &links),
+            None => store.place_home(&home, content, &links),
         })
         .await?;
         Ok(label)

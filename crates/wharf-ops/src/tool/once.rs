@@ -237,7 +237,10 @@ impl Once {
     fn session(&self, session: &Session) -> Session {
         let folder = quoted(self.folder.as_os_str());
         let approving = format!("wharf -C {} approve", folder.to_string_lossy());
-        session.at(&self.folder).approving_by(approving)
+        session
+            .at(&self.folder)
+            .approving_by(approving)
+            .asking_for("the command line")
     }
 
     fn tool(&self) -> Tool {

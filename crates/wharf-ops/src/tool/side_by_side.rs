@@ -76,7 +76,10 @@ pub(crate) async fn carry_out(
 /// A session in a tool's folder.
 pub(crate) fn own(session: &Session, tool: &Tool) -> Session {
     let approving = format!("wharf tool approve {}", names::short(&tool.package));
-    session.at(&tool.folder).approving_by(approving)
+    session
+        .at(&tool.folder)
+        .approving_by(approving)
+        .asking_for("the tool")
 }
 
 /// Manifest and environment.

@@ -1,7 +1,7 @@
 //! Tests of npm's configuration: which place wins, where logins belong, and that nobody sees them.
 
 use super::tests::Folder;
-use crate::{CredentialKind, NpmProject};
+use crate::{CredentialKind, NpmOptions, NpmProject};
 
 const PACKAGE: (&str, &str) = ("package.json", r#"{"name": "x"}"#);
 
@@ -216,6 +216,83 @@ fn settings_come_from_every_place() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let (npm, _) = read(&[(".npmrc", "legacy-peer-deps=true\n")], &[]);
     assert!(!npm.options.install_peers);
+}
+
+#[test]
+fn machines_and_optional_requirements_that_are_not_wanted() {
+    let key = |pnpm: &str| format!("{{\"pnpm\": {{{pnpm}}}}}");
+    let own = key(
+        r#""supportedArchitectures": {"os": ["win32", "current"], "cpu": ["x64"]}, "ignoredOptionalDependencies": ["fsevents"]"#,
+    );
+    let yaml = "ignoredOptionalDependencies:\n  - '@x/*'\n  - '!@x/a'\nsupportedArchitectures:\n  os: [darwin]\n  libc: musl\n  gpu: [y]\n";
+    let yarn = "supportedArchitectures:\n  os: [linux]\n  cpu: [current, arm64]\n";
+    for (files, os, cpu, libc, ignored) in [
+        (
+            vec![("package.json", own.as_str())],
+            &["win32", "current"][..],
+            &["x64"][..],
+            &[][..],
+            &["fsevents"][..],
+        ),
+        // Of each list the strongest place counts.
+        (
+            vec![("package.json", own.as_str()), ("pnpm-workspace.yaml", yaml)],
+            &["darwin"],
+            &["x64"],
+            &["musl"],
+            &["@x/*", "!@x/a"],
+        ),
+        (
+            vec![("package.json", "{}"), (".yarnrc.yml", yarn)],
+            &["linux"],
+            &["current", "arm64"],
+            &[],
+            &[],
+        ),
+        (
+            vec![
+                ("package.json", "{}"),
+                (".npmrc", "os=darwin\nignored-optional-dependencies[]=b\n"),
+            ],
+            &["darwin"],
+            &[],
+            &[],
+            &["b"],
+        ),
+    ] {
+        let (npm, warnings) = read(&files, &[]);
+        let NpmOptions {
+            machines,
+            ignored_optional,
+            ..
+        } = &npm.options;
+        assert_eq!(
+            (
+                &machines.os[..],
+                &machines.cpu[..],
+                &machines.libc[..],
+                &ignored_optional[..]
+            ),
+            (
+                &owned(os)[..],
+                &owned(cpu)[..],
+                &owned(libc)[..],
+                &owned(ignored)[..]
+            )
+        );
+        let unknown =
+            "Wharf does not obey these settings of pnpm-workspace.yaml: `supportedArchitectures.gpu`";
+        let is_told = files.iter().any(|(name, _)| *name == "pnpm-workspace.yaml");
+        assert_eq!(warnings, Vec::from_iter(is_told.then(|| unknown.to_owned())));
+    }
+    // What a machine says about the lock counts for nothing.
+    let (npm, warnings) = read(&[("home/.npmrc", "ignored-optional-dependencies[]=b\n")], &[]);
+    assert!(npm.options.ignored_optional.is_empty());
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[test]

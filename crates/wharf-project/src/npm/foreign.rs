@@ -124,6 +124,7 @@ impl Reader<'_, '_> {
                 "neverBuiltDependencies" | "ignoredBuiltDependencies" => {}
                 "patchedDependencies" => self.patches(value, origin()),
                 "registries" => self.registries(value, origin())?,
+                "supportedArchitectures" => self.architectures(source, key, value)?,
                 "allowUnusedPatches" | "allowNonAppliedPatches" => {}
                 name => self.setting(&kebab(name), value, origin())?,
             }
@@ -139,6 +140,39 @@ impl Reader<'_, '_> {
             Value::Map(_) => vec![String::new()],
         };
         self.machine.project_setting(key, &values, origin)
+    }
+
+    /// `supportedArchitectures: { os: [current, win32], cpu: …, libc: … }`, of pnpm and of yarn.
+    fn architectures(
+        &mut self,
+        source: &SourceText,
+        key: &Node<'_>,
+        value: &Node<'_>,
+    ) -> Result<(), ProjectError> {
+        let entries = match &value.value {
+            Value::Null => return Ok(()),
+            Value::Map(entries) => entries,
+            Value::Text { .. } | Value::List(_) => {
+                let message =
+                    "`supportedArchitectures` must be an object of the lists `os`, `cpu` and `libc`";
+                let error = Invalid::new(source, value.span.clone(), "npm/architectures", message);
+                return Err(error
+                    .hint("write for example `supportedArchitectures: { os: [current, win32] }`")
+                    .into());
+            }
+        };
+        for (field, words) in entries {
+            let field = field.text().unwrap_or_default();
+            let origin = source.origin(key.span.start);
+            match field {
+                "os" | "cpu" | "libc" => self.setting(field, words, origin)?,
+                _ => {
+                    let unknown = format!("supportedArchitectures.{field}");
+                    self.machine.settings.ignored.push((unknown, origin));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// `registries: { default: URL, "@scope": URL }`.
@@ -224,6 +258,7 @@ impl Reader<'_, '_> {
             let origin = source.origin(key.span.start);
             match key.text().unwrap_or_default() {
                 "packageExtensions" => self.rules.extensions(source, value)?,
+                "supportedArchitectures" => self.architectures(source, key, value)?,
                 "npmRegistryServer" => self.setting("registry", value, origin)?,
                 "npmScopes" => self.yarn_scopes(value, &origin)?,
                 // Plug'n'play is yarn's default, so that naming it says nothing new.
@@ -384,7 +419,6 @@ const YARN_IGNORED: &[&str] = &[
     "npmAuthToken",
     "npmAuthIdent",
     "npmRegistries",
-    "supportedArchitectures",
     "nmHoistingLimits",
     "networkSettings",
     "npmPreapprovedPackages",

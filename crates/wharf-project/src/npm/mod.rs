@@ -42,6 +42,7 @@ use wharf_core::{Origin, Span, Timestamp, WebUrl};
 use wharf_ecosystem::npm::extensions::PackageExtensions;
 use wharf_ecosystem::npm::overrides::Overrides;
 use wharf_ecosystem::npm::peers::PeerRules;
+use wharf_ecosystem::npm::platform::MachineWords;
 use wharf_ecosystem::npm::registries::Registries;
 use wharf_ecosystem::npm::{EdgeKind, Range, Spec};
 
@@ -287,6 +288,10 @@ pub struct NpmOptions {
     pub omit_dev: bool,
     /// Whether optional requirements are left out unless asked for.
     pub omit_optional: bool,
+    /// The machines whose packages are installed.
+    pub machines: MachineWords,
+    /// Patterns of optional requirements, of the project and of packages, that are as if nobody had them.
+    pub ignored_optional: Vec<String>,
     /// What stands before a version that is written into a manifest: `^`, `~` or nothing.
     pub save_prefix: String,
     /// npm versions younger than this are left out, besides what the project's policy says.
@@ -307,6 +312,8 @@ impl Default for NpmOptions {
             engine_strict: false,
             omit_dev: false,
             omit_optional: false,
+            machines: MachineWords::default(),
+            ignored_optional: Vec::new(),
             save_prefix: "^".to_owned(),
             cooldown: Span::default(),
             exclude_newer: None,

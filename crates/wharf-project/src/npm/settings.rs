@@ -4,6 +4,7 @@
 //! project alone, or the same project would lock differently on another machine.
 
 use wharf_core::{Origin, Span, Timestamp};
+use wharf_ecosystem::npm::platform::MachineWords;
 
 use crate::error::ProjectError;
 use crate::index::Declared;
@@ -76,6 +77,11 @@ pub(crate) struct Settings {
     pub(crate) install_peers: Option<bool>,
     pub(crate) writable: Option<Vec<String>>,
     pub(crate) engine_strict: Option<bool>,
+    os: Option<Vec<String>>,
+    cpu: Option<Vec<String>>,
+    libc: Option<Vec<String>>,
+    ignored_optional: Option<Vec<String>>,
+    mistaken: Vec<Warning>,
     omit: Option<Vec<String>>,
     include: Vec<String>,
     save_prefix: Option<String>,
@@ -159,6 +165,13 @@ impl Settings {
                     self.omit.get_or_insert_with(|| vec!["optional".to_owned()]);
                 }
             }
+            "os" => self.machines(word, OS),
+            "cpu" => self.machines(word, CPU),
+            "libc" => self.machines(word, LIBC),
+            "ignored-optional-dependencies" => {
+                let patterns = word.values.iter().filter(|value| !value.is_empty()).cloned();
+                self.ignored_optional.get_or_insert_with(|| patterns.collect());
+            }
             "save-prefix" => self.prefix(word)?,
             "save-exact" => _ = self.save_exact.get_or_insert(word.boolean()?),
             "before" => {
@@ -216,6 +229,30 @@ impl Settings {
         Ok(())
     }
 
+    /// Machines to install for: npm's `os`, `cpu` and `libc`, and each list of pnpm's and yarn's `supportedArchitectures`.
+    fn machines(&mut self, word: &Word<'_>, mistaken: &[(&str, &str)]) {
+        let words = word.values.iter().map(|value| value.trim());
+        let words: Vec<&str> = words.filter(|word| !matches!(*word, "" | "null")).collect();
+        let meant = |said: &&str| mistaken.iter().find(|(other, _)| other == said);
+        if let Some((said, meant)) = words.iter().find_map(meant) {
+            let origin = word.origin.clone();
+            self.mistaken.push(Warning {
+                code: "npm/architectures",
+                message: format!(
+                    "`{said}` among the `{}` of {origin} stands for no machine: packages say `{meant}`",
+                    word.key
+                ),
+                origin: Some(origin),
+            });
+        }
+        let place = match word.key {
+            "os" => &mut self.os,
+            "cpu" => &mut self.cpu,
+            _ => &mut self.libc,
+        };
+        place.get_or_insert_with(|| words.into_iter().map(str::to_owned).collect());
+    }
+
     fn prefix(&mut self, word: &Word<'_>) -> Result<(), ProjectError> {
         let prefix = word.text();
         if !matches!(prefix, "" | "^" | "~" | "=" | ">=" | "null") {
@@ -252,6 +289,12 @@ impl Settings {
             engine_strict: self.engine_strict.unwrap_or_default(),
             omit_dev: omits("dev"),
             omit_optional: omits("optional"),
+            machines: MachineWords {
+                os: self.os.clone().unwrap_or_default(),
+                cpu: self.cpu.clone().unwrap_or_default(),
+                libc: self.libc.clone().unwrap_or_default(),
+            },
+            ignored_optional: self.ignored_optional.clone().unwrap_or_default(),
             save_prefix: prefix,
             cooldown: self.cooldown.unwrap_or_default(),
             exclude_newer: self.exclude_newer,
@@ -260,7 +303,7 @@ impl Settings {
 
     /// What was passed over, in words: one warning for each file.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.mistaken.clone();
         for (file, keys, origin) in by_file(&self.ignored) {
             warnings.push(Warning {
                 code: "npm/ignored-settings",
@@ -310,7 +353,30 @@ const LOCKING: &[&str] = &[
     "minimum-release-age",
     "legacy-peer-deps",
     "auto-install-peers",
+    "ignored-optional-dependencies",
 ];
+
+/// Names of systems that others use, and node's.
+const OS: &[(&str, &str)] = &[
+    ("macos", "darwin"),
+    ("osx", "darwin"),
+    ("mac", "darwin"),
+    ("windows", "win32"),
+    ("win64", "win32"),
+];
+
+/// Names of processors that others use, and node's.
+const CPU: &[(&str, &str)] = &[
+    ("x86_64", "x64"),
+    ("amd64", "x64"),
+    ("aarch64", "arm64"),
+    ("x86", "ia32"),
+    ("i386", "ia32"),
+    ("i686", "ia32"),
+];
+
+/// Names of C libraries that others use, and npm's.
+const LIBC: &[(&str, &str)] = &[("gnu", "glibc")];
 
 /// Keys that change what is installed, and that are named even where they come from a variable.
 const NOT_OBEYED: &[&str] = &[
@@ -348,13 +414,13 @@ fn is_harmless(key: &str) -> bool {
 const HARMLESS: &[&str] = &[
     // npm
     "access", "access-token", "all", "allow-same-version", "also", "always-auth", "audit", "audit-level", "auth-type",
-    "bin-links", "browser", "bypass-2fa", "cache", "cache-max", "cache-min", "call", "cidr", "color", "commit-hooks", "cpu",
+    "bin-links", "browser", "bypass-2fa", "cache", "cache-max", "cache-min", "call", "cidr", "color", "commit-hooks",
     "depth", "description", "diff", "dry-run", "editor", "email", "expect-result-count", "expect-results",
     "expires", "fetch-retry-factor", "fetch-retry-maxtimeout", "fetch-retry-mintimeout", "force", "foreground-scripts",
     "format-package-lock", "fund", "git", "git-tag-version", "global", "globalconfig", "global-prefix", "heading",
-    "https-proxy-agent", "if-present", "ignore-scripts", "json", "key", "libc", "local-address", "local-prefix", "location",
+    "https-proxy-agent", "if-present", "ignore-scripts", "json", "key", "local-address", "local-prefix", "location",
     "lockfile-version", "loglevel", "logs-dir", "logs-max", "long", "message", "metrics-registry",
-    "noproxy", "npm-version", "npm-globalconfig", "onload-script", "os", "otp", "pack-destination", "package",
+    "noproxy", "npm-version", "npm-globalconfig", "onload-script", "otp", "pack-destination", "package",
     "package-lock", "package-lock-only", "parseable", "prefer-dedupe", "prefer-offline", "prefer-online", "prefix",
     "preid", "progress", "provenance", "provenance-file", "proprietary-attribs", "read-only",
     "rebuild-bundle", "recursive", "replace-registry-host", "save", "save-bundle", "save-dev", "save-optional",
@@ -474,6 +540,35 @@ mod tests {
             ]
         );
         assert!(settings.options().install_peers);
+    }
+
+    #[test]
+    fn machines_by_npms_own_keys() {
+        let read = options(&[
+            ("cpu", &["arm64"]),
+            ("cpu", &["x64"]),
+            ("libc", &["musl"]),
+            ("os", &["null"]),
+        ]);
+        let expected = MachineWords {
+            os: Vec::new(),
+            cpu: vec!["arm64".to_owned()],
+            libc: vec!["musl".to_owned()],
+        };
+        assert_eq!(read.machines, expected);
+        assert_eq!(options(&[]).machines, MachineWords::default());
+        let mut settings = Settings::default();
+        for (key, values) in [("os", &["current", "macos"][..]), ("cpu", &["x64", "aarch64"])] {
+            apply(&mut settings, key, values, Declared::Project).unwrap();
+        }
+        let warnings = settings.warnings().into_iter().map(|warning| warning.message);
+        assert_eq!(
+            warnings.collect::<Vec<_>>(),
+            [
+                "`macos` among the `os` of .npmrc:1 stands for no machine: packages say `darwin`",
+                "`aarch64` among the `cpu` of .npmrc:1 stands for no machine: packages say `arm64`",
+            ]
+        );
     }
 
     #[test]

@@ -365,7 +365,7 @@ fn what_is_not_obeyed_is_named() {
         (".npmrc", "modules-dir=lib\nfund=false\n"),
         (
             ".yarnrc.yml",
-            "nodeLinker: node-modules\nsupportedArchitectures:\n  os: [linux]\nenableTelemetry: false\n",
+            "nodeLinker: node-modules\nnmHoistingLimits: workspaces\nenableTelemetry: false\n",
         ),
     ]);
     let project = folder.discover(".", &[]).unwrap();
@@ -380,7 +380,7 @@ fn what_is_not_obeyed_is_named() {
             "install scripts that package.json:5 allows do not run by that; `wharf approve` lets those run that are needed: `npm:bcrypt`",
             "these packages are installed without their patches (package.json:5), since Wharf applies none: `x@1`",
             "install scripts that package.json:3 allows do not run by that; `wharf approve` lets those run that are needed: `npm:esbuild`",
-            "Wharf does not obey these settings of .yarnrc.yml: `supportedArchitectures`",
+            "Wharf does not obey these settings of .yarnrc.yml: `nmHoistingLimits`",
             "Wharf does not obey these settings of .npmrc: `modules-dir`",
         ]
     );

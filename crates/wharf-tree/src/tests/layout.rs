@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use insta::assert_snapshot;
 use wharf_core::Target;
+use wharf_ecosystem::npm::platform::{MachineWords, Machines};
 use wharf_ecosystem::npm::{Edge, Graph, NodeFit, To, Version};
 
 use super::notation::world;
@@ -245,11 +246,16 @@ fn selected(text: &str, selection: &Selection) -> String {
 }
 
 fn selected_for(text: &str, selection: &Selection, node: Option<&str>) -> String {
+    selected_on(text, selection, &MachineWords::default(), node)
+}
+
+fn selected_on(text: &str, selection: &Selection, words: &MachineWords, node: Option<&str>) -> String {
     let (index, problem) = world(text);
     let graph = resolve(&problem, &index).unwrap().graph;
     let target: Target = "linux-x86_64".parse().unwrap();
     let node = node.map(|node| NodeFit::new(Version::parse(node).unwrap()));
-    match select(&graph, selection, &target, node.as_ref()) {
+    let machines = Machines::stated(words, &target);
+    match select(&graph, selection, &machines, node.as_ref()) {
         Ok(selected) => {
             let taken = graph
                 .packages
@@ -300,6 +306,29 @@ fn optional_packages_for_another_node_are_left_out_and_required_ones_are_not() {
 #[test]
 fn what_is_required_must_be_for_the_machine() {
     assert_snapshot!(selected("a 1.0.0 : mac *\nmac 1.0.0 os=darwin\n. : a *", &Selection::default()), @"error: the project > a@1.0.0 requires mac@1.0.0, which asks for os: darwin; the target is linux-x86_64");
+}
+
+#[test]
+fn a_project_states_the_machines() {
+    let words = |os: &[&str]| MachineWords {
+        os: os.iter().map(|word| (*word).to_owned()).collect(),
+        ..MachineWords::default()
+    };
+    let selected = |text: &str, os: &[&str]| selected_on(text, &Selection::default(), &words(os), None);
+    let text =
+        "a 1.0.0 : opt linux *, opt mac *\nlinux 1.0.0 os=linux\nmac 1.0.0 os=darwin : x *\nx 1.0.0\n. : a *";
+    assert_eq!(
+        selected(text, &["darwin", "current"]),
+        "a@1.0.0 linux@1.0.0 mac@1.0.0 x@1.0.0"
+    );
+    assert_snapshot!(selected(text, &["darwin"]), @r"
+    a@1.0.0 mac@1.0.0 x@1.0.0
+    without linux@1.0.0: it asks for os: linux
+    ");
+    // What is required may be for any of them.
+    let text = "mac 1.0.0 os=darwin\n. : mac *";
+    assert_eq!(selected(text, &["current", "darwin"]), "mac@1.0.0");
+    assert_snapshot!(selected(text, &["current", "win32"]), @"error: the project requires mac@1.0.0, which asks for os: darwin; the target is os: linux, win32; cpu: x64; libc: glibc");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn tree_line(printer: &Printer, node: &TreeNode) -> String {
     } else {
         String::new()
     };
-    format!("{}{extras} {}{repeated}\n", node.package, node.version)
+    format!("{}{extras} {}{repeated}\n", node.label(), node.version)
 }
 
 pub(super) fn why(arguments: &Why, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
@@ -82,7 +82,7 @@ fn say_why(printer: &Printer, report: &WhyReport) {
             text.push_str(&format!(
                 "  {}└── {} {}\n",
                 "    ".repeat(depth),
-                step.package,
+                step.label(),
                 step.version
             ));
         }
@@ -149,7 +149,7 @@ fn say_outdated(printer: &Printer, report: &OutdatedReport) {
     let names = report
         .outdated
         .iter()
-        .map(|entry| entry.package.len())
+        .map(|entry| entry.label().len())
         .max()
         .unwrap_or(0);
     let locked = report
@@ -163,7 +163,9 @@ fn say_outdated(printer: &Printer, report: &OutdatedReport) {
         let mark = if entry.direct { "*" } else { " " };
         text.push_str(&format!(
             "{mark} {:names$}  {:locked$} → {}\n",
-            entry.package, entry.locked, entry.latest
+            entry.label(),
+            entry.locked,
+            entry.latest
         ));
     }
     printer.data(&text);

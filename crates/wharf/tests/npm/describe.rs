@@ -98,7 +98,7 @@ fn why_knows_what_the_project_calls_a_package() {
     insta::assert_snapshot!(fixture.run(&["why", "npm:mine"]).success().stdout, @r"
     npm:own 1.0.0
       mine@npm:own@^1, from package.json:3
-      └── npm:own 1.0.0
+      └── npm:mine@npm:own 1.0.0
     ");
     insta::assert_snapshot!(fixture.run(&["why", "ui"]).success().stdout, @r"
     npm:ui workspace:packages/ui
@@ -106,6 +106,70 @@ fn why_knows_what_the_project_calls_a_package() {
       └── npm:ui workspace:packages/ui
     ");
     insta::assert_snapshot!(fixture.run(&["why", "npm:web"]).success().stdout, @"npm:web workspace:packages/web");
+}
+
+#[test]
+fn packages_under_other_names_are_shown_under_both() {
+    let registry = NpmRegistry::start();
+    release("own", "1.0.0")
+        .dep("deep-alias", "npm:deep@^1")
+        .publish(&registry);
+    release("own", "2.0.0").dep("deep", "^1").publish(&registry);
+    for version in ["1.0.0", "1.1.0"] {
+        release("deep", version).publish(&registry);
+    }
+    let dependencies = json!({ "mine": "npm:own@^1", "also": "npm:own@1.0.0", "own": "2.0.0" });
+    let fixture = project(&registry, &json!({ "name": "x", "dependencies": dependencies }));
+    fixture.run(&["lock"]).success();
+    insta::assert_snapshot!(fixture.run(&["tree"]).success().stdout, @r"
+    npm:also@npm:own 1.0.0
+    └── npm:deep-alias@npm:deep 1.1.0
+    npm:mine@npm:own 1.0.0 (*)
+    npm:own 2.0.0
+    └── npm:deep 1.1.0
+    ");
+    let report = |arguments: &[&str]| -> Value {
+        let finished = fixture
+            .run(&[arguments, &["--format", "json"]].concat())
+            .success();
+        serde_json::from_str::<Value>(&finished.stdout).expect("it is JSON")["result"].clone()
+    };
+    let tree = report(&["tree"]);
+    let node = |at: usize| (&tree["roots"][at]["package"], &tree["roots"][at]["alias"]);
+    assert_eq!(node(0), (&json!("npm:own"), &json!("also")));
+    assert_eq!(node(2), (&json!("npm:own"), &Value::Null));
+    insta::assert_snapshot!(fixture.run(&["why", "npm:deep"]).success().stdout, @r"
+    npm:deep 1.1.0
+      also@npm:own@1.0.0, from package.json:3
+      └── npm:also@npm:own 1.0.0
+          └── npm:deep-alias@npm:deep 1.1.0
+      mine@npm:own@^1, from package.json:4
+      └── npm:mine@npm:own 1.0.0
+          └── npm:deep-alias@npm:deep 1.1.0
+      own@2.0.0, from package.json:5
+      └── npm:own 2.0.0
+          └── npm:deep 1.1.0
+    ");
+    // Names that packages give are known as well.
+    let same = |one: &[&str], other: &[&str]| {
+        assert_eq!(
+            fixture.run(one).success().stdout,
+            fixture.run(other).success().stdout
+        );
+    };
+    same(&["why", "deep-alias"], &["why", "npm:deep"]);
+    same(
+        &["tree", "--package", "npm:mine"],
+        &["tree", "--package", "npm:own"],
+    );
+    assert_eq!(
+        fixture.run(&["outdated"]).success().stdout,
+        "* npm:also, npm:mine@npm:own  1.0.0 → 2.0.0\n"
+    );
+    assert_eq!(
+        report(&["outdated"])["outdated"][0]["aliases"],
+        json!(["also", "mine"])
+    );
 }
 
 #[test]

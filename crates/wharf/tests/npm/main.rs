@@ -13,6 +13,7 @@ mod mixed;
 mod node;
 mod peers;
 mod places;
+mod platforms;
 mod scripts;
 
 use serde_json::Value;

@@ -59,6 +59,41 @@ fn a_command_runs_and_the_second_time_nobody_is_asked() {
 }
 
 #[test]
+fn who_asks_for_what_nobody_has_is_the_command_line() {
+    let case = Case::new();
+    for (arguments, code, words) in [
+        (
+            &["x", "npm:sya"][..],
+            3,
+            "sya@latest, which the command line asks for, cannot be had: no package `sya` was found",
+        ),
+        (
+            &["x", "npm:say@9"],
+            3,
+            "error: the command line asks for say@9: no version of say satisfies `9`",
+        ),
+        (
+            &["x", "--with", "npm:sya", "npm:say"],
+            3,
+            "which the command line asks for",
+        ),
+        (&["x", "pypi:gerte"], 3, "gerte  the command line"),
+        (
+            &["tool", "install", "npm:sya"],
+            3,
+            "sya@latest, which the tool asks for",
+        ),
+    ] {
+        let finished = case.run(arguments);
+        fails(&finished, code, &[words]);
+        // What Wharf wrote itself is nothing that people could look into.
+        for word in ["wharf.toml", "the project"] {
+            assert!(!finished.stderr.contains(word), "{finished}");
+        }
+    }
+}
+
+#[test]
 fn a_resolution_counts_for_a_day() {
     let case = Case::new();
     let version = |arguments: &[&str]| case.run(arguments).success().stdout;

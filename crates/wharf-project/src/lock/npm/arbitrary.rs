@@ -117,7 +117,7 @@ prop_compose! {
 
 prop_compose! {
     fn inputs()(
-        lists in (some_words(), some_words(), some_words(), some_words(), some_words()),
+        lists in (some_words(), some_words(), some_words(), some_words(), some_words(), some_words()),
         node in proptest::option::of(words()),
         (install_peers, strict_peers) in (any::<bool>(), any::<bool>()),
         roots in proptest::collection::vec((words(), words(), words()), 0..3),
@@ -132,6 +132,7 @@ prop_compose! {
             peer_rules: lists.2,
             registries: lists.3,
             local: lists.4,
+            ignored_optional: lists.5,
             node,
             install_peers,
             strict_peers,

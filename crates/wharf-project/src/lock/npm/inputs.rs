@@ -20,6 +20,7 @@ impl NpmInputs {
             requirements: requirements(npm),
             overrides: rules(&npm.override_rules),
             extensions: rules(&npm.extension_rules),
+            ignored_optional: npm.options.ignored_optional.clone(),
             peer_rules: rules(&npm.peer_rule_texts),
             registries: registries(npm),
             node: npm.node.as_ref().map(|node| node.text.clone()),

@@ -56,6 +56,8 @@ pub struct NpmInputs {
     pub overrides: Vec<String>,
     /// What the project adds to the metadata of packages, one rule a text.
     pub extensions: Vec<String>,
+    /// Patterns of optional requirements that are as if nobody had them, in their order.
+    pub ignored_optional: Vec<String>,
     /// What the project says about peers of others, one rule a text.
     pub peer_rules: Vec<String>,
     /// The registries that the project itself names, not the machine's: `https://…`, `@scope=https://…`.
@@ -80,6 +82,7 @@ impl Default for NpmInputs {
             requirements: Vec::new(),
             overrides: Vec::new(),
             extensions: Vec::new(),
+            ignored_optional: Vec::new(),
             peer_rules: Vec::new(),
             registries: Vec::new(),
             node: None,

@@ -86,6 +86,7 @@ impl<'t> Reader<'t> {
             "requirements",
             "overrides",
             "extensions",
+            "ignored-optional",
             "peer-rules",
             "registries",
             "node",
@@ -106,6 +107,7 @@ impl<'t> Reader<'t> {
                 }
                 "overrides" => inputs.overrides = self.fields.texts(&entry)?,
                 "extensions" => inputs.extensions = self.fields.texts(&entry)?,
+                "ignored-optional" => inputs.ignored_optional = self.fields.texts(&entry)?,
                 "peer-rules" => inputs.peer_rules = self.fields.texts(&entry)?,
                 "registries" => inputs.registries = self.fields.texts(&entry)?,
                 "node" => inputs.node = Some(self.fields.text(&entry)?),

@@ -100,6 +100,7 @@ fn inputs(text: &mut String, inputs: &NpmInputs, requirements: &[&NpmRoot]) {
         requirements: _,
         overrides,
         extensions,
+        ignored_optional,
         peer_rules,
         registries,
         node,
@@ -132,6 +133,7 @@ fn inputs(text: &mut String, inputs: &NpmInputs, requirements: &[&NpmRoot]) {
         ("local", local),
         ("overrides", overrides),
         ("extensions", extensions),
+        ("ignored-optional", ignored_optional),
         ("peer-rules", peer_rules),
     ] {
         block(text, key, list, |text, word| write_quoted(text, word));

@@ -18,6 +18,11 @@ impl NpmLock {
         for (what, then, now) in [
             ("override", &then.overrides, &now.overrides),
             ("package extension", &then.extensions, &now.extensions),
+            (
+                "ignored optional dependency",
+                &then.ignored_optional,
+                &now.ignored_optional,
+            ),
             ("rule about peers", &then.peer_rules, &now.peer_rules),
         ] {
             lines_changed(&mut reasons, what, then, now);
