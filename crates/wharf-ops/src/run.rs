@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde::Serialize;
 use wharf_core::Event;
+use wharf_install::lifecycle::Starter;
 use wharf_install::{Environment, RunEnvironment, patched};
 use wharf_sys::sandbox::Lack;
 use wharf_sys::view::{View, changes, support};
@@ -14,6 +15,9 @@ use crate::error::OpsError;
 use crate::npm::scripts;
 use crate::session::Session;
 use crate::sync;
+
+/// The variable by which a `wharf run` inside of one with `--no-sync` does not sync either.
+const NO_SYNC: &str = "WHARF_NO_SYNC";
 
 /// Whether the environment was synced just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,11 @@ pub fn command(
         around_copies(session, &environment, wanted.root(), lack, &mut around)?;
         view = None;
     }
+    let starter = match &view {
+        None => starter(&around),
+        // What stands outside of the view is not seen in it.
+        Some(_) => Starter::default(),
+    };
     let (mut command, script, scripts) = match script {
         Some(script) => {
             // As with npm: what stands behind it is the script's, whatever it looks like.
@@ -88,18 +97,23 @@ pub fn command(
                 [separator, rest @ ..] if separator == "--" => rest,
                 all => all,
             };
-            let command = script.command(word, arguments, telling);
+            let command = script.command(word, arguments, telling, &starter);
             (command, script.first_line(word, arguments), Vec::new())
         }
         None => {
             let program = around.program(word).unwrap_or_else(|| PathBuf::from(word));
             let mut command = Command::new(program);
             command.args(arguments).current_dir(directory);
+            command.envs(scripts::around_command(directory, &root, &starter));
             (command, None, scripts::names(directory, &root))
         }
     };
     if let Some(view) = &view {
         settle_variables(view, &mut command);
+    }
+    if synced == Synced::No {
+        // Scripts start others through `npm_execpath`.
+        command.env(NO_SYNC, "1");
     }
     around.surround(&mut command);
     Ok(Running {
@@ -108,6 +122,17 @@ pub fn command(
         script,
         scripts,
     })
+}
+
+/// What programs are told that npm's packages are started by: this program runs scripts as npm does, and the first Node on PATH.
+fn starter(around: &RunEnvironment) -> Starter {
+    let path = around.path_before(&std::env::var_os("PATH").unwrap_or_default());
+    let nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
+    let node = nodes.filter_map(|node| node.canonicalize().ok());
+    Starter {
+        runner: std::env::current_exe().ok().filter(|own| own.is_file()),
+        node: node.into_iter().find(|node| node.is_file()),
+    }
 }
 
 /// The scripts that `wharf run` finds.

@@ -59,6 +59,8 @@ pub(crate) struct Global {
     #[arg(
         long,
         short,
+        // What npm calls it: programs that start scripts by name say so.
+        alias = "silent",
         global = true,
         conflicts_with = "verbose",
         help_heading = "Global options"
@@ -469,7 +471,7 @@ pub(crate) struct Sync {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Do not sync first.
-    #[arg(long)]
+    #[arg(long, env = "WHARF_NO_SYNC", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) no_sync: bool,
     /// Fail if the lockfile does not match the manifest, instead of locking again.
     #[arg(long, conflicts_with = "frozen")]

@@ -30,7 +30,7 @@ use wharf_sys::{Governor, Work};
 
 use crate::nodejs::NodeBinary;
 
-pub use script::Around;
+pub use script::{Around, Starter};
 
 /// What scripts are run for.
 pub struct Approved<'a> {

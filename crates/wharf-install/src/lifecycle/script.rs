@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
@@ -239,6 +239,32 @@ pub struct Around<'a> {
     pub start: &'a Path,
     /// The Node that the script finds.
     pub node: Option<&'a NodeBinary>,
+}
+
+/// What npm tells every program that it starts about what started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Starter {
+    /// The program that runs scripts by name, as npm does: `$npm_execpath run NAME`.
+    pub runner: Option<PathBuf>,
+    /// The Node that programs find.
+    pub node: Option<PathBuf>,
+}
+
+impl Starter {
+    /// The variables. Source: docs.npmjs.com, "scripts", "environment"; `npm_execpath` is what npm-run-all and others start.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(String, OsString)> {
+        let named = [
+            ("npm_execpath", &self.runner),
+            ("npm_node_execpath", &self.node),
+            ("NODE", &self.node),
+        ];
+        let set = named.into_iter().filter_map(|(name, path)| {
+            let path = path.as_ref()?;
+            Some((name.to_owned(), path.clone().into()))
+        });
+        set.collect()
+    }
 }
 
 impl Around<'_> {

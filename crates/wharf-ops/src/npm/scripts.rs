@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wharf_ecosystem::npm::PackageManifest;
-use wharf_install::lifecycle::Around;
+use wharf_install::lifecycle::{Around, Starter};
 
 use crate::run::Telling;
 
@@ -67,6 +67,14 @@ pub(crate) fn all(directory: &Path, root: &Path) -> Vec<(String, String)> {
     all.filter(|(name, _)| !is_hook(name)).cloned().collect()
 }
 
+/// What a command that is no script finds besides, in a folder that npm's packages are for.
+pub(crate) fn around_command(directory: &Path, root: &Path, starter: &Starter) -> Vec<(String, OsString)> {
+    match nearest(directory, root) {
+        Some(_) => starter.variables(),
+        None => Vec::new(),
+    }
+}
+
 /// The nearest `package.json` from `directory` up to the project's root, with its folder and text.
 fn nearest<'a>(directory: &'a Path, root: &Path) -> Option<(&'a Path, Vec<u8>, PackageManifest)> {
     let mut inside = directory
@@ -88,7 +96,13 @@ impl Script {
 
     /// The shell command. Each step runs in a shell of its own, so that what a hook does to its shell ends with it; the first
     /// that fails ends the whole. Steps behind the first are told of when they begin, as far as that is wanted.
-    pub(crate) fn command(&self, word: &OsStr, arguments: &[OsString], telling: Telling) -> Command {
+    pub(crate) fn command(
+        &self,
+        word: &OsStr,
+        arguments: &[OsString],
+        telling: Telling,
+        starter: &Starter,
+    ) -> Command {
         let mut text = OsString::new();
         for (event, step) in &self.steps {
             let arguments = if OsStr::new(event) == word { arguments } else { &[] };
@@ -123,6 +137,7 @@ impl Script {
                 node: None,
             };
             command.envs(around.variables());
+            command.envs(starter.variables());
         }
         command
     }
@@ -167,7 +182,7 @@ mod tests {
         let script = find(folder, folder, OsStr::new(word)).unwrap();
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         let output = script
-            .command(OsStr::new(word), &arguments, Telling::Silent)
+            .command(OsStr::new(word), &arguments, Telling::Silent, &Starter::default())
             .output()
             .unwrap();
         assert_eq!(output.stderr, b"");
@@ -190,7 +205,7 @@ mod tests {
         let folder = project(r#"{"pretest":"exit 3","test":"echo never"}"#);
         let script = find(folder.path(), folder.path(), OsStr::new("test")).unwrap();
         let status = script
-            .command(OsStr::new("test"), &[], Telling::Aloud)
+            .command(OsStr::new("test"), &[], Telling::Aloud, &Starter::default())
             .output()
             .unwrap();
         assert_eq!((status.status.code(), status.stdout.len()), (Some(3), 0));
@@ -208,7 +223,10 @@ mod tests {
             script.first_line(word, &arguments).as_deref(),
             Some("echo 'it is' >&2")
         );
-        let output = script.command(word, &arguments, Telling::Aloud).output().unwrap();
+        let output = script
+            .command(word, &arguments, Telling::Aloud, &Starter::default())
+            .output()
+            .unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             told.lines().collect::<Vec<_>>(),

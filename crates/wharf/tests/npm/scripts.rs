@@ -75,6 +75,48 @@ fn scripts_run_by_name_with_their_hooks() {
 }
 
 #[test]
+fn programs_start_scripts_by_what_npm_is_started_by() {
+    let registry = NpmRegistry::start();
+    release("runs", "1.0.0")
+        // What npm-run-all makes of `run-s -s NAME… -- ARGUMENTS`.
+        .executable(
+            "all",
+            "#!/bin/sh\nfor name; do \"$npm_execpath\" run --silent \"$name\" -- more || exit; done\n",
+        )
+        .bin("run-all", "all")
+        .publish(&registry);
+    let manifest = json!({
+        "name": "demo", "version": "1.0.0",
+        "dependencies": { "runs": "1" },
+        "scripts": {
+            "all": "run-all build:a build:b", "build:a": "echo a", "prebuild:b": "echo before", "build:b": "echo b",
+            "node": "\"$npm_node_execpath\" --version; test \"$NODE\" = \"$npm_node_execpath\""
+        }
+    });
+    let fixture = project(&registry, &manifest);
+    fixture.run(&["sync"]).success();
+    // Nothing of npm's is on PATH.
+    let all = "a more\nbefore\nb more\n";
+    let finished = fixture.run(&["run", "all"]).success();
+    assert_eq!(finished.stdout, all);
+    assert!(
+        !finished.stderr.contains("echo a"),
+        "what is run silently is not told of: {finished}"
+    );
+    let finished = fixture
+        .run(&["run", "--", "run-all", "build:a", "build:b"])
+        .success();
+    assert_eq!(finished.stdout, all, "commands know it as well");
+    assert_eq!(fixture.run(&["run", "node"]).success().stdout, "v22.12.0\n");
+    // What is not synced for the whole is not synced for its parts.
+    let mut stale = manifest;
+    stale["dependencies"]["gone"] = json!("1");
+    state(&fixture, &stale);
+    says(&fixture.run(&["run", "all"]), 3, &["gone"]);
+    assert_eq!(fixture.run(&["run", "--no-sync", "all"]).success().stdout, all);
+}
+
+#[test]
 fn scripts_are_listed_where_none_is_named() {
     let registry = NpmRegistry::start();
     let fixture = project(
