@@ -223,6 +223,10 @@ pub(super) fn location(error: wharf_core::InvalidUrl) -> IndexError {
 pub(super) fn missing(path: &Path, error: io::Error) -> IndexError {
     match error.kind() {
         io::ErrorKind::NotFound => NpmError::local(&path.display().to_string(), "there is no such file"),
+        io::ErrorKind::IsADirectory => NpmError::local(
+            &path.display().to_string(),
+            "it is a folder, and by its name it would be an archive",
+        ),
         _ => IndexError::disk("read", path)(error),
     }
 }

@@ -12,15 +12,13 @@ use wharf_core::{Algorithm, Digest, Source, WebUrl};
 use wharf_ecosystem::npm::{Direct, From, PackageManifest, Range, Spec, Version};
 
 use super::archive::{Wanted, missing};
+use super::outside::{self, Whose};
 use super::{NpmError, NpmIndex};
-use crate::arrive::Check;
 use crate::cache::read;
 use crate::error::IndexError;
 
 /// The largest archive that is read whole to learn what it needs, in bytes.
 const LARGEST: u64 = 1 << 30;
-/// The largest `package.json`, in bytes.
-const LARGEST_MANIFEST: u64 = 16 << 20;
 
 impl NpmIndex {
     /// What a specifier leads to now.
@@ -162,7 +160,7 @@ impl NpmIndex {
         let bytes = gathered
             .await
             .map_err(IndexError::net(format!("{what} could not be fetched")))?;
-        let (manifest, digest) = read_archive(what, bytes.clone()).await?;
+        let (manifest, digest) = outside::read(what, Whose::Anybodys, bytes.clone()).await?;
         self.keep_file(self.archive_path(&digest), bytes);
         Ok(Direct {
             manifest: Arc::new(manifest),
@@ -180,7 +178,7 @@ impl NpmIndex {
         let own = full.clone();
         let bytes = wharf_sys::run_blocking(move || std::fs::read(&own)).await;
         let bytes = bytes.map_err(|error| missing(Path::new(path), error))?;
-        let (manifest, digest) = read_archive(path.to_owned(), bytes.into()).await?;
+        let (manifest, digest) = outside::read(path.to_owned(), Whose::Ours, bytes.into()).await?;
         Ok(Direct {
             manifest: Arc::new(manifest),
             source: Source::File {
@@ -277,7 +275,7 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-fn manifest(what: &str, text: &[u8]) -> Result<PackageManifest, IndexError> {
+pub(super) fn manifest(what: &str, text: &[u8]) -> Result<PackageManifest, IndexError> {
     let parsed = PackageManifest::parse(text).map_err(|error| NpmError::Manifest {
         what: what.to_owned(),
         reason: error.to_string(),
@@ -291,47 +289,6 @@ fn manifest(what: &str, text: &[u8]) -> Result<PackageManifest, IndexError> {
         .into());
     }
     Ok(parsed)
-}
-
-/// What a package in an archive says of itself, and the archive's SHA-512.
-async fn read_archive(what: String, bytes: Bytes) -> Result<(PackageManifest, Digest), IndexError> {
-    wharf_sys::run_compute(move || {
-        let mut check = Check::new(&[]);
-        check.update(&bytes);
-        let digest = check.finish(&what, &what, &[])?;
-        let found = find_manifest(&bytes).map_err(|error| NpmError::Manifest {
-            what: what.clone(),
-            reason: format!("it is no archive of a package: {error}"),
-        })?;
-        let text = found.ok_or_else(|| NpmError::Manifest {
-            what: what.clone(),
-            reason: "it holds no package.json".to_owned(),
-        })?;
-        Ok((manifest(&what, &text)?, digest))
-    })
-    .await
-}
-
-/// The `package.json` of an archive: in its first folder, whatever that is called.
-fn find_manifest(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
-    use std::io::Read;
-    let plain: Box<dyn Read + '_> = match archive {
-        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(archive)),
-        _ => Box::new(archive),
-    };
-    let mut tar = tar::Archive::new(plain);
-    for entry in tar.entries()? {
-        let mut entry = entry?;
-        let path = entry.path()?;
-        let mut parts = path.components().filter(|part| *part != Component::CurDir);
-        let (folder, name, end) = (parts.next(), parts.next(), parts.next());
-        if folder.is_some() && end.is_none() && name == Some(Component::Normal("package.json".as_ref())) {
-            let mut text = Vec::new();
-            (&mut entry).take(LARGEST_MANIFEST).read_to_end(&mut text)?;
-            return Ok(Some(text));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -360,26 +317,5 @@ mod tests {
         check("1.2.3-rc.1", Some("1.2.3-rc.1"));
         check("@scope/name@2.0.0", Some("2.0.0"));
         check("release", None);
-    }
-
-    #[test]
-    fn the_manifest_of_an_archive() {
-        let archive = |path: &str| {
-            let mut tar = tar::Builder::new(Vec::new());
-            let mut header = tar::Header::new_gnu();
-            header.set_size(2);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, path, b"{}".as_slice()).unwrap();
-            tar.into_inner().unwrap()
-        };
-        let check = |path: &str, found: bool| {
-            let text = find_manifest(&archive(path)).unwrap();
-            assert_eq!(text.is_some(), found, "{path}");
-        };
-        check("package/package.json", true);
-        check("react-1.0/package.json", true);
-        check("package.json", false);
-        check("package/lib/package.json", false);
-        assert!(find_manifest(b"\x1f\x8bnonsense").is_err());
     }
 }

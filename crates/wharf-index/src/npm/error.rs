@@ -66,6 +66,16 @@ pub enum NpmError {
         /// Why.
         reason: String,
     },
+    /// An archive outside of registries that holds no package.
+    #[error("`{place}` is no archive of a package: {reason}")]
+    Archive {
+        /// The path as written, or the URL.
+        place: String,
+        /// Why.
+        reason: String,
+        /// Whether it is a file of this machine.
+        is_local: bool,
+    },
     /// No tag of a repository satisfies the range that was asked for.
     #[error("{url} has no tag whose version satisfies `{range}`{}", tag_words(.nearest))]
     NoTag {
@@ -144,6 +154,16 @@ impl NpmError {
             NpmError::Local { .. } => {
                 "check the path: it is relative to the package.json that names it".to_owned()
             }
+            NpmError::Archive {
+                place,
+                is_local: true,
+                ..
+            } => format!(
+                "put the whole archive there again (`npm pack` makes one of a package's folder; `tar -tf {place}` lists what a whole one holds), or name a folder"
+            ),
+            NpmError::Archive { .. } => {
+                "check that the URL leads to the archive itself, and not to a page about it".to_owned()
+            }
             NpmError::NoTag { .. } => "ask for a tag or commit by name (`#v1.2.3`)".to_owned(),
             NpmError::NotDirect { .. } => "write a version range, a URL, a repository or a path".to_owned(),
         }
@@ -207,6 +227,7 @@ impl Explain for NpmError {
             NpmError::NoVersion { .. } => "npm/no-version",
             NpmError::Manifest { .. } => "npm/manifest",
             NpmError::Local { .. } => "npm/local",
+            NpmError::Archive { .. } => "npm/archive",
             NpmError::NoTag { .. } => "npm/no-tag",
             NpmError::NotDirect { .. } => "npm/not-direct",
         }
@@ -217,9 +238,13 @@ impl Explain for NpmError {
             NpmError::Unknown { .. }
             | NpmError::NoVersion { .. }
             | NpmError::Local { .. }
+            | NpmError::Archive { is_local: true, .. }
             | NpmError::NoTag { .. }
             | NpmError::NotDirect { .. } => Fault::User,
-            NpmError::Refused { .. } | NpmError::Packument { .. } | NpmError::Manifest { .. } => Fault::World,
+            NpmError::Refused { .. }
+            | NpmError::Packument { .. }
+            | NpmError::Manifest { .. }
+            | NpmError::Archive { is_local: false, .. } => Fault::World,
         }
     }
 

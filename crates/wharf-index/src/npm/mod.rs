@@ -7,7 +7,7 @@
 //! | `table` | the file that a packument is kept in |
 //! | `recall` | what the last solve of a project read out of such files |
 //! | [`archive`] | [`Wanted`]: archives, verified while they arrive, unpacked into the store |
-//! | `direct` | git repositories, archives and folders in the place of versions |
+//! | `direct`, `outside` | git repositories, archives and folders in the place of versions |
 //! | `pack_list` | which files of a folder belong to its package |
 //! | [`about`] | [`About`]: what people ask about a package |
 //! | [`error`] | [`NpmError`] |
@@ -17,6 +17,7 @@
 //! above a path, that it was not meant for (`wharf-net` sees to that), whatever host a packument names.
 
 mod direct;
+mod outside;
 mod pack_list;
 mod packument;
 mod recall;

@@ -1,16 +1,18 @@
-//! Commands: relative links in `.bin`, to the package beside it.
+//! Commands: relative links in `.bin`, to the package beside it; for those of members that cannot be started, what starts them.
 //!
 //! As with npm, the first package in the order of names keeps a command that several bring; the others are told of, unless it is
 //! the same package under another name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use wharf_core::SafePath;
+use wharf_ecosystem::npm::Importer;
 use wharf_ecosystem::npm::graph::PackageIndex;
 use wharf_store::{HomeId, Store};
 
-use super::BinConflict;
+use super::{BinConflict, starter};
 use crate::layout::{Content, Item};
 
 /// The `.bin` of one `node_modules`.
@@ -25,6 +27,8 @@ pub(super) struct Bins<'a> {
 /// A command that is taken.
 struct Command<'a> {
     target: String,
+    /// What stands in for a link.
+    starter: Option<Vec<u8>>,
     owner: Owner<'a>,
 }
 
@@ -50,6 +54,25 @@ impl<'a> Bins<'a> {
     /// Takes the commands of a package; `base` leads from `.bin` to it. A command without a name is nobody's: [`named`] has
     /// those of its folder.
     pub(super) fn add(&mut self, owner: Owner<'a>, base: &str, bin: &[(String, String)]) {
+        self.take(owner, base, bin, |_, _| None);
+    }
+
+    /// Takes the commands of a member of the workspace, which lies below `root`.
+    pub(super) fn add_member(&mut self, alias: &'a str, base: &str, member: &Importer, root: &Path) {
+        let folder = root.join(&member.path);
+        let package = None;
+        self.take(Owner { alias, package }, base, &member.bin, |path, target| {
+            starter::of(&folder.join(path.as_str()), target)
+        });
+    }
+
+    fn take(
+        &mut self,
+        owner: Owner<'a>,
+        base: &str,
+        bin: &[(String, String)],
+        starter: impl Fn(&SafePath, &str) -> Option<Vec<u8>>,
+    ) {
         for (command, path) in bin {
             let safe =
                 !command.is_empty() && !command.contains(['/', '\\', '\0']) && !command.starts_with('.');
@@ -66,7 +89,15 @@ impl<'a> Bins<'a> {
                     kept: kept.owner.alias.to_owned(),
                     hidden: owner.alias.to_owned(),
                 }),
-                None => drop(self.commands.insert(command.clone(), Command { target, owner })),
+                None => {
+                    let starter = starter(&path, &target);
+                    let taken = Command {
+                        target,
+                        starter,
+                        owner,
+                    };
+                    self.commands.insert(command.clone(), taken);
+                }
             }
         }
     }
@@ -74,7 +105,13 @@ impl<'a> Bins<'a> {
     pub(super) fn items(&self) -> impl Iterator<Item = Item> {
         self.commands.iter().map(|(name, command)| Item {
             path: format!("{}.bin/{name}", self.prefix),
-            content: Content::Link(command.target.clone()),
+            content: match &command.starter {
+                Some(starter) => Content::Bytes {
+                    bytes: starter.clone(),
+                    executable: true,
+                },
+                None => Content::Link(command.target.clone()),
+            },
         })
     }
 }

@@ -55,15 +55,15 @@ pub(super) fn roots(
                     content,
                 });
                 let base = format!("../{alias}");
-                let owner = |package| Owner { alias, package };
                 match what {
                     Placed::Package(index) => {
+                        let package = Some(*index);
                         let bin = &request.graph.packages[*index].bin;
                         let bin = named(bin, sources[*index].as_ref(), store);
-                        bins.add(owner(Some(*index)), &base, &bin);
+                        bins.add(Owner { alias, package }, &base, &bin);
                     }
                     Placed::Importer(index) => {
-                        bins.add(owner(None), &base, &request.graph.importers[*index].bin);
+                        bins.add_member(alias, &base, &request.graph.importers[*index], request.root);
                     }
                     Placed::Folder(_) | Placed::Again(_) => {}
                 }

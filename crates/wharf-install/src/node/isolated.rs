@@ -115,17 +115,19 @@ impl<'a> Isolated<'a> {
             }
             links.insert(alias, to.clone());
             let base = format!("../{alias}");
-            let owner = |package| Owner { alias, package };
             match to {
                 To::Package(index) => {
+                    let package = Some(*index);
                     let bin = named(
                         &graph.packages[*index].bin,
                         self.sources[*index].as_ref(),
                         self.store,
                     );
-                    bins.add(owner(Some(*index)), &base, &bin);
+                    bins.add(Owner { alias, package }, &base, &bin);
                 }
-                To::Importer(index) => bins.add(owner(None), &base, &graph.importers[*index].bin),
+                To::Importer(index) => {
+                    bins.add_member(alias, &base, &graph.importers[*index], self.request.root);
+                }
                 To::Link(_) => {}
             }
         };
@@ -152,8 +154,7 @@ impl<'a> Isolated<'a> {
         }
         let base = relative(&format!("{modules}/.bin"), &about.path, self.request.root);
         let alias = about.name.as_deref().unwrap_or("the project");
-        let package = None;
-        bins.add(Owner { alias, package }, &base, &about.bin);
+        bins.add_member(alias, &base, about, self.request.root);
         let links = links.iter().map(|(alias, to)| Item {
             path: (*alias).to_owned(),
             content: self.link(&format!("{modules}/{alias}"), to),

@@ -7,10 +7,10 @@
 //! | `homes_in_store` | [`Stock`]: what is missing in the store, and putting it there |
 //! | `isolated` | links to homes, and to packages of the project's own; hidden and public hoisting |
 //! | `hoisted` | npm's tree of real folders |
-//! | `bins` | commands in `.bin` |
+//! | `bins`, `starter` | commands in `.bin` |
 //! | `tools` | tools that do not follow links out of the project, or look for what they do not name |
 //!
-//! Invariant: planning is pure but for looking into the store for homes; equal requests give equal plans. Links inside the
+//! Invariant: planning is pure but for looking into the store for homes, and at the first lines of members' commands; equal requests give equal plans. Links inside the
 //! project are relative, so that a project can be moved; those into the store are absolute.
 
 mod bins;
@@ -20,6 +20,7 @@ mod isolated;
 mod keys;
 mod placing;
 mod relative;
+mod starter;
 #[cfg(test)]
 mod tests;
 mod tools;

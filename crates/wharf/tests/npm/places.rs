@@ -77,14 +77,28 @@ fn places_that_are_not_there() {
     let fixture = project(&registry, &json!({}));
     fixture.write("empty/readme.txt", "");
     fixture.write("broken.tgz", "no archive");
+    fixture.write("nothing.tgz", "");
+    fixture.write("empty.tgz/x", "");
+    // What it says of itself is whole, and what it holds is not.
+    let half = release("half", "1.0.0").file("z.txt", &"z".repeat(3000)).build();
+    write_bytes(&fixture, "half.tgz", &half[..half.len() - 12]);
     for (text, code, words) in [
         ("file:./gone", 2, &["gone", "package.json:3", "hint:"][..]),
         ("file:./empty", 2, &["empty", "package.json"]),
         (
             "file:broken.tgz",
-            4,
-            &["broken.tgz", "package.json:3", "no archive"],
+            2,
+            &[
+                "`broken.tgz` is no archive of a package",
+                "package.json:3",
+                "neither a tar archive nor a gzip",
+                "hint: put the whole archive there again",
+                "`tar -tf broken.tgz`",
+            ],
         ),
+        ("file:nothing.tgz", 2, &["`nothing.tgz`", "the file is empty"]),
+        ("file:half.tgz", 2, &["`half.tgz`", "it ends in the middle"]),
+        ("file:empty.tgz", 2, &["`empty.tgz`", "it is a folder"]),
         ("file:gone.tgz", 2, &["gone.tgz", "hint:"]),
         (
             "http://127.0.0.1:1/x.tgz",
@@ -284,6 +298,40 @@ fn workspace(registry: &NpmRegistry) -> Fixture {
         &json!({ "name": "none", "dependencies": { "nowhere": "1" } }),
     );
     fixture
+}
+
+#[test]
+fn a_members_command_that_ends_its_lines_as_windows_does_can_be_started() {
+    let registry = NpmRegistry::start();
+    for layout in ["isolated", "hoisted"] {
+        let fixture = workspace(&registry);
+        fixture.write(".npmrc", &format!("node-linker={layout}\n"));
+        let script = "#!/usr/bin/env sh\r\necho \"lib $1\" #\r\n";
+        fixture.write("packages/lib/cli.js", script);
+        fixture.run(&["sync"]).success();
+        // The name of its package's command, scope left out.
+        for folder in [".", "packages/app"] {
+            let finished = fixture.run(&["-C", folder, "run", "--", "lib", "a b"]).success();
+            assert_eq!(finished.stdout, "lib a b\n", "{layout} {folder}");
+        }
+        assert_eq!(
+            fixture.read("packages/lib/cli.js"),
+            script,
+            "it is the user's own"
+        );
+        tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+        // One that can be started as it is gets its link again.
+        let own = std::fs::read_link(fixture.project().join("node_modules/.bin/lib"));
+        assert!(own.is_err(), "a program stands in for the link: {own:?}");
+        fixture.write("packages/lib/cli.js", "#!/bin/sh\necho plain\n");
+        assert_eq!(fixture.run(&["run", "--", "lib"]).success().stdout, "plain\n");
+        std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+        fixture.run(&["sync"]).success();
+        assert!(
+            std::fs::read_link(fixture.project().join("node_modules/.bin/lib")).is_ok(),
+            "{layout}"
+        );
+    }
 }
 
 #[test]

@@ -139,7 +139,8 @@ async fn an_archive_at_a_url_is_pinned_by_its_hash() {
     assert_eq!(error.code(), "net/not-found");
     registry.serve_raw("/page.tgz", "text/html", "<html>");
     let error = at(&index, &registry.url("/page.tgz")).await.unwrap_err();
-    assert_eq!(error.code(), "npm/manifest");
+    assert_eq!(error.code(), "npm/archive");
+    assert!(error.to_string().ends_with("it is a page of HTML"), "{error}");
 }
 
 #[tokio::test]
