@@ -17,10 +17,11 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::error::StoreError;
-use crate::home::HomeId;
 use crate::home::draft::Draft;
+use crate::home::{HomeContent, HomeId, HomeLink};
 use crate::link::{LinkMode, LinkReport};
 use crate::store::Store;
+use crate::tree::Tree;
 use crate::ways::Ways;
 
 /// Files of homes, linked already, and the way in which files come out of the store.
@@ -54,13 +55,37 @@ impl Ahead {
         }
     }
 
+    /// Makes a home, unless it is there already, and links its files as [`Ahead::link`] does.
+    ///
+    /// # Errors
+    /// As [`Store::place_home`].
+    pub fn place(
+        &self,
+        store: &Store,
+        home: &HomeId,
+        content: HomeContent,
+        links: &[HomeLink],
+    ) -> Result<(), StoreError> {
+        match store.make_home(home, content, links)? {
+            Some(files) => self.take_up(home, || Linked::new(store, home, files, &self.ways)),
+            None => self.link(store, home),
+        }
+        Ok(())
+    }
+
     /// Links the files of a home, which stands. Where that fails, nothing is linked ahead any more, and what was is deleted: what it
     /// takes may be what is wanting, on a full disk, and perhaps nobody needs it.
     pub fn link(&self, store: &Store, home: &HomeId) {
+        self.take_up(home, || {
+            Linked::new(store, home, store.home_record(home)?.tree, &self.ways)
+        });
+    }
+
+    fn take_up(&self, home: &HomeId, link: impl FnOnce() -> Result<Linked, StoreError>) {
         if matches!(*self.state(), State::GivenUp(_)) {
             return;
         }
-        match Linked::new(store, home, &self.ways) {
+        match link() {
             Ok(linked) => {
                 if let State::Linked(all) = &mut *self.state() {
                     all.insert(home.clone(), linked);
@@ -119,9 +144,9 @@ impl Ahead {
 }
 
 impl Linked {
-    fn new(store: &Store, home: &HomeId, ways: &Ways) -> Result<Self, StoreError> {
+    fn new(store: &Store, home: &HomeId, files: Tree, ways: &Ways) -> Result<Self, StoreError> {
         let folder = Draft::bare(store)?;
-        let report = store.link_home(home, folder.path(), ways)?;
+        let report = store.link_home(home, files, folder.path(), ways)?;
         Ok(Self { folder, report })
     }
 }

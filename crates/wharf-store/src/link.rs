@@ -36,6 +36,7 @@ use crate::home::HomeId;
 use crate::id::ObjectId;
 use crate::object::{object_name, open_folder};
 use crate::store::Store;
+use crate::tree::Tree;
 use crate::ways::{Origin, Ways, create, failed};
 
 pub use self::plan::{Content, LinkMode, Placed};
@@ -76,13 +77,20 @@ impl Store {
         linker.run()
     }
 
-    /// Links the files of a home into a folder.
-    pub(crate) fn link_home(&self, home: &HomeId, to: &Path, ways: &Ways) -> Result<LinkReport, StoreError> {
-        let folders = Folders(vec![Folder {
-            home: Some((home, false)),
-            ..Folder::default()
-        }]);
-        Linker::new(self, &folders, to, ways).run()
+    /// Links the files of a home, which are these, into a folder.
+    pub(crate) fn link_home(
+        &self,
+        home: &HomeId,
+        files: Tree,
+        to: &Path,
+        ways: &Ways,
+    ) -> Result<LinkReport, StoreError> {
+        let folders = Folders(vec![Folder::default()]);
+        let linker = Linker::new(self, &folders, to, ways);
+        let fd = open_folder(to)?;
+        linker.fill_with(files, home, false, fd.as_fd(), 0)?;
+        linker.fill_large(fd.as_fd())?;
+        Ok(linker.counts.report())
     }
 
     /// Places one file.
@@ -149,9 +157,6 @@ impl<'a> Linker<'a> {
 
     fn run(&self) -> Result<LinkReport, StoreError> {
         let fd = open_folder(self.root)?;
-        if let Some((home, copy)) = self.folders.0[0].home {
-            self.fill_home(home, copy, fd.as_fd(), 0)?;
-        }
         self.fill(0, fd.as_fd())?;
         self.fill_large(fd.as_fd())?;
         Ok(self.counts.report())
@@ -206,7 +211,8 @@ impl<'a> Linker<'a> {
             };
             let open = open.map_err(|errno| self.error(folder, below.name, errno))?;
             if let Some((home, copy)) = below.home.filter(|_| !came) {
-                self.fill_home(home, copy, open.as_fd(), *child)?;
+                let files = self.store.home_record(home)?.tree;
+                self.fill_with(files, home, copy, open.as_fd(), *child)?;
             }
             self.fill(*child, open.as_fd())
         })

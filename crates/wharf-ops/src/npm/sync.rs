@@ -62,6 +62,14 @@ pub(crate) fn machines(npm: &NpmProject) -> Result<Machines, OpsError> {
     ))
 }
 
+/// Which of the selected packages are for this machine.
+fn of_here(graph: &Graph, selected: &[bool]) -> Result<Vec<bool>, OpsError> {
+    let here = Machines::only(&wharf_sys::host::target()?);
+    let packages = graph.packages.iter().zip(selected);
+    let of_here = packages.map(|(one, selected)| *selected && here.fit(&one.os, &one.cpu, &one.libc));
+    Ok(of_here.collect())
+}
+
 /// Which packages of a graph this machine installs, for `node` where that is known.
 ///
 /// # Errors
@@ -143,6 +151,7 @@ pub(crate) async fn prepare(
         index: index.clone(),
         store: Arc::clone(session.store()?),
         selecting: &selecting,
+        of_here: of_here(&locked.graph, &selected.packages)?,
         selected: selected.packages,
         importers: selected.importers,
         early,
@@ -191,6 +200,8 @@ struct Fetching<'a> {
     store: Arc<Store>,
     selecting: &'a Selecting,
     selected: Vec<bool>,
+    /// Of these the ones that are for this machine: install scripts of others have no place to run.
+    of_here: Vec<bool>,
     importers: Vec<bool>,
     early: Option<Early>,
     /// Packages that lie in the project, linked as soon as they are there.
@@ -300,7 +311,7 @@ impl Fetching<'_> {
         let graph = self.graph;
         let asking = Asking::new(self, contents);
         let mut built = BTreeMap::new();
-        let approved = approvals::to_run(self.npm, graph, &self.selected);
+        let approved = approvals::to_run(self.npm, graph, &self.of_here);
         if !approved.is_empty() {
             let planning = Planning::new(asking.request(self.project, graph, &built));
             let stock = planning.stock(&self.store);
@@ -378,7 +389,7 @@ impl Fetching<'_> {
     }
 
     fn report(&self, plan: &NodePlan, why_hoisted: Option<&str>) {
-        approvals::report_skipped(self.session, &self.store, self.npm, self.graph, &self.selected);
+        approvals::report_skipped(self.session, &self.store, self.npm, self.graph, &self.of_here);
         for conflict in &plan.bin_conflicts {
             let message = format!(
                 "the command `{}` comes with {} and with {}; the former's is installed in {}",

@@ -64,9 +64,10 @@ impl Unpacked {
         &self.tree
     }
 
-    /// The folder has its place: there is nothing left to delete.
-    pub(crate) fn placed(self) {
+    /// The folder has its place: there is nothing left to delete. Gives what its record holds.
+    pub(crate) fn placed(self) -> Tree {
         self.folder.keep();
+        self.tree
     }
 }
 

@@ -15,7 +15,7 @@ use super::record::{self, Record};
 use crate::durable;
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tree::Kind;
+use crate::tree::{Kind, Tree};
 
 /// Where the files of a new home come from.
 #[derive(Debug)]
@@ -46,8 +46,18 @@ impl Store {
         content: HomeContent,
         links: &[HomeLink],
     ) -> Result<(), StoreError> {
+        self.make_home(id, content, links).map(drop)
+    }
+
+    /// The same; gives the files of its package, unless it was there already.
+    pub(crate) fn make_home(
+        &self,
+        id: &HomeId,
+        content: HomeContent,
+        links: &[HomeLink],
+    ) -> Result<Option<Tree>, StoreError> {
         if self.has_home(id) {
-            return Ok(());
+            return Ok(None);
         }
         let unpacked = match content {
             HomeContent::Fresh(unpacked) => unpacked,
@@ -72,10 +82,11 @@ impl Store {
             })
             .map_err(StoreError::io("write", &record))?;
         self.about_to_publish()?;
-        if self.publish_home(folder, id)? {
-            unpacked.placed();
-        }
-        Ok(())
+        let came = self.publish_home(folder, id)?;
+        Ok(Some(match came {
+            true => unpacked.placed(),
+            false => unpacked.content().clone(),
+        }))
     }
 
     /// Whether it was this one that came to stand there.

@@ -37,16 +37,17 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Linker<'a> {
-    /// Makes a home's folders, and its files if they are not many: a home is one thread's work, for there are many of them.
-    pub(super) fn fill_home(
+    /// Makes the folders of a home with these files, and the files if they are not many: a home is one thread's work, for there are
+    /// many of them.
+    pub(super) fn fill_with(
         &self,
+        tree: Tree,
         home: &'a HomeId,
         copy: bool,
         fd: BorrowedFd<'_>,
         index: usize,
     ) -> Result<(), StoreError> {
         let folder = &self.folders.0[index];
-        let tree = self.store.home_record(home)?.tree;
         let (mut last, mut made) = ("", FxHashSet::default());
         for entry in &tree.entries {
             let above = entry.path.parent().unwrap_or_default();

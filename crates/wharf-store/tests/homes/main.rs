@@ -332,6 +332,45 @@ fn what_was_linked_ahead_is_what_would_be_linked_at_the_end() {
 }
 
 #[test]
+fn a_home_is_made_and_linked_ahead_at_once() {
+    let (dir, store) = store();
+    let (one, other, gone) = (id("a@1", 1, 0), id("a@1", 1, 1), id("a@1", 2, 0));
+    let files = [("x/y.js", "text"), ("z", "z")];
+    let fresh = || {
+        let unpacked = store.unpack_tgz_bytes(&package(&files), &Limits::default());
+        HomeContent::Fresh(unpacked.unwrap())
+    };
+    let existing = || HomeContent::Existing(one.clone());
+    let contents: [(&HomeId, &dyn Fn() -> HomeContent); 3] =
+        [(&one, &fresh), (&one, &fresh), (&other, &existing)];
+    for (number, (home, content)) in contents.into_iter().enumerate() {
+        let ahead = Ahead::new(LinkMode::Hardlink);
+        ahead.place(&store, home, content(), &[]).unwrap();
+        let root = dir.path().join(number.to_string());
+        let placed = Placed {
+            path: "a".into(),
+            content: Content::Home {
+                home: home.clone(),
+                copy: false,
+            },
+        };
+        let waiting = drafts(&store);
+        let report = store.materialise_with(&[placed], &root, &ahead).unwrap();
+        assert_eq!((waiting, drafts(&store), report.by.hardlink), (1, 0, 2));
+        assert_eq!(listing(&root.join("a")), listing(&store.home_package(home)));
+    }
+    let ahead = Ahead::new(LinkMode::Hardlink);
+    let error = ahead.place(&store, &id("b@1", 3, 0), HomeContent::Existing(gone), &[]);
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("the store has no home a@1")
+    );
+    assert_eq!((ahead.why_not(), drafts(&store)), (None, 0));
+}
+
+#[test]
 fn what_cannot_be_linked_ahead_is_linked_at_the_end() {
     let (dir, store) = store();
     let homes = [id("a@1", 1, 0), id("b@1", 2, 0)];
