@@ -66,8 +66,9 @@ impl SyncRequest {
         } = self;
         let python = &session.settings().python;
         let frozen = freshness == Freshness::Frozen;
+        let variables = wharf_project::npm_installing_variables(&session.settings().environment);
         format!(
-            "{} {frozen} {python:?} {selecting:?} {installing:?} {solving:?} {files:?}",
+            "{} {frozen} {python:?} {selecting:?} {installing:?} {solving:?} {files:?} {variables:?}",
             env!("CARGO_PKG_VERSION")
         )
     }

@@ -13,7 +13,7 @@ use wharf_ecosystem::npm::Registries;
 use crate::config::default_text;
 use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
-use crate::npm::settings::{Settings, Word};
+use crate::npm::settings::{INSTALLING, Settings, Word};
 use crate::npm::{CredentialKind, NpmOptions, NpmRegistry, RegistryCredential, Secret, npmrc};
 use crate::project::{Options, Warning};
 use crate::stated::Stated;
@@ -61,6 +61,9 @@ const LOGIN_KEYS: &[&str] = &[
     "keyfile",
 ];
 
+/// What the names of variables with npm's settings begin with.
+const PREFIX: &str = "npm_config_";
+
 /// Where a setting stands.
 struct Place<'a> {
     declared: Declared,
@@ -92,7 +95,6 @@ impl<'a> Layers<'a> {
 
     /// Reads `npm_config_*`, whatever their case.
     pub(crate) fn variables(&mut self, variables: &BTreeMap<String, String>) -> Result<(), ProjectError> {
-        const PREFIX: &str = "npm_config_";
         for (name, value) in variables {
             let is_ours = name
                 .get(..PREFIX.len())
@@ -482,6 +484,17 @@ impl<'a> Layers<'a> {
         }
         kinds
     }
+}
+
+/// The `npm_config_*` variables that decide what is installed from a lock, or how it lies, by npm's name for each.
+pub fn installing_variables(variables: &BTreeMap<String, String>) -> BTreeMap<String, &str> {
+    let ours = variables.iter().filter_map(|(name, value)| {
+        let start = name.get(..PREFIX.len())?;
+        let key = variable_key(&name[PREFIX.len()..]);
+        let counts = start.eq_ignore_ascii_case(PREFIX) && INSTALLING.contains(&key.as_str());
+        (counts && !value.is_empty()).then_some((key, value.as_str()))
+    });
+    ours.collect()
 }
 
 /// `AUTO_INSTALL_PEERS` is `auto-install-peers`; keys that begin with `//` and leading `_` stay.

@@ -356,6 +356,23 @@ const LOCKING: &[&str] = &[
     "ignored-optional-dependencies",
 ];
 
+/// Keys that decide what is installed from a lock, or how it lies.
+pub(crate) const INSTALLING: &[&str] = &[
+    "node-linker",
+    "install-strategy",
+    "enable-global-virtual-store",
+    "public-hoist-pattern",
+    "shamefully-hoist",
+    "omit",
+    "include",
+    "only",
+    "production",
+    "optional",
+    "os",
+    "cpu",
+    "libc",
+];
+
 /// Names of systems that others use, and node's.
 const OS: &[(&str, &str)] = &[
     ("macos", "darwin"),

@@ -62,6 +62,18 @@ fn packages_of_machines_that_the_project_states_are_installed() {
 }
 
 #[test]
+fn what_a_variable_says_is_no_nothing_to_do() {
+    let (_registry, mut fixture) = case(&json!({}));
+    fixture.run(&["sync"]).success();
+    fixture.set("npm_config_os", "sunos");
+    tells(&fixture.run(&["sync"]).success(), &["+ npm:tool-sunos 1.0.0"]);
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    fixture.set("npm_config_omit", "optional");
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ["tool 1.0.0"]);
+}
+
+#[test]
 fn a_required_package_may_be_for_a_machine_that_the_project_states() {
     let (_registry, fixture) = case(&json!({}));
     let asking = |os: &str| {
@@ -80,6 +92,29 @@ fn a_required_package_may_be_for_a_machine_that_the_project_states() {
     state(&fixture, &asking("sunos"));
     fixture.run(&["sync"]).success();
     assert_eq!(installed(&fixture), ["helper 1.0.0", "tool-sunos 1.0.0"]);
+}
+
+#[test]
+fn install_scripts_for_other_machines_do_not_run() {
+    let (registry, fixture) = case(&json!({}));
+    release("built", "1.0.0")
+        .os("sunos")
+        .script("install", "echo it ran > out")
+        .publish(&registry);
+    let manifest = json!({
+        "optionalDependencies": { "built": "1" },
+        "pnpm": { "supportedArchitectures": { "os": ["sunos"] } },
+        "wharf": { "policy": { "scripts": ["npm:built"] } },
+    });
+    state(&fixture, &manifest);
+    fixture.run(&["sync"]).success();
+    assert_eq!(installed(&fixture), ["built 1.0.0"]);
+    assert!(!fixture.has("node_modules/built/out"));
+    let mut unapproved = manifest;
+    unapproved["wharf"] = json!({});
+    state(&fixture, &unapproved);
+    let finished = fixture.run(&["sync"]).success();
+    assert!(!finished.stderr.contains("install scripts"), "{finished}");
 }
 
 #[test]
