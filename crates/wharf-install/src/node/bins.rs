@@ -130,9 +130,9 @@ pub(super) fn named<'b>(
     // What cannot be read has no commands; placing its files tells why.
     let files = store.home_files(home).unwrap_or_default();
     let commands = files.iter().filter_map(|file| {
-        let path = file.path.as_str();
+        let path = file.as_str();
         let below = path.strip_prefix(folder.as_str())?.strip_prefix('/')?;
-        (!below.starts_with('.')).then(|| (file.path.file_name().to_owned(), path.to_owned()))
+        (!below.starts_with('.')).then(|| (file.file_name().to_owned(), path.to_owned()))
     });
     commands.collect()
 }

@@ -31,4 +31,3 @@ mod write;
 pub use draft::Unpacked;
 pub use id::{ContentKey, GraphKey, HomeId};
 pub use place::{HomeContent, HomeLink, is_alias};
-pub use record::HomeFile;

@@ -6,31 +6,16 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use wharf_core::SafePath;
 
 use super::id::{HomeId, label_folder};
 use crate::error::StoreError;
-use crate::id::ObjectId;
 use crate::store::Store;
 use crate::tree::{Kind, Tree};
 
 pub(crate) const NAME: &str = "home";
 const HEADER: &str = "wharf-home 1\n";
-
-/// One file of a home.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HomeFile {
-    /// Where it lies, below the package's folder.
-    pub path: SafePath,
-    /// Its bytes.
-    pub size: u64,
-    /// Whether it may be run.
-    pub executable: bool,
-    /// The digest of its bytes.
-    pub hash: ObjectId,
-}
 
 /// A home's record, parsed.
 #[derive(Debug)]
@@ -133,30 +118,14 @@ impl Store {
         })
     }
 
-    /// The files of a home's package, sorted by path.
+    /// Where the files of a home's package lie, below its folder; sorted.
     ///
     /// # Errors
     /// Where the home is not there, or its record is damaged.
-    pub fn home_files(&self, id: &HomeId) -> Result<Arc<[HomeFile]>, StoreError> {
-        let record = self.home_record(id)?;
-        let files = record
-            .tree
-            .entries
-            .into_iter()
-            .filter_map(|entry| match entry.kind {
-                Kind::File {
-                    object,
-                    size,
-                    executable,
-                } => Some(HomeFile {
-                    path: entry.path,
-                    size,
-                    executable,
-                    hash: object,
-                }),
-                Kind::Link(_) => None,
-            });
-        Ok(files.collect())
+    pub fn home_files(&self, id: &HomeId) -> Result<Vec<SafePath>, StoreError> {
+        let entries = self.home_record(id)?.tree.entries.into_iter();
+        let files = entries.filter(|entry| matches!(entry.kind, Kind::File { .. }));
+        Ok(files.map(|entry| entry.path).collect())
     }
 
     pub(crate) fn home_record(&self, id: &HomeId) -> Result<Record, StoreError> {

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use wharf_core::SafePath;
 use wharf_store::{
     Ahead, Content, ContentKey, Depth, GraphKey, HomeContent, HomeId, HomeLink, Limits, LinkMode, Placed,
     Repair, Store,
@@ -188,11 +189,8 @@ fn content_is_found_and_shared_between_homes() {
     let size = store.size().unwrap();
     assert_eq!((size.homes, size.home_files, size.home_bytes), (3, 2, 5));
     let files = store.home_files(&other).unwrap();
-    let seen: Vec<_> = files
-        .iter()
-        .map(|file| (file.path.as_str(), file.size, file.executable))
-        .collect();
-    assert_eq!(seen, [("x/y.js", 4, false), ("z", 1, false)]);
+    let files: Vec<&str> = files.iter().map(SafePath::as_str).collect();
+    assert_eq!(files, ["x/y.js", "z"]);
     // A second unpacking of what is there already is thrown away.
     place(&store, &keyed, &[("x/y.js", "text"), ("z", "z")], &[]);
     assert_eq!(drafts(&store), 0);
