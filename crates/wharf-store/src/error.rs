@@ -71,20 +71,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Wraps an I/O error with what was tried on which path.
-    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.as_ref().to_path_buf();
-        move |source| StoreError::Io { action, path, source }
+    /// Wraps an I/O error with what was tried on which path. The path is copied where there is an error, and only there: this is said
+    /// of every file.
+    pub fn io<P: AsRef<Path>>(action: &'static str, path: P) -> impl FnOnce(io::Error) -> Self {
+        move |source| StoreError::Io {
+            action,
+            path: path.as_ref().to_path_buf(),
+            source,
+        }
     }
 
     /// The same for calls that go through `rustix`.
-    pub(crate) fn os(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(rustix::io::Errno) -> Self {
-        let path = path.as_ref().to_path_buf();
-        move |errno| StoreError::Io {
-            action,
-            path,
-            source: errno.into(),
-        }
+    pub(crate) fn os<P: AsRef<Path>>(
+        action: &'static str,
+        path: P,
+    ) -> impl FnOnce(rustix::io::Errno) -> Self {
+        move |errno| Self::io(action, path)(errno.into())
     }
 
     /// Whether the disk, a quota or a file-size limit is exhausted.
