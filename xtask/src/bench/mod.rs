@@ -51,6 +51,13 @@ pub(crate) struct Options {
     /// server (500), of crates also tool, of Debian packages also lists and desktop, of mixed projects also four; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
     sets: Vec<String>,
+    /// Of npm projects, which ways to do the work, by their names (`bun`, `wharf-global`); without it all.
+    #[arg(long, value_delimiter = ',')]
+    ways: Vec<String>,
+    /// Of npm projects, the folder in which projects and homes are made, on the file system that is to be measured; what it has of the
+    /// sets' names is removed.
+    #[arg(long)]
+    work: Option<PathBuf>,
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
     #[arg(long, default_value = "")]
     only: String,

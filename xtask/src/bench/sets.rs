@@ -26,11 +26,12 @@ const SETS: [Set; 3] = [
 
 /// The sets of these names; all where none is named.
 pub(super) fn load(names: &[String]) -> Result<Vec<Set>, Failure> {
-    named(&SETS, names, |set| set.name)
+    named("set", &SETS, names, |set| set.name)
 }
 
-/// What is named, in this order; all where nothing is.
+/// What is named, in this order; all where nothing is. `kind` says what is named.
 pub(super) fn named<S: Clone>(
+    kind: &str,
     all: &[S],
     names: &[String],
     name_of: fn(&S) -> &'static str,
@@ -43,6 +44,6 @@ pub(super) fn named<S: Clone>(
         .map(|name| all.iter().find(|set| name_of(set) == name).cloned().ok_or(name));
     known.collect::<Result<_, _>>().map_err(|name| {
         let all: Vec<_> = all.iter().map(name_of).collect();
-        Failure(format!("no set `{name}`: there are {}", all.join(", ")))
+        Failure(format!("no {kind} `{name}`: there are {}", all.join(", ")))
     })
 }

@@ -36,7 +36,7 @@ pub(super) fn load(names: &[String]) -> Result<(Vec<Set>, bool), Failure> {
     let tool = names.is_empty() || projects.len() < names.len();
     match projects.is_empty() && tool && !names.is_empty() {
         true => Ok((Vec::new(), true)),
-        false => Ok((named(&SETS, &projects, |set| set.name)?, tool)),
+        false => Ok((named("set", &SETS, &projects, |set| set.name)?, tool)),
     }
 }
 
@@ -52,7 +52,7 @@ impl Set {
 
 /// The `Cargo.toml` of the project of this name.
 pub(in crate::bench) fn project(name: &str) -> Result<String, Failure> {
-    let sets = named(&SETS, &[name.to_owned()], |set| set.name)?;
+    let sets = named("set", &SETS, &[name.to_owned()], |set| set.name)?;
     Ok(sets.iter().map(Set::manifest).collect())
 }
 

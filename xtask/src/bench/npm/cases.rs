@@ -29,6 +29,7 @@ pub(super) struct Bench<'run> {
     folder: PathBuf,
     homes: PathBuf,
     set: Set,
+    tools: &'run [Tool],
     peers: &'run NpmPeers,
     wharf: Option<&'run Path>,
     mirror: &'run NpmMirror,
@@ -40,6 +41,7 @@ impl<'run> Bench<'run> {
     pub(super) fn new(
         folder: &Path,
         set: Set,
+        tools: &'run [Tool],
         peers: &'run NpmPeers,
         wharf: Option<&'run Path>,
         mirror: &'run NpmMirror,
@@ -49,6 +51,7 @@ impl<'run> Bench<'run> {
             folder: folder.to_owned(),
             homes: folder.join("homes"),
             set,
+            tools,
             peers,
             wharf,
             mirror,
@@ -152,8 +155,8 @@ impl Work for Bench<'_> {
     const LARGE: bool = true;
 
     fn tools(&self, case: Case) -> Vec<Tool> {
-        Tool::ALL
-            .into_iter()
+        let tools = self.tools.iter().copied();
+        tools
             .filter(|tool| !tool.is_wharf() || self.wharf.is_some())
             .filter(|tool| !case.resolves() || !tool.resolves_as_another())
             .collect()

@@ -29,11 +29,21 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let peers = peers::install(&directory().join("npm-peers"))?;
     let wharf = options.wharf()?;
     let mirror = NpmMirror::start(options)?;
+    let tools = super::sets::named("way", &tools::Tool::ALL, &options.ways, |tool| tool.name())?;
+    let work = options.work.clone().unwrap_or(directory().join("npm-work"));
+    // Homes are named to programs that run elsewhere.
+    let work = std::path::absolute(work)?;
     let mut results = Vec::new();
     for set in sets::load(&options.sets)? {
         println!("==> {}: preparing", set.name);
-        let folder = directory().join("npm-work").join(set.name);
-        let mut bench = Bench::new(&folder, set, &peers, wharf.as_deref(), &mirror)?;
+        let mut bench = Bench::new(
+            &work.join(set.name),
+            set,
+            &tools,
+            &peers,
+            wharf.as_deref(),
+            &mirror,
+        )?;
         bench.prepare()?;
         results.push(bench.measure(options)?);
         if !options.keep {

@@ -46,7 +46,7 @@ const PEERS: [&str; 8] = [
 
 /// The sets of these names; all where none is named.
 pub(crate) fn load(names: &[String]) -> Result<Vec<Set>, Failure> {
-    named(&SETS, names, |set| set.name)
+    named("set", &SETS, names, |set| set.name)
 }
 
 impl Set {

@@ -47,7 +47,7 @@ pub(super) fn load(names: &[String]) -> Result<Vec<Set>, Failure> {
         command: built.command,
         arguments: vec!["--version".to_owned()],
     });
-    named(&sets, names, |set| set.name)
+    named("set", &sets, names, |set| set.name)
 }
 
 impl Set {
