@@ -326,7 +326,7 @@ fn kind(block: &Block, named: bool) -> Result<Kind, Trouble> {
         ))
     };
     match block[156] {
-        0 | b'0' | b'7' if !named && path_of(block).ends_with(b"/") => Ok(Kind::Folder), // as the oldest tars have it
+        0 | b'0' | b'7' if !named && names_a_folder(block) => Ok(Kind::Folder), // as the oldest tars have it
         0 | b'0' | b'7' => Ok(Kind::File),
         b'1' | b'2' => Ok(Kind::Link),
         b'5' => Ok(Kind::Folder),
@@ -341,21 +341,29 @@ fn kind(block: &Block, named: bool) -> Result<Kind, Trouble> {
     }
 }
 
-fn path_of(block: &Block) -> Vec<u8> {
-    let until_nul = |field: &[u8]| {
-        field
-            .iter()
-            .take_while(|byte| **byte != 0)
-            .copied()
-            .collect::<Vec<u8>>()
-    };
-    let name = until_nul(&block[..100]);
-    let prefix = until_nul(&block[345..500]);
+/// What a header says before the `/` and after it; nothing before it where it says all in one.
+fn prefix_and_name(block: &Block) -> (&[u8], &[u8]) {
+    let until_nul = |field: &[u8]| field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+    let (name, prefix) = (&block[..100], &block[345..500]);
+    let name = &name[..until_nul(name)];
     // GNU's own format has other things where ustar has the prefix.
-    if &block[257..263] != b"ustar\0" || prefix.is_empty() {
-        return name;
+    match &block[257..263] == b"ustar\0" {
+        true => (&prefix[..until_nul(prefix)], name),
+        false => (&[], name),
     }
-    [&prefix[..], b"/", &name].concat()
+}
+
+fn path_of(block: &Block) -> Vec<u8> {
+    match prefix_and_name(block) {
+        ([], name) => name.to_vec(),
+        (prefix, name) => [prefix, b"/", name].concat(),
+    }
+}
+
+/// Whether the path ends with a `/`.
+fn names_a_folder(block: &Block) -> bool {
+    let (prefix, name) = prefix_and_name(block);
+    name.last().map_or(!prefix.is_empty(), |last| *last == b'/')
 }
 
 /// A tar in memory.

@@ -3,12 +3,14 @@
 //! Invariant: a draft holds no open file, so that a thousand of them may wait for the graph; dropping one deletes it.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use wharf_core::SafePath;
 
 use crate::durable;
 use crate::error::StoreError;
@@ -51,7 +53,7 @@ impl Unpacked {
     ///
     /// # Errors
     /// Where it has none.
-    pub fn package_json(&self) -> std::io::Result<Vec<u8>> {
+    pub fn package_json(&self) -> io::Result<Vec<u8>> {
         std::fs::read(self.package().join("package.json"))
     }
 
@@ -164,8 +166,13 @@ impl PackageFolder {
     }
 
     pub(super) fn error(&self, action: &'static str, path: &str) -> impl FnOnce(Errno) -> StoreError {
-        let path = self.path.join(path);
-        move |errno| StoreError::os(action, path)(errno)
+        // Put together where it is needed: there are tens of thousands of files.
+        move |errno| StoreError::os(action, self.path(path))(errno)
+    }
+
+    /// That a file of it could not be written.
+    pub(super) fn unwritten(&self, path: &SafePath, error: io::Error) -> StoreError {
+        StoreError::io("write", self.path(path.as_str()))(error)
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {

@@ -7,7 +7,7 @@
 //! Invariants: a file's folder is made before the file is handed over; what waits to be written is bounded for the process, however
 //! many archives come at once.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -176,11 +176,10 @@ impl Writer<'_, '_> {
     ) -> Result<(), Trouble> {
         let batch = &mut self.batch;
         batch.bytes.reserve(size);
-        match body.take(size as u64).read_to_end(&mut batch.bytes) {
-            Ok(count) if count == size => {}
-            Ok(_) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
-            Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
-        }
+        each_part(path, size as u64, body, |part| {
+            batch.bytes.extend_from_slice(part);
+            Ok(())
+        })?;
         batch.files.push(Gathered {
             path: path.clone(),
             executable,
@@ -223,22 +222,11 @@ impl Writer<'_, '_> {
         let package = self.shared.package;
         let mut out = package.create(path.as_str(), executable)?;
         let mut hasher = blake3::Hasher::new();
-        let mut left = size;
-        while left > 0 {
-            match body.fill_buf() {
-                Ok([]) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
-                Ok(bytes) => {
-                    let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    hasher.update(&bytes[..count]);
-                    out.write_all(&bytes[..count])
-                        .map_err(StoreError::io("write", package.path(path.as_str())))?;
-                    body.consume(count);
-                    left -= count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
-            }
-        }
+        each_part(path, size, body, |part| {
+            hasher.update(part);
+            out.write_all(part)
+                .map_err(|error| package.unwritten(path, error))
+        })?;
         self.shared.written().entries.push(Entry {
             path: path.clone(),
             kind: Kind::File {
@@ -249,6 +237,30 @@ impl Writer<'_, '_> {
         });
         Ok(())
     }
+}
+
+/// Gives the `size` bytes of a file as the decoder has them, without copying them.
+fn each_part(
+    path: &SafePath,
+    size: u64,
+    body: &mut dyn BufRead,
+    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), Trouble> {
+    let mut left = size;
+    while left > 0 {
+        match body.fill_buf() {
+            Ok([]) => return Err(Trouble::entry(path.as_str())(Refusal::Truncated)),
+            Ok(bytes) => {
+                let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                take(&bytes[..count])?;
+                body.consume(count);
+                left -= count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Trouble::decoding(path.as_str(), error)),
+        }
+    }
+    Ok(())
 }
 
 impl Shared<'_> {
@@ -304,7 +316,7 @@ pub(super) fn write_file(
 ) -> Result<Entry, StoreError> {
     let mut out = package.create(path.as_str(), executable)?;
     out.write_all(bytes)
-        .map_err(StoreError::io("write", package.path(path.as_str())))?;
+        .map_err(|error| package.unwritten(&path, error))?;
     Ok(Entry {
         path,
         kind: Kind::File {

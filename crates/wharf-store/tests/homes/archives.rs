@@ -98,8 +98,15 @@ fn odd_but_honest_archives_get_in() {
     sum(&mut binary);
     let base256 = Tar::new().raw(&binary).body(b"256").end();
     let no_end = Tar::new().file("package/file", "noe").0;
-    for (bytes, files) in [(&pax, 1), (&gnu, 1), (&ustar, 1), (&base256, 1), (&no_end, 1)] {
-        assert_eq!(both(&store, &gzip(bytes)).unwrap().files(), files);
+    // Folders that nothing but the slash at their end tells from files, in the name or between the prefix and no name.
+    let old = |kind| Tar::new().entry("package/lib/", kind, 0o755, b"");
+    let [old, older] = [b'0', 0].map(|kind| old(kind).file("package/lib/file", "old").end());
+    let mut nameless = header(b"", "0000755\0", "00000000000\0", b'0');
+    nameless[345..356].copy_from_slice(b"package/lib");
+    sum(&mut nameless);
+    let split = Tar::new().raw(&nameless).file("package/lib/file", "old").end();
+    for bytes in [&pax, &gnu, &ustar, &base256, &no_end, &old, &older, &split] {
+        assert_eq!(both(&store, &gzip(bytes)).unwrap().files(), 1);
     }
     // Two members of a gzip are one stream, also where they cut a file in two.
     let whole = Tar::new()
