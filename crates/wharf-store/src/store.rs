@@ -58,7 +58,7 @@ struct ProcessStage {
     folder: PathBuf,
     workbench: Workbench,
     flusher: Flusher,
-    /// How many homes were begun.
+    /// How many folders of it were named: homes, and what is linked ahead.
     drafts: AtomicU64,
     _lock: Lock,
 }

@@ -44,6 +44,11 @@ impl Unpacked {
         self.tree.entries.len() as u64
     }
 
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.tree.size()
+    }
+
     /// The folder of the package.
     pub fn package(&self) -> PathBuf {
         self.folder.path().join(PACKAGE)
