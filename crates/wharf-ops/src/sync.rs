@@ -2,6 +2,7 @@
 //! Steps: lock if stale, choose the interpreter, fetch what the store lacks, plan, apply.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -256,7 +257,10 @@ pub(crate) async fn sync_project(
         let crates = wanted.crates.as_ref().map_or(0, |part| part.packages.len());
         let tools = wanted.commands.as_ref().map_or(0, |part| part.tools.len());
         let system = wanted.system.as_ref().map_or(0, |part| part.packages().len());
-        system + python + wanted.node.as_ref().map_or(0, |part| part.packages.len()) + crates + tools
+        // As the lock counts: one package among several peers is one.
+        let node = wanted.node.iter().flat_map(|part| &part.packages);
+        let node: BTreeSet<_> = node.map(|one| (&one.name, &one.version)).collect();
+        system + python + node.len() + crates + tools
     };
     let packages = count(&wanted);
     let standing = environment.current()?.and_then(|generation| generation.commands);

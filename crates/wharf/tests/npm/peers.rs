@@ -41,6 +41,21 @@ fn a_conflict_is_told_with_both_sides() {
 }
 
 #[test]
+fn a_package_among_several_peers_counts_once() {
+    let (registry, fixture) = case();
+    release("old", "1.0.0")
+        .dep("plugin", "*")
+        .dep("host", "1.0.0")
+        .publish(&registry);
+    let manifest = json!({ "dependencies": { "plugin": "*", "host": "^2.0.0", "old": "1" } });
+    state(&fixture, &manifest);
+    // Both plugins are there: one with each host.
+    let words = ["Locked 4 packages", "Installed 4 packages"];
+    tells(&fixture.run(&["sync"]).success(), &words);
+    assert!(fixture.read("wharf.lock").contains("[[npm.package.instance]]"));
+}
+
+#[test]
 fn strict_peers_are_refused_wherever_that_is_said() {
     let (_registry, fixture) = case();
     let words = ["plugin@1.0.0 wants host ^1.0.0", "host@2.0.0", "hint:", "strict"];
