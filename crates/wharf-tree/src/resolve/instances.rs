@@ -536,7 +536,7 @@ impl Tree<'_> {
             wishes.extend(needs.map(|need| self.wish(child, need, true)));
         }
         let perfect = |tree: &Self, version: &Version| wishes.iter().all(|wish| wish.met_by(tree, version));
-        let package = match self.present(name, |version| perfect(self, version)) {
+        let package = match self.there(name, |version| perfect(self, version)) {
             Some(package) => package,
             // What is optional is worth no package of its own.
             None if !required => return None,

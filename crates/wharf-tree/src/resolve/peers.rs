@@ -125,6 +125,26 @@ impl Tree<'_> {
         )
     }
 
+    /// The version that is there already and lies in a range: what the registry calls its latest before others, releases before
+    /// prereleases, the highest first. What a peer gets is not decided by which prerelease somebody else needs.
+    pub(super) fn there(&self, name: NameId, fits: impl Fn(&Version) -> bool) -> Option<PackageId> {
+        let latest = match self.known.get(&name) {
+            Some(Lookup::Known(versions)) => versions.tagged("latest").map(|row| row.version.clone()),
+            _ => None,
+        };
+        let all = self.chosen.get(name)?.iter();
+        let found = all.filter_map(|&package| {
+            let version = self.packages[package].version.as_ref()?;
+            let rank = (
+                latest.as_ref() == Some(version),
+                !version.is_prerelease(),
+                version,
+            );
+            fits(version).then_some((rank, package))
+        });
+        found.max().map(|(_, package)| package)
+    }
+
     /// The version that meets most wishes; of equals one that is there already, then the registry's best. `None` where nothing is
     /// known or allowed.
     pub(super) fn choose(
@@ -134,7 +154,7 @@ impl Tree<'_> {
         allowed: impl Fn(&Version) -> bool,
     ) -> Option<PackageId> {
         let perfect = |tree: &Self, version: &Version| wishes.iter().all(|wish| wish.met_by(tree, version));
-        if let Some(package) = self.present(name, |version| allowed(version) && perfect(self, version)) {
+        if let Some(package) = self.there(name, |version| allowed(version) && perfect(self, version)) {
             return Some(package);
         }
         let Lookup::Known(versions) = self.versions(name) else {

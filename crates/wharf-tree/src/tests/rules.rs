@@ -82,6 +82,28 @@ fn a_missing_peer_is_added_in_a_version_that_suits_all() {
 }
 
 #[test]
+fn of_versions_that_are_there_a_missing_peer_is_the_one_that_the_registry_would_give() {
+    let text = "wasm 1.0.0 : peer r ^1 || ^2.0.0-a\nold 1.0.0 : r ^1\nnext 1.0.0 : r 2.0.0-b\nr 1.0.0\nr 2.0.0-b\ntag r latest 1.0.0\n. : wasm *, old *, next *";
+    assert_snapshot!(solve(text), @r"
+    . -> next=next@1.0.0 old=old@1.0.0 r=r@1.0.0 wasm=wasm@1.0.0(r@1.0.0)
+    next@1.0.0 -> r=r@2.0.0-b
+    old@1.0.0 -> r=r@1.0.0
+    r@1.0.0 ->
+    r@2.0.0-b ->
+    wasm@1.0.0(r@1.0.0) -> r=r@1.0.0
+    ");
+    let text = "wasm 1.0.0 : peer r >=1\nold 1.0.0 : r ^1\nnext 1.0.0 : r ^2\nr 1.0.0\nr 2.0.0\n. : wasm *, old *, next *";
+    assert_snapshot!(solve(text), @r"
+    . -> next=next@1.0.0 old=old@1.0.0 r=r@2.0.0 wasm=wasm@1.0.0(r@2.0.0)
+    next@1.0.0 -> r=r@2.0.0
+    old@1.0.0 -> r=r@1.0.0
+    r@1.0.0 ->
+    r@2.0.0 ->
+    wasm@1.0.0(r@2.0.0) -> r=r@2.0.0
+    ");
+}
+
+#[test]
 fn missing_peers_are_reported_where_the_project_wants_that() {
     let text = "a 1.0.0 : peer r >=1\nr 1.0.0\n. : a *";
     assert_snapshot!(solve_with(text, |problem| problem.missing_peers = MissingPeers::Report), @r"
