@@ -69,8 +69,13 @@ pub(crate) fn packument_document(bytes: &[u8]) {
     let name = PackageName::new(Ecosystem::Npm, "a").expect("it is a name");
     let versions = scanned.versions(&name);
     assert!(
-        versions.rows.is_sorted_by(|a, b| a.version < b.version),
+        versions.rows().is_sorted_by(|a, b| a.version < b.version),
         "the rows are in order, each once"
+    );
+    let rows = scanned.rows.iter().map(|scanned| &scanned.row);
+    assert!(
+        versions.rows().eq(rows.cloned()),
+        "all of them, as they were read"
     );
     for scanned in &scanned.rows {
         assert!((scanned.span.end as usize) <= bytes.len() && scanned.span.start < scanned.span.end);

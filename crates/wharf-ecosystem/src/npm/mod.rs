@@ -52,4 +52,4 @@ pub use pick::{NodeFit, PickRules, pick};
 pub use registries::Registries;
 pub use semver::{Range, Version};
 pub use spec::{InvalidSpec, Spec};
-pub use versions::{VersionRow, Versions};
+pub use versions::{PackedRow, Rows, VersionRow, Versions};

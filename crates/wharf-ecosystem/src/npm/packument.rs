@@ -70,12 +70,8 @@ pub enum InvalidPackument {
 impl Scanned {
     /// The rows alone, for [`super::pick()`].
     pub fn versions(&self, name: &PackageName) -> Versions {
-        Versions {
-            name: name.clone(),
-            tags: self.tags.clone(),
-            rows: self.rows.iter().map(|scanned| scanned.row.clone()).collect(),
-            skipped: self.skipped.clone(),
-        }
+        let rows = self.rows.iter().map(|scanned| &scanned.row).collect();
+        Versions::new(name.clone(), self.tags.clone(), rows, self.skipped.clone())
     }
 
     /// Where the object of a version lies.

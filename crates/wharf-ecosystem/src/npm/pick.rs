@@ -25,7 +25,7 @@ pub struct PickRules<'p> {
 }
 
 /// The version that answers a range, a tag or an alias; `None` where none does, and for specifiers that no registry answers.
-pub fn pick<'v>(versions: &'v Versions, spec: &Spec, rules: &PickRules<'_>) -> Option<&'v VersionRow> {
+pub fn pick(versions: &Versions, spec: &Spec, rules: &PickRules<'_>) -> Option<VersionRow> {
     match spec {
         Spec::Range(text) => pick_range(versions, &Range::parse(text).ok()?, rules),
         Spec::Tag(tag) => pick_tag(versions, tag, rules),
@@ -36,37 +36,33 @@ pub fn pick<'v>(versions: &'v Versions, spec: &Spec, rules: &PickRules<'_>) -> O
 }
 
 /// The version that answers a range.
-pub fn pick_range<'v>(
-    versions: &'v Versions,
-    range: &Range,
-    rules: &PickRules<'_>,
-) -> Option<&'v VersionRow> {
-    let fits = |row: &VersionRow| range.satisfies(&row.version) && rules.in_time(row);
-    let preferred = rules.prefer.iter().filter_map(|version| versions.find(version));
-    if let Some(row) = preferred.into_iter().find(|row| fits(row)) {
+pub fn pick_range(versions: &Versions, range: &Range, rules: &PickRules<'_>) -> Option<VersionRow> {
+    let preferred = rules.prefer.iter().filter(|version| range.satisfies(version));
+    let mut preferred = preferred.filter_map(|version| versions.find(version));
+    if let Some(row) = preferred.find(|row| rules.in_time(row)) {
         return Some(row);
     }
-    let latest = versions.tagged("latest").filter(|row| {
+    let latest = versions.latest().filter(|row| {
         // `*` takes what is latest even where that is a prerelease.
         (range.is_any() || range.satisfies(&row.version)) && rules.in_time(row) && rules.is_sound(row)
     });
-    latest.or_else(|| best(versions.rows.iter().rev().filter(|row| fits(row)), rules))
+    latest.or_else(|| {
+        let reached = versions.rows_while(|version| range.reaches(version)).rev();
+        let fits = |row: &VersionRow| range.satisfies(&row.version) && rules.in_time(row);
+        best(reached.filter(fits), rules)
+    })
 }
 
 /// The version that a tag points to, or where that is too new the highest below it that is not.
-pub fn pick_tag<'v>(versions: &'v Versions, tag: &str, rules: &PickRules<'_>) -> Option<&'v VersionRow> {
+pub fn pick_tag(versions: &Versions, tag: &str, rules: &PickRules<'_>) -> Option<VersionRow> {
     let tagged = versions.tagged(tag)?;
     let preferred = rules.prefer.iter().filter_map(|version| versions.find(version));
-    let mut preferred = preferred.filter(|row| rules.in_time(row)).peekable();
-    if preferred.peek().is_some() {
-        let kept: Vec<_> = preferred.collect();
-        return kept
-            .iter()
-            .copied()
-            .find(|row| row.version == tagged.version)
-            .or(kept.first().copied());
+    let kept: Vec<_> = preferred.filter(|row| rules.in_time(row)).collect();
+    if let Some(first) = kept.first() {
+        let same = kept.iter().find(|row| row.version == tagged.version);
+        return same.or(Some(first)).cloned();
     }
-    if rules.in_time(tagged) {
+    if rules.in_time(&tagged) {
         return Some(tagged);
     }
     let below = Range::parse(&format!("<={}", tagged.version.without_build())).ok()?;
@@ -140,13 +136,10 @@ impl NodeFit {
 }
 
 /// The first that nothing speaks against, else the first against which least does.
-fn best<'v>(
-    highest_first: impl Iterator<Item = &'v VersionRow>,
-    rules: &PickRules<'_>,
-) -> Option<&'v VersionRow> {
+fn best(highest_first: impl Iterator<Item = VersionRow>, rules: &PickRules<'_>) -> Option<VersionRow> {
     let (mut fitting, mut kept, mut any) = (None, None, None);
     for row in highest_first {
-        match (rules.fits_node(row), row.deprecated) {
+        match (rules.fits_node(&row), row.deprecated) {
             (true, false) => return Some(row),
             (true, true) => fitting = fitting.or(Some(row)),
             (false, false) => kept = kept.or(Some(row)),
@@ -165,7 +158,7 @@ fn why_no_range(versions: &Versions, text: &str, rules: &PickRules<'_>) -> Strin
     let Ok(range) = Range::parse(text) else {
         return format!("`{text}` is not a range of versions");
     };
-    if versions.rows.is_empty() {
+    if versions.is_empty() {
         return match versions.skipped.first() {
             Some(first) => format!("{name} has no version that can be read ({first})"),
             None => format!("{name} has no versions"),
@@ -190,8 +183,7 @@ fn why_no_range(versions: &Versions, text: &str, rules: &PickRules<'_>) -> Strin
 fn too_new(versions: &Versions, range: &Range, rules: &PickRules<'_>) -> Option<String> {
     let cutoff = rules.cutoff?;
     let late: Vec<_> = versions
-        .rows
-        .iter()
+        .rows()
         .filter(|row| range.satisfies(&row.version) && !rules.in_time(row))
         .collect();
     let oldest = late.iter().min_by_key(|row| row.published)?;
@@ -206,32 +198,29 @@ fn too_new(versions: &Versions, range: &Range, rules: &PickRules<'_>) -> Option<
 /// The versions next to the range, and whether prereleases are what satisfies it.
 fn nearest(versions: &Versions, range: &Range) -> (String, bool) {
     let inside: Vec<_> = versions
-        .rows
-        .iter()
+        .rows()
         .rev()
         .filter(|row| row.version.is_prerelease() && range.satisfies_including_prerelease(&row.version))
         .take(3)
-        .map(|row| row.version.as_str())
+        .map(|row| row.version.to_string())
         .collect();
     if !inside.is_empty() {
         return (inside.join(", "), true);
     }
-    let releases = versions.rows.iter().filter(|row| !row.version.is_prerelease());
-    let releases: Vec<_> = releases.map(|row| &row.version).collect();
+    let releases = versions.rows().filter(|row| !row.version.is_prerelease());
+    let releases: Vec<_> = releases.map(|row| row.version).collect();
     let wanted = range
         .alternatives()
         .find_map(|comparators| comparators.iter().find_map(bound_of));
-    let mut near: Vec<&str> = Vec::new();
+    let mut near: Vec<String> = Vec::new();
     if let Some(wanted) = wanted {
-        let at = releases.partition_point(|version| *version < wanted);
+        let at = releases.partition_point(|version| version < wanted);
         let around = releases[at.saturating_sub(2)..].iter().take(4);
-        near.extend(around.map(|version| version.as_str()));
+        near.extend(around.map(Version::to_string));
     }
-    let latest = versions.tagged("latest").map(|row| row.version.as_str());
-    let highest = versions.rows.last().map(|row| row.version.as_str());
-    if let Some(last) = latest.or(highest).filter(|last| !near.contains(last)) {
-        near.push(last);
-    }
+    let last = versions.latest().or_else(|| versions.rows().next_back());
+    let last = last.map(|row| row.version.to_string());
+    near.extend(last.filter(|last| !near.contains(last)));
     (near.join(", "), false)
 }
 

@@ -6,15 +6,11 @@ use wharf_core::{Ecosystem, PackageName};
 fn versions(rows: &[&str], tags: &[(&str, &str)]) -> Versions {
     let mut rows: Vec<_> = rows.iter().map(|text| row(text)).collect();
     rows.sort_by(|a, b| a.version.cmp(&b.version));
-    Versions {
-        name: PackageName::new(Ecosystem::Npm, "a").unwrap(),
-        tags: tags
-            .iter()
-            .map(|(tag, version)| ((*tag).to_owned(), (*version).to_owned()))
-            .collect(),
-        rows,
-        skipped: Vec::new(),
-    }
+    let tags = tags
+        .iter()
+        .map(|(tag, version)| ((*tag).to_owned(), (*version).to_owned()));
+    let name = PackageName::new(Ecosystem::Npm, "a").unwrap();
+    Versions::new(name, tags.collect(), rows.iter().collect(), Vec::new())
 }
 
 fn row(text: &str) -> VersionRow {
@@ -49,7 +45,7 @@ fn rules(node: &str, cutoff: &str) -> PickRules<'static> {
 fn check(versions: &Versions, spec: &str, rules: &PickRules<'_>, expected: &str) {
     let picked = pick(versions, &Spec::parse(spec).unwrap(), rules);
     assert_eq!(
-        picked.map_or("nothing", |row| row.version.as_str()),
+        picked.map_or("nothing".to_owned(), |row| row.version.to_string()),
         expected,
         "{spec}"
     );
@@ -180,11 +176,8 @@ fn reasons() {
             expected
         );
     }
-    let empty = Versions {
-        skipped: vec!["1.0.0: broken".to_owned()],
-        rows: Vec::new(),
-        ..a
-    };
+    let skipped = vec!["1.0.0: broken".to_owned()];
+    let empty = Versions::new(a.name, a.tags, [].into_iter().collect(), skipped);
     assert_eq!(
         why_none(&empty, &Spec::parse("^1").unwrap(), &rules("", "")),
         "a has no version that can be read (1.0.0: broken)"

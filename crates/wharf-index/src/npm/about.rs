@@ -77,21 +77,16 @@ impl NpmIndex {
     pub async fn about(&self, name: &PackageName, version: Option<&Version>) -> Result<About, IndexError> {
         let packument = self.load_as(name, Form::Full, Cached::Used).await?;
         let versions = packument.versions();
-        let brief = versions.rows.iter().rev().map(|row| AboutVersion {
-            version: row.version.clone(),
+        let brief = versions.rows().rev().map(|row| AboutVersion {
+            version: row.version,
             published: row.published,
             deprecated: row.deprecated,
             engines_node: row.engines_node.as_deref().map(str::to_owned),
         });
-        let latest = || {
-            versions
-                .tagged("latest")
-                .or(versions.rows.last())
-                .map(|row| &row.version)
-        };
-        let wanted = version.or_else(latest);
+        let latest = || versions.latest().or_else(|| versions.rows().next_back());
+        let wanted = version.cloned().or_else(|| latest().map(|row| row.version));
         let shown = match wanted {
-            Some(wanted) => Some(shown(&packument.object_of(wanted)?, wanted)),
+            Some(wanted) => Some(shown(&packument.object_of(&wanted)?, &wanted)),
             None => None,
         };
         Ok(About {

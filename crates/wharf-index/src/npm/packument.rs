@@ -98,8 +98,8 @@ impl Packument {
 
     fn row(&self, version: &Version) -> Result<usize, IndexError> {
         let versions = &self.table.versions;
-        let found = versions.rows.binary_search_by(|row| row.version.cmp(version));
-        found.map_err(|_| NpmError::no_version(&versions.name, version.as_str()))
+        let found = versions.position(version);
+        found.ok_or_else(|| NpmError::no_version(&versions.name, version.as_str()))
     }
 
     /// What one version says of itself.
@@ -158,12 +158,7 @@ impl Packument {
     fn moved(&self, row: usize) -> Option<Vec<u8>> {
         let versions = &self.table.versions;
         let newer = Table::read(&self.path, &versions.name)?;
-        let wanted = &versions.rows[row].version;
-        let found = newer
-            .versions
-            .rows
-            .binary_search_by(|row| row.version.cmp(wanted))
-            .ok()?;
+        let found = newer.versions.position(&versions.row(row)?.version)?;
         newer.read_span(&self.path, newer.spans[found])
     }
 
@@ -173,12 +168,8 @@ impl Packument {
 
     /// The same with the time of the last change in the place of each version's own: none is younger.
     fn dated(self: Arc<Self>, modified: Timestamp) -> Arc<Self> {
-        let mut versions = (*self.table.versions).clone();
-        for row in &mut versions.rows {
-            row.published = Some(modified);
-        }
         let mut table = self.table.clone();
-        table.versions = Arc::new(versions);
+        table.versions = Arc::new(table.versions.dated(modified));
         Arc::new(Self {
             table,
             path: self.path.clone(),
@@ -450,25 +441,16 @@ async fn parse(name: PackageName, path: PathBuf, document: Box<Document>) -> Res
 }
 
 fn table_of(name: PackageName, scanned: Scanned) -> Table {
-    let mut spans = Vec::with_capacity(scanned.rows.len());
-    let mut rows = Vec::with_capacity(scanned.rows.len());
-    for row in scanned.rows {
-        spans.push(Span::new(&row.span));
-        rows.push(row.row);
-    }
+    let spans = scanned.rows.iter().map(|row| Span::new(&row.span)).collect();
+    let rows = scanned.rows.iter().map(|row| &row.row).collect();
     Table {
         freshness: Freshness { fetched: 0, until: 0 },
         validators: wharf_net::Validators::default(),
         must_revalidate: false,
         modified: scanned.modified,
         has_times: scanned.has_times,
-        versions: Arc::new(Versions {
-            name,
-            tags: scanned.tags,
-            rows,
-            skipped: scanned.skipped,
-        }),
-        spans: spans.into(),
+        versions: Arc::new(Versions::new(name, scanned.tags, rows, scanned.skipped)),
+        spans,
         ends: Box::default(),
         content: 0,
         stamp: 0,

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use wharf_core::{PackageName, Timestamp};
-use wharf_ecosystem::npm::{Version, VersionRow, Versions};
+use wharf_ecosystem::npm::{PackedRow, Rows, Versions};
 use wharf_net::Validators;
 
 use crate::blocks::{self, Span};
@@ -83,16 +83,16 @@ impl Table {
     /// The bytes before the blocks; sets `stamp` and `body_at`.
     pub(super) fn encode(&mut self) -> Vec<u8> {
         let versions = &self.versions;
-        let count = versions.rows.len();
+        let count = versions.len();
         let mut out = Vec::with_capacity(FIXED + count * 48 + 512);
         out.resize(FIXED, 0);
         let mut texts = Vec::new();
-        let mut engines = Vec::<&str>::new();
-        let mut known = FxHashMap::<&str, u32>::default();
-        for (row, span) in versions.rows.iter().zip(&self.spans) {
-            let engine = row.engines_node.as_deref().map_or(0, |engine| {
-                *known.entry(engine).or_insert_with(|| {
-                    engines.push(engine);
+        let mut engines = Vec::<Arc<str>>::new();
+        let mut known = FxHashMap::<Arc<str>, u32>::default();
+        for (row, span) in versions.rows().zip(&self.spans) {
+            let engine = row.engines_node.map_or(0, |engine| {
+                *known.entry(engine).or_insert_with_key(|engine| {
+                    engines.push(Arc::clone(engine));
                     offset(engines.len())
                 })
             });
@@ -111,7 +111,7 @@ impl Table {
             texts.extend_from_slice(text.as_bytes());
         }
         if self.has_times {
-            for row in &versions.rows {
+            for row in versions.rows() {
                 let published = row.published.map_or(UNKNOWN, Timestamp::as_microsecond);
                 out.extend_from_slice(&published.to_le_bytes());
             }
@@ -125,7 +125,7 @@ impl Table {
             &mut out,
             self.validators.last_modified.as_deref().unwrap_or_default(),
         );
-        put_texts(&mut out, engines.iter().copied(), engines.len());
+        put_texts(&mut out, engines.iter().map(|text| &**text), engines.len());
         let tags = versions.tags.iter();
         put_texts(
             &mut out,
@@ -226,7 +226,7 @@ impl Table {
             .collect();
         let skipped = take_texts(&mut cursor)?.into_iter().map(str::to_owned).collect();
         let mut spans = Vec::with_capacity(count);
-        let mut versions = Vec::with_capacity(count);
+        let mut versions = Rows::new(texts, engines, count, has_times);
         for (number, row) in rows.chunks_exact(ROW).enumerate() {
             let field = |at| u32_at(row, at);
             spans.push(Span {
@@ -234,19 +234,17 @@ impl Table {
                 length: field(4)?,
             });
             let text_at = field(8)? as usize;
-            let text = texts.get(text_at..text_at.checked_add(field(12)? as usize)?)?;
-            let engine = (field(16)? as usize).checked_sub(1);
             let published = if has_times {
                 time(i64_at(times, number * 8)?)
             } else {
                 None
             };
-            versions.push(VersionRow {
-                version: Version::parse(text).ok()?,
+            versions.push(&PackedRow {
+                text: text_at..text_at.checked_add(field(12)? as usize)?,
                 deprecated: field(20)? & ROW_DEPRECATED != 0,
-                engines_node: engine.and_then(|at| engines.get(at)).cloned(),
+                engines: (field(16)? as usize).checked_sub(1),
                 published,
-            });
+            })?;
         }
         Some(Self {
             freshness: Freshness {
@@ -257,12 +255,7 @@ impl Table {
             must_revalidate: flags & FLAG_MUST_REVALIDATE != 0,
             modified: time(i64_at(bytes, 40)?),
             has_times,
-            versions: Arc::new(Versions {
-                name: name.clone(),
-                tags,
-                rows: versions,
-                skipped,
-            }),
+            versions: Arc::new(Versions::new(name.clone(), tags, versions, skipped)),
             spans: spans.into(),
             ends: ends?,
             content: u32_at(bytes, 68)?,
@@ -344,6 +337,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use wharf_core::Ecosystem;
+    use wharf_ecosystem::npm::{Version, VersionRow};
 
     const DOCUMENT: &[u8] = br#"{"versions":{"1.0.0":{"a":1},"2.0.0-rc.1":{"b":2}}}"#;
 
@@ -381,12 +375,12 @@ mod tests {
             spans: spans.collect(),
             ends: blocks::pack(DOCUMENT).unwrap().ends,
             content: 9,
-            versions: Arc::new(Versions {
-                name: name("@s/a"),
-                tags: vec![("latest".to_owned(), "1.0.0".to_owned())],
-                rows,
-                skipped: vec!["3.0.0: odd".to_owned()],
-            }),
+            versions: Arc::new(Versions::new(
+                name("@s/a"),
+                vec![("latest".to_owned(), "1.0.0".to_owned())],
+                rows.iter().collect(),
+                vec!["3.0.0: odd".to_owned()],
+            )),
             stamp: 0,
             body_at: 0,
         }
@@ -459,7 +453,7 @@ mod tests {
         let packed = blocks::pack(DOCUMENT).unwrap().bytes;
         std::fs::write(&path, [head.as_slice(), &packed].concat()).unwrap();
         let mut found = Table::read(&path, &name("@s/a")).unwrap();
-        assert_eq!(found.versions.rows.len(), 2000);
+        assert_eq!(found.versions.len(), 2000);
         let span = Span { start: 21, length: 7 };
         assert_eq!(found.read_span(&path, span).as_deref(), Some(&DOCUMENT[21..28]));
         let beyond = Span {
@@ -492,7 +486,12 @@ mod tests {
                 let stamp = checksum(&bytes[32..]);
                 bytes[24..32].copy_from_slice(&stamp.to_le_bytes());
             }
-            let _ = Table::decode(&bytes, &name("a"));
+            if let Some(table) = Table::decode(&bytes, &name("a")) {
+                // Whatever the rows are, in whatever order.
+                for row in table.versions.rows() {
+                    let _ = table.versions.find(&row.version);
+                }
+            }
         }
     }
 }

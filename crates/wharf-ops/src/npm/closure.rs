@@ -308,7 +308,7 @@ impl<'a> Closure<'a> {
         if let (Some(guesses), Some(engines)) = (&mut self.without_node, &row.engines_node) {
             guesses.push((name.clone(), spec.clone(), Arc::clone(engines)));
         }
-        let version = row.version.clone();
+        let version = row.version;
         if !self.followed.insert((name.clone(), version.clone())) {
             return;
         }

@@ -69,7 +69,7 @@ pub(crate) async fn outdated(
     report.checked = wanted.len();
     let lookups = stream::iter(wanted).map(async |((name, version), (direct, aliases))| {
         let versions = index.versions(name).await?;
-        let latest = pick_tag(&versions, "latest", &rules).map(|row| row.version.clone());
+        let latest = pick_tag(&versions, "latest", &rules).map(|row| row.version);
         let locked = Version::parse(version).ok();
         let newer = latest.filter(|latest| locked.is_some_and(|locked| *latest > locked));
         Ok::<_, OpsError>(newer.map(|latest| OutdatedEntry {
@@ -105,7 +105,7 @@ pub(crate) async fn info(session: &Session, text: &str) -> Result<InfoReport, Op
         None => None,
         Some(text) => {
             let versions = index.versions(&name).await?;
-            let tagged = versions.tagged(text).map(|row| row.version.clone());
+            let tagged = versions.tagged(text).map(|row| row.version);
             let parsed = Version::parse(text)
                 .ok()
                 .filter(|version| versions.find(version).is_some());

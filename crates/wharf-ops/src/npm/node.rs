@@ -310,12 +310,12 @@ fn file(package: &str, manifest: &PackageManifest) -> Option<LockedNodeFile> {
 fn newest(versions: &Versions, range: Option<&Range>) -> Option<Version> {
     let any = Range::any();
     let range = range.unwrap_or(&any);
-    let supported = versions.rows.iter().rev().find(|row| {
+    let supported = versions.rows().rev().find(|row| {
         row.version.major() % 2 == 0 && !row.version.is_prerelease() && range.satisfies(&row.version)
     });
     supported
         .or_else(|| pick_range(versions, range, &PickRules::default()))
-        .map(|row| row.version.clone())
+        .map(|row| row.version)
 }
 
 /// The Node that an environment is made with, fetched where it has to be.
@@ -467,14 +467,14 @@ impl Carried {
 
     /// The newest of each major version, newest first.
     pub(crate) fn majors(&self) -> Vec<String> {
-        let released = self.versions.rows.iter().rev();
-        let mut majors: Vec<&Version> = Vec::new();
+        let released = self.versions.rows().rev();
+        let mut majors: Vec<Version> = Vec::new();
         for row in released.filter(|row| !row.version.is_prerelease()) {
             if majors
                 .last()
                 .is_none_or(|last| last.major() != row.version.major())
             {
-                majors.push(&row.version);
+                majors.push(row.version);
             }
         }
         majors.iter().map(|version| version.as_str().to_owned()).collect()

@@ -6,7 +6,6 @@
 //! before new ones.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use wharf_ecosystem::npm::semver::Range;
 use wharf_ecosystem::npm::{EdgeKind, PickRules, Spec, Version, VersionRow, Versions};
@@ -160,16 +159,15 @@ impl Tree<'_> {
         let Lookup::Known(versions) = self.versions(name) else {
             return None;
         };
-        let mut rows = (*versions).clone();
-        rows.rows
-            .retain(|row| allowed(&row.version) && perfect(self, &row.version));
-        if rows.rows.is_empty() {
-            rows.rows = self.best_rows(&versions, wishes, allowed);
+        let meets_all = |row: &VersionRow| allowed(&row.version) && perfect(self, &row.version);
+        let mut rows: Vec<VersionRow> = versions.rows().filter(meets_all).collect();
+        if rows.is_empty() {
+            rows = self.best_rows(&versions, wishes, allowed);
         }
-        let best = wharf_ecosystem::npm::pick::pick_range(&rows, &admit_all(&rows), &self.rules(name))?
-            .version
-            .clone();
-        match self.package(name, &best) {
+        let range = admit_all(&rows);
+        let rows = versions.with_rows(rows.iter().collect());
+        let best = wharf_ecosystem::npm::pick::pick_range(&rows, &range, &self.rules(name))?;
+        match self.package(name, &best.version) {
             Picked::Package(package) => Some(package),
             Picked::Unknown | Picked::Failed(_) | Picked::None(_) => None,
         }
@@ -177,7 +175,7 @@ impl Tree<'_> {
 
     fn best_rows(
         &self,
-        versions: &Arc<Versions>,
+        versions: &Versions,
         wishes: &[Wish],
         allowed: impl Fn(&Version) -> bool,
     ) -> Vec<VersionRow> {
@@ -187,8 +185,7 @@ impl Tree<'_> {
             prefer: &[],
         };
         let rows = versions
-            .rows
-            .iter()
+            .rows()
             .filter(|row| allowed(&row.version) && rules.in_time(row));
         let scored: Vec<_> = rows.map(|row| (self.score(wishes, &row.version), row)).collect();
         let Some(best) = scored.iter().map(|(score, _)| *score).max() else {
@@ -200,7 +197,7 @@ impl Tree<'_> {
         scored
             .into_iter()
             .filter(|(score, _)| *score == best)
-            .map(|(_, row)| row.clone())
+            .map(|(_, row)| row)
             .collect()
     }
 
@@ -367,9 +364,9 @@ impl Wish {
 }
 
 /// A range in which every version of `rows` lies: prereleases only where there is nothing else.
-fn admit_all(rows: &Versions) -> Range {
-    let releases = rows.rows.iter().any(|row| !row.version.is_prerelease());
-    match rows.rows.last() {
+fn admit_all(rows: &[VersionRow]) -> Range {
+    let releases = rows.iter().any(|row| !row.version.is_prerelease());
+    match rows.last() {
         Some(row) if !releases => Range::only(&row.version),
         _ => Range::any(),
     }

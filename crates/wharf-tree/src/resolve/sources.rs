@@ -81,7 +81,7 @@ impl Tree<'_> {
                     Lookup::Failed(reason) => return Picked::Failed(reason),
                 };
                 let row = pick::pick_range(&versions, range, &self.rules(name));
-                let version = row.map(|row| row.version.clone());
+                let version = row.map(|row| row.version);
                 self.picks.insert(key, version.clone());
                 version
             }

@@ -137,19 +137,18 @@ fn manifest(package: &str, version: &str, facts: &[&str], text: &str) -> Package
 impl Index {
     fn add(&mut self, package: &str, text: &str, facts: &[&str], needs: &str) {
         let manifest = manifest(package, text, facts, needs);
-        let versions = self.versions.entry(name(package)).or_insert_with(|| Versions {
-            name: name(package),
-            tags: Vec::new(),
-            rows: Vec::new(),
-            skipped: Vec::new(),
-        });
-        versions.rows.push(VersionRow {
+        let known = self.versions.get(&name(package));
+        let mut rows: Vec<VersionRow> = known.into_iter().flat_map(Versions::rows).collect();
+        rows.push(VersionRow {
             version: version(text),
             deprecated: manifest.deprecated.is_some(),
             engines_node: manifest.engines_node().map(Arc::from),
             published: None,
         });
-        versions.rows.sort_by(|a, b| a.version.cmp(&b.version));
+        rows.sort_by(|a, b| a.version.cmp(&b.version));
+        let tags = known.map(|known| known.tags.clone()).unwrap_or_default();
+        let versions = Versions::new(name(package), tags, rows.iter().collect(), Vec::new());
+        self.versions.insert(name(package), versions);
         self.manifests
             .insert((name(package), text.to_owned()), Arc::new(manifest));
     }

@@ -55,7 +55,9 @@ proptest! {
         for text in [made, short] {
             let any = version::scan_any(&text, Strictness::Strict);
             match version::plain(&text) {
-                Some(plain) => {
+                Some((numbers, _)) => {
+                    let plain = Version::parse(&text).unwrap();
+                    prop_assert_eq!(plain.release(), numbers);
                     for strictness in [Strictness::Strict, Strictness::Loose] {
                         let any = version::scan_any(&text, strictness).unwrap();
                         prop_assert_eq!((plain.release(), plain.as_str()), (any.release(), any.as_str()));
@@ -66,6 +68,30 @@ proptest! {
                     let is_great = |version: &Version| version.release().iter().any(|number| *number >= 1_000_000_000_000_000);
                     prop_assert!(any.as_ref().map_or(true, |any| !any.build().is_empty() || is_great(any)), "{text}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_out_of_a_longer_text_is_the_same(text in versions()) {
+        let text = Version::parse_loose(&text).unwrap().as_str().to_owned();
+        let whole = format!("9.{text}.9").into();
+        let part = Version::parse_part(&whole, 2..2 + text.len()).unwrap();
+        let alone = Version::parse(&text).unwrap();
+        prop_assert_eq!((part.as_str(), part.release()), (alone.as_str(), alone.release()));
+        prop_assert_eq!((part.prerelease(), part.build()), (alone.prerelease(), alone.build()));
+        prop_assert_eq!(part, alone);
+    }
+
+    #[test]
+    fn a_range_reaches_up_to_its_highest_and_no_further_down_again(range in ranges(), texts in prop::collection::vec(versions(), 0..12)) {
+        let mut versions: Vec<Version> = texts.iter().map(|text| Version::parse_loose(text).unwrap()).collect();
+        versions.sort();
+        if let Ok(range) = Range::parse(&range) {
+            let reached = versions.partition_point(|version| range.reaches(version));
+            for (at, version) in versions.iter().enumerate() {
+                prop_assert_eq!(range.reaches(version), at < reached, "{}", version);
+                prop_assert!(at < reached || !range.satisfies(version), "{}", version);
             }
         }
     }

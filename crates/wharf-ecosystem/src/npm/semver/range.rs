@@ -114,6 +114,12 @@ impl Range {
         alternatives.iter().any(|alternative| holds(alternative))
     }
 
+    /// Whether this version or a higher one may lie in it. Of versions in order, none lies in it from the first on that is not.
+    pub fn reaches(&self, version: &Version) -> bool {
+        let reaches = |alternative: &[Comparator]| alternative.iter().all(|one| one.reaches(version));
+        self.alternatives().any(reaches)
+    }
+
     /// The range in which prereleases count like other versions, for [`fmt::Display`].
     #[cfg(test)]
     pub(super) fn including_prereleases(self) -> Self {
@@ -179,6 +185,17 @@ impl Comparator {
             Operator::Equal => order == Ordering::Equal,
             Operator::GreaterOrEqual => order != Ordering::Less,
             Operator::Greater => order == Ordering::Greater,
+        }
+    }
+
+    /// Whether it holds for this version or may hold for a higher one.
+    fn reaches(&self, version: &Version) -> bool {
+        match self {
+            Comparator::Any | Comparator::Bound(Operator::GreaterOrEqual | Operator::Greater, _) => true,
+            Comparator::Bound(Operator::Less, bound) => version.precedence(bound) == Ordering::Less,
+            Comparator::Bound(Operator::LessOrEqual | Operator::Equal, bound) => {
+                version.precedence(bound) != Ordering::Greater
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -20,7 +20,15 @@ pub struct Version {
     release_end: u16,
     /// Where the build metadata starts, with its `+`; the text's length where there is none.
     build_start: u16,
-    text: Arc<str>,
+    text: Text,
+}
+
+/// A text, or a part of one: the versions that a registry lists of a package share theirs.
+#[derive(Clone)]
+struct Text {
+    whole: Arc<str>,
+    start: u32,
+    length: u16,
 }
 
 /// A text that is not a version.
@@ -59,6 +67,29 @@ impl Version {
             text: text.chars().take(grammar::MAX_LENGTH).collect(),
             reason,
         })
+    }
+
+    /// Reads a version as [`Version::parse`] does, out of a text that it shares with others and keeps alive.
+    ///
+    /// # Errors
+    /// As for [`Version::parse`].
+    ///
+    /// # Panics
+    /// Where there is no such part of the text.
+    pub fn parse_part(whole: &Arc<str>, part: Range<usize>) -> Result<Self, InvalidVersion> {
+        let text = &whole[part.clone()];
+        let Some((numbers, release_end)) = plain(text) else {
+            return Self::parse(text);
+        };
+        let text = Text {
+            whole: Arc::clone(whole),
+            start: u32::try_from(part.start).map_err(|_| InvalidVersion {
+                text: text.to_owned(),
+                reason: "it lies too far behind the start of its list",
+            })?,
+            length: short(text.len()),
+        };
+        Ok(as_written(text, numbers, release_end, ""))
     }
 
     /// A version without a prerelease.
@@ -166,9 +197,29 @@ impl Version {
     }
 }
 
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        let start = self.start as usize;
+        &self.whole[start..start + usize::from(self.length)]
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for Text {
+    fn from(text: T) -> Self {
+        let whole = text.into();
+        Self {
+            start: 0,
+            length: short(whole.len()),
+            whole,
+        }
+    }
+}
+
 impl PartialEq for Version {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -176,7 +227,7 @@ impl Eq for Version {}
 
 impl Hash for Version {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -185,7 +236,7 @@ impl Ord for Version {
         self.precedence(other)
             .then_with(|| compare_identifiers(self.build(), other.build()))
             // Build metadata `01` and `1` are alike, but not the same.
-            .then_with(|| self.text.cmp(&other.text))
+            .then_with(|| self.as_str().cmp(other.as_str()))
     }
 }
 
@@ -218,14 +269,14 @@ impl FromStr for Version {
 
 fn scan(text: &str, strictness: Strictness) -> Result<Version, &'static str> {
     match plain(text) {
-        Some(version) => Ok(version),
+        Some((numbers, release_end)) => Ok(as_written(text.into(), numbers, release_end, "")),
         None => scan_any(text, strictness),
     }
 }
 
-/// What nearly all versions are, in normal form already: three numbers, and perhaps a prerelease. Registries list them by the
-/// hundred thousand. `None` says nothing.
-pub(super) fn plain(text: &str) -> Option<Version> {
+/// The numbers, and where they end, of what nearly all versions are: in normal form already, three numbers, and perhaps a
+/// prerelease. Registries list them by the hundred thousand. `None` says nothing.
+pub(super) fn plain(text: &str) -> Option<([u64; 3], usize)> {
     // With so many digits no number is too great.
     const DIGITS: usize = 15;
     let bytes = text.as_bytes();
@@ -252,7 +303,7 @@ pub(super) fn plain(text: &str) -> Option<Version> {
         Some(b'-') => grammar::identifiers(bytes, at + 1, Strictness::Strict) == Some(bytes.len()),
         Some(_) => false,
     };
-    (is_whole && bytes.len() <= grammar::MAX_LENGTH).then(|| as_written(text, numbers, at, ""))
+    (is_whole && bytes.len() <= grammar::MAX_LENGTH).then_some((numbers, at))
 }
 
 /// Any version.
@@ -288,11 +339,11 @@ pub(super) fn scan_any(text: &str, strictness: Strictness) -> Result<Version, &'
         *number = grammar::value(&text[span]).ok_or(TOO_GREAT)?;
     }
     if strictness == Strictness::Strict {
-        return Ok(as_written(&text[start..], numbers, at - start, tail.build));
+        return Ok(as_written(text[start..].into(), numbers, at - start, tail.build));
     }
     let mut version = Version::from_parts(numbers, tail.prerelease);
     if !tail.build.is_empty() {
-        version.text = format!("{}+{}", version.text, tail.build).into();
+        version.text = format!("{version}+{}", tail.build).into();
     }
     Ok(version)
 }
@@ -334,7 +385,7 @@ impl<'t> Tail<'t> {
 }
 
 /// A version whose text is in normal form already, as what was read strictly is.
-fn as_written(text: &str, [major, minor, patch]: [u64; 3], release_end: usize, build: &str) -> Version {
+fn as_written(text: Text, [major, minor, patch]: [u64; 3], release_end: usize, build: &str) -> Version {
     let build_start = match build.len() {
         0 => text.len(),
         length => text.len() - length - 1,
@@ -345,7 +396,7 @@ fn as_written(text: &str, [major, minor, patch]: [u64; 3], release_end: usize, b
         patch,
         release_end: short(release_end),
         build_start: short(build_start),
-        text: text.into(),
+        text,
     }
 }
 

@@ -76,7 +76,7 @@ async fn a_scope_has_its_registry_and_its_token_alone() {
     let index = world.index();
     index.versions(&name("@acme/a")).await.unwrap();
     let open = index.versions(&name("open")).await.unwrap();
-    assert_eq!(open.rows[0].version, version("2.0.0"));
+    assert_eq!(open.row(0).unwrap().version, version("2.0.0"));
     assert_eq!(authorizations(&public), [None]);
     assert_eq!(private.log().len(), 1);
 }

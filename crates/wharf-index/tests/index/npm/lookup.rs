@@ -34,8 +34,8 @@ async fn a_package_is_fetched_once_and_read_from_its_table_then() {
     assert!(std::sync::Arc::ptr_eq(&versions, &second.unwrap()));
     assert_eq!(texts(&versions), ["1.0.0", "1.9.0", "1.10.0"]);
     assert_eq!(versions.tagged("latest").unwrap().version, version("1.10.0"));
-    assert!(versions.rows[1].deprecated && !versions.rows[2].deprecated);
-    assert_eq!(versions.rows[2].engines_node.as_deref(), Some(">=20"));
+    assert!(versions.row(1).unwrap().deprecated && !versions.row(2).unwrap().deprecated);
+    assert_eq!(versions.row(2).unwrap().engines_node.as_deref(), Some(">=20"));
     let manifest = index.manifest(&name("a"), &version("1.10.0")).unwrap();
     assert_eq!(manifest.dependencies, [("b".to_owned(), "^2".to_owned())]);
     assert_eq!(registry.hits("/a"), 1);
@@ -181,7 +181,7 @@ async fn a_busy_registry_is_asked_again() {
     let registry = registry();
     registry.fault("/a", Fault::RetryAfter(429, "0".to_owned()), Times::Count(2));
     let world = World::new(&registry);
-    assert_eq!(world.index().versions(&name("a")).await.unwrap().rows.len(), 3);
+    assert_eq!(world.index().versions(&name("a")).await.unwrap().len(), 3);
     assert_eq!(registry.hits("/a"), 3);
     registry.fault("/@s/b", Fault::Status(500), Times::Always);
     let error = world.index().versions(&name("@s/b")).await.unwrap_err();
@@ -196,8 +196,8 @@ async fn bodies_that_break_on_the_way_are_asked_for_again() {
     registry.fault("/@s/b", Fault::Corrupt, Times::Count(1));
     let world = World::new(&registry);
     let index = world.index();
-    assert_eq!(index.versions(&name("a")).await.unwrap().rows.len(), 3);
-    assert_eq!(index.versions(&name("@s/b")).await.unwrap().rows.len(), 1);
+    assert_eq!(index.versions(&name("a")).await.unwrap().len(), 3);
+    assert_eq!(index.versions(&name("@s/b")).await.unwrap().len(), 1);
     assert_eq!((registry.hits("/a"), registry.hits("/@s/b")), (2, 2));
 }
 
@@ -293,7 +293,10 @@ async fn registries_that_know_only_the_full_form_serve_as_well() {
     let world = World::new(&registry);
     let index = world.index();
     let versions = index.versions(&name("a")).await.unwrap();
-    assert_eq!(versions.rows[0].published, "2024-03-01T00:00:00Z".parse().ok());
+    assert_eq!(
+        versions.row(0).unwrap().published,
+        "2024-03-01T00:00:00Z".parse().ok()
+    );
     index.flush().await;
     let warm = world.index();
     assert_eq!(*warm.cached(&name("a")).unwrap(), *versions);
@@ -319,13 +322,9 @@ async fn times_cost_a_full_document_only_where_something_changed() {
     let world = World::new(&registry).with(Detail::Until(until));
     let index = world.index();
     let old = index.versions(&name("old")).await.unwrap();
-    assert!(
-        old.rows
-            .iter()
-            .all(|row| row.published.is_some_and(|at| at <= until))
-    );
+    assert!(old.rows().all(|row| row.published.is_some_and(|at| at <= until)));
     let new = index.versions(&name("new")).await.unwrap();
-    let times: Vec<_> = new.rows.iter().map(|row| row.published).collect();
+    let times: Vec<_> = new.rows().map(|row| row.published).collect();
     assert_eq!(
         times,
         [time("2024-01-01T00:00:00Z"), time("2024-09-01T00:00:00Z")]

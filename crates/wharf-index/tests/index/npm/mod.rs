@@ -73,8 +73,8 @@ fn version(text: &str) -> Version {
     Version::parse(text).unwrap()
 }
 
-fn texts(versions: &Versions) -> Vec<&str> {
-    versions.rows.iter().map(|row| row.version.as_str()).collect()
+fn texts(versions: &Versions) -> Vec<String> {
+    versions.rows().map(|row| row.version.to_string()).collect()
 }
 
 fn npm(error: IndexError) -> NpmError {
