@@ -233,10 +233,10 @@ fn bound_of(comparator: &super::semver::Comparator) -> Option<&Version> {
 
 fn why_no_tag(versions: &Versions, tag: &str, rules: &PickRules<'_>) -> String {
     let name = versions.name.as_str();
-    let points_to = versions.tags.iter().find(|(known, _)| known == tag);
+    let points_to = versions.tags().iter().find(|(known, _)| known == tag);
     match (points_to, versions.tagged(tag)) {
         (None, _) => {
-            let mut tags: Vec<_> = versions.tags.iter().map(|(tag, _)| tag.as_str()).collect();
+            let mut tags: Vec<_> = versions.tags().iter().map(|(tag, _)| tag.as_str()).collect();
             tags.truncate(8);
             format!("{name} has no tag `{tag}`; it has {}", tags.join(", "))
         }

@@ -177,7 +177,12 @@ fn reasons() {
         );
     }
     let skipped = vec!["1.0.0: broken".to_owned()];
-    let empty = Versions::new(a.name, a.tags, [].into_iter().collect(), skipped);
+    let empty = Versions::new(
+        a.name.clone(),
+        a.tags().to_vec(),
+        [].into_iter().collect(),
+        skipped,
+    );
     assert_eq!(
         why_none(&empty, &Spec::parse("^1").unwrap(), &rules("", "")),
         "a has no version that can be read (1.0.0: broken)"

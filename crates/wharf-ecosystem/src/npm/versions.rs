@@ -16,10 +16,9 @@ use super::semver::Version;
 pub struct Versions {
     /// The package.
     pub name: PackageName,
-    /// Tags and the versions that they point to, as the registry writes them.
-    pub tags: Vec<(String, String)>,
     /// What was left out and why, in words.
     pub skipped: Vec<String>,
+    tags: Vec<(String, String)>,
     rows: Rows,
     /// Where among the rows the version is that the tag `latest` points to.
     latest: Option<usize>,
@@ -84,7 +83,7 @@ impl Rows {
         }
     }
 
-    /// Takes the next higher version; `None` where it lies outside of the texts or the engines.
+    /// Takes the next version, which is higher than those before; `None` where it lies outside of the texts or the engines.
     pub fn push(&mut self, row: &PackedRow) -> Option<()> {
         self.texts.get(row.text.clone())?;
         let engines = match row.engines {
@@ -144,12 +143,15 @@ impl Rows {
 }
 
 impl<'r> FromIterator<&'r VersionRow> for Rows {
-    /// Packs versions; the lowest comes first, and each once.
+    /// Packs versions. The lowest has to come first, and each once.
     fn from_iter<I: IntoIterator<Item = &'r VersionRow>>(rows: I) -> Self {
         let mut texts = String::new();
         let (mut engines, mut known) = (Vec::new(), FxHashMap::<&str, usize>::default());
         let mut packed = Vec::new();
+        let mut last: Option<&Version> = None;
         for row in rows {
+            debug_assert!(last.is_none_or(|last| *last < row.version), "in order, each once");
+            last = Some(&row.version);
             let start = texts.len();
             texts.push_str(row.version.as_str());
             let engines = row.engines_node.as_ref().map(|text| {
@@ -201,6 +203,11 @@ impl Versions {
         let mut versions = self.clone();
         versions.rows.published = vec![Some(published); versions.len()];
         versions
+    }
+
+    /// Tags and the versions that they point to, as the registry writes them.
+    pub fn tags(&self) -> &[(String, String)] {
+        &self.tags
     }
 
     /// How many there are.

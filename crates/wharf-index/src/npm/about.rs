@@ -90,7 +90,7 @@ impl NpmIndex {
             None => None,
         };
         Ok(About {
-            tags: versions.tags.clone(),
+            tags: versions.tags().to_vec(),
             versions: brief.collect(),
             skipped: versions.skipped.clone(),
             modified: packument.modified(),

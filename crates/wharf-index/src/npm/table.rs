@@ -126,11 +126,11 @@ impl Table {
             self.validators.last_modified.as_deref().unwrap_or_default(),
         );
         put_texts(&mut out, engines.iter().map(|text| &**text), engines.len());
-        let tags = versions.tags.iter();
+        let tags = versions.tags().iter();
         put_texts(
             &mut out,
             tags.flat_map(|(tag, version)| [tag.as_str(), version]),
-            versions.tags.len() * 2,
+            versions.tags().len() * 2,
         );
         put_texts(
             &mut out,

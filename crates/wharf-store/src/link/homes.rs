@@ -1,8 +1,8 @@
 //! The files of a home's package, linked into one folder.
 //!
 //! Homes with many files get their folders at once and their files at the end, the largest part first: who meets one late would
-//! else work alone while the others have nothing left. Invariant: the files of one folder are one thread's work, for two threads that
-//! link into one folder would wait for each other.
+//! else work alone while the others have nothing left. Files of one folder that follow each other are one thread's
+//! work, for two threads that link into one folder would wait for each other.
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};

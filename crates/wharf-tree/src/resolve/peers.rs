@@ -124,11 +124,11 @@ impl Tree<'_> {
         )
     }
 
-    /// The version that is there already and lies in a range: what the registry calls its latest before others, releases before
-    /// prereleases, the highest first. What a peer gets is not decided by which prerelease somebody else needs.
+    /// The version that is there already and lies in a range; of several what the registry calls its latest before others, releases
+    /// before prereleases, the highest first.
     pub(super) fn there(&self, name: NameId, fits: impl Fn(&Version) -> bool) -> Option<PackageId> {
         let latest = match self.known.get(&name) {
-            Some(Lookup::Known(versions)) => versions.tagged("latest").map(|row| row.version.clone()),
+            Some(Lookup::Known(versions)) => versions.latest().map(|row| row.version),
             _ => None,
         };
         let all = self.chosen.get(name)?.iter();

@@ -46,7 +46,10 @@ pub(crate) fn world(text: &str) -> (Index, Problem) {
         match words.as_slice() {
             ["tag", package, tag, to] => {
                 let versions = index.versions.get_mut(&name(package)).unwrap();
-                versions.tags.push((tag.to_string(), to.to_string()));
+                let rows: Vec<VersionRow> = versions.rows().collect();
+                let mut tags = versions.tags().to_vec();
+                tags.push((tag.to_string(), to.to_string()));
+                *versions = Versions::new(name(package), tags, rows.iter().collect(), Vec::new());
             }
             [path] => importers.push(importer(path, None, None, needs)),
             [path, name, version] if name.starts_with('(') => {
@@ -146,7 +149,7 @@ impl Index {
             published: None,
         });
         rows.sort_by(|a, b| a.version.cmp(&b.version));
-        let tags = known.map(|known| known.tags.clone()).unwrap_or_default();
+        let tags = known.map(|known| known.tags().to_vec()).unwrap_or_default();
         let versions = Versions::new(name(package), tags, rows.iter().collect(), Vec::new());
         self.versions.insert(name(package), versions);
         self.manifests

@@ -129,6 +129,20 @@ fn what_is_no_packument() {
 }
 
 #[test]
+fn a_version_that_is_too_long_in_normal_form_costs_itself_alone() {
+    let version = |text: &str| format!("\"{text}\": {{\"dist\": {{\"tarball\": \"x\"}}}}");
+    let long = |length: usize| format!("1.5.0{}", "a".repeat(length - 5));
+    let listed = ["1.0.0", &long(255), &long(256), "2.0.0"].map(version).join(", ");
+    let scanned = scan(format!("{{\"versions\": {{{listed}}}}}").as_bytes()).unwrap();
+    let versions = scanned.versions(&PackageName::new(wharf_core::Ecosystem::Npm, "a").unwrap());
+    let kept: Vec<_> = versions.rows().map(|row| row.version.as_str().len()).collect();
+    assert_eq!((kept, versions.len()), (vec![5, 256, 5], 3));
+    let highest = versions.find(&Version::parse("2.0.0").unwrap());
+    assert!(highest.is_some());
+    assert_eq!(versions.skipped.len(), 1);
+}
+
+#[test]
 fn an_unpublished_package_has_no_versions() {
     let document = r#"{"name": "a", "versions": {}, "time": {"unpublished": {"name": "x"}}}"#;
     assert_eq!(scan(document.as_bytes()).unwrap().rows, []);

@@ -310,8 +310,9 @@ pub(super) fn plain(text: &str) -> Option<([u64; 3], usize)> {
 pub(super) fn scan_any(text: &str, strictness: Strictness) -> Result<Version, &'static str> {
     const SHAPE: &str = "a version is three numbers, as in `1.2.3`";
     const TOO_GREAT: &str = "a number in it is too great";
+    const TOO_LONG: &str = "it is longer than 256 characters";
     if text.len() > grammar::MAX_LENGTH {
-        return Err("it is longer than 256 characters");
+        return Err(TOO_LONG);
     }
     let text = grammar::trim(text);
     let start = match strictness {
@@ -345,7 +346,11 @@ pub(super) fn scan_any(text: &str, strictness: Strictness) -> Result<Version, &'
     if !tail.build.is_empty() {
         version.text = format!("{version}+{}", tail.build).into();
     }
-    Ok(version)
+    // In normal form there may be a `-` more.
+    match version.text.len() <= grammar::MAX_LENGTH {
+        true => Ok(version),
+        false => Err(TOO_LONG),
+    }
 }
 
 /// What follows the three numbers.
