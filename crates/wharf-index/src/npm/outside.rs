@@ -1,6 +1,7 @@
 //! Archives that no registry lists, by path or URL: what the package in one says of itself, and why one is none.
 //!
 //! Invariant: a file of this machine is read to its end, so that one that was copied in part is told of before anything is locked.
+//! Whether it is whole is what the store's own reader says: no file is refused here that could be installed.
 
 use std::io::{self, Read};
 use std::path::Component;
@@ -8,6 +9,8 @@ use std::path::Component;
 use bytes::Bytes;
 use wharf_core::Digest;
 use wharf_ecosystem::npm::PackageManifest;
+use wharf_store::home::unpack::read_through_tgz;
+use wharf_store::{ArchiveError, Limits, Refusal};
 
 use super::direct::manifest;
 use super::error::NpmError;
@@ -16,6 +19,9 @@ use crate::error::IndexError;
 
 /// A `package.json` beyond this is none.
 const LARGEST_MANIFEST: u64 = 16 << 20;
+
+/// More than this is not unpacked to find words for what is no archive.
+const LOOKED_AT: u64 = 4 << 20;
 
 /// What tar archives are made of, in bytes.
 const BLOCK: usize = 512;
@@ -44,7 +50,10 @@ pub(super) async fn read(
             reason,
             is_local: whose == Whose::Ours,
         };
-        let found = find_manifest(&bytes, whose).map_err(|error| no_archive(why_none(&bytes, &error)))?;
+        let found = find_manifest(&bytes).map_err(|error| no_archive(why_none(&bytes, &error)))?;
+        if whose == Whose::Ours {
+            whole(&bytes).map_err(no_archive)?;
+        }
         let text =
             found.ok_or_else(|| no_archive("it holds no package.json in its first folder".to_owned()))?;
         Ok((manifest(&place, &text)?, digest))
@@ -53,12 +62,11 @@ pub(super) async fn read(
 }
 
 /// The `package.json` of an archive: in its first folder, whatever that is called.
-fn find_manifest(archive: &[u8], whose: Whose) -> io::Result<Option<Vec<u8>>> {
+fn find_manifest(archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
     if archive.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let mut tar = tar::Archive::new(plain(archive));
-    let mut found = None;
+    let mut tar = tar::Archive::new(plain(archive).take(most_of(archive)));
     for entry in tar.entries()? {
         let mut entry = entry?;
         let path = entry.path()?;
@@ -66,24 +74,32 @@ fn find_manifest(archive: &[u8], whose: Whose) -> io::Result<Option<Vec<u8>>> {
         let (folder, name, end) = (parts.next(), parts.next(), parts.next());
         let is_manifest =
             folder.is_some() && end.is_none() && name == Some(Component::Normal("package.json".as_ref()));
-        if is_manifest && found.is_none() {
+        if is_manifest {
             let mut text = Vec::new();
             (&mut entry).take(LARGEST_MANIFEST).read_to_end(&mut text)?;
-            found = Some(text);
-        }
-        match whose {
-            Whose::Ours => drop(io::copy(&mut entry, &mut io::sink())?),
-            Whose::Anybodys if found.is_some() => break,
-            Whose::Anybodys => {}
+            return Ok(Some(text));
         }
     }
-    if whose == Whose::Ours
-        && let Err(error) = io::copy(&mut tar.into_inner(), &mut io::sink())
-        && !is_padding(&error)
-    {
-        return Err(error);
+    Ok(None)
+}
+
+/// What an archive may unpack to: the store refuses what is more.
+fn most_of(archive: &[u8]) -> u64 {
+    let limits = Limits::default();
+    let by_ratio = (archive.len() as u64).saturating_mul(limits.max_ratio + 1);
+    by_ratio.max(limits.ratio_matters_from)
+}
+
+/// Whether an archive is there to its end; else why not. What else the store has against one, it says itself.
+fn whole(archive: &[u8]) -> Result<(), String> {
+    match read_through_tgz(archive, &Limits::default()) {
+        Err(ArchiveError::Refused { reason, .. }) => match reason {
+            Refusal::Truncated => Err("it ends in the middle".to_owned()),
+            Refusal::Damaged(why) => Err(format!("it is damaged ({why})")),
+            _ => Ok(()),
+        },
+        Ok(()) | Err(_) => Ok(()),
     }
-    Ok(found)
 }
 
 fn is_gzip(archive: &[u8]) -> bool {
@@ -116,7 +132,7 @@ fn why_none(bytes: &[u8], error: &io::Error) -> String {
     if !is_gzip(bytes) && !is_tar(bytes) {
         return "it is neither a tar archive nor a gzip of one".to_owned();
     }
-    match io::copy(&mut plain(bytes), &mut io::sink()) {
+    match io::copy(&mut plain(bytes).take(LOOKED_AT), &mut io::sink()) {
         Err(inner) if is_end(&inner) => "it ends in the middle".to_owned(),
         Err(inner) if !is_padding(&inner) => format!("it is damaged ({inner})"),
         Ok(_) if is_end(error) => "it ends in the middle".to_owned(),
@@ -175,6 +191,33 @@ mod tests {
         gzip.finish().unwrap()
     }
 
+    /// Why a file of this machine is not taken; nothing where it is.
+    fn refusal(bytes: &[u8]) -> Option<String> {
+        match find_manifest(bytes) {
+            Ok(_) => whole(bytes).err(),
+            Err(error) => Some(why_none(bytes, &error)),
+        }
+    }
+
+    /// The header of an empty file, with other bytes in the field of its size, and summed as the bytes' type has it.
+    fn odd_header(path: &str, size: &[u8; 12], is_signed: bool) -> [u8; BLOCK] {
+        let mut header = tar::Header::new_ustar();
+        header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_mode(0o644);
+        let bytes = header.as_mut_bytes();
+        bytes[124..136].copy_from_slice(size);
+        bytes[148..156].fill(b' ');
+        let sum: i64 = bytes
+            .iter()
+            .map(|byte| match is_signed {
+                true => i64::from(*byte as i8),
+                false => i64::from(*byte),
+            })
+            .sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        *bytes
+    }
+
     #[test]
     fn the_manifest_of_an_archive() {
         for (path, found) in [
@@ -183,20 +226,69 @@ mod tests {
             ("package.json", false),
             ("package/lib/package.json", false),
         ] {
-            for whose in [Whose::Ours, Whose::Anybodys] {
-                for bytes in [archive(&[(path, b"{}")]), gzip(&archive(&[(path, b"{}")]))] {
-                    let text = find_manifest(&bytes, whose).unwrap();
-                    assert_eq!(text.is_some(), found, "{path}");
-                }
+            for bytes in [archive(&[(path, b"{}")]), gzip(&archive(&[(path, b"{}")]))] {
+                let text = find_manifest(&bytes).unwrap();
+                assert_eq!(text.is_some(), found, "{path}");
             }
         }
     }
 
     #[test]
-    fn what_stands_behind_the_end_of_an_archive_is_nothing() {
-        let mut padded = gzip(&archive(&[("package/package.json", b"{}")]));
-        padded.extend([0; 600]);
-        assert!(find_manifest(&padded, Whose::Ours).unwrap().is_some());
+    fn what_the_store_can_unpack_is_whole() {
+        let plain = archive(&[("package/package.json", b"{}"), ("package/x", b"x")]);
+        let packed = gzip(&plain);
+        let with = |behind: &[u8]| [&packed[..], behind].concat();
+        let end = plain.len() - 2 * BLOCK;
+        let then = |header: [u8; BLOCK]| gzip(&[&plain[..end], &header, &[0; 2 * BLOCK]].concat());
+        for (name, bytes) in [
+            ("padded to a tape's block", with(&[0; 600])),
+            ("with a NUL behind it", with(b"\0")),
+            ("with bytes behind it", with(b"garbage")),
+            ("without the last padding", gzip(&plain[..end - BLOCK + 1])),
+            ("without the end's mark", gzip(&plain[..end])),
+            (
+                "plain, without the last padding",
+                plain[..end - BLOCK + 1].to_vec(),
+            ),
+            (
+                "with a size of NULs",
+                then(odd_header("package/y", &[0; 12], false)),
+            ),
+            (
+                "with a size of blanks",
+                then(odd_header("package/y", &[b' '; 12], false)),
+            ),
+            (
+                "with a signed checksum",
+                then(odd_header("package/\u{e9}\u{e9}", b"00000000000\0", true)),
+            ),
+        ] {
+            assert_eq!(
+                find_manifest(&bytes).unwrap().as_deref(),
+                Some(&b"{}"[..]),
+                "{name}"
+            );
+            assert_eq!(refusal(&bytes), None, "{name}");
+            let store = tempfile::tempdir().unwrap();
+            let store = wharf_store::Store::open(store.path()).unwrap();
+            store.unpack_tgz_bytes(&bytes, &Limits::default()).unwrap();
+        }
+    }
+
+    #[test]
+    fn words_for_what_is_none_cost_little() {
+        // Blocks that are no headers, a thousand times what they are packed.
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        for _ in 0..64 {
+            gzip.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        }
+        let mut bomb = gzip.finish().unwrap();
+        // What only unpacking all of it would find.
+        let end = bomb.len() - 5;
+        bomb[end] ^= 0xff;
+        let error = find_manifest(&bomb).unwrap_err();
+        let words = why_none(&bomb, &error);
+        assert!(words.starts_with("what it holds is no tar archive ("), "{words}");
     }
 
     #[test]
@@ -235,11 +327,14 @@ mod tests {
             (gzip(&whole[..20_000]), "it ends in the middle"),
             (gzip(b"hello"), "it is no gzip of a tar archive"),
         ] {
-            let error = find_manifest(&bytes, Whose::Ours).unwrap_err();
-            assert_eq!(why_none(&bytes, &error), expected, "{} bytes", bytes.len());
+            assert_eq!(
+                refusal(&bytes).as_deref(),
+                Some(expected),
+                "{} bytes",
+                bytes.len()
+            );
         }
-        let error = find_manifest(&damaged, Whose::Ours).unwrap_err();
-        let words = why_none(&damaged, &error);
+        let words = refusal(&damaged).unwrap();
         assert!(words.starts_with("it is damaged ("), "{words}");
     }
 }

@@ -25,7 +25,7 @@ use super::draft::{Draft, PackageFolder, Unpacked};
 use super::write::{Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
-use crate::archive::tgz::{End, Form, Memory, Stream, Walk, padded};
+use crate::archive::tgz::{End, Feed, Form, Memory, Stream, Walk, padded};
 use crate::archive::{ArchiveError, Compression, Limits, Refusal, Trouble, nameless, sniff, with_head};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -188,24 +188,7 @@ impl Store {
         archive: impl Read,
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
-        let counted = Rc::new(Counts::default());
-        let (head, packed) = with_head(BufReader::with_capacity(
-            128 * 1024,
-            Counted {
-                inner: archive,
-                count: Rc::clone(&counted),
-            },
-        ))?;
-        let decoded: Box<dyn BufRead + '_> = match sniff(&head) {
-            Some("gzip") => Box::new(Gunzip::new(packed)),
-            Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
-            _ if head.is_empty() => return Err(Refusal::Truncated.into()),
-            actual => {
-                let expected = Compression::Gzip.as_str();
-                let actual = actual.unwrap_or("something else");
-                return Err(Refusal::Mislabelled { expected, actual }.into());
-            }
-        };
+        let (decoded, counted) = decoded(archive)?;
         let draft = Draft::new(self)?;
         let package = draft.open()?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
@@ -259,6 +242,50 @@ impl Store {
         })?;
         Ok(Unpacked::new(draft, with_commands(&package, entries)?))
     }
+}
+
+/// Reads an npm archive (gzip, or a plain tar) to its end, as [`Store::unpack_tgz`] would, and keeps nothing of it.
+///
+/// # Errors
+/// Where the archive is refused for what its headers or its compression are. What only writing finds out is not among that.
+pub fn read_through_tgz(archive: impl Read, limits: &Limits) -> Result<(), ArchiveError> {
+    read_through(archive, limits).map_err(|trouble| trouble.of(nameless()))
+}
+
+fn read_through(archive: impl Read, limits: &Limits) -> Result<(), Trouble> {
+    let (decoded, counted) = decoded(archive)?;
+    let (mut walk, mut stream) = (Walk::new(limits, Form::Npm, 0), Stream(decoded));
+    loop {
+        walk.packed(counted.0.get());
+        let Ok(member) = walk.next(&mut stream)? else {
+            return drain(&mut stream.0, limits, &counted);
+        };
+        stream.skip(member.size)?;
+        skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
+    }
+}
+
+/// The tar of an archive, and a count of what was read of the archive for it.
+fn decoded<'a>(archive: impl Read + 'a) -> Result<(Box<dyn BufRead + 'a>, Rc<Counts>), Trouble> {
+    let counted = Rc::new(Counts::default());
+    let (head, packed) = with_head(BufReader::with_capacity(
+        128 * 1024,
+        Counted {
+            inner: archive,
+            count: Rc::clone(&counted),
+        },
+    ))?;
+    let decoded: Box<dyn BufRead + 'a> = match sniff(&head) {
+        Some("gzip") => Box::new(Gunzip::new(packed)),
+        Some(actual) if actual == Compression::None.as_str() => Box::new(packed),
+        _ if head.is_empty() => return Err(Refusal::Truncated.into()),
+        actual => {
+            let expected = Compression::Gzip.as_str();
+            let actual = actual.unwrap_or("something else");
+            return Err(Refusal::Mislabelled { expected, actual }.into());
+        }
+    };
+    Ok((decoded, counted))
 }
 
 /// What a gzip says that it unpacks to, if that fits in memory and within the limits. The last four bytes may lie: then

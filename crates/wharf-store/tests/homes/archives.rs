@@ -17,8 +17,10 @@ fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
     let stream = store
         .unpack_tgz(first.chain(rest), &Limits::default())
         .map_err(explain);
+    let through = wharf_store::home::unpack::read_through_tgz(bytes, &Limits::default()).map_err(explain);
     match (memory, stream) {
         (Ok(memory), Ok(stream)) => {
+            assert_eq!(through, Ok(()));
             assert_eq!(memory.tree(), stream.tree());
             assert_eq!(listing(&memory.package()), listing(&stream.package()));
             Ok(memory)
