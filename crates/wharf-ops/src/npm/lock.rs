@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use wharf_core::{Ecosystem, Event, PackageName, Phase, Source};
-use wharf_ecosystem::npm::glob::NamePatterns;
-use wharf_ecosystem::npm::{EdgeKind, Version};
+use wharf_ecosystem::npm::Version;
 use wharf_index::npm::Detail;
 use wharf_project::{Lock, LockedNode, NpmInputs, NpmLock, NpmProject, NpmRequirement, Project};
 use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
@@ -163,11 +162,7 @@ fn problem(
     locked: Option<&NpmLock>,
     upgrade: &Upgrade,
 ) -> Problem {
-    let ignored = NamePatterns::new(npm.options.ignored_optional.iter().cloned());
-    let extensions = npm.extensions.clone().without_optional(ignored);
-    let counts = |asked: &&NpmRequirement| {
-        asked.kind != EdgeKind::Optional || !extensions.ignores_optional(&asked.alias)
-    };
+    let ignored = npm.ignored_optional();
     let importers = npm.importers.iter().map(|importer| Root {
         path: importer.path.clone(),
         name: importer.name.clone(),
@@ -176,7 +171,7 @@ fn problem(
         requirements: importer
             .requirements
             .iter()
-            .filter(counts)
+            .filter(|asked| !asked.is_ignored(&ignored))
             .map(|asked| Requirement {
                 alias: asked.alias.clone(),
                 spec: asked.spec.clone(),
@@ -189,7 +184,7 @@ fn problem(
     let importers = importers.collect();
     Problem {
         overrides: npm.overrides.clone(),
-        extensions,
+        extensions: npm.extensions.clone().without_optional(ignored),
         peer_rules: npm.peer_rules.clone(),
         preferences: preferences(session, project, locked, upgrade),
         cutoff: cutoff(project, npm),

@@ -13,7 +13,7 @@ use wharf_ecosystem::npm::Registries;
 use crate::config::default_text;
 use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
-use crate::npm::settings::{INSTALLING, Settings, Word};
+use crate::npm::settings::{Settings, Word, is_for_installing};
 use crate::npm::{CredentialKind, NpmOptions, NpmRegistry, RegistryCredential, Secret, npmrc};
 use crate::project::{Options, Warning};
 use crate::stated::Stated;
@@ -95,14 +95,7 @@ impl<'a> Layers<'a> {
 
     /// Reads `npm_config_*`, whatever their case.
     pub(crate) fn variables(&mut self, variables: &BTreeMap<String, String>) -> Result<(), ProjectError> {
-        for (name, value) in variables {
-            let is_ours = name
-                .get(..PREFIX.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
-            if !is_ours || value.is_empty() {
-                continue;
-            }
-            let key = variable_key(&name[PREFIX.len()..]);
+        for (key, name, value) in stated_variables(variables) {
             let place = Place {
                 declared: Declared::Machine,
                 folder: self.root,
@@ -486,15 +479,20 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// The `npm_config_*` variables that decide what is installed from a lock, or how it lies, by npm's name for each.
-pub fn installing_variables(variables: &BTreeMap<String, String>) -> BTreeMap<String, &str> {
-    let ours = variables.iter().filter_map(|(name, value)| {
+/// The `npm_config_*` variables that decide what is installed and how, by npm's name for each, in the order in which they count.
+pub fn installing_variables(variables: &BTreeMap<String, String>) -> Vec<(String, &str)> {
+    let stated = stated_variables(variables).map(|(key, _, value)| (key, value));
+    stated.filter(|(key, _)| is_for_installing(key)).collect()
+}
+
+/// The `npm_config_*` variables that say something, whatever their case: npm's name for each, their own, their value. Of several
+/// spellings of one the first counts.
+fn stated_variables(variables: &BTreeMap<String, String>) -> impl Iterator<Item = (String, &str, &str)> {
+    variables.iter().filter_map(|(name, value)| {
         let start = name.get(..PREFIX.len())?;
-        let key = variable_key(&name[PREFIX.len()..]);
-        let counts = start.eq_ignore_ascii_case(PREFIX) && INSTALLING.contains(&key.as_str());
-        (counts && !value.is_empty()).then_some((key, value.as_str()))
-    });
-    ours.collect()
+        let is_stated = start.eq_ignore_ascii_case(PREFIX) && !value.is_empty();
+        is_stated.then(|| (variable_key(&name[PREFIX.len()..]), name.as_str(), value.as_str()))
+    })
 }
 
 /// `AUTO_INSTALL_PEERS` is `auto-install-peers`; keys that begin with `//` and leading `_` stay.

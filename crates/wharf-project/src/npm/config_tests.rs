@@ -372,3 +372,41 @@ fn words_to_install_scripts_are_kept_for_them() {
     );
     assert!(warnings.is_empty(), "{warnings:?}");
 }
+
+#[test]
+fn variables_that_decide_what_is_installed() {
+    let told = |variables: &[(&str, &str)]| {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        format!("{:?}", crate::npm_installing_variables(&variables.collect()))
+    };
+    let usual = told(&[
+        ("npm_config_fund", "false"),
+        ("npm_config_user_agent", "x"),
+        ("OTHER", "x"),
+    ]);
+    assert_eq!(usual, told(&[]));
+    for key in [
+        "node_linker",
+        "omit",
+        "os",
+        "engine_strict",
+        "use_node_version",
+        "strict_peer_deps",
+        "strict_peer_dependencies",
+        "nodedir",
+        "arch",
+        "msvs_version",
+    ] {
+        assert_ne!(told(&[(&format!("npm_config_{key}"), "true")]), usual, "{key}");
+    }
+    // Of two spellings the first counts, here as where they are obeyed.
+    let both = |first: &str| told(&[("NPM_CONFIG_OMIT", first), ("npm_config_omit", "peer")]);
+    assert_ne!(both("dev"), both("optional"));
+    let obeyed = |first: &str| {
+        let variables = [("NPM_CONFIG_OMIT", first), ("npm_config_omit", "peer")];
+        read(&[], &variables).0.options.omit_dev
+    };
+    assert!(obeyed("dev") && !obeyed("optional"));
+}

@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wharf_core::{Origin, Span, Timestamp, WebUrl};
 use wharf_ecosystem::npm::extensions::PackageExtensions;
+use wharf_ecosystem::npm::glob::NamePatterns;
 use wharf_ecosystem::npm::overrides::Overrides;
 use wharf_ecosystem::npm::peers::PeerRules;
 use wharf_ecosystem::npm::platform::MachineWords;
@@ -131,6 +132,11 @@ impl NpmProject {
         self.importers.iter().find(|importer| importer.path == path)
     }
 
+    /// The optional packages that are not wanted.
+    pub fn ignored_optional(&self) -> NamePatterns {
+        NamePatterns::new(self.options.ignored_optional.iter().cloned())
+    }
+
     /// Whether anything is to be installed or linked.
     pub fn asks_for_something(&self) -> bool {
         self.importers.len() > 1
@@ -185,6 +191,13 @@ pub struct NpmRequirement {
     pub kind: EdgeKind,
     /// Where it is written.
     pub origin: Origin,
+}
+
+impl NpmRequirement {
+    /// Whether it is optional and among what is not wanted.
+    pub fn is_ignored(&self, ignored: &NamePatterns) -> bool {
+        self.kind == EdgeKind::Optional && ignored.matches(&self.alias)
+    }
 }
 
 /// An entry of a table, flat: the keys that lead to it, joined by ` > `, and its text.

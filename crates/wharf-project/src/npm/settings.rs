@@ -233,8 +233,16 @@ impl Settings {
     fn machines(&mut self, word: &Word<'_>, mistaken: &[(&str, &str)]) {
         let words = word.values.iter().map(|value| value.trim());
         let words: Vec<&str> = words.filter(|word| !matches!(*word, "" | "null")).collect();
+        let place = match word.key {
+            "os" => &mut self.os,
+            "cpu" => &mut self.cpu,
+            _ => &mut self.libc,
+        };
+        if place.is_some() {
+            return;
+        }
         let meant = |said: &&str| mistaken.iter().find(|(other, _)| other == said);
-        if let Some((said, meant)) = words.iter().find_map(meant) {
+        for (said, meant) in words.iter().filter_map(meant) {
             let origin = word.origin.clone();
             self.mistaken.push(Warning {
                 code: "npm/architectures",
@@ -245,12 +253,7 @@ impl Settings {
                 origin: Some(origin),
             });
         }
-        let place = match word.key {
-            "os" => &mut self.os,
-            "cpu" => &mut self.cpu,
-            _ => &mut self.libc,
-        };
-        place.get_or_insert_with(|| words.into_iter().map(str::to_owned).collect());
+        *place = Some(words.into_iter().map(str::to_owned).collect());
     }
 
     fn prefix(&mut self, word: &Word<'_>) -> Result<(), ProjectError> {
@@ -356,8 +359,13 @@ const LOCKING: &[&str] = &[
     "ignored-optional-dependencies",
 ];
 
+/// Whether a key decides what is installed, how it lies, or what its install scripts find.
+pub(crate) fn is_for_installing(key: &str) -> bool {
+    INSTALLING.contains(&key) || SCRIPTS.contains(&key)
+}
+
 /// Keys that decide what is installed from a lock, or how it lies.
-pub(crate) const INSTALLING: &[&str] = &[
+const INSTALLING: &[&str] = &[
     "node-linker",
     "install-strategy",
     "enable-global-virtual-store",
@@ -371,6 +379,10 @@ pub(crate) const INSTALLING: &[&str] = &[
     "os",
     "cpu",
     "libc",
+    "engine-strict",
+    "use-node-version",
+    "strict-peer-deps",
+    "strict-peer-dependencies",
 ];
 
 /// Names of systems that others use, and node's.
@@ -585,6 +597,23 @@ mod tests {
                 "`macos` among the `os` of .npmrc:1 stands for no machine: packages say `darwin`",
                 "`aarch64` among the `cpu` of .npmrc:1 stands for no machine: packages say `arm64`",
             ]
+        );
+    }
+
+    #[test]
+    fn a_mistaken_machine_is_told_where_it_counts() {
+        let mut settings = Settings::default();
+        for values in [&["macos", "x11", "windows"][..], &["win64"]] {
+            apply(&mut settings, "os", values, Declared::Project).unwrap();
+        }
+        let warnings = settings.warnings().into_iter().map(|warning| warning.message);
+        assert_eq!(
+            warnings.collect::<Vec<_>>(),
+            [
+                "`macos` among the `os` of .npmrc:1 stands for no machine: packages say `darwin`",
+                "`windows` among the `os` of .npmrc:1 stands for no machine: packages say `win32`",
+            ],
+            "the second list is overridden"
         );
     }
 

@@ -70,11 +70,13 @@ fn registries(npm: &NpmProject) -> Vec<String> {
     .collect()
 }
 
-/// `path fingerprint` of every local folder and archive that an importer asks for.
+/// `path fingerprint` of every local folder and archive that an importer asks for and that is wanted.
 fn local(npm: &NpmProject, root: &Path) -> Vec<String> {
     let mut all = Vec::new();
+    let ignored = npm.ignored_optional();
     for importer in &npm.importers {
-        for requirement in &importer.requirements {
+        let wanted = importer.requirements.iter();
+        for requirement in wanted.filter(|asked| !asked.is_ignored(&ignored)) {
             let (Spec::Directory(path) | Spec::File(path)) = &requirement.spec else {
                 continue;
             };

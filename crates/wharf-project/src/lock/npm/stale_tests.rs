@@ -164,6 +164,33 @@ fn inputs_are_what_the_files_say() {
 }
 
 #[test]
+fn a_folder_that_is_ignored_is_nothing_that_a_lock_is_made_from() {
+    let manifest = r#"{
+        "dependencies": {"needed": "file:./needed"},
+        "optionalDependencies": {"loc": "file:./loc", "liked": "file:./liked"},
+        "pnpm": {"ignoredOptionalDependencies": ["loc", "needed"]}
+    }"#;
+    let folder = Folder::new(&[
+        ("package.json", manifest),
+        ("loc/package.json", r#"{"name": "loc"}"#),
+        ("liked/package.json", r#"{"name": "liked"}"#),
+        ("needed/package.json", r#"{"name": "needed"}"#),
+    ]);
+    let before = folder.inputs();
+    let paths: Vec<&str> = before
+        .local
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(paths, ["liked", "needed"]);
+    folder.write(
+        "loc/package.json",
+        r#"{"name": "loc", "dependencies": {"c": "1"}}"#,
+    );
+    assert_eq!(folder.inputs(), before);
+}
+
+#[test]
 fn only_what_decides_about_requirements_counts() {
     let folder = Folder::new(&[
         ("package.json", MANIFEST),
