@@ -98,6 +98,8 @@ pub enum TreeError {
         target: String,
         /// Who requires it.
         chain: Box<Chain>,
+        /// Whether who requires it has files that could say something else.
+        can_be_changed: bool,
     },
 }
 
@@ -142,7 +144,14 @@ impl TreeError {
                 rename(asker);
                 *origin = None;
             }
-            TreeError::Platform { chain, .. } => rename(chain),
+            TreeError::Platform {
+                chain,
+                can_be_changed,
+                ..
+            } => {
+                rename(chain);
+                *can_be_changed = false;
+            }
             TreeError::Many(errors) => {
                 let all = std::mem::take(errors).into_iter();
                 *errors = all.map(|error| error.asked_by(words)).collect();
@@ -235,6 +244,10 @@ impl Explain for TreeError {
             TreeError::TooManyCombinations { .. } => {
                 vec!["add the peers that packages ask for to the project's own dependencies".to_owned()]
             }
+            TreeError::Platform {
+                can_be_changed: false,
+                ..
+            } => Vec::new(),
             TreeError::Platform { .. } => {
                 vec![
                     "make it an optional dependency, which is left out where it is for other machines".to_owned(),

@@ -280,6 +280,7 @@ impl Walk<'_> {
             wanted: asked_words(&self.graph.packages[culprit], self.machines),
             target: self.machines.to_string(),
             chain: Box::new(Chain { importer, steps }),
+            can_be_changed: true,
         }
     }
 }

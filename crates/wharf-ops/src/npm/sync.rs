@@ -89,6 +89,14 @@ pub(crate) fn selected(
     select(graph, &selection, &machines(npm)?, node.as_ref()).map_err(|error| OpsError::Tree(Box::new(error)))
 }
 
+/// An error of the graph, said of whoever asks in place of a project.
+fn asked_by(session: &Session, error: OpsError) -> OpsError {
+    match (error, session.asker()) {
+        (OpsError::Tree(error), Some(asker)) => OpsError::Tree(Box::new(error.asked_by(asker))),
+        (error, _) => error,
+    }
+}
+
 /// Brings everything into the store and lays it out.
 ///
 /// # Errors
@@ -137,7 +145,8 @@ pub(crate) async fn prepare(
             }
         }
     };
-    let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone()))?;
+    let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone()))
+        .map_err(|error| asked_by(session, error))?;
     engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();

@@ -94,6 +94,28 @@ fn who_asks_for_what_nobody_has_is_the_command_line() {
 }
 
 #[test]
+fn what_is_for_other_machines_is_required_by_the_command_line() {
+    let case = Case::new();
+    say("3.0.0").os("sunos").publish(&case.npm);
+    for (arguments, words) in [
+        (
+            &["x", "npm:say@3"][..],
+            "the command line requires say@3.0.0, which asks for os: sunos",
+        ),
+        (
+            &["tool", "install", "npm:say@3"],
+            "the tool requires say@3.0.0, which asks for os: sunos",
+        ),
+    ] {
+        let finished = case.run(arguments);
+        fails(&finished, 3, &[words]);
+        for word in ["the project", "pnpm-workspace.yaml", "optional dependency"] {
+            assert!(!finished.stderr.contains(word), "{finished}");
+        }
+    }
+}
+
+#[test]
 fn a_resolution_counts_for_a_day() {
     let case = Case::new();
     let version = |arguments: &[&str]| case.run(arguments).success().stdout;
