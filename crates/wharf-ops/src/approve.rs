@@ -13,6 +13,7 @@ use crate::error::OpsError;
 use crate::lock;
 use crate::names;
 use crate::npm::approvals;
+use crate::npm::describe::not_locked;
 use crate::report::ApproveReport;
 use crate::request::{Installing, Solving};
 use crate::session::Session;
@@ -110,10 +111,8 @@ fn approvals_of(
     let named: Vec<&Package> = packages.filter(|package| package.name == name).collect();
     if named.is_empty() {
         let known = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-        return Err(OpsError::NotLocked {
-            near: names::nearest(&name, known.map(|package| &package.name)),
-            name,
-        });
+        let near = names::nearest(&name, known.map(|package| &package.name));
+        return Err(not_locked(npm, name, near));
     }
     let store = session.store()?;
     // Of one that is not there yet nobody knows; an approval too many does nothing.

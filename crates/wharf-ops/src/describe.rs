@@ -7,7 +7,6 @@ use std::pin::pin;
 
 use futures::stream::{self, Stream, StreamExt};
 use wharf_core::{Ecosystem, PackageName, PackageUrl, Source};
-use wharf_ecosystem::npm::glob::NamePatterns;
 use wharf_ecosystem::pypi::Version;
 use wharf_index::Suits;
 use wharf_index::info::Prereleases;
@@ -154,18 +153,14 @@ impl Locked {
             .chain(lock::deb_names(&self.lock))
     }
 
-    /// Whether the project says that an optional npm package of this name is not wanted.
-    fn ignores(&self, name: &str) -> bool {
-        let npm = self.project.npm.iter();
-        let patterns = npm.flat_map(|npm| &npm.options.ignored_optional);
-        NamePatterns::new(patterns.cloned()).matches(name)
-    }
-
-    /// The npm package that the project, or a package, asks for under a name of its own.
-    fn aliased(&self, text: &str) -> Option<&PackageName> {
+    /// The npm packages that the project, or a package, asks for under a name of its own.
+    fn aliased(&self, text: &str) -> Vec<&PackageName> {
         let called = text.strip_prefix("npm:").unwrap_or(text);
-        let graph = &self.lock.npm.as_ref()?.graph;
-        View::new(graph, vec![true; graph.packages.len()], &Selecting::default()).aliased(called)
+        let Some(npm) = &self.lock.npm else {
+            return Vec::new();
+        };
+        let everything = vec![true; npm.graph.packages.len()];
+        View::new(&npm.graph, everything, &Selecting::default()).aliased(called)
     }
 
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
@@ -175,18 +170,21 @@ impl Locked {
             .iter()
             .find(|name| self.names().any(|known| known == *name));
         known.cloned().ok_or_else(|| {
-            let ignored = candidates
+            let near = |name: &PackageName| names::nearest(name, self.names());
+            let mut of_npm = candidates
                 .iter()
-                .find(|name| name.ecosystem() == Ecosystem::Npm && self.ignores(name.as_str()));
-            if let Some(name) = ignored {
-                return OpsError::Ignored { name: name.clone() };
+                .filter(|name| name.ecosystem() == Ecosystem::Npm);
+            if let (Some(npm), Some(name)) = (&self.project.npm, of_npm.next())
+                && npm.ignored_optional().matches(name.as_str())
+            {
+                return npm::describe::not_locked(npm, name.clone(), near(name));
             }
             let name = candidates
                 .into_iter()
                 .next()
                 .expect("a word means at least one package");
             OpsError::NotLocked {
-                near: names::nearest(&name, self.names()),
+                near: near(&name),
                 name,
             }
         })
@@ -292,35 +290,42 @@ pub fn tree(session: &Session, request: &TreeRequest) -> Result<TreeReport, OpsE
         .package
         .as_deref()
         .map(|text| {
-            let named = locked.named(text);
-            named.or_else(|error| locked.aliased(text).cloned().ok_or(error))
+            locked.named(text).map(|name| vec![name]).or_else(|error| {
+                let aliased: Vec<PackageName> = locked.aliased(text).into_iter().cloned().collect();
+                if aliased.is_empty() {
+                    Err(error)
+                } else {
+                    Ok(aliased)
+                }
+            })
         })
-        .transpose()?;
+        .transpose()?
+        .unwrap_or_default();
     let wanted = |ecosystem: Ecosystem| {
-        let asked = from.as_ref().map(PackageName::ecosystem).or(request.ecosystem);
+        let asked = from.first().map(PackageName::ecosystem).or(request.ecosystem);
         asked.is_none_or(|asked| asked == ecosystem)
     };
     let choice = locked.python(session)?;
     let mut roots = Vec::new();
     if let Some(choice) = choice.as_ref().filter(|_| wanted(Ecosystem::Pypi)) {
-        roots.extend(python_tree(&locked, choice, request, from.as_ref())?);
+        roots.extend(python_tree(&locked, choice, request, from.first())?);
     }
     if wanted(Ecosystem::Npm)
         && let Some(view) = locked.npm(&request.selecting)?
     {
-        roots.extend(view.tree(request, from.as_ref()));
+        roots.extend(view.tree(request, &from));
     }
     if wanted(Ecosystem::Cargo)
         && let Some(view) = locked
             .crates
             .view(&locked.project, &locked.lock, &request.selecting)
     {
-        roots.extend(view.tree(request, from.as_ref()));
+        roots.extend(view.tree(request, from.first()));
     }
     if wanted(Ecosystem::Deb)
         && let Some(view) = locked.deb(&request.selecting)?
     {
-        roots.extend(view.tree(request, from.as_ref()));
+        roots.extend(view.tree(request, from.first()));
     }
     Ok(TreeReport {
         target: target_words(choice.as_ref())?,
@@ -432,8 +437,10 @@ fn why_npm_calls_it(locked: &Locked, text: &str) -> Option<WhyReport> {
     let called = text.strip_prefix("npm:").unwrap_or(text);
     let graph = &locked.lock.npm.as_ref()?.graph;
     let view = View::new(graph, vec![true; graph.packages.len()], &Selecting::default());
-    if let Some(name) = locked.aliased(text) {
-        return Some(why_npm(locked, name));
+    match locked.aliased(text).as_slice() {
+        [] => {}
+        [name] => return Some(why_npm(locked, name)),
+        several => return Some(why_each(locked, called, several)),
     }
     let (member, paths) = view.why_member(locked.project.npm.as_ref()?, called)?;
     Some(WhyReport {
@@ -441,6 +448,26 @@ fn why_npm_calls_it(locked: &Locked, text: &str) -> Option<WhyReport> {
         versions: vec![member.version],
         paths,
     })
+}
+
+/// What several npm packages are locked for that have one name in the project.
+fn why_each(locked: &Locked, alias: &str, names: &[&PackageName]) -> WhyReport {
+    let mut report = WhyReport {
+        package: format!("npm:{alias}"),
+        versions: Vec::new(),
+        paths: Vec::new(),
+    };
+    for name in names {
+        let one = why_npm(locked, name);
+        let versions = one
+            .versions
+            .iter()
+            .map(|version| format!("{}@{version}", one.package));
+        report.versions.extend(versions);
+        report.paths.extend(one.paths);
+    }
+    report.paths.sort_by_key(|path| path.steps.len());
+    report
 }
 
 fn why_npm(locked: &Locked, name: &PackageName) -> WhyReport {

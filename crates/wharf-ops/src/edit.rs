@@ -447,6 +447,7 @@ async fn relock(
     asked: &[npm::edit::Asked],
 ) -> Result<(Project, Updated), OpsError> {
     let project = session.project_to_solve(&Vec::new(), solving)?;
+    npm::edit::check_wanted(session, &project, asked)?;
     let old = lock::read(&project)?;
     let updating = Updating {
         upgrade: &npm::edit::upgrade(asked, old.as_ref()),

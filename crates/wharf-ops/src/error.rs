@@ -117,13 +117,12 @@ pub enum OpsError {
         near: Option<PackageName>,
     },
     /// The project says that an optional package of that name is not wanted.
-    #[error(
-        "{} is not in the lockfile: `ignoredOptionalDependencies` leaves it out wherever it is optional",
-        names::typed(name)
-    )]
+    #[error("{} is not in the lockfile{}", names::typed(name), left_out(near.is_none()))]
     Ignored {
         /// The name.
         name: PackageName,
+        /// A locked name that looks like it, where nobody is known to ask for the package.
+        near: Option<PackageName>,
     },
     /// What was asked of one version that the index does not have.
     #[error("{} has no version {version}", names::typed(name))]
@@ -378,6 +377,14 @@ impl From<ResolveError> for OpsError {
     }
 }
 
+/// What a message adds where a package is left out on purpose, if that is certain.
+pub(crate) fn left_out(is_certain: bool) -> &'static str {
+    match is_certain {
+        true => ": `ignoredOptionalDependencies` leaves it out wherever it is optional",
+        false => "",
+    }
+}
+
 impl Explain for OpsError {
     fn code(&self) -> &'static str {
         if let Some(inner) = self.inner() {
@@ -435,9 +442,11 @@ impl Explain for OpsError {
             ],
             OpsError::StaleLock { .. } => vec!["`wharf lock` brings it up to date".to_owned()],
             OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {}?", names::typed(near))],
-            OpsError::Ignored { name } => vec![format!(
-                "take what matches `{name}` out of `ignoredOptionalDependencies` to have it"
-            )],
+            OpsError::Ignored { name, near } => {
+                let near = near.as_ref().map(|near| format!("did you mean {}?", names::typed(near)));
+                let or = "take what matches `{name}` out of `ignoredOptionalDependencies` to have it where it is optional";
+                near.into_iter().chain([or.replace("{name}", name.as_str())]).collect()
+            }
             OpsError::NotLocked { near: None, .. } => vec!["`wharf list` shows what is locked".to_owned()],
             OpsError::NoSuchVersion { name, .. } => {
                 vec![format!("`wharf info {} --versions` lists them", names::typed(name))]

@@ -11,9 +11,10 @@ use wharf_project::{DebInputs, Group, Lock, LockInputs, Project, ProjectError, R
 
 use crate::cargo;
 use crate::deb;
-use crate::error::OpsError;
+use crate::error::{OpsError, left_out};
 use crate::index_source::IndexSource;
 use crate::names;
+use crate::npm::describe::not_locked;
 use crate::npm::{self, Early};
 use crate::report::{Change, LockReport};
 use crate::request::{Files, Solving, Upgrade};
@@ -171,7 +172,7 @@ pub(crate) async fn update(
     } = updating;
     let known = names_of(project, old.as_ref())?;
     let upgrade = &meant(upgrade, known.as_deref());
-    warn_of_strangers(session, known.as_deref(), upgrade);
+    warn_of_strangers(session, project, known.as_deref(), upgrade);
     let system = deb::lock::before(session, project, old.as_ref(), upgrade).await?;
     if installing {
         deb::root::fetch_ahead(session, project);
@@ -420,17 +421,29 @@ pub(crate) fn deb_names(lock: &Lock) -> impl Iterator<Item = &PackageName> {
 }
 
 /// A package that is to be upgraded and is not locked is a slip, and no reason to stop.
-fn warn_of_strangers(session: &Session, known: Option<&[PackageName]>, upgrade: &Upgrade) {
+fn warn_of_strangers(session: &Session, project: &Project, known: Option<&[PackageName]>, upgrade: &Upgrade) {
     let (Some(known), Upgrade::Packages(wanted)) = (known, upgrade) else {
         return;
     };
     let locked = || known.iter();
     for name in wanted.iter().filter(|name| !locked().any(|known| known == *name)) {
-        let near = names::nearest(name, locked()).map_or_else(String::new, |near| {
-            format!("; did you mean {}?", names::typed(&near))
-        });
+        let near = names::nearest(name, locked());
+        let error = match &project.npm {
+            Some(npm) if name.ecosystem() == Ecosystem::Npm => not_locked(npm, name.clone(), near),
+            _ => OpsError::NotLocked {
+                name: name.clone(),
+                near,
+            },
+        };
+        let rest = match &error {
+            OpsError::Ignored { near: None, .. } => left_out(true).to_owned(),
+            OpsError::Ignored { near: Some(near), .. } | OpsError::NotLocked { near: Some(near), .. } => {
+                format!("; did you mean {}?", names::typed(near))
+            }
+            _ => String::new(),
+        };
         let message = format!(
-            "{} is to be upgraded, but is not in the lockfile{near}",
+            "{} is to be upgraded, but is not in the lockfile{rest}",
             names::typed(name)
         );
         session.emit(Event::warning("lock/not-locked", message));

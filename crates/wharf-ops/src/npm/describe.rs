@@ -8,9 +8,25 @@ use wharf_project::NpmProject;
 use wharf_project::lock::npm::{GraphView, Node};
 
 use crate::describe::{Direction, TreeRequest};
+use crate::error::OpsError;
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
 use crate::request::Selecting;
 use crate::ways::shortest;
+
+/// Why a package is in no lock of the project: it is not wanted where it is optional, or nobody asks for it. A name that looks like it
+/// goes before a pattern that matches, unless the project itself asks for the package: a pattern matches slips as well.
+pub(crate) fn not_locked(npm: &NpmProject, name: PackageName, near: Option<PackageName>) -> OpsError {
+    let ignored = npm.ignored_optional();
+    let mut own = npm.importers.iter().flat_map(|importer| &importer.requirements);
+    let is_own = own.any(|asked| asked.is_ignored(&ignored) && asked.alias == name.as_str());
+    match ignored.matches(name.as_str()) {
+        true => OpsError::Ignored {
+            near: near.filter(|_| !is_own),
+            name,
+        },
+        false => OpsError::NotLocked { name, near },
+    }
+}
 
 /// The selected part of a graph, for looking at it.
 pub(crate) struct View<'g> {
@@ -57,11 +73,11 @@ impl<'g> View<'g> {
             .collect()
     }
 
-    /// The tree from the importers, or from one package.
-    pub(crate) fn tree(&self, request: &TreeRequest, from: Option<&PackageName>) -> Vec<TreeNode> {
+    /// The tree from the importers, or from packages of some names.
+    pub(crate) fn tree(&self, request: &TreeRequest, from: &[PackageName]) -> Vec<TreeNode> {
         let mut seen = BTreeSet::new();
-        if let Some(name) = from {
-            let nodes = self.named(name).into_iter();
+        if !from.is_empty() {
+            let nodes = from.iter().flat_map(|name| self.named(name));
             return match request.direction {
                 Direction::Dependencies => nodes
                     .map(|index| self.package(index, None, request.depth, &mut seen))
@@ -191,16 +207,20 @@ impl<'g> View<'g> {
         entries
     }
 
-    /// The package that the project, or else a package, has under a name of its own.
-    pub(crate) fn aliased(&self, alias: &str) -> Option<&'g PackageName> {
+    /// The packages that the project, then those that other packages have under a name that is not their own.
+    pub(crate) fn aliased(&self, alias: &str) -> Vec<&'g PackageName> {
         let own = self.graph.importers.iter().flat_map(|one| &one.dependencies);
         let others = self.graph.packages.iter().flat_map(|one| &one.dependencies);
-        let edges = own.chain(others);
-        let mut aliased = edges.filter(|edge| edge.alias == alias);
-        aliased.find_map(|edge| match edge.to {
-            Some(To::Package(index)) => Some(&self.graph.packages[index].name),
-            _ => None,
-        })
+        let mut names = Vec::new();
+        for edge in own.chain(others).filter(|edge| edge.alias == alias) {
+            if let Some(To::Package(index)) = edge.to {
+                let name = &self.graph.packages[index].name;
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
     }
 
     /// A member of the workspace, and who asks for it.

@@ -135,6 +135,33 @@ pub(crate) async fn asked(
     Ok(asked)
 }
 
+/// Refuses what would be written and never installed.
+///
+/// # Errors
+/// Where the project, as its files are now, takes an optional package of the command line away.
+pub(crate) fn check_wanted(session: &Session, project: &Project, asked: &[Asked]) -> Result<(), OpsError> {
+    let home = home(session, project).importer;
+    let Some((npm, importer)) = project
+        .npm
+        .as_ref()
+        .and_then(|npm| Some((npm, npm.importer(&home)?)))
+    else {
+        return Ok(());
+    };
+    let ignored = npm.ignored_optional();
+    let mut stated = importer
+        .requirements
+        .iter()
+        .filter(|one| one.is_ignored(&ignored));
+    match stated.find(|stated| asked.iter().any(|one| one.alias == stated.alias)) {
+        Some(refused) => Err(OpsError::Ignored {
+            name: PackageName::new(Ecosystem::Npm, &refused.alias)?,
+            near: None,
+        }),
+        None => Ok(()),
+    }
+}
+
 /// What is asked for by a bare name that a member of the workspace has: that one, in words that the project's other tools read. Whoever
 /// wants what a registry has under the name says a version.
 fn member_spec(session: &Session, project: &Project, short: &NpmShort) -> Option<String> {

@@ -109,6 +109,31 @@ fn why_knows_what_the_project_calls_a_package() {
 }
 
 #[test]
+fn a_name_that_means_several_packages_shows_them_all() {
+    let registry = NpmRegistry::start();
+    release("holder", "1.0.0")
+        .dep("x", "npm:two@^1")
+        .publish(&registry);
+    release("one", "1.0.0").publish(&registry);
+    release("two", "1.0.0").publish(&registry);
+    let dependencies = json!({ "holder": "1", "x": "npm:one@^1" });
+    let fixture = project(&registry, &json!({ "name": "app", "dependencies": dependencies }));
+    fixture.run(&["lock"]).success();
+    insta::assert_snapshot!(fixture.run(&["why", "npm:x"]).success().stdout, @r"
+    npm:x npm:one@1.0.0, npm:two@1.0.0
+      x@npm:one@^1, from package.json:4
+      └── npm:x@npm:one 1.0.0
+      holder@1, from package.json:3
+      └── npm:holder 1.0.0
+          └── npm:x@npm:two 1.0.0
+    ");
+    insta::assert_snapshot!(fixture.run(&["tree", "--package", "x"]).success().stdout, @r"
+    npm:one 1.0.0
+    npm:two 1.0.0
+    ");
+}
+
+#[test]
 fn packages_under_other_names_are_shown_under_both() {
     let registry = NpmRegistry::start();
     release("own", "1.0.0")

@@ -170,3 +170,65 @@ fn what_the_project_itself_would_like_can_be_ignored() {
     fixture.run(&["sync"]).success();
     assert_eq!(installed(&fixture), ["helper 1.0.0", "tool-any 1.0.0"]);
 }
+
+#[test]
+fn a_variable_that_makes_engines_strict_is_no_nothing_to_do() {
+    let (registry, mut fixture) = case(&json!({}));
+    release("picky", "1.0.0")
+        .engines("node", ">=99")
+        .publish(&registry);
+    state(&fixture, &json!({ "dependencies": { "picky": "1" } }));
+    fixture.run(&["sync"]).success();
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    fixture.set("npm_config_engine_strict", "true");
+    says(&fixture.run(&["sync"]), 3, &["picky", ">=99"]);
+}
+
+#[test]
+fn what_is_ignored_cannot_be_added_as_optional() {
+    let (_registry, fixture) = case(&json!({ "ignoredOptionalDependencies": ["tool-any"] }));
+    fixture.run(&["sync"]).success();
+    let (manifest, lock) = (fixture.read("package.json"), fixture.read("wharf.lock"));
+    for asked in ["npm:tool-any", "npm:tool-any@^1", "npm:tool-any@npm:helper@1"] {
+        says(
+            &fixture.run(&["add", "--optional", asked]),
+            2,
+            &["npm:tool-any", "`ignoredOptionalDependencies`"],
+        );
+        assert_eq!(fixture.read("package.json"), manifest);
+        assert_eq!(fixture.read("wharf.lock"), lock);
+    }
+    fixture.run(&["add", "npm:tool-any"]).success();
+    assert_eq!(installed(&fixture), ["tool 1.0.0", "tool-any 1.0.0"]);
+}
+
+#[test]
+fn a_slip_is_told_as_such_where_all_that_is_optional_is_ignored() {
+    let (_registry, fixture) = case(&json!({ "ignoredOptionalDependencies": ["*"] }));
+    fixture.run(&["sync"]).success();
+    let slips = ["why", "approve"].map(|command| fixture.run(&[command, "npm:toll"]));
+    for finished in &slips {
+        says(
+            finished,
+            2,
+            &["npm:toll is not in the lockfile", "did you mean npm:tool?"],
+        );
+        assert!(!finished.stderr.contains("leaves it out"), "{finished}");
+    }
+    // What somebody would like is not there for a reason.
+    let reason = "npm:fsevents is not in the lockfile: `ignoredOptionalDependencies` leaves it out";
+    for command in ["why", "approve"] {
+        says(&fixture.run(&[command, "npm:fsevents"]), 2, &[reason]);
+    }
+    let finished = fixture.run(&["sync", "-P", "npm:fsevents"]).success();
+    tells(
+        &finished,
+        &["npm:fsevents", "`ignoredOptionalDependencies` leaves it out"],
+    );
+    // And although another is called alike, where the project itself would like it.
+    let mut manifest = asking(&json!({ "ignoredOptionalDependencies": ["*"] }));
+    manifest["optionalDependencies"] = json!({ "toolx": "1" });
+    state(&fixture, &manifest);
+    fixture.run(&["sync"]).success();
+    says(&fixture.run(&["why", "npm:toolx"]), 2, &["leaves it out"]);
+}
