@@ -2,8 +2,8 @@
 //! makes a program called `node\r`.
 //!
 //! In packages such a line is mended while they are unpacked. A member's files are the user's own and stay as they are: a small
-//! program in `.bin` stands in for the link, and does what the line means. Invariant: it leads where the link would have led, so
-//! that it moves with the project.
+//! program in `.bin` stands in for the link, and does what the line means, as the file was when it was made. Invariant: it leads where
+//! the link would have led, by whatever links it is started itself, so that it moves with the project.
 
 use std::fs::File;
 use std::io::Read;
@@ -47,7 +47,13 @@ fn starting(bytes: &[u8], target: &str) -> Option<String> {
     Some(format!(
         "#!/bin/sh\n\
          # The first line of the file that this starts ends with a carriage return, by which nothing can be started.\n\
-         case $0 in */*) here=${{0%/*}} ;; *) here=. ;; esac\n\
+         self=$0\n\
+         case $self in /*) ;; *) self=./$self ;; esac\n\
+         while [ -L \"$self\" ]; do\n\
+         \x20   to=$(readlink \"$self\") || exit\n\
+         \x20   case $to in /*) self=$to ;; *) self=${{self%/*}}/$to ;; esac\n\
+         done\n\
+         here=${{self%/*}}\n\
          exec {words} {place} \"$@\"\n"
     ))
 }
@@ -60,7 +66,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::process::Command;
 
     use super::*;
@@ -115,6 +121,28 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "a b||$c|", "{output:?}");
         let output = Command::new("sh").arg("cli").current_dir(&bin).output().unwrap();
         assert!(output.status.success(), "{output:?}");
+        // By links to it, and to folders above it.
+        let elsewhere = folder.path().join("else where");
+        fs::create_dir_all(elsewhere.join("deep")).unwrap();
+        symlink(&starter, elsewhere.join("absolute")).unwrap();
+        symlink("../it's/.bin/cli", elsewhere.join("relative")).unwrap();
+        symlink("../relative", elsewhere.join("deep/twice")).unwrap();
+        symlink(&bin, elsewhere.join("bin")).unwrap();
+        symlink("bin/cli", elsewhere.join("-n")).unwrap();
+        for link in ["absolute", "./relative", "deep/twice", "bin/cli", "./-n"] {
+            let mut command = Command::new("sh");
+            let output = command
+                .arg(link)
+                .arg("x")
+                .current_dir(&elsewhere)
+                .output()
+                .unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                "x|",
+                "{link}: {output:?}"
+            );
+        }
         assert_eq!(of(&folder.path().join("gone"), "x"), None);
     }
 }
