@@ -110,6 +110,10 @@ pub fn command(
     };
     if let Some(view) = &view {
         settle_variables(view, &mut command);
+        // Nor are there the programs that whoever started this one has told it of.
+        for name in Starter::VARIABLES {
+            command.env_remove(name);
+        }
     }
     if synced == Synced::No {
         // Scripts start others through `npm_execpath`.
@@ -125,14 +129,20 @@ pub fn command(
 }
 
 /// What programs are told that npm's packages are started by: this program runs scripts as npm does, and the first Node on PATH.
+/// No link is followed: version managers have one program for all names, which acts by the name that it is started by.
 fn starter(around: &RunEnvironment) -> Starter {
     let path = around.path_before(&std::env::var_os("PATH").unwrap_or_default());
     let nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
-    let node = nodes.filter_map(|node| node.canonicalize().ok());
+    let mut nodes = nodes.filter_map(|node| std::path::absolute(node).ok());
     Starter {
         runner: std::env::current_exe().ok().filter(|own| own.is_file()),
-        node: node.into_iter().find(|node| node.is_file()),
+        node: nodes.find(|node| can_start(node)),
     }
+}
+
+/// Whether it is a file that this user may execute.
+fn can_start(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 /// The scripts that `wharf run` finds.

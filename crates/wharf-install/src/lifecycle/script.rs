@@ -251,15 +251,14 @@ pub struct Starter {
 }
 
 impl Starter {
+    /// The names of the variables.
+    pub const VARIABLES: [&str; 3] = ["npm_execpath", "npm_node_execpath", "NODE"];
+
     /// The variables. Source: docs.npmjs.com, "scripts", "environment"; `npm_execpath` is what npm-run-all and others start.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, OsString)> {
-        let named = [
-            ("npm_execpath", &self.runner),
-            ("npm_node_execpath", &self.node),
-            ("NODE", &self.node),
-        ];
-        let set = named.into_iter().filter_map(|(name, path)| {
+        let paths = [&self.runner, &self.node, &self.node];
+        let set = Self::VARIABLES.into_iter().zip(paths).filter_map(|(name, path)| {
             let path = path.as_ref()?;
             Some((name.to_owned(), path.clone().into()))
         });

@@ -171,6 +171,31 @@ fn what_programs_change_stays_and_what_they_did_not_follows() {
 }
 
 #[test]
+fn programs_of_a_system_root_are_not_told_of_npm_outside() {
+    let mut case = Case::new(&["hello"]);
+    hello("1").publish(&case.repository);
+    library().publish(&case.repository);
+    let project = case.fixture.project();
+    std::fs::write(
+        project.join("package.json"),
+        r#"{"scripts":{"told":"echo $NODE$npm_execpath$npm_node_execpath."}}"#,
+    )
+    .expect("the project can be written");
+    case.synced();
+    if !views() {
+        return;
+    }
+    for name in ["NODE", "npm_execpath", "npm_node_execpath"] {
+        case.fixture.set(name, "/outside");
+    }
+    let text = "echo $NODE$npm_execpath$npm_node_execpath.";
+    for arguments in [&["run", "told"][..], &["run", "--", "sh", "-c", text]] {
+        let said = case.run(arguments);
+        assert_eq!(said.stdout, ".\n", "{}", said.stderr);
+    }
+}
+
+#[test]
 fn programs_cannot_change_the_system_root() {
     let case = Case::new(&["hello"]);
     hello("1").publish(&case.repository);
