@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod habits;
+mod switch;
 mod system;
 
 pub(crate) use habits::parse;
@@ -80,13 +81,13 @@ pub(crate) struct Global {
         long,
         global = true,
         env = "WHARF_NO_PROGRESS",
-        value_parser = clap::builder::BoolishValueParser::new(),
+        value_parser = switch::Switch,
         help_heading = "Global options"
     )]
     pub(crate) no_progress: bool,
     /// Use only what is already on this machine; never the network.
     #[arg(long, global = true, env = "WHARF_OFFLINE",
-        value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Global options")]
+        value_parser = switch::Switch, help_heading = "Global options")]
     pub(crate) offline: bool,
     /// The Python to use: a version (3.12), a requirement (>=3.11), a name or a path.
     #[arg(
@@ -312,7 +313,7 @@ pub(crate) struct Installing {
     #[arg(
         long,
         env = "WHARF_COMPILE",
-        value_parser = clap::builder::BoolishValueParser::new(),
+        value_parser = switch::Switch,
         help_heading = "Installing"
     )]
     pub(crate) compile: bool,
@@ -471,7 +472,7 @@ pub(crate) struct Sync {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Do not sync first.
-    #[arg(long, env = "WHARF_NO_SYNC", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "WHARF_NO_SYNC", value_parser = switch::Switch)]
     pub(crate) no_sync: bool,
     /// Fail if the lockfile does not match the manifest, instead of locking again.
     #[arg(long, conflicts_with = "frozen")]

@@ -350,7 +350,7 @@ fn without_a_project_or_an_environment() {
 #[test]
 fn variables_switch_flags_on_as_people_write_them() {
     let (_registry, mut fixture) = synced();
-    for (value, code) in [("1", 2), ("yes", 2), ("true", 2), ("0", 0), ("false", 0)] {
+    for (value, code) in [("1", 2), ("yes", 2), ("true", 2), ("0", 0), ("false", 0), ("", 0)] {
         fixture.set("WHARF_OFFLINE", value);
         // Nothing is in that cache: only without the network is that an error.
         let finished = fixture.run(&["lock", "-U", "--cache", &format!("cache-{value}")]);

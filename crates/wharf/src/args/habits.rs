@@ -1,14 +1,32 @@
 //! What other package managers call their commands, and which one of Wharf's does that: tips for who types what the fingers know.
 
+use std::ffi::OsString;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Error, Parser};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, Error, FromArgMatches};
 
-use super::Arguments;
+use super::{Arguments, Command};
 
 /// The arguments of this process; it ends here where they make no sense.
 pub(crate) fn parse() -> Arguments {
-    Arguments::try_parse().unwrap_or_else(|error| with_tip(error).exit())
+    read(std::env::args_os()).unwrap_or_else(|error| with_tip(error).exit())
+}
+
+fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Arguments, Error> {
+    let mut clap = Arguments::command();
+    let matches = clap.try_get_matches_from_mut(words)?;
+    let mut arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut clap))?;
+    if let Command::Run(run) = &mut arguments.command
+        && (run.locked || run.frozen)
+        && let Some((_, own)) = matches.subcommand()
+        && own.value_source("no_sync") == Some(ValueSource::EnvVariable)
+    {
+        // What is typed counts before what a variable says.
+        run.no_sync = false;
+    }
+    Ok(arguments)
 }
 
 /// The tip for a word that is a command elsewhere.
@@ -98,7 +116,7 @@ mod tests {
 
     fn said(words: &[&str]) -> String {
         let words = std::iter::once("renamed").chain(words.iter().copied());
-        let error = Arguments::try_parse_from(words).expect_err("there is no such command");
+        let error = read(words).expect_err("there is no such command");
         with_tip(error).to_string()
     }
 

@@ -117,6 +117,56 @@ fn programs_start_scripts_by_what_npm_is_started_by() {
 }
 
 #[test]
+fn programs_are_told_of_node_as_it_is_found() {
+    let registry = NpmRegistry::start();
+    let manifest = json!({ "scripts": { "node": "echo $NODE; \"$npm_node_execpath\" --version" } });
+    let mut fixture = project(&registry, &manifest);
+    // As version managers have it: one program behind all names, which acts by the one that it is started by.
+    let programs = fixture.programs();
+    let node = programs.join("node");
+    std::fs::rename(&node, programs.join("real")).expect("the test's own file");
+    let shim = "#!/bin/sh\ncase ${0##*/} in node) exec \"${0%/*}/real\" \"$@\" ;; *) exit 9 ;; esac\n";
+    std::fs::write(programs.join("shim"), shim).expect("the test's own folder");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(programs.join("shim"), mode).expect("the test's own file");
+    std::os::unix::fs::symlink("shim", &node).expect("the test's own folder");
+    // What cannot be executed is passed over, as the shell does it.
+    fixture.write("first/node", "no program");
+    let first = fixture.project().join("first");
+    fixture.set(
+        "PATH",
+        &format!("{}:{}:/usr/bin:/bin", first.display(), programs.display()),
+    );
+    let finished = fixture.run(&["run", "node"]).success();
+    assert_eq!(
+        finished.stdout,
+        format!("{}\nv22.12.0\n", fixture.filtered(&node.display().to_string()))
+    );
+}
+
+#[test]
+fn a_variable_keeps_a_run_from_syncing_and_what_is_typed_counts_before_it() {
+    let registry = NpmRegistry::start();
+    let hi = |dependencies: Value| json!({ "scripts": { "hi": "echo hi" }, "dependencies": dependencies });
+    release("a", "1.0.0").publish(&registry);
+    let mut fixture = project(&registry, &hi(json!({ "a": "1" })));
+    fixture.run(&["sync"]).success();
+    state(&fixture, &hi(json!({ "a": "1", "gone": "1" })));
+    fixture.set("WHARF_NO_SYNC", "1");
+    assert_eq!(fixture.run(&["run", "hi"]).success().stdout, "hi\n");
+    says(&fixture.run(&["run", "--locked", "hi"]), 2, &["wharf.lock"]);
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it was made");
+    fixture.run(&["run", "--frozen", "hi"]).success();
+    assert!(fixture.has("node_modules/a"));
+    // Two that are typed both count: nothing is synced.
+    let finished = fixture.run(&["run", "--no-sync", "--locked", "hi"]).success();
+    assert_eq!(finished.stdout, "hi\n");
+    // An empty variable says nothing.
+    fixture.set("WHARF_NO_SYNC", "");
+    says(&fixture.run(&["run", "hi"]), 3, &["gone"]);
+}
+
+#[test]
 fn scripts_are_listed_where_none_is_named() {
     let registry = NpmRegistry::start();
     let fixture = project(
