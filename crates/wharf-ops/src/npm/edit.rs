@@ -154,9 +154,14 @@ pub(crate) fn check_wanted(session: &Session, project: &Project, asked: &[Asked]
         .iter()
         .filter(|one| one.is_ignored(&ignored));
     match stated.find(|stated| asked.iter().any(|one| one.alias == stated.alias)) {
-        Some(refused) => Err(OpsError::Ignored {
-            name: PackageName::new(Ecosystem::Npm, &refused.alias)?,
-            near: None,
+        // It may be locked all the same, where somebody needs it.
+        Some(refused) => Err(OpsError::CannotAdd {
+            text: format!("npm:{}", refused.alias),
+            reason: "`ignoredOptionalDependencies` leaves it out wherever it is optional".to_owned(),
+            hint: format!(
+                "take what matches `{}` out of `ignoredOptionalDependencies`, or add it without `--optional`",
+                refused.alias
+            ),
         }),
         None => Ok(()),
     }
