@@ -36,7 +36,7 @@ pub use event::{Event, NullSink, Phase, Sink, Sinks, TaskId};
 pub use explain::{Explain, Fault};
 pub use name::{InvalidName, PackageName};
 pub use origin::Origin;
-pub use path::{SafePath, UnsafePath};
+pub use path::{SafePath, SafePathRef, UnsafePath};
 pub use purl::{InvalidPackageUrl, InvalidShortRequirement, PackageUrl, ShortRequirement};
 pub use source::Source;
 pub use target::{Arch, InvalidTarget, Os, OsVersion, PythonMinor, Target};

@@ -1,5 +1,6 @@
 //! Relative paths from outside: archive entries, RECORD rows, layer files.
-//! Invariant: joined to a folder, a [`SafePath`] names something below that folder on every platform.
+//! Invariant: joined to a folder, a [`SafePath`] names something below that folder on every platform. A [`SafePathRef`] is one
+//! that somebody else holds.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,10 @@ use std::path::{Path, PathBuf};
 /// A non-empty relative path with `/` between its parts, none of them empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SafePath(Box<str>);
+
+/// A [`SafePath`] that lies in somebody else's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SafePathRef<'a>(&'a str);
 
 /// A path that could leave its folder, or that some platform cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,38 +29,7 @@ impl SafePath {
     /// # Errors
     /// Where the path is empty, absolute, has a drive letter, `..`, a backslash or a NUL, or is longer than 4,096 bytes.
     pub fn new(path: &str) -> Result<Self, UnsafePath> {
-        let refuse = |reason| {
-            Err(UnsafePath {
-                path: path.chars().take(200).collect(),
-                reason,
-            })
-        };
-        if path.len() > 4096 {
-            return refuse("is longer than 4,096 bytes");
-        }
-        if path.starts_with('/') {
-            return refuse("is absolute");
-        }
-        if path.as_bytes().contains(&0) {
-            return refuse("has a NUL character");
-        }
-        if path.as_bytes().contains(&b'\\') {
-            return refuse("has a backslash");
-        }
-        if path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic() {
-            return refuse("has a drive letter");
-        }
-        // Archives have tens of thousands of these, nearly all of them clean.
-        let mut is_clean = true;
-        for part in path.as_bytes().split(|byte| *byte == b'/') {
-            match part {
-                b"" | b"." => is_clean = false,
-                b".." => return refuse("climbs out with `..`"),
-                _ if part.len() > 255 => return refuse("has a part longer than 255 bytes"),
-                _ => {}
-            }
-        }
-        if is_clean {
+        if is_clean(path).map_err(|reason| refuse(path, reason))? {
             return Ok(Self(path.into()));
         }
         let mut text = String::with_capacity(path.len());
@@ -66,10 +40,14 @@ impl SafePath {
             text.push_str(part);
         }
         if text.is_empty() {
-            refuse("is empty")
-        } else {
-            Ok(Self(text.into_boxed_str()))
+            return Err(refuse(path, "is empty"));
         }
+        Ok(Self(text.into_boxed_str()))
+    }
+
+    /// The same path, borrowed.
+    pub fn borrowed(&self) -> SafePathRef<'_> {
+        SafePathRef(&self.0)
     }
 
     /// The text, `/` between parts.
@@ -89,13 +67,79 @@ impl SafePath {
 
     /// The folder part; `None` for a single name.
     pub fn parent(&self) -> Option<&str> {
-        self.0.rsplit_once('/').map(|(parent, _)| parent)
+        self.borrowed().parent()
     }
 
     /// The last part.
     pub fn file_name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
     }
+}
+
+impl<'a> SafePathRef<'a> {
+    /// Takes a path that is already in the form that [`SafePath::new`] gives.
+    ///
+    /// # Errors
+    /// Where that would refuse the path, or change it.
+    pub fn new(path: &'a str) -> Result<Self, UnsafePath> {
+        match is_clean(path) {
+            Ok(true) => Ok(Self(path)),
+            Ok(false) => Err(refuse(path, "is not in its shortest form")),
+            Err(reason) => Err(refuse(path, reason)),
+        }
+    }
+
+    /// The text, `/` between parts.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The folder part; `None` for a single name.
+    pub fn parent(self) -> Option<&'a str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
+    /// The same path, held.
+    pub fn to_safe_path(self) -> SafePath {
+        SafePath(self.0.into())
+    }
+}
+
+fn refuse(path: &str, reason: &'static str) -> UnsafePath {
+    UnsafePath {
+        path: path.chars().take(200).collect(),
+        reason,
+    }
+}
+
+/// Whether a path is in its shortest form; why it is unsafe, as a predicate. Archives have tens of thousands of these, nearly all of
+/// them clean.
+fn is_clean(path: &str) -> Result<bool, &'static str> {
+    if path.len() > 4096 {
+        return Err("is longer than 4,096 bytes");
+    }
+    if path.starts_with('/') {
+        return Err("is absolute");
+    }
+    if path.as_bytes().contains(&0) {
+        return Err("has a NUL character");
+    }
+    if path.as_bytes().contains(&b'\\') {
+        return Err("has a backslash");
+    }
+    if path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic() {
+        return Err("has a drive letter");
+    }
+    let mut is_clean = true;
+    for part in path.as_bytes().split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => is_clean = false,
+            b".." => return Err("climbs out with `..`"),
+            _ if part.len() > 255 => return Err("has a part longer than 255 bytes"),
+            _ => {}
+        }
+    }
+    Ok(is_clean)
 }
 
 impl fmt::Display for SafePath {
@@ -125,7 +169,10 @@ mod tests {
             ("..a/b..", "..a/b.."),
             ("ü/…", "ü/…"),
         ] {
-            assert_eq!(SafePath::new(path).unwrap().as_str(), expected);
+            let safe = SafePath::new(path).unwrap();
+            assert_eq!(safe.as_str(), expected);
+            assert_eq!(SafePathRef::new(path).is_ok(), path == expected, "{path:?}");
+            assert_eq!(SafePathRef::new(expected).unwrap().to_safe_path(), safe);
         }
     }
 
@@ -150,6 +197,7 @@ mod tests {
             &format!("a//{long}"),
         ] {
             assert!(SafePath::new(path).is_err(), "{path:?}");
+            assert!(SafePathRef::new(path).is_err(), "{path:?}");
         }
     }
 }

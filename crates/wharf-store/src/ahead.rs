@@ -18,10 +18,10 @@ use rustix::io::Errno;
 
 use crate::error::StoreError;
 use crate::home::draft::Draft;
+use crate::home::record::RawRecord;
 use crate::home::{HomeContent, HomeId, HomeLink};
 use crate::link::{LinkMode, LinkReport};
 use crate::store::Store;
-use crate::tree::Tree;
 use crate::ways::Ways;
 
 /// Files of homes, linked already, and the way in which files come out of the store.
@@ -67,7 +67,7 @@ impl Ahead {
         links: &[HomeLink],
     ) -> Result<(), StoreError> {
         match store.make_home(home, content, links)? {
-            Some(files) => self.take_up(home, || Linked::new(store, home, files, &self.ways)),
+            Some(record) => self.take_up(home, || Linked::new(store, home, &record, &self.ways)),
             None => self.link(store, home),
         }
         Ok(())
@@ -77,7 +77,7 @@ impl Ahead {
     /// takes may be what is wanting, on a full disk, and perhaps nobody needs it.
     pub fn link(&self, store: &Store, home: &HomeId) {
         self.take_up(home, || {
-            Linked::new(store, home, store.home_record(home)?.tree, &self.ways)
+            Linked::new(store, home, &store.raw_home_record(home)?, &self.ways)
         });
     }
 
@@ -144,9 +144,9 @@ impl Ahead {
 }
 
 impl Linked {
-    fn new(store: &Store, home: &HomeId, files: Tree, ways: &Ways) -> Result<Self, StoreError> {
+    fn new(store: &Store, home: &HomeId, record: &RawRecord, ways: &Ways) -> Result<Self, StoreError> {
         let folder = Draft::bare(store)?;
-        let report = store.link_home(home, files, folder.path(), ways)?;
+        let report = store.link_home(home, record, folder.path(), ways)?;
         Ok(Self { folder, report })
     }
 }

@@ -27,16 +27,16 @@ use rayon::prelude::*;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use self::homes::Part;
+use self::homes::{At, Part};
 use self::plan::{Folder, Folders};
 use self::report::Counts;
 use crate::ahead::Ahead;
 use crate::error::StoreError;
 use crate::home::HomeId;
+use crate::home::record::RawRecord;
 use crate::id::ObjectId;
 use crate::object::{object_name, open_folder};
 use crate::store::Store;
-use crate::tree::Tree;
 use crate::ways::{Origin, Ways, create, failed};
 
 pub use self::plan::{Content, LinkMode, Placed};
@@ -77,18 +77,23 @@ impl Store {
         linker.run()
     }
 
-    /// Links the files of a home, which are these, into a folder.
+    /// Links the files of a home, whose record is this, into a folder.
     pub(crate) fn link_home(
         &self,
         home: &HomeId,
-        files: Tree,
+        record: &RawRecord,
         to: &Path,
         ways: &Ways,
     ) -> Result<LinkReport, StoreError> {
         let folders = Folders(vec![Folder::default()]);
         let linker = Linker::new(self, &folders, to, ways);
         let fd = open_folder(to)?;
-        linker.fill_with(files, home, false, fd.as_fd(), 0)?;
+        let at = At {
+            folder: 0,
+            home,
+            copy: false,
+        };
+        linker.fill_with(record, at, fd.as_fd())?;
         linker.fill_large(fd.as_fd())?;
         Ok(linker.counts.report())
     }
@@ -211,8 +216,12 @@ impl<'a> Linker<'a> {
             };
             let open = open.map_err(|errno| self.error(folder, below.name, errno))?;
             if let Some((home, copy)) = below.home.filter(|_| !came) {
-                let files = self.store.home_record(home)?.tree;
-                self.fill_with(files, home, copy, open.as_fd(), *child)?;
+                let at = At {
+                    folder: *child,
+                    home,
+                    copy,
+                };
+                self.fill_with(&self.store.raw_home_record(home)?, at, open.as_fd())?;
             }
             self.fill(*child, open.as_fd())
         })

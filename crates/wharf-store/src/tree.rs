@@ -7,7 +7,7 @@
 //! Invariant: canonical. One tree has one manifest, so the manifest's digest names the tree; parse and print are
 //! inverse to each other, and whatever is not canonical does not parse.
 
-use wharf_core::SafePath;
+use wharf_core::{SafePath, SafePathRef};
 
 use crate::id::{ObjectId, TreeId};
 
@@ -43,6 +43,26 @@ pub enum Kind {
     },
     /// A symbolic link with this target, relative to the link's own folder.
     Link(String),
+}
+
+/// An [`Entry`] as it lies in a manifest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EntryRef<'a> {
+    /// Where it begins in what is read.
+    pub(crate) offset: usize,
+    pub(crate) path: SafePathRef<'a>,
+    pub(crate) kind: KindRef<'a>,
+}
+
+/// A [`Kind`] as it lies in a manifest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KindRef<'a> {
+    File {
+        object: &'a [u8; 32],
+        size: u64,
+        executable: bool,
+    },
+    Link(&'a str),
 }
 
 /// Bytes that are no tree manifest.
@@ -115,24 +135,9 @@ impl Tree {
     /// # Errors
     /// Where the bytes are not exactly what [`Tree::print`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidTree> {
-        let mut reader = Reader::new(bytes);
-        if reader.take(HEADER.len())? != HEADER {
-            return Err(InvalidTree {
-                offset: 0,
-                reason: "another header",
-            });
-        }
-        let mut entries: Vec<Entry> = Vec::with_capacity(bytes.len() / 64);
-        while !reader.is_done() {
-            let start = reader.offset;
-            let entry = reader.entry()?;
-            if entries.last().is_some_and(|last| last.path >= entry.path) {
-                return Err(InvalidTree {
-                    offset: start,
-                    reason: "paths out of order",
-                });
-            }
-            entries.push(entry);
+        let mut entries = Vec::with_capacity(bytes.len() / 64);
+        for entry in Entries::of_manifest(bytes)? {
+            entries.push(entry?.to_entry());
         }
         Ok(Self { entries })
     }
@@ -150,6 +155,84 @@ impl Entry {
             Kind::File { size, .. } => *size,
             Kind::Link(_) => 0,
         }
+    }
+}
+
+impl EntryRef<'_> {
+    /// The bytes of a file; nothing for a link.
+    pub(crate) fn size(&self) -> u64 {
+        match self.kind {
+            KindRef::File { size, .. } => size,
+            KindRef::Link(_) => 0,
+        }
+    }
+
+    fn to_entry(self) -> Entry {
+        let kind = match self.kind {
+            KindRef::File {
+                object,
+                size,
+                executable,
+            } => Kind::File {
+                object: ObjectId::from_bytes(*object),
+                size,
+                executable,
+            },
+            KindRef::Link(target) => Kind::Link(target.to_owned()),
+        };
+        Entry {
+            path: self.path.to_safe_path(),
+            kind,
+        }
+    }
+}
+
+/// The entries of a manifest one after the other, borrowed from it. What comes after an error means nothing.
+pub(crate) struct Entries<'a> {
+    reader: Reader<'a>,
+    last: Option<SafePathRef<'a>>,
+}
+
+impl<'a> Entries<'a> {
+    /// Those of a whole manifest.
+    pub(crate) fn of_manifest(bytes: &'a [u8]) -> Result<Self, InvalidTree> {
+        let mut reader = Reader::new(bytes);
+        if reader.take(HEADER.len())? != HEADER {
+            return Err(InvalidTree {
+                offset: 0,
+                reason: "another header",
+            });
+        }
+        Ok(Self { reader, last: None })
+    }
+
+    /// Those of a part of a manifest, from the beginning of one to the end of one.
+    pub(crate) fn of_part(bytes: &'a [u8]) -> Self {
+        Self {
+            reader: Reader::new(bytes),
+            last: None,
+        }
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<EntryRef<'a>, InvalidTree>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_done() {
+            return None;
+        }
+        let read = self.reader.entry().and_then(|entry| {
+            if self.last.is_some_and(|last| last >= entry.path) {
+                return Err(InvalidTree {
+                    offset: entry.offset,
+                    reason: "paths out of order",
+                });
+            }
+            Ok(entry)
+        });
+        self.last = read.as_ref().ok().map(|entry| entry.path);
+        Some(read)
     }
 }
 
@@ -189,22 +272,20 @@ impl<'a> Reader<'a> {
         self.offset
     }
 
-    fn entry(&mut self) -> Result<Entry, InvalidTree> {
+    fn entry(&mut self) -> Result<EntryRef<'a>, InvalidTree> {
+        let offset = self.offset;
         let kind = match self.take(1)?[0] {
-            letter @ (b'f' | b'x') => Kind::File {
-                object: ObjectId::from_bytes(self.take(32)?.try_into().expect("32 bytes were taken")),
+            letter @ (b'f' | b'x') => KindRef::File {
+                object: self.take(32)?.try_into().expect("32 bytes were taken"),
                 size: self.number()?,
                 executable: letter == b'x',
             },
-            b'l' => Kind::Link(self.text()?.to_owned()),
+            b'l' => KindRef::Link(self.text()?),
             _ => return Err(self.refuse("an unknown kind")),
         };
-        let text = self.text()?;
-        let path = SafePath::new(text).map_err(|_| self.refuse("an unsafe path"))?;
-        if path.as_str() != text {
-            return Err(self.refuse("a path in another form"));
-        }
-        Ok(Entry { path, kind })
+        let path = SafePathRef::new(self.text()?)
+            .map_err(|_| self.refuse("a path that is unsafe or not in its shortest form"))?;
+        Ok(EntryRef { offset, path, kind })
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], InvalidTree> {
@@ -314,8 +395,14 @@ mod tests {
         for (bad, reason) in [
             (manifest(&[link("b"), link("a")]), "paths out of order"),
             (manifest(&[link("a"), link("a")]), "paths out of order"),
-            (manifest(&[link("../a")]), "an unsafe path"),
-            (manifest(&[link("./a")]), "a path in another form"),
+            (
+                manifest(&[link("../a")]),
+                "a path that is unsafe or not in its shortest form",
+            ),
+            (
+                manifest(&[link("./a")]),
+                "a path that is unsafe or not in its shortest form",
+            ),
             (
                 manifest(&[b"l\x81\x00t\x01a".to_vec()]),
                 "a number in another form",

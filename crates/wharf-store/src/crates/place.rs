@@ -18,7 +18,7 @@ use crate::archive::{ArchiveError, Limits, Refusal};
 use crate::durable;
 use crate::error::StoreError;
 use crate::home::Unpacked;
-use crate::home::record::{self, NAME};
+use crate::home::record::{NAME, RawRecord};
 use crate::id::ObjectId;
 use crate::object::open_folder;
 use crate::store::Store;
@@ -77,7 +77,7 @@ impl Store {
         let above = folder.join("node_modules");
         fs::remove_dir(&above).map_err(StoreError::io("remove", &above))?;
         let sealed = seal(&inner, &unpacked, archive)?;
-        write_new(&folder.join(NAME), &record::print(&[], &sealed))?;
+        write_new(&folder.join(NAME), RawRecord::print(&[], &sealed).as_bytes())?;
         self.about_to_publish()?;
         let homes = self.crates_folder();
         if !homes.is_dir() {

@@ -71,10 +71,9 @@ impl Unpacked {
         &self.tree
     }
 
-    /// The folder has its place: there is nothing left to delete. Gives what its record holds.
-    pub(crate) fn placed(self) -> Tree {
+    /// The folder has its place: there is nothing left to delete.
+    pub(crate) fn placed(self) {
         self.folder.keep();
-        self.tree
     }
 }
 

@@ -11,11 +11,11 @@ use rustc_hash::FxHashSet;
 
 use super::draft::{Draft, PACKAGE, Unpacked};
 use super::id::HomeId;
-use super::record::{self, Record};
+use super::record::{self, RawRecord, Record};
 use crate::durable;
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tree::{Kind, Tree};
+use crate::tree::Kind;
 
 /// Where the files of a new home come from.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ impl Store {
         self.make_home(id, content, links).map(drop)
     }
 
-    /// The same; gives the files of its package, unless it was there already.
+    /// The same; gives its record, unless it was there already.
     pub(crate) fn make_home(
         &self,
         id: &HomeId,
         content: HomeContent,
         links: &[HomeLink],
-    ) -> Result<Option<Tree>, StoreError> {
+    ) -> Result<Option<RawRecord>, StoreError> {
         if self.has_home(id) {
             return Ok(None);
         }
@@ -71,22 +71,20 @@ impl Store {
             make_link(folder, &inner, id, link)?;
         }
         targets.sort();
-        let record = folder.join(record::NAME);
+        let record = RawRecord::print(&targets, unpacked.content());
+        let path = folder.join(record::NAME);
         fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o444)
-            .open(&record)
-            .and_then(|mut file| {
-                io::Write::write_all(&mut file, &record::print(&targets, unpacked.content()))
-            })
-            .map_err(StoreError::io("write", &record))?;
+            .open(&path)
+            .and_then(|mut file| io::Write::write_all(&mut file, record.as_bytes()))
+            .map_err(StoreError::io("write", &path))?;
         self.about_to_publish()?;
-        let came = self.publish_home(folder, id)?;
-        Ok(Some(match came {
-            true => unpacked.placed(),
-            false => unpacked.content().clone(),
-        }))
+        if self.publish_home(folder, id)? {
+            unpacked.placed();
+        }
+        Ok(Some(record))
     }
 
     /// Whether it was this one that came to stand there.

@@ -5,6 +5,8 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use wharf_core::SafePath;
@@ -12,7 +14,7 @@ use wharf_core::SafePath;
 use super::id::{HomeId, label_folder};
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tree::{Kind, Tree};
+use crate::tree::{Entries, EntryRef, InvalidTree, KindRef, Tree};
 
 pub(crate) const NAME: &str = "home";
 const HEADER: &str = "wharf-home 1\n";
@@ -25,41 +27,73 @@ pub(crate) struct Record {
     pub(crate) tree: Tree,
 }
 
-pub(crate) fn print(links: &[(String, String)], tree: &Tree) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER.len() + links.len() * 96 + tree.entries.len() * 96);
-    out.extend_from_slice(HEADER.as_bytes());
-    for (alias, target) in links {
-        out.extend_from_slice(alias.as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(target.as_bytes());
-        out.push(b'\n');
+/// A home's record as it lies: of tens of thousands of files, what links them needs each for a moment only.
+#[derive(Debug)]
+pub(crate) struct RawRecord {
+    bytes: Vec<u8>,
+    /// Where the manifest begins.
+    manifest: usize,
+}
+
+impl RawRecord {
+    /// What is wrong comes in words.
+    fn new(bytes: Vec<u8>) -> Result<Self, &'static str> {
+        let manifest = manifest_start(&bytes)?;
+        Ok(Self { bytes, manifest })
     }
-    out.push(b'\n');
-    tree.print_to(&mut out);
-    out
+
+    pub(crate) fn print(links: &[(String, String)], tree: &Tree) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER.len() + links.len() * 96 + tree.entries.len() * 96);
+        bytes.extend_from_slice(HEADER.as_bytes());
+        for (alias, target) in links {
+            bytes.extend_from_slice(alias.as_bytes());
+            bytes.push(b' ');
+            bytes.extend_from_slice(target.as_bytes());
+            bytes.push(b'\n');
+        }
+        bytes.push(b'\n');
+        let manifest = bytes.len();
+        tree.print_to(&mut bytes);
+        Self { bytes, manifest }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What its manifest holds.
+    pub(crate) fn entries(&self) -> Result<Vec<EntryRef<'_>>, InvalidTree> {
+        Entries::of_manifest(&self.bytes[self.manifest..])?.collect()
+    }
+
+    /// Where neighbours among its entries lie in the record: from `first` to before `next`, or to the end.
+    pub(crate) fn range(&self, first: &EntryRef<'_>, next: Option<&EntryRef<'_>>) -> Range<usize> {
+        let end = next.map_or(self.bytes.len(), |next| self.manifest + next.offset);
+        self.manifest + first.offset..end
+    }
+}
+
+fn manifest_start(bytes: &[u8]) -> Result<usize, &'static str> {
+    if !bytes.starts_with(HEADER.as_bytes()) {
+        return Err("its record has another header");
+    }
+    // The empty line may be the one behind the header.
+    let line_end = HEADER.len() - 1;
+    let empty_line = bytes[line_end..].windows(2).position(|two| two == b"\n\n");
+    Ok(line_end + empty_line.ok_or("its record is cut off")? + 2)
 }
 
 /// What is wrong comes in words.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Record, String> {
-    let mut rest = bytes
-        .strip_prefix(HEADER.as_bytes())
-        .ok_or("its record has another header")?;
+    let manifest = manifest_start(bytes)?;
+    let lines =
+        std::str::from_utf8(&bytes[HEADER.len()..manifest - 1]).map_err(|_| "its record is not text")?;
     let mut links = Vec::new();
-    loop {
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .ok_or("its record is cut off")?;
-        let (line, after) = (&rest[..end], &rest[end + 1..]);
-        rest = after;
-        if line.is_empty() {
-            break;
-        }
-        let line = std::str::from_utf8(line).map_err(|_| "its record is not text")?;
+    for line in lines.split_terminator('\n') {
         let (alias, target) = line.split_once(' ').ok_or("a link of its record has no target")?;
         links.push((alias.to_owned(), target.to_owned()));
     }
-    let tree = Tree::parse(rest).map_err(|error| error.to_string())?;
+    let tree = Tree::parse(&bytes[manifest..]).map_err(|error| error.to_string())?;
     Ok(Record { links, tree })
 }
 
@@ -123,20 +157,47 @@ impl Store {
     /// # Errors
     /// Where the home is not there, or its record is damaged.
     pub fn home_files(&self, id: &HomeId) -> Result<Vec<SafePath>, StoreError> {
-        let entries = self.home_record(id)?.tree.entries.into_iter();
-        let files = entries.filter(|entry| matches!(entry.kind, Kind::File { .. }));
-        Ok(files.map(|entry| entry.path).collect())
+        let record = self.raw_home_record(id)?;
+        let entries = record.entries().map_err(self.damaged_record(id))?;
+        let files = entries
+            .iter()
+            .filter(|entry| matches!(entry.kind, KindRef::File { .. }));
+        Ok(files.map(|entry| entry.path.to_safe_path()).collect())
     }
 
     pub(crate) fn home_record(&self, id: &HomeId) -> Result<Record, StoreError> {
-        let path = self.home_path(id).join(NAME);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::MissingHome(Box::new(id.clone())));
-            }
-            Err(error) => return Err(StoreError::io("read", path)(error)),
-        };
-        parse(&bytes).map_err(|reason| StoreError::Damaged { path, reason })
+        parse(self.raw_home_record(id)?.as_bytes()).map_err(self.damaged_record(id))
+    }
+
+    pub(crate) fn raw_home_record(&self, id: &HomeId) -> Result<RawRecord, StoreError> {
+        let bytes = fs::read(self.record_path(id)).map_err(self.unread_record(id))?;
+        RawRecord::new(bytes).map_err(self.damaged_record(id))
+    }
+
+    /// A part of a record, in bytes from its beginning.
+    pub(crate) fn part_of_record(&self, id: &HomeId, range: Range<usize>) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; range.len()];
+        fs::File::open(self.record_path(id))
+            .and_then(|file| file.read_exact_at(&mut bytes, range.start as u64))
+            .map_err(self.unread_record(id))?;
+        Ok(bytes)
+    }
+
+    fn record_path(&self, id: &HomeId) -> PathBuf {
+        self.home_path(id).join(NAME)
+    }
+
+    fn unread_record(&self, id: &HomeId) -> impl FnOnce(io::Error) -> StoreError {
+        move |error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::MissingHome(Box::new(id.clone())),
+            _ => StoreError::io("read", self.record_path(id))(error),
+        }
+    }
+
+    pub(crate) fn damaged_record<E: ToString>(&self, id: &HomeId) -> impl FnOnce(E) -> StoreError {
+        move |reason| StoreError::Damaged {
+            path: self.record_path(id),
+            reason: reason.to_string(),
+        }
     }
 }

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -18,58 +18,56 @@ use super::plan::Folder;
 use super::{Linker, mode, open_inside};
 use crate::error::StoreError;
 use crate::home::HomeId;
+use crate::home::record::RawRecord;
 use crate::object::open_folder;
-use crate::tree::{Entry, Kind, Tree};
+use crate::tree::{Entries, EntryRef, KindRef};
 use crate::ways::Origin;
 
 /// From so many files on, a home is more than one thread should take on its way.
 const PART: usize = 128;
 
+/// A home's place in the plan.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) folder: usize,
+    pub(super) home: &'a HomeId,
+    /// Whether the project gets files of its own.
+    pub(super) copy: bool,
+}
+
 /// Files of a home with many.
 pub(super) struct Part<'a> {
-    /// Where it lies.
-    folder: usize,
-    home: &'a HomeId,
-    copy: bool,
-    tree: Arc<Tree>,
-    /// Which of its entries.
-    entries: Range<usize>,
+    at: At<'a>,
+    files: usize,
+    /// Where they lie in its record: read again when their turn comes, for together they would be megabytes.
+    record: Range<usize>,
 }
 
 impl<'a> Linker<'a> {
-    /// Makes the folders of a home with these files, and the files if they are not many: a home is one thread's work, for there are
-    /// many of them.
+    /// Makes the folders of a home, and the files if they are not many: a home is one thread's work, for there are many of them.
     pub(super) fn fill_with(
         &self,
-        tree: Tree,
-        home: &'a HomeId,
-        copy: bool,
+        record: &RawRecord,
+        at: At<'a>,
         fd: BorrowedFd<'_>,
-        index: usize,
     ) -> Result<(), StoreError> {
-        let folder = &self.folders.0[index];
+        let entries = record.entries().map_err(self.store.damaged_record(at.home))?;
+        let folder = &self.folders.0[at.folder];
         let (mut last, mut made) = ("", FxHashSet::default());
-        for entry in &tree.entries {
+        for entry in &entries {
             let above = entry.path.parent().unwrap_or_default();
             if above != last && !above.is_empty() {
                 self.make_all(fd, above, &mut made, folder)?;
             }
             last = above;
         }
-        let part = Part {
-            folder: index,
-            home,
-            copy,
-            entries: 0..tree.entries.len(),
-            tree: Arc::new(tree),
-        };
-        if part.entries.len() <= PART {
-            return self.fill_part(&part, fd);
+        if entries.len() <= PART {
+            return self.fill_files(&entries, at, fd);
         }
-        let parts = parts(&part.tree.entries).into_iter().map(|entries| Part {
-            entries,
-            tree: Arc::clone(&part.tree),
-            ..part
+        let parts = parts(&entries).into_iter().map(|part| Part {
+            at,
+            files: part.len(),
+            record: record.range(&entries[part.start], entries.get(part.end)),
         });
         let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
         large.extend(parts);
@@ -79,16 +77,11 @@ impl<'a> Linker<'a> {
     /// Places what was left for the end. `root` is the open folder of the plan.
     pub(super) fn fill_large(&self, root: BorrowedFd<'_>) -> Result<(), StoreError> {
         let mut parts = std::mem::take(&mut *self.large.lock().unwrap_or_else(PoisonError::into_inner));
-        parts.sort_by_key(|part| std::cmp::Reverse(part.entries.len()));
+        parts.sort_by_key(|part| std::cmp::Reverse(part.files));
         let next = AtomicUsize::new(0);
         let work = |_| {
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let folder = &self.folders.0[part.folder];
-                // Opened anew, for a thousand of them may be more than a process may hold. What leads there was made as folders,
-                // and what this plan makes never takes a folder's place.
-                let path = if folder.path.is_empty() { "." } else { folder.path };
-                let fd = open_inside(root, path).map_err(|errno| self.error(folder, "", errno))?;
-                self.fill_part(part, fd.as_fd())?;
+                self.fill_part(part, root)?;
             }
             Ok(())
         };
@@ -98,12 +91,24 @@ impl<'a> Linker<'a> {
             .try_for_each(work)
     }
 
-    fn fill_part(&self, part: &Part<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
-        let folder = &self.folders.0[part.folder];
-        let from = open_folder(&self.store.home_package(part.home))?;
+    fn fill_part(&self, part: &Part<'_>, root: BorrowedFd<'_>) -> Result<(), StoreError> {
+        let at = part.at;
+        let record = self.store.part_of_record(at.home, part.record.clone())?;
+        let entries: Result<Vec<_>, _> = Entries::of_part(&record).collect();
+        let entries = entries.map_err(self.store.damaged_record(at.home))?;
+        let folder = &self.folders.0[at.folder];
+        // Opened anew, for a thousand of them may be more than a process may hold. What leads there was made as folders,
+        // and what this plan makes never takes a folder's place.
+        let path = if folder.path.is_empty() { "." } else { folder.path };
+        let fd = open_inside(root, path).map_err(|errno| self.error(folder, "", errno))?;
+        self.fill_files(&entries, at, fd.as_fd())
+    }
+
+    fn fill_files(&self, entries: &[EntryRef<'_>], at: At<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
+        let from = open_folder(&self.store.home_package(at.home))?;
         let (mut bytes, mut by) = (0, [0u64; 3]);
-        for entry in &part.tree.entries[part.entries.clone()] {
-            let way = self.place_home_file(entry, part.copy, from.as_fd(), fd, folder, part.home)?;
+        for entry in entries {
+            let way = self.place_home_file(entry, at, from.as_fd(), fd)?;
             by[usize::from(way)] += 1;
             bytes += entry.size();
         }
@@ -113,26 +118,25 @@ impl<'a> Linker<'a> {
 
     fn place_home_file(
         &self,
-        entry: &Entry,
-        copy: bool,
+        entry: &EntryRef<'_>,
+        at: At<'_>,
         from: BorrowedFd<'_>,
         fd: BorrowedFd<'_>,
-        folder: &Folder<'_>,
-        home: &HomeId,
     ) -> Result<u8, StoreError> {
-        let path = entry.path.as_str();
+        let (folder, path) = (&self.folders.0[at.folder], entry.path.as_str());
+        let executable = matches!(entry.kind, KindRef::File { executable: true, .. });
         let from = Origin {
             folder: from,
             name: path,
-            mode: mode(matches!(entry.kind, Kind::File { executable: true, .. })),
+            mode: mode(executable),
         };
-        if copy {
+        if at.copy {
             let copied = self.ways.private_copy(&from, fd, path);
             return copied.map_err(|errno| self.error(folder, path, errno));
         }
         self.ways.place(&from, fd, path).map_err(|errno| match errno {
             Errno::NOENT => StoreError::Damaged {
-                path: self.store.home_package(home).join(path),
+                path: self.store.home_package(at.home).join(path),
                 reason: "it is missing".to_owned(),
             },
             errno => self.error(folder, path, errno),
@@ -162,7 +166,7 @@ impl<'a> Linker<'a> {
 }
 
 /// Many files, in parts for one thread each: two threads that link into one folder would wait for each other.
-fn parts(entries: &[Entry]) -> Vec<Range<usize>> {
+fn parts(entries: &[EntryRef<'_>]) -> Vec<Range<usize>> {
     let (mut parts, mut start) = (Vec::new(), 0);
     while entries.len() - start > PART {
         let folder = entries[start + PART - 1].path.parent();
@@ -180,7 +184,7 @@ fn parts(entries: &[Entry]) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_core::SafePath;
+    use wharf_core::SafePathRef;
 
     #[test]
     fn the_files_of_one_folder_are_one_threads_work() {
@@ -188,12 +192,13 @@ mod tests {
             let names = folders
                 .iter()
                 .flat_map(|(folder, count)| (0..*count).map(move |file| format!("{folder}{file}")));
-            let entries: Vec<Entry> = names
-                .map(|name| Entry {
-                    path: SafePath::new(&name).unwrap(),
-                    kind: Kind::Link(String::new()),
-                })
-                .collect();
+            let names: Vec<String> = names.collect();
+            let entries = names.iter().map(|name| EntryRef {
+                offset: 0,
+                path: SafePathRef::new(name).unwrap(),
+                kind: KindRef::Link(""),
+            });
+            let entries: Vec<EntryRef<'_>> = entries.collect();
             parts(&entries).iter().map(ExactSizeIterator::len).collect()
         };
         assert_eq!(lengths(&[]), [0]);
