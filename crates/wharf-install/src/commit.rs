@@ -335,6 +335,12 @@ impl Task<'_> {
             phase: Phase::Stage,
             done: total,
         });
+        // Only here everything is known: another device is met when the first folder is moved.
+        if let Some(reason) = ahead.why_not() {
+            self.sinks.emit(Event::detail(format!(
+                "npm packages are linked when all are there: {reason}"
+            )));
+        }
         if let Some(python) = &work.python {
             staged.written = python.written();
             let steps = &work.redo.steps;

@@ -262,8 +262,12 @@ impl Environment {
     /// is made in it.
     #[must_use]
     pub fn ahead(&self, store: &Store, link: LinkMode) -> Option<Ahead> {
-        let records = Some(self.state.directory()).filter(|records| records.is_dir());
-        let place = records.unwrap_or(self.ground.project());
+        // What is made takes after the folder that it is made in: the stage, or what that will be made in.
+        let stage = self.state.stage();
+        let place = [stage.as_path(), self.state.directory()]
+            .into_iter()
+            .find(|place| place.is_dir())
+            .unwrap_or(self.ground.project());
         alike::made_alike(place, &store.stage_folder()).then(|| Ahead::new(link))
     }
 

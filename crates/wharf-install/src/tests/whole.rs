@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
-use wharf_core::NullSink;
+use wharf_core::{Event, NullSink, Sink, Sinks};
 use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Importer, PackageIndex, To};
-use wharf_store::{ContentKey, HomeContent};
+use wharf_store::{Ahead, ContentKey, HomeContent, LinkMode};
 use wharf_sys::Governor;
 
 use super::said;
@@ -18,6 +18,18 @@ use super::scripts::World;
 use crate::node::{Layout, Planning, Request, VirtualStore};
 use crate::nodejs::{NodeSearch, NodeSurroundings};
 use crate::{Environment, InstalledNode, NodeWanted, Wanted};
+
+/// What was said for `-v`.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Sink for Told {
+    fn emit(&self, event: Event) {
+        if let Event::Detail { message } = event {
+            self.0.lock().unwrap().push(message);
+        }
+    }
+}
 
 fn importer(path: &str, needs: &[(&str, To)]) -> Importer {
     let edges = needs.iter().map(|(alias, to)| Edge {
@@ -203,8 +215,70 @@ fn what_was_linked_ahead_comes_to_stand_in_the_project() {
         files as usize,
         count("deep") + count("@s/top") - 1 + count("@s/top/lib")
     );
-    // Folders that several people share hand their group on to what is made in them, and not to what is moved there.
-    fs::set_permissions(project.join(".wharf"), fs::Permissions::from_mode(0o2775)).unwrap();
-    let ahead = environment.ahead(&world.store, wanted.link);
-    assert_eq!(ahead.is_none(), cfg!(target_os = "linux"));
+}
+
+/// Folders that several people share hand their group on to what is made in them, and not to what is moved there.
+#[test]
+fn whether_packages_are_linked_ahead_is_seen_by_the_folder_that_they_would_be_made_in() {
+    let world = World::new();
+    let project = world.project();
+    let environment = Environment::open(&project).unwrap();
+    let is_linked = || environment.ahead(&world.store, LinkMode::Auto).is_some();
+    let share = |folder: &str, mode| {
+        fs::set_permissions(project.join(folder), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let (shared, own) = (0o2775, 0o755);
+    let if_shared = !cfg!(target_os = "linux");
+    assert!(is_linked());
+    share(".", shared);
+    assert_eq!(is_linked(), if_shared, "the records will be made in the project");
+    share(".", own);
+    fs::create_dir(project.join(".wharf")).unwrap();
+    share(".wharf", shared);
+    assert_eq!(is_linked(), if_shared, "the stage will be made in the records");
+    // Whoever shares a folder later on shares none of those in it.
+    fs::create_dir(project.join(".wharf/stage")).unwrap();
+    share(".wharf/stage", own);
+    assert!(is_linked());
+    share(".wharf", own);
+    share(".wharf/stage", shared);
+    assert_eq!(is_linked(), if_shared, "only the stage is shared");
+}
+
+#[test]
+fn why_nothing_could_be_moved_into_the_project_is_told_where_it_is_met() {
+    let mut world = World::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+        return;
+    };
+    if fs::metadata(other.path()).unwrap().dev() == fs::metadata(world.store.root()).unwrap().dev() {
+        return;
+    }
+    let top = world.package("top", "", &[("index.js", "top")], &[]);
+    world.graph.importers = vec![importer(".", &[("top", To::Package(top))])];
+    let environment = Environment::open(other.path()).unwrap();
+    let mut wanted = wanted(&world, Layout::Hoisted, VirtualStore::Project, &BTreeMap::new());
+    // Mounts may change between the look at both places and the commit.
+    let ahead = Ahead::new(wanted.link);
+    world
+        .homes
+        .iter()
+        .flatten()
+        .for_each(|home| ahead.link(&world.store, home));
+    assert_eq!(ahead.why_not(), None);
+    wanted.node.as_mut().unwrap().ahead = Some(Arc::new(ahead));
+    let told = Arc::new(Told::default());
+    let sinks: Sinks = told.clone();
+    let plan = environment.plan(&wanted).unwrap();
+    let (governor, cancel) = (Governor::for_machine(), AtomicBool::new(false));
+    environment
+        .apply(&plan, &wanted, &world.store, &governor, &sinks, &cancel)
+        .unwrap();
+    let packages = other.path().join("node_modules");
+    assert_eq!(fs::read_to_string(packages.join("top/index.js")).unwrap(), "top");
+    let told = told.0.lock().unwrap();
+    assert!(
+        matches!(&told[..], [one] if one.starts_with("npm packages are linked when all are there: cannot move ")),
+        "{told:?}"
+    );
 }

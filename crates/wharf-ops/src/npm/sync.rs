@@ -414,10 +414,6 @@ impl Fetching<'_> {
             let words = format!("npm packages are hoisted: {reason}");
             self.session.emit(Event::detail(words));
         }
-        if let Some(reason) = self.ahead.as_ref().and_then(|ahead| ahead.why_not()) {
-            let words = format!("npm packages are linked when all are there: {reason}");
-            self.session.emit(Event::detail(words));
-        }
     }
 }
 
