@@ -177,7 +177,9 @@ fn parts(entries: &[EntryRef<'_>]) -> Vec<Range<usize>> {
         parts.push(start..end);
         start = end;
     }
-    parts.push(start..entries.len());
+    if start < entries.len() {
+        parts.push(start..entries.len());
+    }
     parts
 }
 
@@ -201,7 +203,8 @@ mod tests {
             let entries: Vec<EntryRef<'_>> = entries.collect();
             parts(&entries).iter().map(ExactSizeIterator::len).collect()
         };
-        assert_eq!(lengths(&[]), [0]);
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&[("a/", 300)]), [300], "nothing is left behind it");
         assert_eq!(lengths(&[("", 100), ("a/", 28)]), [128]);
         assert_eq!(
             lengths(&[("a/", 100), ("b/", 100), ("c/", 300), ("d/", 10)]),

@@ -6,7 +6,7 @@ mod archives;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -267,6 +267,62 @@ fn homes_are_placed_in_folders_linked_or_copied() {
 }
 
 #[test]
+fn a_home_with_many_files_is_linked_whole_or_its_damaged_record_is_named() {
+    let (dir, store) = store();
+    let home = id("many@1", 1, 0);
+    // In the last of its folders are more files than one thread would else take.
+    let files: Vec<(String, String)> = (0..1000usize)
+        .map(|number| {
+            let folder = "d".repeat(1 + number.min(700) / 90);
+            (format!("{folder}/{number}.js"), "x".repeat(number))
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    place(&store, &home, &files, &[]);
+    let plan = [Placed {
+        path: "many".into(),
+        content: Content::Home {
+            home: home.clone(),
+            copy: false,
+        },
+    }];
+    let link = |name: &str| {
+        let root = dir.path().join(name);
+        store
+            .materialise(&plan, &root, LinkMode::Hardlink)
+            .map(|report| (report, root.join("many")))
+    };
+    let (report, linked) = link("whole").unwrap();
+    assert_eq!((report.files, report.bytes), (1000, 999 * 1000 / 2));
+    assert_eq!(listing(&linked), listing(&store.home_package(&home)));
+
+    let path = store.home_path(&home).join("home");
+    let record = fs::read(&path).unwrap();
+    let changed = |at: usize| {
+        let mut bytes = record.clone();
+        bytes[at] ^= 0x80;
+        bytes
+    };
+    let damaged = [
+        (record[..record.len() / 2].to_vec(), "an early end"),
+        (record[..8].to_vec(), "another header"),
+        (record[..13].to_vec(), "cut off"),
+        (changed(14), "another header"),
+        (changed(record.len() - 1), "not UTF-8"),
+    ];
+    for (number, (bytes, reason)) in damaged.into_iter().enumerate() {
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        fs::write(&path, bytes).unwrap();
+        let error = link(&number.to_string()).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+        assert!(error.contains(&*path.to_string_lossy()), "{error}");
+    }
+}
+
+#[test]
 fn what_was_linked_ahead_is_what_would_be_linked_at_the_end() {
     let (dir, store) = store();
     let many: Vec<String> = (0..300)
@@ -474,9 +530,9 @@ fn chain(store: &Store) -> [HomeId; 3] {
 fn verification_finds_what_was_done_to_a_home() {
     type Harm = dyn Fn(&Path, &Path);
     let writable = |path: &Path, text: &str| {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
         fs::write(path, text).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o555)).unwrap();
     };
     let cases: [(&str, Box<Harm>, Depth); 9] = [
         (
@@ -492,14 +548,14 @@ fn verification_finds_what_was_done_to_a_home() {
         (
             "it can be written",
             Box::new(|_, package| {
-                fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o755)).unwrap();
+                fs::set_permissions(package.join("index.js"), Permissions::from_mode(0o755)).unwrap();
             }),
             Depth::Quick,
         ),
         (
             "it cannot be run",
             Box::new(|_, package| {
-                fs::set_permissions(package.join("index.js"), fs::Permissions::from_mode(0o444)).unwrap();
+                fs::set_permissions(package.join("index.js"), Permissions::from_mode(0o444)).unwrap();
             }),
             Depth::Quick,
         ),
@@ -620,9 +676,9 @@ fn after_a_power_cut_homes_that_did_not_reach_the_disk_go_with_what_needs_them()
         .unwrap()
         .path()
         .join("node_modules/b/index.js");
-    fs::set_permissions(&torn, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&torn, Permissions::from_mode(0o644)).unwrap();
     fs::write(&torn, "").unwrap();
-    fs::set_permissions(&torn, fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(&torn, Permissions::from_mode(0o555)).unwrap();
     let store = Store::open(&dir.path().join("store")).unwrap();
     assert!(!store.has_home(&b) && !store.has_home(&a) && store.has_home(&c));
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
