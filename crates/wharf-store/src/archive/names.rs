@@ -2,6 +2,7 @@
 //! Invariant: names that pass can be unpacked in any order on any file system.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 use wharf_core::SafePath;
@@ -19,6 +20,8 @@ pub(crate) struct Names {
 enum Seen {
     /// A file or link, with its name as written.
     Leaf(SafePath),
+    /// Several that differ only in case: rare enough that no other path pays for a list.
+    Leaves(Vec<SafePath>),
     /// A folder, said or implied.
     Folder,
 }
@@ -28,14 +31,13 @@ impl Names {
     pub(crate) fn file(&mut self, path: &SafePath, limits: &Limits) -> Result<(), Refusal> {
         self.count(path, limits)?;
         self.folders(path.parent())?;
-        match self
-            .seen
-            .insert(fold(path.as_str()).into(), Seen::Leaf(path.clone()))
-        {
-            None => Ok(()),
-            Some(Seen::Folder) => Err(Refusal::FileAndFolder(path.to_string())),
-            Some(Seen::Leaf(other)) if other == *path => Err(Refusal::Duplicate),
-            Some(Seen::Leaf(other)) => Err(Refusal::CaseCollision(other.to_string())),
+        let path = path.clone();
+        match self.seen.entry(fold(path.as_str()).into()) {
+            Entry::Vacant(slot) => {
+                slot.insert(Seen::Leaf(path));
+                Ok(())
+            }
+            Entry::Occupied(mut slot) => slot.get_mut().again(path),
         }
     }
 
@@ -66,11 +68,29 @@ impl Names {
             match self.seen.get(&*folded) {
                 Some(Seen::Folder) => return Ok(()), // so are the folders above it
                 Some(Seen::Leaf(leaf)) => return Err(Refusal::FileAndFolder(leaf.to_string())),
+                Some(Seen::Leaves(leaves)) => return Err(Refusal::FileAndFolder(leaves[0].to_string())),
                 None => self.seen.insert(folded.into(), Seen::Folder),
             };
             folder = path.rsplit_once('/').map(|(above, _)| above);
         }
         Ok(())
+    }
+}
+
+impl Seen {
+    /// Why a file or link cannot come here as well; it is known from then on.
+    fn again(&mut self, path: SafePath) -> Result<(), Refusal> {
+        let known = match self {
+            Seen::Folder => return Err(Refusal::FileAndFolder(path.to_string())),
+            Seen::Leaf(leaf) => std::slice::from_ref(leaf),
+            Seen::Leaves(leaves) => leaves,
+        };
+        if known.contains(&path) {
+            return Err(Refusal::Duplicate);
+        }
+        let first = known[0].to_string();
+        *self = Seen::Leaves([known, &[path]].concat());
+        Err(Refusal::CaseCollision(first))
     }
 }
 
@@ -124,6 +144,20 @@ mod tests {
         ] {
             assert_eq!(take(paths).unwrap_err().to_string(), reason, "{paths:?}");
         }
+    }
+
+    #[test]
+    fn what_came_before_is_known_whatever_else_differs_from_it_only_in_case() {
+        let mut names = Names::default();
+        let told = ["A", "a", "A", "a"].map(|text| {
+            let path = SafePath::new(text).unwrap();
+            names
+                .file(&path, &Limits::default())
+                .map_err(|refusal| refusal.to_string())
+        });
+        let case = Err("it differs from `A` only in case".to_owned());
+        let twice = Err("it appears twice".to_owned());
+        assert_eq!(told, [Ok(()), case, twice.clone(), twice]);
     }
 
     #[test]

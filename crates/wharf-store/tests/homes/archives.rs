@@ -205,16 +205,22 @@ fn of_a_path_that_comes_twice_the_last_counts_and_case_tells_names_apart() {
         .file("package/b", "")
         .file("package/README", "upper")
         .file("package/readme", "lower")
+        .file("package/C", "first")
+        .file("package/c", "small, and before")
+        .entry("package/C", b'0', 0o755, b"large")
+        .file("package/c", "small")
         .end();
     let unpacked = both(&store, &gzip(&tar)).unwrap();
     let texts: Vec<_> = listing(&unpacked.package())
         .into_iter()
-        .skip(1)
         .map(|(name, _, text)| (name, text))
         .collect();
     let expected = [
+        ("C", "large"),
+        ("README", "upper"),
         ("a", "last"),
         ("b", ""),
+        ("c", "small"),
         ("package.json", r#"{"bin":"a"}"#),
         ("readme", "lower"),
     ];
@@ -222,7 +228,7 @@ fn of_a_path_that_comes_twice_the_last_counts_and_case_tells_names_apart() {
         texts,
         expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
     );
-    assert_eq!(unpacked.files(), 5);
+    assert_eq!(unpacked.files(), 7);
 }
 
 #[test]
