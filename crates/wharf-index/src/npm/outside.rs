@@ -1,15 +1,14 @@
 //! Archives that no registry lists, by path or URL: what the package in one says of itself, and why one is none.
 //!
-//! Invariant: a file of this machine is read to its end, so that one that was copied in part is told of before anything is locked.
-//! Whether it is whole is what the store's own reader says: no file is refused here that could be installed.
+//! Invariant: the store's own reader judges, from the first byte to the last. So no archive is refused here that could be installed, one
+//! that could not is told of before anything is locked, and the `package.json` is the one that would be installed.
 
 use std::io::{self, Read};
-use std::path::Component;
 
 use bytes::Bytes;
 use wharf_core::Digest;
 use wharf_ecosystem::npm::PackageManifest;
-use wharf_store::home::unpack::read_through_tgz;
+use wharf_store::home::unpack::read_file_of_tgz;
 use wharf_store::{ArchiveError, Limits, Refusal};
 
 use super::direct::manifest;
@@ -19,9 +18,6 @@ use crate::error::IndexError;
 
 /// A `package.json` beyond this is none.
 const LARGEST_MANIFEST: u64 = 16 << 20;
-
-/// More than this is not unpacked to find words for what is no archive.
-const LOOKED_AT: u64 = 4 << 20;
 
 /// What tar archives are made of, in bytes.
 const BLOCK: usize = 512;
@@ -50,122 +46,62 @@ pub(super) async fn read(
             reason,
             is_local: whose == Whose::Ours,
         };
-        let found = find_manifest(&bytes).map_err(|error| no_archive(why_none(&bytes, &error)))?;
-        if whose == Whose::Ours {
-            whole(&bytes).map_err(no_archive)?;
-        }
-        let text =
-            found.ok_or_else(|| no_archive("it holds no package.json in its first folder".to_owned()))?;
+        let text = match find_manifest(&bytes) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                return Err(no_archive("it holds no package.json in its first folder".to_owned()).into());
+            }
+            Err(error) => {
+                return Err(match why_none(&bytes, &error) {
+                    Some(reason) => no_archive(reason).into(),
+                    None => IndexError::unpack(place.clone())(error),
+                });
+            }
+        };
         Ok((manifest(&place, &text)?, digest))
     })
     .await
 }
 
 /// The `package.json` of an archive: in its first folder, whatever that is called.
-fn find_manifest(archive: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    if archive.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let mut tar = tar::Archive::new(plain(archive).take(most_of(archive)));
-    for entry in tar.entries()? {
-        let mut entry = entry?;
-        let path = entry.path()?;
-        let mut parts = path.components().filter(|part| *part != Component::CurDir);
-        let (folder, name, end) = (parts.next(), parts.next(), parts.next());
-        let is_manifest =
-            folder.is_some() && end.is_none() && name == Some(Component::Normal("package.json".as_ref()));
-        if is_manifest {
-            let mut text = Vec::new();
-            (&mut entry).take(LARGEST_MANIFEST).read_to_end(&mut text)?;
-            return Ok(Some(text));
-        }
-    }
-    Ok(None)
+fn find_manifest(archive: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
+    read_file_of_tgz(archive, "package.json", LARGEST_MANIFEST, &Limits::default())
 }
 
-/// What an archive may unpack to: the store refuses what is more.
-fn most_of(archive: &[u8]) -> u64 {
-    let limits = Limits::default();
-    let by_ratio = (archive.len() as u64).saturating_mul(limits.max_ratio + 1);
-    by_ratio.max(limits.ratio_matters_from)
-}
-
-/// Whether an archive is there to its end; else why not. What else the store has against one, it says itself.
-fn whole(archive: &[u8]) -> Result<(), String> {
-    match read_through_tgz(archive, &Limits::default()) {
-        Err(ArchiveError::Refused { reason, .. }) => match reason {
-            Refusal::Truncated => Err("it ends in the middle".to_owned()),
-            Refusal::Damaged(why) => Err(format!("it is damaged ({why})")),
-            _ => Ok(()),
-        },
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn is_gzip(archive: &[u8]) -> bool {
-    archive.starts_with(&[0x1f, 0x8b])
-}
-
-fn plain(archive: &[u8]) -> Box<dyn Read + '_> {
-    match is_gzip(archive) {
-        true => Box::new(flate2::read::MultiGzDecoder::new(archive)),
-        false => Box::new(archive),
-    }
-}
-
-/// Why bytes are no archive, in words.
-fn why_none(bytes: &[u8], error: &io::Error) -> String {
+/// Why bytes are no archive at all, in words; `None` where they are one, and something that it holds is refused.
+fn why_none(bytes: &[u8], error: &ArchiveError) -> Option<String> {
     let start = &bytes[..bytes.len().min(BLOCK)];
     let text = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
     if bytes.is_empty() {
-        return "the file is empty".to_owned();
+        return Some("the file is empty".to_owned());
     }
     if text.starts_with("version https://git-lfs") {
-        return "it is a pointer of Git LFS, and `git lfs pull` fetches the file".to_owned();
+        return Some("it is a pointer of Git LFS, and `git lfs pull` fetches the file".to_owned());
     }
     if text.starts_with("<!doctype") || text.starts_with("<html") {
-        return "it is a page of HTML".to_owned();
+        return Some("it is a page of HTML".to_owned());
     }
     if bytes.starts_with(b"PK\x03\x04") {
-        return "it is a zip archive, where a tar archive is needed".to_owned();
+        return Some("it is a zip archive, where a tar archive is needed".to_owned());
     }
-    if !is_gzip(bytes) && !is_tar(bytes) {
-        return "it is neither a tar archive nor a gzip of one".to_owned();
-    }
-    match io::copy(&mut plain(bytes).take(LOOKED_AT), &mut io::sink()) {
-        Err(inner) if is_end(&inner) => "it ends in the middle".to_owned(),
-        Err(inner) if !is_padding(&inner) => format!("it is damaged ({inner})"),
-        Ok(_) if is_end(error) => "it ends in the middle".to_owned(),
-        Ok(length) if length < BLOCK as u64 => "it is no gzip of a tar archive".to_owned(),
-        Ok(_) | Err(_) => format!("what it holds is no tar archive ({error})"),
-    }
-}
-
-/// Whether something was missing at the end.
-fn is_end(error: &io::Error) -> bool {
-    let words = error.to_string();
-    error.kind() == io::ErrorKind::UnexpectedEof
-        || words.contains("unexpected EOF")
-        || words.contains("incomplete")
-}
-
-/// Whether what stands behind the end is no part of it: some gzips are padded.
-fn is_padding(error: &io::Error) -> bool {
-    error.to_string().contains("invalid gzip header")
-}
-
-/// Whether the first header of a tar archive adds up.
-fn is_tar(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.get(..BLOCK) else {
-        return false;
+    let ArchiveError::Refused { reason, .. } = error else {
+        return None;
     };
-    let header = tar::Header::from_byte_slice(header);
-    let own = header.as_bytes();
-    let sum: u32 = own.iter().map(|byte| u32::from(*byte)).sum();
-    let field: u32 = own[148..156].iter().map(|byte| u32::from(*byte)).sum();
-    header
-        .cksum()
-        .is_ok_and(|said| said == sum - field + 8 * u32::from(b' '))
+    match reason {
+        Refusal::Mislabelled { .. } => Some("it is neither a tar archive nor a gzip of one".to_owned()),
+        Refusal::Truncated if holds_no_block(bytes) => Some("it is no gzip of a tar archive".to_owned()),
+        Refusal::Truncated => Some("it ends in the middle".to_owned()),
+        Refusal::Damaged(why) => Some(format!("it is damaged ({why})")),
+        Refusal::Malformed(why) => Some(format!("what it holds is no tar archive ({why})")),
+        _ => None,
+    }
+}
+
+/// Whether this is the whole gzip of less than the least that a tar archive has.
+fn holds_no_block(bytes: &[u8]) -> bool {
+    let mut plain = flate2::read::MultiGzDecoder::new(bytes).take(BLOCK as u64);
+    bytes.starts_with(&[0x1f, 0x8b])
+        && io::copy(&mut plain, &mut io::sink()).is_ok_and(|length| length < BLOCK as u64)
 }
 
 #[cfg(test)]
@@ -193,10 +129,8 @@ mod tests {
 
     /// Why a file of this machine is not taken; nothing where it is.
     fn refusal(bytes: &[u8]) -> Option<String> {
-        match find_manifest(bytes) {
-            Ok(_) => whole(bytes).err(),
-            Err(error) => Some(why_none(bytes, &error)),
-        }
+        let error = find_manifest(bytes).err()?;
+        Some(why_none(bytes, &error).unwrap_or_else(|| error.to_string()))
     }
 
     /// The header of an empty file, with other bytes in the field of its size, and summed as the bytes' type has it.
@@ -240,6 +174,12 @@ mod tests {
         let with = |behind: &[u8]| [&packed[..], behind].concat();
         let end = plain.len() - 2 * BLOCK;
         let then = |header: [u8; BLOCK]| gzip(&[&plain[..end], &header, &[0; 2 * BLOCK]].concat());
+        let signed = odd_header("package/\u{e9}\u{e9}", b"00000000000\0", true);
+        let mut link = tar::Header::new_ustar();
+        link.set_path("package/package.json").unwrap();
+        link.set_entry_type(tar::EntryType::Symlink);
+        link.set_size(0);
+        link.set_cksum();
         for (name, bytes) in [
             ("padded to a tape's block", with(&[0; 600])),
             ("with a NUL behind it", with(b"\0")),
@@ -258,9 +198,21 @@ mod tests {
                 "with a size of blanks",
                 then(odd_header("package/y", &[b' '; 12], false)),
             ),
+            ("with a signed checksum", then(signed)),
             (
-                "with a signed checksum",
-                then(odd_header("package/\u{e9}\u{e9}", b"00000000000\0", true)),
+                "with a signed checksum before all",
+                gzip(&[&signed, &plain[..]].concat()),
+            ),
+            (
+                "with a link in the manifest's place before it",
+                gzip(&[link.as_bytes(), &plain[..]].concat()),
+            ),
+            (
+                "with another manifest before it",
+                gzip(&archive(&[
+                    ("package/package.json", b"{\"name\":\"other\"}"),
+                    ("package/package.json", b"{}"),
+                ])),
             ),
         ] {
             assert_eq!(
@@ -271,7 +223,8 @@ mod tests {
             assert_eq!(refusal(&bytes), None, "{name}");
             let store = tempfile::tempdir().unwrap();
             let store = wharf_store::Store::open(store.path()).unwrap();
-            store.unpack_tgz_bytes(&bytes, &Limits::default()).unwrap();
+            let unpacked = store.unpack_tgz_bytes(&bytes, &Limits::default()).unwrap();
+            assert_eq!(unpacked.package_json().unwrap(), b"{}", "{name}");
         }
     }
 
@@ -287,7 +240,7 @@ mod tests {
         let end = bomb.len() - 5;
         bomb[end] ^= 0xff;
         let error = find_manifest(&bomb).unwrap_err();
-        let words = why_none(&bomb, &error);
+        let words = why_none(&bomb, &error).unwrap();
         assert!(words.starts_with("what it holds is no tar archive ("), "{words}");
     }
 
@@ -334,6 +287,14 @@ mod tests {
                 bytes.len()
             );
         }
+        // What the store refuses of an archive's contents it says itself.
+        let mut device = tar::Header::new_ustar();
+        device.set_path("package/tty").unwrap();
+        device.set_entry_type(tar::EntryType::Char);
+        device.set_size(0);
+        device.set_cksum();
+        let special = refusal(&gzip(&[device.as_bytes(), &whole[..]].concat())).unwrap();
+        assert!(special.contains("\"package/tty\": it is a device"), "{special}");
         let words = refusal(&damaged).unwrap();
         assert!(words.starts_with("it is damaged ("), "{words}");
     }

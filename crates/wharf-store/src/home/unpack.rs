@@ -244,24 +244,43 @@ impl Store {
     }
 }
 
-/// Reads an npm archive (gzip, or a plain tar) to its end, as [`Store::unpack_tgz`] would, and keeps nothing of it.
+/// Reads an npm archive (gzip, or a plain tar) to its end, as [`Store::unpack_tgz`] would, and keeps nothing of it but the contents of the
+/// file that would lie at `wanted`, its first `most` bytes; `None` where there would be none.
 ///
 /// # Errors
 /// Where the archive is refused for what its headers or its compression are. What only writing finds out is not among that.
-pub fn read_through_tgz(archive: impl Read, limits: &Limits) -> Result<(), ArchiveError> {
-    read_through(archive, limits).map_err(|trouble| trouble.of(nameless()))
+pub fn read_file_of_tgz(
+    archive: impl Read,
+    wanted: &str,
+    most: u64,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, ArchiveError> {
+    read_file(archive, wanted, most, limits).map_err(|trouble| trouble.of(nameless()))
 }
 
-fn read_through(archive: impl Read, limits: &Limits) -> Result<(), Trouble> {
+fn read_file(
+    archive: impl Read,
+    wanted: &str,
+    most: u64,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, Trouble> {
     let (decoded, counted) = decoded(archive)?;
     let (mut walk, mut stream) = (Walk::new(limits, Form::Npm, 0), Stream(decoded));
+    let mut found = None;
     loop {
         walk.packed(counted.0.get());
         let Ok(member) = walk.next(&mut stream)? else {
-            return drain(&mut stream.0, limits, &counted);
+            drain(&mut stream.0, limits, &counted)?;
+            return Ok(found);
         };
-        stream.skip(member.size)?;
+        let is_wanted = member.path.as_str() == wanted;
+        let kept = if is_wanted { member.size.min(most) } else { 0 };
+        let contents = stream.text(usize::try_from(kept).unwrap_or(usize::MAX))?;
+        stream.skip(member.size - kept)?;
         skip_padding(&mut stream.0, padded(member.size)? - member.size)?;
+        if is_wanted {
+            found = Some(contents);
+        }
     }
 }
 
