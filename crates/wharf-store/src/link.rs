@@ -171,7 +171,7 @@ impl<'a> Linker<'a> {
     /// open folder a level.
     fn fill(&self, index: usize, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
         let folder = &self.folders.0[index];
-        let (mut bytes, mut by) = (0, [0u64; 3]);
+        let (mut bytes, mut by) = (0, LinkedBy::default());
         for (name, place) in &folder.files {
             match &self.plan[*place as usize].content {
                 Content::Directory | Content::Home { .. } => {}
@@ -189,7 +189,7 @@ impl<'a> Linker<'a> {
                         Errno::NOENT => StoreError::MissingObject(*object),
                         errno => self.error(folder, name, errno),
                     })?;
-                    by[usize::from(way)] += 1;
+                    by.count(way);
                     bytes += size;
                 }
                 Content::Bytes { bytes, executable } => {
@@ -236,7 +236,7 @@ impl<'a> Linker<'a> {
             .ahead
             .and_then(|ahead| ahead.move_to(home, above, folder.name));
         if let Some(report) = moved {
-            self.counts.include(report);
+            self.counts.add(report.bytes, report.by);
         }
         moved.is_some()
     }

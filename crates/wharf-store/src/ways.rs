@@ -15,9 +15,17 @@ use rustix::path::Arg;
 use crate::error::StoreError;
 use crate::link::LinkMode;
 
-pub(crate) const REFLINK: u8 = 0;
-pub(crate) const HARDLINK: u8 = 1;
-pub(crate) const COPY: u8 = 2;
+/// How a file is put somewhere else, the cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Way {
+    /// Its blocks are shared.
+    Reflink,
+    /// It is the same file.
+    Hardlink,
+    /// Its bytes are written once more.
+    Copy,
+}
 
 /// A file of the store.
 pub(crate) struct Origin<'a> {
@@ -31,21 +39,33 @@ pub(crate) struct Origin<'a> {
 /// How files are put there.
 #[derive(Debug)]
 pub(crate) struct Ways {
-    /// What works here, as far as is known; only ever rises.
-    method: AtomicU8,
+    /// The [`Way`] that works here, as far as is known; only ever rises.
+    way: AtomicU8,
     /// What follows where reflinks do not work.
-    otherwise: u8,
+    otherwise: Way,
 }
 
 impl Ways {
     pub(crate) fn of(mode: LinkMode) -> Self {
+        let first = match mode {
+            LinkMode::Auto | LinkMode::Reflink => Way::Reflink,
+            LinkMode::Hardlink => Way::Hardlink,
+            LinkMode::Copy => Way::Copy,
+        };
         Self {
-            method: AtomicU8::new(match mode {
-                LinkMode::Auto | LinkMode::Reflink => REFLINK,
-                LinkMode::Hardlink => HARDLINK,
-                LinkMode::Copy => COPY,
-            }),
-            otherwise: if mode == LinkMode::Reflink { COPY } else { HARDLINK },
+            way: AtomicU8::new(first as u8),
+            otherwise: match mode {
+                LinkMode::Reflink => Way::Copy,
+                LinkMode::Auto | LinkMode::Hardlink | LinkMode::Copy => Way::Hardlink,
+            },
+        }
+    }
+
+    fn way(&self) -> Way {
+        match self.way.load(Ordering::Relaxed) {
+            way if way == Way::Reflink as u8 => Way::Reflink,
+            way if way == Way::Hardlink as u8 => Way::Hardlink,
+            _ => Way::Copy,
         }
     }
 
@@ -55,31 +75,35 @@ impl Ways {
         from: &Origin<'_>,
         fd: BorrowedFd<'_>,
         name: impl Arg + Copy,
-    ) -> Result<u8, Errno> {
+    ) -> Result<Way, Errno> {
         loop {
-            let method = self.method.load(Ordering::Relaxed);
-            let errno = match method {
-                REFLINK => match reflink(from, fd, name) {
-                    Ok(()) => return Ok(REFLINK),
-                    Err(errno) => errno,
-                },
-                HARDLINK => match rustix::fs::linkat(from.folder, from.name, fd, name, AtFlags::empty()) {
-                    Ok(()) => return Ok(HARDLINK),
-                    // This one file has as many links as it can have (the empty file, most likely).
-                    Err(Errno::MLINK) => return copy(from, fd, name).map(|()| COPY),
-                    Err(errno) => errno,
-                },
-                _ => return copy(from, fd, name).map(|()| COPY),
+            let way = self.way();
+            let placed = match way {
+                Way::Reflink => reflink(from, fd, name),
+                Way::Hardlink => rustix::fs::linkat(from.folder, from.name, fd, name, AtFlags::empty()),
+                Way::Copy => copy(from, fd, name),
             };
-            let next = match (method, errno) {
+            let next = match (way, placed) {
+                (way, Ok(())) => return Ok(way),
+                // This one file has as many links as it can have (the empty file, most likely).
+                (Way::Hardlink, Err(Errno::MLINK)) => return copy(from, fd, name).map(|()| Way::Copy),
                 (
-                    REFLINK,
-                    Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV | Errno::NOSYS | Errno::PERM,
+                    Way::Reflink,
+                    Err(
+                        Errno::OPNOTSUPP
+                        | Errno::NOTTY
+                        | Errno::INVAL
+                        | Errno::XDEV
+                        | Errno::NOSYS
+                        | Errno::PERM,
+                    ),
                 ) => self.otherwise,
-                (HARDLINK, Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => COPY,
-                _ => return Err(errno),
+                (Way::Hardlink, Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)) => {
+                    Way::Copy
+                }
+                (_, Err(errno)) => return Err(errno),
             };
-            self.method.fetch_max(next, Ordering::Relaxed);
+            self.way.fetch_max(next as u8, Ordering::Relaxed);
         }
     }
 
@@ -89,11 +113,11 @@ impl Ways {
         from: &Origin<'_>,
         fd: BorrowedFd<'_>,
         name: impl Arg + Copy,
-    ) -> Result<u8, Errno> {
-        if self.method.load(Ordering::Relaxed) == REFLINK && reflink(from, fd, name).is_ok() {
-            return Ok(REFLINK);
+    ) -> Result<Way, Errno> {
+        if self.way() == Way::Reflink && reflink(from, fd, name).is_ok() {
+            return Ok(Way::Reflink);
         }
-        copy(from, fd, name).map(|()| COPY)
+        copy(from, fd, name).map(|()| Way::Copy)
     }
 }
 
@@ -163,19 +187,19 @@ mod tests {
             mode: 0o500,
         };
         for (mode, expected) in [
-            (LinkMode::Auto, &[REFLINK, HARDLINK][..]),
-            (LinkMode::Reflink, &[REFLINK, COPY]),
-            (LinkMode::Hardlink, &[HARDLINK]),
-            (LinkMode::Copy, &[COPY]),
+            (LinkMode::Auto, &[Way::Reflink, Way::Hardlink][..]),
+            (LinkMode::Reflink, &[Way::Reflink, Way::Copy]),
+            (LinkMode::Hardlink, &[Way::Hardlink]),
+            (LinkMode::Copy, &[Way::Copy]),
         ] {
             let (ways, name) = (Ways::of(mode), format!("{mode:?}"));
             let way = ways.place(&from, folder.as_fd(), name.as_str()).unwrap();
-            assert!(expected.contains(&way), "{mode:?}: {way}");
+            assert!(expected.contains(&way), "{mode:?}: {way:?}");
             let made = place.path().join(&name);
             assert_eq!(std::fs::read_to_string(&made).unwrap(), "text");
             let data = made.metadata().unwrap();
             let is_link = data.ino() == place.path().join("from").metadata().unwrap().ino();
-            assert_eq!(is_link, way == HARDLINK);
+            assert_eq!(is_link, way == Way::Hardlink);
             assert!(is_link || data.permissions().mode() & 0o777 == 0o500);
             // A second one in its place is an error, and the first stays.
             let again = ways.place(&from, folder.as_fd(), name.as_str());

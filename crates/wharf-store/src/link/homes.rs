@@ -15,13 +15,13 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::plan::Folder;
-use super::{Linker, mode, open_inside};
+use super::{LinkedBy, Linker, mode, open_inside};
 use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
 use crate::object::open_folder;
 use crate::tree::{Entries, EntryRef, KindRef};
-use crate::ways::Origin;
+use crate::ways::{Origin, Way};
 
 /// From so many files on, a home is more than one thread should take on its way.
 const PART: usize = 128;
@@ -106,10 +106,10 @@ impl<'a> Linker<'a> {
 
     fn fill_files(&self, entries: &[EntryRef<'_>], at: At<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
         let from = open_folder(&self.store.home_package(at.home))?;
-        let (mut bytes, mut by) = (0, [0u64; 3]);
+        let (mut bytes, mut by) = (0, LinkedBy::default());
         for entry in entries {
             let way = self.place_home_file(entry, at, from.as_fd(), fd)?;
-            by[usize::from(way)] += 1;
+            by.count(way);
             bytes += entry.size();
         }
         self.counts.add(bytes, by);
@@ -122,7 +122,7 @@ impl<'a> Linker<'a> {
         at: At<'_>,
         from: BorrowedFd<'_>,
         fd: BorrowedFd<'_>,
-    ) -> Result<u8, StoreError> {
+    ) -> Result<Way, StoreError> {
         let (folder, path) = (&self.folders.0[at.folder], entry.path.as_str());
         let executable = matches!(entry.kind, KindRef::File { executable: true, .. });
         let from = Origin {

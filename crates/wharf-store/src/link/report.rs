@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ways::{COPY, HARDLINK, REFLINK};
+use crate::ways::Way;
 
 /// What was placed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,45 +37,54 @@ impl LinkedBy {
             _ => "copy",
         }
     }
+
+    /// Counts one more.
+    pub(super) fn count(&mut self, way: Way) {
+        *match way {
+            Way::Reflink => &mut self.reflink,
+            Way::Hardlink => &mut self.hardlink,
+            Way::Copy => &mut self.copy,
+        } += 1;
+    }
 }
 
 /// Counts what is placed, from many threads.
 #[derive(Default)]
 pub(super) struct Counts {
     bytes: AtomicU64,
-    by: [AtomicU64; 3],
+    reflink: AtomicU64,
+    hardlink: AtomicU64,
+    copy: AtomicU64,
 }
 
 impl Counts {
     /// Adds so many bytes, and files by way.
-    pub(super) fn add(&self, bytes: u64, by: [u64; 3]) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        for (total, count) in self.by.iter().zip(by) {
-            total.fetch_add(count, Ordering::Relaxed);
-        }
-    }
-
-    /// Adds what was placed before.
-    pub(super) fn include(&self, report: LinkReport) {
+    pub(super) fn add(&self, bytes: u64, by: LinkedBy) {
         let LinkedBy {
             reflink,
             hardlink,
             copy,
-        } = report.by;
-        self.add(report.bytes, [reflink, hardlink, copy]);
+        } = by;
+        for (total, count) in [
+            (&self.bytes, bytes),
+            (&self.reflink, reflink),
+            (&self.hardlink, hardlink),
+            (&self.copy, copy),
+        ] {
+            total.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn report(&self) -> LinkReport {
-        let [reflink, hardlink, copy] =
-            [REFLINK, HARDLINK, COPY].map(|way| self.by[usize::from(way)].load(Ordering::Relaxed));
+        let by = LinkedBy {
+            reflink: self.reflink.load(Ordering::Relaxed),
+            hardlink: self.hardlink.load(Ordering::Relaxed),
+            copy: self.copy.load(Ordering::Relaxed),
+        };
         LinkReport {
-            files: reflink + hardlink + copy,
+            files: by.reflink + by.hardlink + by.copy,
             bytes: self.bytes.load(Ordering::Relaxed),
-            by: LinkedBy {
-                reflink,
-                hardlink,
-                copy,
-            },
+            by,
         }
     }
 }
