@@ -143,7 +143,7 @@ struct Linker<'a> {
     ahead: Option<&'a Ahead>,
     counts: Counts,
     /// What is left for the end.
-    large: Mutex<Vec<Part<'a>>>,
+    large: Mutex<Vec<(At<'a>, Part)>>,
 }
 
 impl<'a> Linker<'a> {

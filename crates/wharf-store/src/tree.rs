@@ -49,7 +49,9 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryRef<'a> {
     /// Where it begins in what is read.
-    pub(crate) offset: usize,
+    pub(crate) start: usize,
+    /// Where it ends.
+    pub(crate) end: usize,
     pub(crate) path: SafePathRef<'a>,
     pub(crate) kind: KindRef<'a>,
 }
@@ -225,7 +227,7 @@ impl<'a> Iterator for Entries<'a> {
         let read = self.reader.entry().and_then(|entry| {
             if self.last.is_some_and(|last| last >= entry.path) {
                 return Err(InvalidTree {
-                    offset: entry.offset,
+                    offset: entry.start,
                     reason: "paths out of order",
                 });
             }
@@ -273,7 +275,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&mut self) -> Result<EntryRef<'a>, InvalidTree> {
-        let offset = self.offset;
+        let start = self.offset;
         let kind = match self.take(1)?[0] {
             letter @ (b'f' | b'x') => KindRef::File {
                 object: self.take(32)?.try_into().expect("32 bytes were taken"),
@@ -285,7 +287,12 @@ impl<'a> Reader<'a> {
         };
         let path = SafePathRef::new(self.text()?)
             .map_err(|_| self.refuse("a path that is unsafe or not in its shortest form"))?;
-        Ok(EntryRef { offset, path, kind })
+        Ok(EntryRef {
+            start,
+            end: self.offset,
+            path,
+            kind,
+        })
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], InvalidTree> {

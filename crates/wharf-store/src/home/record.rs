@@ -62,14 +62,13 @@ impl RawRecord {
     }
 
     /// What its manifest holds.
-    pub(crate) fn entries(&self) -> Result<Vec<EntryRef<'_>>, InvalidTree> {
-        Entries::of_manifest(&self.bytes[self.manifest..])?.collect()
+    pub(crate) fn entries(&self) -> Result<Entries<'_>, InvalidTree> {
+        Entries::of_manifest(&self.bytes[self.manifest..])
     }
 
-    /// Where neighbours among its entries lie in the record: from `first` to before `next`, or to the end.
-    pub(crate) fn range(&self, first: &EntryRef<'_>, next: Option<&EntryRef<'_>>) -> Range<usize> {
-        let end = next.map_or(self.bytes.len(), |next| self.manifest + next.offset);
-        self.manifest + first.offset..end
+    /// Where that lies in the record.
+    pub(crate) fn range(&self, entry: &EntryRef<'_>) -> Range<usize> {
+        self.manifest + entry.start..self.manifest + entry.end
     }
 }
 
@@ -158,11 +157,14 @@ impl Store {
     /// Where the home is not there, or its record is damaged.
     pub fn home_files(&self, id: &HomeId) -> Result<Vec<SafePath>, StoreError> {
         let record = self.raw_home_record(id)?;
-        let entries = record.entries().map_err(self.damaged_record(id))?;
-        let files = entries
-            .iter()
-            .filter(|entry| matches!(entry.kind, KindRef::File { .. }));
-        Ok(files.map(|entry| entry.path.to_safe_path()).collect())
+        let mut files = Vec::new();
+        for entry in record.entries().map_err(self.damaged_record(id))? {
+            let entry = entry.map_err(self.damaged_record(id))?;
+            if let KindRef::File { .. } = entry.kind {
+                files.push(entry.path.to_safe_path());
+            }
+        }
+        Ok(files)
     }
 
     pub(crate) fn home_record(&self, id: &HomeId) -> Result<Record, StoreError> {

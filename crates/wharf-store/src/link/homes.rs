@@ -35,11 +35,10 @@ pub(super) struct At<'a> {
     pub(super) copy: bool,
 }
 
-/// Files of a home with many.
-pub(super) struct Part<'a> {
-    at: At<'a>,
+/// Neighbours among the files of a home.
+pub(super) struct Part {
     files: usize,
-    /// Where they lie in its record: read again when their turn comes, for together they would be megabytes.
+    /// Where they lie in its record.
     record: Range<usize>,
 }
 
@@ -51,37 +50,43 @@ impl<'a> Linker<'a> {
         at: At<'a>,
         fd: BorrowedFd<'_>,
     ) -> Result<(), StoreError> {
-        let entries = record.entries().map_err(self.store.damaged_record(at.home))?;
         let folder = &self.folders.0[at.folder];
         let (mut last, mut made) = ("", FxHashSet::default());
-        for entry in &entries {
+        let mut parts = Vec::new();
+        for entry in record.entries().map_err(self.store.damaged_record(at.home))? {
+            let entry = entry.map_err(self.store.damaged_record(at.home))?;
             let above = entry.path.parent().unwrap_or_default();
             if above != last && !above.is_empty() {
                 self.make_all(fd, above, &mut made, folder)?;
             }
+            add(&mut parts, record.range(&entry), above == last);
             last = above;
         }
-        if entries.len() <= PART {
-            return self.fill_files(&entries, at, fd);
+        if let [part] = &parts[..]
+            && part.files <= PART
+        {
+            return self.fill_files(&record.as_bytes()[part.record.clone()], at, fd);
         }
-        let parts = parts(&entries).into_iter().map(|part| Part {
-            at,
-            files: part.len(),
-            record: record.range(&entries[part.start], entries.get(part.end)),
-        });
         let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        large.extend(parts);
+        large.extend(parts.into_iter().map(|part| (at, part)));
         Ok(())
     }
 
     /// Places what was left for the end. `root` is the open folder of the plan.
     pub(super) fn fill_large(&self, root: BorrowedFd<'_>) -> Result<(), StoreError> {
         let mut parts = std::mem::take(&mut *self.large.lock().unwrap_or_else(PoisonError::into_inner));
-        parts.sort_by_key(|part| std::cmp::Reverse(part.files));
+        parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.files));
         let next = AtomicUsize::new(0);
         let work = |_| {
-            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.fill_part(part, root)?;
+            while let Some((at, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let folder = &self.folders.0[at.folder];
+                // Opened anew, for a thousand of them may be more than a process may hold. What leads there was made as folders,
+                // and what this plan makes never takes a folder's place.
+                let path = if folder.path.is_empty() { "." } else { folder.path };
+                let fd = open_inside(root, path).map_err(|errno| self.error(folder, "", errno))?;
+                // Read anew, for together the records may be megabytes.
+                let record = self.store.part_of_record(at.home, part.record.clone())?;
+                self.fill_files(&record, *at, fd.as_fd())?;
             }
             Ok(())
         };
@@ -91,24 +96,13 @@ impl<'a> Linker<'a> {
             .try_for_each(work)
     }
 
-    fn fill_part(&self, part: &Part<'_>, root: BorrowedFd<'_>) -> Result<(), StoreError> {
-        let at = part.at;
-        let record = self.store.part_of_record(at.home, part.record.clone())?;
-        let entries: Result<Vec<_>, _> = Entries::of_part(&record).collect();
-        let entries = entries.map_err(self.store.damaged_record(at.home))?;
-        let folder = &self.folders.0[at.folder];
-        // Opened anew, for a thousand of them may be more than a process may hold. What leads there was made as folders,
-        // and what this plan makes never takes a folder's place.
-        let path = if folder.path.is_empty() { "." } else { folder.path };
-        let fd = open_inside(root, path).map_err(|errno| self.error(folder, "", errno))?;
-        self.fill_files(&entries, at, fd.as_fd())
-    }
-
-    fn fill_files(&self, entries: &[EntryRef<'_>], at: At<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
+    /// Places the files that a part of a record has.
+    fn fill_files(&self, record: &[u8], at: At<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
         let from = open_folder(&self.store.home_package(at.home))?;
         let (mut bytes, mut by) = (0, LinkedBy::default());
-        for entry in entries {
-            let way = self.place_home_file(entry, at, from.as_fd(), fd)?;
+        for entry in Entries::of_part(record) {
+            let entry = entry.map_err(self.store.damaged_record(at.home))?;
+            let way = self.place_home_file(&entry, at, from.as_fd(), fd)?;
             by.count(way);
             bytes += entry.size();
         }
@@ -165,50 +159,42 @@ impl<'a> Linker<'a> {
     }
 }
 
-/// Many files, in parts for one thread each: two threads that link into one folder would wait for each other.
-fn parts(entries: &[EntryRef<'_>]) -> Vec<Range<usize>> {
-    let (mut parts, mut start) = (Vec::new(), 0);
-    while entries.len() - start > PART {
-        let folder = entries[start + PART - 1].path.parent();
-        let same = entries[start + PART..]
-            .iter()
-            .take_while(|entry| entry.path.parent() == folder);
-        let end = start + PART + same.count();
-        parts.push(start..end);
-        start = end;
+/// Adds the next file of a home to its parts, each for one thread: two threads that link into one folder would wait for each other.
+fn add(parts: &mut Vec<Part>, record: Range<usize>, is_in_same_folder: bool) {
+    match parts.last_mut() {
+        Some(part) if part.files < PART || is_in_same_folder => {
+            part.files += 1;
+            part.record.end = record.end;
+        }
+        _ => parts.push(Part { files: 1, record }),
     }
-    if start < entries.len() {
-        parts.push(start..entries.len());
-    }
-    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_core::SafePathRef;
 
     #[test]
     fn the_files_of_one_folder_are_one_threads_work() {
-        let lengths = |folders: &[(&str, usize)]| -> Vec<usize> {
-            let names = folders
-                .iter()
-                .flat_map(|(folder, count)| (0..*count).map(move |file| format!("{folder}{file}")));
-            let names: Vec<String> = names.collect();
-            let entries = names.iter().map(|name| EntryRef {
-                offset: 0,
-                path: SafePathRef::new(name).unwrap(),
-                kind: KindRef::Link(""),
-            });
-            let entries: Vec<EntryRef<'_>> = entries.collect();
-            parts(&entries).iter().map(ExactSizeIterator::len).collect()
+        let lengths = |folders: &[usize]| -> Vec<usize> {
+            let (mut parts, mut offset) = (Vec::new(), 0);
+            for count in folders {
+                for file in 0..*count {
+                    add(&mut parts, offset..offset + 5, file > 0);
+                    offset += 5;
+                }
+            }
+            let mut end = 0;
+            for part in &parts {
+                assert_eq!(part.record, end..end + 5 * part.files);
+                end = part.record.end;
+            }
+            assert_eq!(end, offset, "the parts are the whole");
+            parts.iter().map(|part| part.files).collect()
         };
         assert!(lengths(&[]).is_empty());
-        assert_eq!(lengths(&[("a/", 300)]), [300], "nothing is left behind it");
-        assert_eq!(lengths(&[("", 100), ("a/", 28)]), [128]);
-        assert_eq!(
-            lengths(&[("a/", 100), ("b/", 100), ("c/", 300), ("d/", 10)]),
-            [200, 300, 10]
-        );
+        assert_eq!(lengths(&[300]), [300]);
+        assert_eq!(lengths(&[100, 28]), [128]);
+        assert_eq!(lengths(&[100, 100, 300, 10]), [200, 300, 10]);
     }
 }
