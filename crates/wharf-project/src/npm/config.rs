@@ -479,6 +479,16 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// What variables and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project. What cannot be used of them
+/// is told where the project is read.
+pub fn script_config(root: &Path, options: &Options) -> BTreeMap<String, String> {
+    let below = NetworkSettings::default();
+    let mut layers = Layers::new(root, options, &below, Settings::default());
+    let _ = layers.variables(&options.environment);
+    let _ = layers.files(&mut Stated::default());
+    layers.settings.script_config
+}
+
 /// The `npm_config_*` variables that decide what is installed and how, by npm's name for each, in the order in which they count.
 pub fn installing_variables(variables: &BTreeMap<String, String>) -> Vec<(String, &str)> {
     let stated = stated_variables(variables).map(|(key, _, value)| (key, value));

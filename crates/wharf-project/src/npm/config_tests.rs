@@ -354,7 +354,7 @@ fn words_to_install_scripts_are_kept_for_them() {
     let (npm, warnings) = read(
         &[(
             ".npmrc",
-            "electron_mirror=https://mirror.example.org/\nnodedir=/usr/include\n",
+            "ELECTRON_mirror=https://mirror.example.org/\nnodedir=/usr/include\n",
         )],
         &[],
     );
@@ -371,6 +371,42 @@ fn words_to_install_scripts_are_kept_for_them() {
         ]
     );
     assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn scripts_are_told_no_login() {
+    let npmrc = "//npm.example.org/:_authToken=s3cret\nnpm.example.org/:_authToken=s3cret\n\
+        https://npm.example.org/:_password=s3cret\n_auth=s3cret\n_password=s3cret\n@a_b:_authToken=s3cret\n\
+        team_password=s3cret\nteam_authToken=s3cret\nTEAM_AUTH=s3cret\nsass_binary_site=${SITE}\nnode-options=--fine\n";
+    let folder = Folder::new(&[
+        PACKAGE,
+        (".npmrc", npmrc),
+        (
+            "home/.npmrc",
+            "sass_binary_site=user\nsharp_binary_host=user\nfetch-retries=wrong\n",
+        ),
+    ]);
+    let home = folder.path().join("home").display().to_string();
+    let variables = [
+        ("HOME", home.as_str()),
+        ("SITE", "own"),
+        ("npm_config_arch", "arm64"),
+    ];
+    let options = crate::Options {
+        environment: variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..crate::Options::default()
+    };
+    let told = crate::npm_script_config(folder.path(), &options).into_iter();
+    let told: Vec<String> = told.map(|(key, value)| format!("{key}={value}")).collect();
+    let expected = [
+        "arch=arm64",
+        "node-options=--fine",
+        "sass_binary_site=own",
+        "sharp_binary_host=user",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -39,10 +39,18 @@ impl Word<'_> {
         self.values.last().map_or("", |value| value.trim())
     }
 
-    /// Whether it is a word from a file to the install scripts of a package (`sass_binary_site`, `electron_mirror`): npm's own keys
-    /// have no underscores.
+    /// Whether it is a word from a file to scripts (`sass_binary_site`, `electron_mirror`): npm's own keys have no underscores. What is
+    /// a login, belongs to a registry or is called as a login is no such word, however the key begins: scripts see none of them.
     fn declared_for_scripts(&self) -> bool {
-        self.origin.file.is_some() && self.key.contains('_') && !self.key.starts_with(['_', '/', '@'])
+        let key = self.key.to_ascii_lowercase();
+        let is_secret = ["_auth", "_authtoken", "_password"]
+            .iter()
+            .any(|end| key.ends_with(end));
+        self.origin.file.is_some()
+            && key.contains('_')
+            && !key.starts_with('_')
+            && !key.contains(['/', ':', '@'])
+            && !is_secret
     }
 
     pub(crate) fn boolean(&self) -> Result<bool, ProjectError> {
@@ -191,7 +199,8 @@ impl Settings {
             "package-import-method" | "registry-supports-time-field" => {}
             key if SCRIPTS.contains(&key) || word.declared_for_scripts() => {
                 let text = word.text().to_owned();
-                self.script_config.entry(key.to_owned()).or_insert(text);
+                // As npm names the variable, however the key is written.
+                self.script_config.entry(key.to_ascii_lowercase()).or_insert(text);
             }
             key if is_harmless(key) => {}
             // Whoever starts Wharf from a script has a hundred variables of npm, pnpm or yarn around it.
