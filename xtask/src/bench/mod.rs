@@ -13,6 +13,7 @@ mod measure;
 mod mirror;
 mod mixed;
 pub(crate) mod npm;
+mod order;
 mod pages;
 pub(crate) mod peers;
 mod record;
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// Measure Debian package sets against apt.
     #[arg(long, group = "kind")]
     deb: bool,
+    /// Measure nothing: see which functions of the release binary the usual work runs, and write the file by which it is linked.
+    #[arg(long, group = "kind")]
+    order: bool,
     /// Which sets: small (20 wheels, 80 npm packages, 30 crates), medium (150, 500, 190), large (400, 1,500, 490); of npm also
     /// server (500), of crates also tool, of Debian packages also lists and desktop, of mixed projects also four; of tools their names; without it all.
     #[arg(long, value_delimiter = ',')]
@@ -123,6 +127,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let _alone = alone()?;
     if options.npm {
         return npm::run(options);
+    }
+    if options.order {
+        return order::run(options);
     }
     if options.deb {
         return deb::run(options);

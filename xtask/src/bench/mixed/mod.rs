@@ -232,7 +232,7 @@ impl Work for Bench<'_> {
 }
 
 /// What a set's file asks for, without options and comments.
-fn requirements(text: &str) -> Vec<&str> {
+pub(super) fn requirements(text: &str) -> Vec<&str> {
     text.lines()
         .map(|line| line.split(" #").next().unwrap_or_default().trim())
         .filter(|line| !line.is_empty() && !line.starts_with(['#', '-']))
