@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharf_core::{Algorithm, Digest, PackageName, Source, WebUrl};
+use wharf_core::{Digest, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::Package;
 use wharf_ecosystem::npm::registries::default_tarball;
 use wharf_net::NetError;
@@ -64,13 +64,13 @@ impl Wanted {
 impl NpmIndex {
     /// Unpacks a package: nothing stands in its place yet, and dropping what is returned removes it.
     ///
-    /// The digest is the one by which the package is known from then on: the promised one where that is strong, the
-    /// archive's SHA-512 where it is weak or missing, and the tree's own id for repositories and folders.
+    /// The digest is the one by which the archive is known from then on: the promised one where that is strong, its SHA-512 where
+    /// it is weak or missing. Repositories and folders have none: they are what their files are, [`Unpacked::tree`].
     ///
     /// # Errors
     /// Where the package cannot be had, is not what was promised, or cannot be unpacked.
-    pub async fn unpack(&self, wanted: &Wanted) -> Result<(Unpacked, Digest), IndexError> {
-        match &wanted.source {
+    pub async fn unpack(&self, wanted: &Wanted) -> Result<(Unpacked, Option<Digest>), IndexError> {
+        let (unpacked, digest) = match &wanted.source {
             Source::Registry { index } => {
                 let url = match &wanted.url {
                     Some(url) => url.clone(),
@@ -83,7 +83,10 @@ impl NpmIndex {
                 None => self.at_url(wanted, url).await,
             },
             Source::File { path } => self.in_file(wanted, &self.root().join(path)).await,
-            Source::Directory { path, .. } => self.in_folder(wanted, &self.root().join(path)).await,
+            Source::Directory { path, .. } => {
+                let unpacked = self.in_folder(wanted, &self.root().join(path)).await?;
+                return Ok((unpacked, None));
+            }
             Source::Git {
                 url,
                 commit,
@@ -98,13 +101,14 @@ impl NpmIndex {
                 let unpacked = self.in_folder(wanted, &tree.root).await;
                 let scratch = tree.scratch;
                 wharf_sys::run_blocking(move || drop(scratch)).await;
-                unpacked
+                return Ok((unpacked?, None));
             }
             Source::FindLinks { location } => Err(NpmError::NotDirect {
                 spec: location.clone(),
             }
             .into()),
-        }
+        }?;
+        Ok((unpacked, Some(digest)))
     }
 
     /// Where an archive is fetched: from the configured registry where it is said to lie on the public one.
@@ -156,7 +160,7 @@ impl NpmIndex {
             .await
     }
 
-    async fn in_folder(&self, wanted: &Wanted, folder: &Path) -> Result<(Unpacked, Digest), IndexError> {
+    async fn in_folder(&self, wanted: &Wanted, folder: &Path) -> Result<Unpacked, IndexError> {
         let permit = self.shared.governor.permit(Work::Disk).await;
         let (store, folder, label) = (Arc::clone(&self.shared.store), folder.to_owned(), wanted.label());
         wharf_sys::run_compute(move || {
@@ -166,10 +170,7 @@ impl NpmIndex {
                 .unpack_folder(&folder, &Limits::default(), &takes)
                 .map_err(IndexError::unpack(label))?;
             drop(permit);
-            let digest = unpacked.tree().to_string();
-            let digest =
-                Digest::from_hex(Algorithm::Blake3, &digest).expect("a tree is named by a BLAKE3 digest");
-            Ok((unpacked, digest))
+            Ok(unpacked)
         })
         .await
     }

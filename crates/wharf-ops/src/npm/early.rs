@@ -18,7 +18,7 @@ use wharf_store::{ContentKey, Store, Unpacked};
 /// How many archives may be under way before the versions are known: what chooses versions goes first.
 const AT_ONCE: usize = 24;
 
-type Task = JoinHandle<Result<(Unpacked, Digest), IndexError>>;
+type Task = JoinHandle<Result<(Unpacked, Option<Digest>), IndexError>>;
 
 /// Archives under way.
 pub(crate) struct Early {

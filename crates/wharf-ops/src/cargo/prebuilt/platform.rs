@@ -201,6 +201,7 @@ impl Search<'_, '_> {
         let (name, manifest) = self.npm_for_machine(&index, &main).await?;
         let wanted = npm_wanted(&index, &name, &manifest)?;
         let (unpacked, digest) = index.unpack(&wanted).await?;
+        let digest = digest.expect("what a registry has is an archive");
         let folder = unpacked.package();
         let mut commands = Vec::new();
         for command in &self.crate_.commands {
