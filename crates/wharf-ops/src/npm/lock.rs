@@ -9,7 +9,7 @@ use wharf_project::{Lock, LockedNode, NpmInputs, NpmLock, NpmProject, NpmRequire
 use wharf_tree::{MissingPeers, Outcome, PeerConflicts, Problem, Requirement, Root, Stop};
 
 use super::closure::Closure;
-use super::{Early, engines, node};
+use super::{Early, asked_by, engines, node};
 use crate::error::OpsError;
 use crate::request::Upgrade;
 use crate::session::Session;
@@ -128,10 +128,7 @@ async fn solve(
                 closure.supply(needs).await?;
             }
             Err(Stop::Failed(error)) => {
-                let error = match session.asker() {
-                    Some(asker) => Box::new(error.asked_by(asker)),
-                    None => error,
-                };
+                let error = asked_by(session, error);
                 return Err(match closure.known().cause(&error) {
                     Some(cause) => OpsError::Unavailable {
                         what: shortened(&error.to_string()),

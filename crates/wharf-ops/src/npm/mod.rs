@@ -32,8 +32,19 @@ pub(crate) mod sync;
 use std::collections::BTreeSet;
 
 use wharf_ecosystem::npm::Graph;
+use wharf_tree::TreeError;
+
+use crate::session::Session;
 
 pub(crate) use early::Early;
+
+/// An error of the graph, said of whoever asks in place of a project.
+fn asked_by(session: &Session, error: Box<TreeError>) -> Box<TreeError> {
+    match session.asker() {
+        Some(asker) => Box::new(error.asked_by(asker)),
+        None => error,
+    }
+}
 
 /// How many packages a graph has when those that differ in their peers alone count once.
 pub(crate) fn distinct(graph: &Graph) -> usize {

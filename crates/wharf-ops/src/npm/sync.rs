@@ -22,7 +22,7 @@ use wharf_tree::select::{Selected, Selection, select};
 use super::early::Started;
 use super::lock::locked_node;
 use super::node::{self, Chosen};
-use super::{Early, approvals, engines, folders};
+use super::{Early, approvals, asked_by, engines, folders};
 use crate::deb;
 use crate::error::OpsError;
 use crate::report::NodeReport;
@@ -89,14 +89,6 @@ pub(crate) fn selected(
     select(graph, &selection, &machines(npm)?, node.as_ref()).map_err(|error| OpsError::Tree(Box::new(error)))
 }
 
-/// An error of the graph, said of whoever asks in place of a project.
-fn asked_by(session: &Session, error: OpsError) -> OpsError {
-    match (error, session.asker()) {
-        (OpsError::Tree(error), Some(asker)) => OpsError::Tree(Box::new(error.asked_by(asker))),
-        (error, _) => error,
-    }
-}
-
 /// Brings everything into the store and lays it out.
 ///
 /// # Errors
@@ -145,8 +137,12 @@ pub(crate) async fn prepare(
             }
         }
     };
-    let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone()))
-        .map_err(|error| asked_by(session, error))?;
+    let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone())).map_err(
+        |error| match error {
+            OpsError::Tree(error) => OpsError::Tree(asked_by(session, error)),
+            other => other,
+        },
+    )?;
     engines::check(npm, &locked.graph, &selected.packages, &chosen.version)?;
     for (package, reason) in &selected.skipped {
         let label = locked.graph.packages[*package].label();
