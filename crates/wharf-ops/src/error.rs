@@ -117,10 +117,12 @@ pub enum OpsError {
         near: Option<PackageName>,
     },
     /// The project says that an optional package of that name is not wanted.
-    #[error("{} is not in the lockfile{}", names::typed(name), left_out(near.is_none()))]
+    #[error("{} is not in the lockfile{}", names::typed(name), left_out(*why))]
     Ignored {
         /// The name.
         name: PackageName,
+        /// Who asks for it.
+        why: Ignored,
         /// A locked name that looks like it, where nobody is known to ask for the package.
         near: Option<PackageName>,
     },
@@ -260,6 +262,17 @@ pub enum OpsError {
     Interrupted,
 }
 
+/// What is known of a package that would be left out on purpose, and is not locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// The project itself would like it.
+    Own,
+    /// Somebody may, for all that a lock tells.
+    Perhaps,
+    /// Another one is called alike, so that it may be a slip.
+    Slip,
+}
+
 impl OpsError {
     /// What one of the crates below said, if it was one of them.
     fn inner(&self) -> Option<&dyn Explain> {
@@ -377,11 +390,14 @@ impl From<ResolveError> for OpsError {
     }
 }
 
-/// What a message adds where a package is left out on purpose, if that is certain.
-pub(crate) fn left_out(is_certain: bool) -> &'static str {
-    match is_certain {
-        true => ": `ignoredOptionalDependencies` leaves it out wherever it is optional",
-        false => "",
+/// What a message adds where a package may be left out on purpose.
+pub(crate) fn left_out(why: Ignored) -> &'static str {
+    match why {
+        Ignored::Own => ": `ignoredOptionalDependencies` leaves it out wherever it is optional",
+        Ignored::Perhaps => {
+            "; nothing needs it, and if it is optional somewhere, `ignoredOptionalDependencies` leaves it out there"
+        }
+        Ignored::Slip => "",
     }
 }
 
@@ -442,7 +458,7 @@ impl Explain for OpsError {
             ],
             OpsError::StaleLock { .. } => vec!["`wharf lock` brings it up to date".to_owned()],
             OpsError::NotLocked { near: Some(near), .. } => vec![format!("did you mean {}?", names::typed(near))],
-            OpsError::Ignored { name, near } => {
+            OpsError::Ignored { name, near, .. } => {
                 let near = near.as_ref().map(|near| format!("did you mean {}?", names::typed(near)));
                 let or = "take what matches `{name}` out of `ignoredOptionalDependencies` to have it where it is optional";
                 near.into_iter().chain([or.replace("{name}", name.as_str())]).collect()

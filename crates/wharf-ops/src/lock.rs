@@ -436,7 +436,7 @@ fn warn_of_strangers(session: &Session, project: &Project, known: Option<&[Packa
             },
         };
         let rest = match &error {
-            OpsError::Ignored { near: None, .. } => left_out(true).to_owned(),
+            OpsError::Ignored { near: None, why, .. } => left_out(*why).to_owned(),
             OpsError::Ignored { near: Some(near), .. } | OpsError::NotLocked { near: Some(near), .. } => {
                 format!("; did you mean {}?", names::typed(near))
             }

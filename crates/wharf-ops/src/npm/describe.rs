@@ -8,7 +8,7 @@ use wharf_project::NpmProject;
 use wharf_project::lock::npm::{GraphView, Node};
 
 use crate::describe::{Direction, TreeRequest};
-use crate::error::OpsError;
+use crate::error::{Ignored, OpsError};
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
 use crate::request::Selecting;
 use crate::ways::shortest;
@@ -21,6 +21,11 @@ pub(crate) fn not_locked(npm: &NpmProject, name: PackageName, near: Option<Packa
     let is_own = own.any(|asked| asked.is_ignored(&ignored) && asked.alias == name.as_str());
     match ignored.matches(name.as_str()) {
         true => OpsError::Ignored {
+            why: match near {
+                _ if is_own => Ignored::Own,
+                Some(_) => Ignored::Slip,
+                None => Ignored::Perhaps,
+            },
             near: near.filter(|_| !is_own),
             name,
         },
