@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use wharf_core::PackageName;
 use wharf_ecosystem::npm::Package;
 use wharf_project::edit::npm::{self, NpmManifest};
 use wharf_project::{Lock, NpmProject, Project, ScriptApproval};
@@ -12,9 +13,9 @@ use crate::edit;
 use crate::error::OpsError;
 use crate::lock;
 use crate::names;
-use crate::npm::approvals;
 use crate::npm::describe::not_locked;
-use crate::report::ApproveReport;
+use crate::npm::{aliases, approvals};
+use crate::report::{ApproveReport, Meant};
 use crate::request::{Installing, Solving};
 use crate::session::Session;
 use crate::write;
@@ -44,7 +45,7 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
             path: project.lock_path(),
         });
     }
-    let mut fresh = Vec::new();
+    let (mut fresh, mut meant) = (Vec::new(), Vec::new());
     for text in &request.packages {
         match (text.strip_prefix("deb:"), &project.npm) {
             (Some(_), _) => {
@@ -55,7 +56,12 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
                 })?;
                 fresh.extend(deb::approvals::fresh(session, &project, locked, name).await?);
             }
-            (None, Some(npm)) => fresh.extend(approvals_of(session, text, npm, &lock)?),
+            (None, Some(npm)) => {
+                let asked = names::package(&format!("npm:{}", text.strip_prefix("npm:").unwrap_or(text)))?;
+                let name = package_of(session, &asked, npm, &lock)?;
+                fresh.extend(approvals_of(session, &name, npm, &lock)?);
+                meant.extend((name != asked).then(|| Meant::new(&asked, &name)));
+            }
             (None, None) => {}
         }
     }
@@ -73,6 +79,7 @@ pub async fn approve(session: &Session, request: &ApproveRequest) -> Result<Appr
     }
     Ok(ApproveReport {
         manifest,
+        meant,
         approved,
         packages,
         sync,
@@ -96,30 +103,49 @@ fn written(project: &Project, fresh: &[ScriptApproval]) -> Result<PathBuf, OpsEr
     Ok(manifest)
 }
 
+/// The locked package that is meant by a name: its own, or the one that the project has for it.
+fn package_of(
+    session: &Session,
+    asked: &PackageName,
+    npm: &NpmProject,
+    lock: &Lock,
+) -> Result<PackageName, OpsError> {
+    let Some(graph) = lock.npm.as_ref().map(|npm| &npm.graph) else {
+        return Err(not_locked(npm, asked.clone(), None));
+    };
+    let known = || graph.packages.iter().map(|package| &package.name);
+    if known().any(|name| name == asked) {
+        return Ok(asked.clone());
+    }
+    match aliases::meant(graph, asked).as_slice() {
+        [] => {
+            let near = names::nearest(asked, known());
+            Err(not_locked(npm, asked.clone(), near))
+        }
+        [name] => Ok((*name).clone()),
+        several => Err(OpsError::SeveralMeant {
+            asked: asked.clone(),
+            packages: several.iter().map(|name| (*name).clone()).collect(),
+            approving: session.approving().to_owned(),
+        }),
+    }
+}
+
 /// One approval for every locked version of a package that has scripts.
 fn approvals_of(
     session: &Session,
-    text: &str,
+    name: &PackageName,
     npm: &NpmProject,
     lock: &Lock,
 ) -> Result<Vec<ScriptApproval>, OpsError> {
-    let name = match text.strip_prefix("npm:") {
-        Some(bare) => names::package(&format!("npm:{bare}"))?,
-        None => names::package(&format!("npm:{text}"))?,
-    };
     let packages = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-    let named: Vec<&Package> = packages.filter(|package| package.name == name).collect();
-    if named.is_empty() {
-        let known = lock.npm.iter().flat_map(|npm| &npm.graph.packages);
-        let near = names::nearest(&name, known.map(|package| &package.name));
-        return Err(not_locked(npm, name, near));
-    }
+    let named: Vec<&Package> = packages.filter(|package| package.name == *name).collect();
     let store = session.store()?;
     // Of one that is not there yet nobody knows; an approval too many does nothing.
     let runs = |package: &Package| approvals::runs(store, package) != Some(false);
     if !named.iter().any(|package| runs(package)) {
         return Err(OpsError::NoScripts {
-            name,
+            name: name.clone(),
             approving: session.approving().to_owned(),
         });
     }

@@ -159,8 +159,7 @@ impl Locked {
         let Some(npm) = &self.lock.npm else {
             return Vec::new();
         };
-        let everything = vec![true; npm.graph.packages.len()];
-        View::new(&npm.graph, everything, &Selecting::default()).aliased(called)
+        npm::aliases::called(&npm.graph, called)
     }
 
     /// The locked package that a word means: a bare name is one of PyPI's before it is one of npm's.
@@ -265,6 +264,7 @@ impl<'l> Graph<'l> {
         TreeNode {
             package: names::short(name),
             alias: None,
+            calls_it: Vec::new(),
             version: node.package.version.clone(),
             extras: node.extras.iter().map(ToString::to_string).collect(),
             repeated: !first && !node.needs.is_empty(),

@@ -246,6 +246,20 @@ pub enum OpsError {
         /// What is typed to allow scripts here, before the packages.
         approving: String,
     },
+    /// A name that the project has for several packages, where one must be meant.
+    #[error(
+        "{} is a name for several packages here: {}",
+        names::typed(asked),
+        listed(packages)
+    )]
+    SeveralMeant {
+        /// The name.
+        asked: PackageName,
+        /// The packages.
+        packages: Vec<PackageName>,
+        /// What is typed to allow scripts here, before the packages.
+        approving: String,
+    },
     /// A package whose scripts cannot be allowed for just the files that are locked.
     #[error(
         "{}@{version} is locked without a hash, so an approval could not be held to its files",
@@ -315,6 +329,7 @@ impl OpsError {
             | OpsError::NothingOfNpm { .. }
             | OpsError::Engines { .. }
             | OpsError::NoScripts { .. }
+            | OpsError::SeveralMeant { .. }
             | OpsError::Unpinnable { .. }
             | OpsError::Io { .. }
             | OpsError::Interrupted => return None,
@@ -401,6 +416,11 @@ pub(crate) fn left_out(why: Ignored) -> &'static str {
     }
 }
 
+fn listed(packages: &[PackageName]) -> String {
+    let words: Vec<String> = packages.iter().map(names::typed).collect();
+    words.join(", ")
+}
+
 impl Explain for OpsError {
     fn code(&self) -> &'static str {
         if let Some(inner) = self.inner() {
@@ -423,6 +443,7 @@ impl Explain for OpsError {
             OpsError::NothingOfNpm { .. } => "lock/no-npm",
             OpsError::Engines { .. } => "npm/engine",
             OpsError::NoScripts { .. } => "npm/no-scripts",
+            OpsError::SeveralMeant { .. } => "npm/several-meant",
             OpsError::Unpinnable { .. } => "npm/unpinnable",
             OpsError::Io { .. } => "system/io",
             OpsError::Interrupted => "interrupted",
@@ -502,6 +523,10 @@ impl Explain for OpsError {
             OpsError::NoScripts { approving, .. } => {
                 vec![format!("`{approving}` alone lists the packages whose scripts matter")]
             }
+            OpsError::SeveralMeant { packages, approving, .. } => packages
+                .iter()
+                .map(|name| format!("`{approving} {}`", names::typed(name)))
+                .collect(),
             OpsError::Unpinnable { name, .. } => vec![format!(
                 "write \"{}\" into `[policy] scripts` to trust whatever lies there (repositories and folders have no hash)",
                 names::typed(name)

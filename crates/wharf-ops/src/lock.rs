@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wharf_core::{Digest, Ecosystem, Event, PackageName, Target, Timestamp};
+use wharf_ecosystem::npm::Graph;
 use wharf_ecosystem::pypi::Version;
 use wharf_project::{DebInputs, Group, Lock, LockInputs, Project, ProjectError, RootRequirement};
 
@@ -16,7 +17,7 @@ use crate::index_source::IndexSource;
 use crate::names;
 use crate::npm::describe::not_locked;
 use crate::npm::{self, Early};
-use crate::report::{Change, LockReport};
+use crate::report::{Change, LockReport, Meant};
 use crate::request::{Files, Solving, Upgrade};
 use crate::resolve::{self, Asked, Cutoff, Demanded, Problem, Resolution, TargetEnvironment};
 use crate::runtime::Runtime;
@@ -171,7 +172,12 @@ pub(crate) async fn update(
         early,
     } = updating;
     let known = names_of(project, old.as_ref())?;
-    let upgrade = &meant(upgrade, known.as_deref());
+    let graph = old
+        .as_ref()
+        .and_then(|lock| lock.npm.as_ref())
+        .map(|npm| &npm.graph);
+    let (upgrade, meant) = meant(upgrade, known.as_deref(), graph);
+    let upgrade = &upgrade;
     warn_of_strangers(session, project, known.as_deref(), upgrade);
     let system = deb::lock::before(session, project, old.as_ref(), upgrade).await?;
     if installing {
@@ -187,7 +193,10 @@ pub(crate) async fn update(
     let old = match old {
         Some(lock) if python.is_none() && answers(&lock, project, &node, &tools, &system) => {
             return Ok(Updated {
-                report: report(project, &lock, None, crates.as_ref(), started, Solved::No),
+                report: LockReport {
+                    meant,
+                    ..report(project, &lock, None, crates.as_ref(), started, Solved::No)
+                },
                 lock,
                 crates,
                 early: None,
@@ -226,6 +235,7 @@ pub(crate) async fn update(
         _ => Solved::Yes,
     };
     let mut report = report(project, &lock, old.as_ref(), crates.as_ref(), started, solved);
+    report.meant = meant;
     let path = project.lock_path();
     // A project that needs nothing has a lock that says so; one of crates alone has another lock.
     if mode == Mode::Write && (old.is_some() || !cargo::workspace::is_alone(project)) {
@@ -363,20 +373,33 @@ async fn runtime(session: &Session, project: &Project, old: Option<&Lock>) -> Re
     }
 }
 
-/// What is to be upgraded. A bare name comes as one of PyPI and one of npm: the one that is locked is meant; if neither is,
-/// PyPI's.
-fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>) -> Upgrade {
+/// What is to be upgraded, and what was asked for by another name than its own. A bare name comes as one of PyPI and one of npm: the one
+/// that is locked is meant; if neither is, PyPI's.
+fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>, graph: Option<&Graph>) -> (Upgrade, Vec<Meant>) {
     let (Some(known), Upgrade::Packages(wanted)) = (known, upgrade) else {
-        return upgrade.clone();
+        return (upgrade.clone(), Vec::new());
     };
-    let is_locked = |name: &PackageName| known.contains(name);
+    let called = |name: &PackageName| match graph {
+        Some(graph) if !known.contains(name) => npm::aliases::meant(graph, name),
+        _ => Vec::new(),
+    };
+    let is_locked = |name: &PackageName| known.contains(name) || !called(name).is_empty();
     let is_better = |name: &PackageName, other: &PackageName| {
         other.ecosystem() != name.ecosystem()
             && other.as_str() == name.as_str()
             && (is_locked(other) || other.ecosystem() == Ecosystem::Pypi)
     };
     let stands = |name: &&PackageName| is_locked(name) || !wanted.iter().any(|other| is_better(name, other));
-    Upgrade::Packages(wanted.iter().filter(stands).cloned().collect())
+    let (mut names, mut meant) = (BTreeSet::new(), Vec::new());
+    for name in wanted.iter().filter(stands) {
+        let packages = called(name);
+        if packages.is_empty() {
+            names.insert(name.clone());
+        }
+        meant.extend(packages.iter().map(|package| Meant::new(name, package)));
+        names.extend(packages.into_iter().cloned());
+    }
+    (Upgrade::Packages(names), meant)
 }
 
 /// Every name that is locked; `None` where nothing is locked yet.
@@ -702,6 +725,7 @@ fn report(
             .iter()
             .map(|locked| locked.target.to_string())
             .collect(),
+        meant: Vec::new(),
         changes: moved,
         written: crates.is_some_and(|crates| crates.written),
         solved: solved == Solved::Yes || crates.is_some_and(|crates| crates.changed),

@@ -42,6 +42,8 @@ pub struct LockReport {
     pub packages: usize,
     /// The targets it covers.
     pub targets: Vec<String>,
+    /// The packages that were asked for by other names.
+    pub meant: Vec<Meant>,
     /// What moved.
     pub changes: Vec<Change>,
     /// Whether the file was written.
@@ -50,6 +52,15 @@ pub struct LockReport {
     pub solved: bool,
     /// How long it took.
     pub seconds: f64,
+}
+
+/// A package that was asked for by a name which the project, or a package, has for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meant {
+    /// The name, as `npm:name`.
+    pub asked: String,
+    /// The package, as `npm:name`.
+    pub package: String,
 }
 
 /// The interpreter of an environment.
@@ -177,6 +188,8 @@ pub struct TreeNode {
     pub package: String,
     /// The name under which an npm package is asked for here, where that is not its own.
     pub alias: Option<String>,
+    /// In an inverted tree, the names under which it asks for the npm package above it, where one is not that package's own.
+    pub calls_it: Vec<String>,
     /// Its version.
     pub version: String,
     /// The extras that are asked of it.
@@ -359,6 +372,8 @@ pub struct ScriptEntry {
 pub struct ApproveReport {
     /// The manifest that holds the approvals.
     pub manifest: PathBuf,
+    /// The packages that were asked for by other names.
+    pub meant: Vec<Meant>,
     /// The entries that were written, each with version and hash.
     pub approved: Vec<String>,
     /// Every locked npm package with install scripts, and those Debian packages whose scripts were approved or may be missed.

@@ -312,6 +312,7 @@ impl<'l> Graph<'l> {
         TreeNode {
             package: names::short(&package.name),
             alias: None,
+            calls_it: Vec::new(),
             version: package.version.to_string(),
             extras: Vec::new(),
             repeated: !first && !next.is_empty(),

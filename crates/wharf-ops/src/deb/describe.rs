@@ -136,6 +136,7 @@ impl<'l> View<'l> {
         TreeNode {
             package: self.shown(&package.id),
             alias: None,
+            calls_it: Vec::new(),
             version: package.version.clone(),
             extras: Vec::new(),
             repeated: !first && !next.is_empty(),

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use wharf_core::{PackageName, PackageUrl};
-use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, Package, To};
+use wharf_ecosystem::npm::{Edge, EdgeKind, Graph, Importer, To};
 use wharf_project::NpmProject;
 use wharf_project::lock::npm::{GraphView, Node};
 
+use super::aliases::alias;
 use crate::describe::{Direction, TreeRequest};
 use crate::error::{Ignored, OpsError};
 use crate::report::{ListEntry, TreeNode, WhyPath, WhyStep};
@@ -88,7 +89,7 @@ impl<'g> View<'g> {
                     .map(|index| self.package(index, None, request.depth, &mut seen))
                     .collect(),
                 Direction::Dependents => nodes
-                    .map(|index| self.inverted(index, request.depth, &mut seen))
+                    .map(|index| self.inverted(index, Vec::new(), request.depth, &mut seen))
                     .collect(),
             };
         }
@@ -144,35 +145,64 @@ impl<'g> View<'g> {
         }
     }
 
-    fn inverted(&self, index: usize, depth: Option<usize>, seen: &mut BTreeSet<usize>) -> TreeNode {
+    /// A package with those that need it. `calls_it` is what this one calls the package above it.
+    fn inverted(
+        &self,
+        index: usize,
+        calls_it: Vec<String>,
+        depth: Option<usize>,
+        seen: &mut BTreeSet<usize>,
+    ) -> TreeNode {
         let package = &self.graph.packages[index];
         let first = seen.insert(index);
-        let uses = self.uses.uses(Node::Package(index));
-        let dependents = uses.iter().filter_map(|one| match one.by {
-            Node::Package(by) if self.selected[by] => Some(by),
-            _ => None,
-        });
-        let dependents: Vec<usize> = dependents.collect();
+        let callers = self.callers(index);
+        let is_needed = callers.iter().any(|(by, _)| matches!(by, Node::Package(_)));
         let mut children = Vec::new();
         if first && depth != Some(0) {
-            let below = dependents.iter();
-            children.extend(below.map(|at| self.inverted(*at, less(depth), seen)));
-            let mut importers: Vec<usize> = Vec::new();
-            for one in uses.iter().filter(|one| self.wanted(one.edge)) {
-                if let Node::Importer(by) = one.by
-                    && importers.last() != Some(&by)
-                {
-                    importers.push(by);
+            let (mut packages, mut importers) = (Vec::new(), Vec::new());
+            for (by, calls_it) in callers {
+                match by {
+                    Node::Package(at) => packages.push(self.inverted(at, calls_it, less(depth), seen)),
+                    Node::Importer(at) => importers.push(TreeNode {
+                        calls_it,
+                        ..member(&self.graph.importers[at], Vec::new())
+                    }),
                 }
             }
-            let importers = importers.into_iter().map(|by| &self.graph.importers[by]);
-            children.extend(importers.map(|importer| member(importer, Vec::new())));
+            children = packages;
+            children.extend(importers);
         }
         TreeNode {
-            repeated: !first && !dependents.is_empty(),
+            calls_it,
+            repeated: !first && is_needed,
             children,
             ..node(package.name.as_str(), &package.version)
         }
+    }
+
+    /// Who needs a package, each once with the names that it has for it; none where that is only the package's own.
+    fn callers(&self, index: usize) -> Vec<(Node, Vec<String>)> {
+        let own = self.graph.packages[index].name.as_str();
+        let mut callers: Vec<(Node, Vec<String>)> = Vec::new();
+        for one in self.uses.uses(Node::Package(index)) {
+            let counts = match one.by {
+                Node::Package(by) => self.selected[by],
+                Node::Importer(_) => self.wanted(one.edge),
+            };
+            match callers.last_mut().filter(|(by, _)| *by == one.by) {
+                _ if !counts => {}
+                // A need and a peer may have one name.
+                Some((_, names)) if names.contains(&one.edge.alias) => {}
+                Some((_, names)) => names.push(one.edge.alias.clone()),
+                None => callers.push((one.by, vec![one.edge.alias.clone()])),
+            }
+        }
+        for (_, names) in &mut callers {
+            if names.iter().all(|name| name == own) {
+                names.clear();
+            }
+        }
+        callers
     }
 
     /// The selected packages; those that importers name are marked.
@@ -210,22 +240,6 @@ impl<'g> View<'g> {
             }
         }
         entries
-    }
-
-    /// The packages that the project, then those that other packages have under a name that is not their own.
-    pub(crate) fn aliased(&self, alias: &str) -> Vec<&'g PackageName> {
-        let own = self.graph.importers.iter().flat_map(|one| &one.dependencies);
-        let others = self.graph.packages.iter().flat_map(|one| &one.dependencies);
-        let mut names = Vec::new();
-        for edge in own.chain(others).filter(|edge| edge.alias == alias) {
-            if let Some(To::Package(index)) = edge.to {
-                let name = &self.graph.packages[index].name;
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        names
     }
 
     /// A member of the workspace, and who asks for it.
@@ -287,11 +301,6 @@ impl<'g> View<'g> {
     }
 }
 
-/// The name under which a package is asked for, where that is not its own.
-fn alias(edge: &Edge, package: &Package) -> Option<String> {
-    (edge.alias != package.name.as_str()).then(|| edge.alias.clone())
-}
-
 /// A way that begins with a requirement of an importer.
 fn way(project: &NpmProject, importer: &Importer, edge: &Edge, steps: Vec<WhyStep>) -> WhyPath {
     let stated = project.importers.iter().find(|one| one.path == importer.path);
@@ -319,6 +328,7 @@ fn node(name: &str, version: &str) -> TreeNode {
     TreeNode {
         package: format!("npm:{name}"),
         alias: None,
+        calls_it: Vec::new(),
         version: version.to_owned(),
         extras: Vec::new(),
         repeated: false,

@@ -11,9 +11,11 @@
 //! | [`node`] | which Node a project runs with, and where it comes from |
 //! | [`scripts`] | scripts of `package.json` by name |
 //! | [`describe`], [`edit`] | looking at the graph; requirements added and removed |
+//! | [`aliases`] | names under which somebody has a package that is called otherwise |
 //!
 //! Invariant: the outcome of a solve depends on what registries say, never on the order in which they said it.
 
+pub(crate) mod aliases;
 pub(crate) mod approvals;
 pub(crate) mod closure;
 pub(crate) mod debian;

@@ -27,6 +27,7 @@ pub(super) fn request(arguments: &Approve) -> ApproveRequest {
 }
 
 pub(super) fn say(printer: &Printer, report: &ApproveReport) {
+    words::meant(printer, &report.meant);
     for entry in &report.approved {
         printer.remark(&format!("Approved {entry} ({})", report.manifest.display()));
     }

@@ -56,7 +56,11 @@ fn tree_line(printer: &Printer, node: &TreeNode) -> String {
     } else {
         String::new()
     };
-    format!("{}{extras} {}{repeated}\n", node.label(), node.version)
+    let called = match node.calls_it.as_slice() {
+        [] => String::new(),
+        names => format!(" (calls it {})", names.join(", ")),
+    };
+    format!("{}{extras} {}{called}{repeated}\n", node.label(), node.version)
 }
 
 pub(super) fn why(arguments: &Why, session: &Session, printer: Printer) -> Result<Outcome, Failure> {

@@ -1,6 +1,6 @@
 //! Words that several commands share: counts, spans of time, sizes, lists of changes.
 
-use wharf_ops::report::{Change, LockReport, SyncReport};
+use wharf_ops::report::{Change, LockReport, Meant, SyncReport};
 
 use crate::output::{Paint, Printer};
 
@@ -65,6 +65,7 @@ pub(super) fn changes(printer: &Printer, changes: &[Change]) {
 /// What a lock did.
 pub(super) fn lock(printer: &Printer, report: &LockReport) {
     let packages = count(report.packages, "package");
+    meant(printer, &report.meant);
     if report.solved {
         printer.remark(&format!("Locked {packages} in {}", time(report.seconds)));
     } else {
@@ -73,12 +74,20 @@ pub(super) fn lock(printer: &Printer, report: &LockReport) {
     changes(printer, &report.changes);
 }
 
+/// What was meant by names that are no package's own.
+pub(super) fn meant(printer: &Printer, meant: &[Meant]) {
+    for Meant { asked, package } in meant {
+        printer.remark(&format!("{asked} is {package} here"));
+    }
+}
+
 /// What a sync did.
 pub(super) fn sync(printer: &Printer, report: &SyncReport) {
     if let Some(locked) = &report.lock
         && locked.solved
     {
         let packages = count(locked.packages, "package");
+        meant(printer, &locked.meant);
         printer.remark(&format!("Locked {packages} in {}", time(locked.seconds)));
         // What moves in the environment is said below; the same list twice would hide it.
         if report.changes.is_empty() {

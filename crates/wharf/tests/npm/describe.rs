@@ -187,6 +187,18 @@ fn packages_under_other_names_are_shown_under_both() {
         &["tree", "--package", "npm:mine"],
         &["tree", "--package", "npm:own"],
     );
+    // What needs a package may have a name for it as well.
+    insta::assert_snapshot!(fixture.run(&["tree", "--invert", "--package", "deep"]).success().stdout, @r"
+    npm:deep 1.1.0
+    ├── npm:own 1.0.0 (calls it deep-alias)
+    │   └── npm:x workspace:. (calls it also, mine)
+    └── npm:own 2.0.0
+        └── npm:x workspace:.
+    ");
+    let inverted = report(&["tree", "--invert", "--package", "deep"]);
+    let children = &inverted["roots"][0]["children"];
+    assert_eq!(children[0]["calls_it"], json!(["deep-alias"]));
+    assert_eq!(children[1]["calls_it"], json!([]));
     assert_eq!(
         fixture.run(&["outdated"]).success().stdout,
         "* npm:also, npm:mine@npm:own  1.0.0 → 2.0.0\n"

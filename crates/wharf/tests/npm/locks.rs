@@ -1,6 +1,6 @@
 //! Lock, sync, nothing to do: what changes what, and what a lockfile that does not fit means.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wharf_testkit::{Fixture, NpmRegistry};
 
 use crate::{installed, project, release, says, state, tells};
@@ -97,6 +97,34 @@ fn versions_stay_until_they_are_to_move() {
         .run(&[&["sync", "--upgrade"][..], &fresh].concat())
         .success();
     assert_eq!(installed(&fixture), ["a 1.1.0", "c 1.0.0"]);
+}
+
+#[test]
+fn a_package_moves_by_the_name_that_the_project_has_for_it() {
+    let registry = NpmRegistry::start();
+    release("real", "1.0.0").publish(&registry);
+    release("c", "1.0.0").publish(&registry);
+    let dependencies = json!({ "lib": "npm:real@^1", "c": "*" });
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    fixture.run(&["sync"]).success();
+    release("real", "1.1.0").publish(&registry);
+    release("c", "1.1.0").publish(&registry);
+    let finished = fixture
+        .run(&["sync", "-P", "npm:lib", "--cache", "fresh"])
+        .success();
+    tells(
+        &finished,
+        &["npm:lib is npm:real here", "~ npm:real 1.0.0 → 1.1.0"],
+    );
+    assert!(!finished.stderr.contains("not in the lockfile"), "{finished}");
+    assert_eq!(installed(&fixture), ["c 1.0.0", "real 1.1.0"]);
+    // A bare name is one of npm's where only npm's are called so.
+    let finished = fixture.run(&["lock", "-P", "lib", "--format", "json"]).success();
+    let report: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    assert_eq!(
+        report["result"]["meant"],
+        json!([{ "asked": "npm:lib", "package": "npm:real" }])
+    );
 }
 
 #[test]

@@ -394,6 +394,61 @@ fn what_has_no_hash_is_not_approved() {
 }
 
 #[test]
+fn a_package_is_approved_by_the_name_that_the_project_has_for_it() {
+    let registry = NpmRegistry::start();
+    builds("1.0.0").publish(&registry);
+    release("other", "1.0.0")
+        .script("install", "true")
+        .dep("mine", "npm:native@1")
+        .dep("deep", "npm:native@1")
+        .publish(&registry);
+    let stated = json!({ "dependencies": { "mine": "npm:native@^1", "other": "*" } });
+    let fixture = project(&registry, &stated);
+    fixture.run(&["lock"]).success();
+    let finished = fixture.run(&["approve", "npm:mine"]).success();
+    tells(
+        &finished,
+        &["npm:mine is npm:native here", "Approved npm:native@1.0.0#sha512-"],
+    );
+    assert_eq!(
+        fixture.read("node_modules/mine/trace.txt"),
+        "pre\nnative 1.0.0 install\npost\n"
+    );
+    // What a package calls it does as well, and a package's own name needs no words.
+    let finished = fixture.run(&["approve", "deep", "--format", "json"]).success();
+    let report: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    assert_eq!(
+        report["result"]["meant"],
+        json!([{ "asked": "npm:deep", "package": "npm:native" }])
+    );
+    assert!(
+        !fixture
+            .run(&["approve", "npm:native"])
+            .success()
+            .stderr
+            .contains("here")
+    );
+    // Members may call different packages alike: none is approved because another was meant.
+    write_json(
+        &fixture,
+        "web/package.json",
+        &json!({ "name": "web", "dependencies": { "mine": "npm:other@1" } }),
+    );
+    let mut stated = stated;
+    stated["workspaces"] = json!(["web"]);
+    state(&fixture, &stated);
+    fixture.run(&["lock"]).success();
+    says(
+        &fixture.run(&["approve", "npm:mine"]),
+        2,
+        &[
+            "npm:mine is a name for several packages here: npm:native, npm:other",
+            "hint: `wharf approve npm:native`",
+        ],
+    );
+}
+
+#[test]
 fn approvals_that_make_no_sense() {
     let (registry, fixture) = case();
     fixture.run(&["lock"]).success();
