@@ -16,6 +16,8 @@ use crate::node;
 pub struct RunEnvironment {
     /// Directories that come before those of PATH, first ones first. Each exists.
     pub path: Vec<PathBuf>,
+    /// A directory that comes after all those of PATH.
+    pub last: Option<PathBuf>,
     /// Variables that are set.
     pub variables: Vec<(String, OsString)>,
     /// Variables that must not be there.
@@ -72,21 +74,23 @@ impl Environment {
 }
 
 impl RunEnvironment {
-    /// The value of PATH: the environment's directories before those of `path`.
+    /// The value of PATH: the environment's directories around those of `path`.
     #[must_use]
-    pub fn path_before(&self, path: &OsStr) -> OsString {
-        let folders = self.path.iter().cloned().chain(std::env::split_paths(path));
+    pub fn path_around(&self, path: &OsStr) -> OsString {
+        let last = self.last.as_ref();
+        let given = std::env::split_paths(path).filter(|folder| Some(folder) != last);
+        let folders = self.path.iter().cloned().chain(given).chain(last.cloned());
         std::env::join_paths(folders).unwrap_or_else(|_| path.to_owned())
     }
 
-    /// Puts all of it around a command: before the PATH that this was given, else before this process's.
+    /// Puts all of it around a command: around the PATH that this was given, else before this process's.
     pub fn surround(&self, command: &mut std::process::Command) {
         let own = command.get_envs().find(|(name, _)| *name == "PATH");
         let path = match own.and_then(|(_, value)| value) {
             Some(path) => path.to_owned(),
             None => std::env::var_os("PATH").unwrap_or_default(),
         };
-        command.env("PATH", self.path_before(&path));
+        command.env("PATH", self.path_around(&path));
         for (name, value) in &self.variables {
             command.env(name, value);
         }

@@ -20,6 +20,7 @@ use crate::cargo::prebuilt::error::PrebuiltError;
 use crate::deb::error::DebError;
 use crate::names;
 use crate::resolve::ResolveError;
+use crate::run::error::RunError;
 use crate::sandbox::SandboxError;
 use crate::system::error::SystemError;
 use crate::tool::error::ToolError;
@@ -61,6 +62,9 @@ pub enum OpsError {
     /// Where builds run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// What cannot be run.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The index, or a build.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -312,6 +316,7 @@ impl OpsError {
             OpsError::Toolchain(error) => error,
             OpsError::System(error) => &**error,
             OpsError::Sandbox(error) => error,
+            OpsError::Run(error) => error,
             OpsError::Name(_)
             | OpsError::NoLock { .. }
             | OpsError::StaleLock { .. }

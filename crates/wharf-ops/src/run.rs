@@ -1,4 +1,19 @@
 //! `wharf run`: a script of `package.json` or a command, with the environment's variables around it.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`members`] | the same in members of the workspace |
+//! | [`own`] | commands of the project as npx finds them |
+//! | [`setting`] | what scripts ask npm about itself |
+//! | [`error`] | what cannot be run |
+
+pub mod error;
+pub mod members;
+pub mod own;
+pub mod setting;
+
+/// The word that begins what npm's programs of Wharf's hand on: `wharf shim STORE CACHE NAME WORDS…`.
+pub use wharf_install::lifecycle::shims::WORD as SHIM;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,13 +21,14 @@ use std::process::Command;
 
 use serde::Serialize;
 use wharf_core::Event;
-use wharf_install::lifecycle::Starter;
+use wharf_install::lifecycle::{self, Starter};
 use wharf_install::{Environment, RunEnvironment, patched};
 use wharf_sys::sandbox::Lack;
 use wharf_sys::view::{View, changes, support};
 
 use crate::error::OpsError;
 use crate::npm::scripts;
+use crate::run::error::RunError;
 use crate::session::Session;
 use crate::sync;
 
@@ -37,6 +53,33 @@ pub enum Telling {
     Silent,
 }
 
+/// What the first word may name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A script of `package.json`, else a command.
+    #[default]
+    Any,
+    /// Nothing but a script.
+    Script,
+    /// Nothing but a script, and where there is none of the name, nothing is to be done.
+    ScriptIfPresent,
+    /// Nothing but a command.
+    Command,
+}
+
+/// What `wharf run` is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct RunRequest<'a> {
+    /// The script or command and its arguments.
+    pub words: &'a [OsString],
+    /// What the first of them may name.
+    pub kind: Kind,
+    /// Whether the environment was synced just now.
+    pub synced: Synced,
+    /// Whether hooks and scripts are told of.
+    pub telling: Telling,
+}
+
 /// What will run.
 #[derive(Debug)]
 pub struct Running {
@@ -51,26 +94,36 @@ pub struct Running {
 }
 
 /// The script or command as it runs inside the environment of the session's project: the environment's programs come first
-/// on PATH. The first word names a script where the nearest `package.json` has one of that name.
+/// on PATH. The first word names a script where the nearest `package.json` has one of that name. `None` where nothing is to be done.
 ///
 /// # Errors
-/// Where there is no environment, or its record is damaged.
-pub fn command(
-    session: &Session,
-    words: &[OsString],
-    synced: Synced,
-    telling: Telling,
-) -> Result<Running, OpsError> {
+/// Where there is no environment, or its record is damaged, or no script of the name.
+pub fn command(session: &Session, request: RunRequest<'_>) -> Result<Option<Running>, OpsError> {
+    let RunRequest { kind, synced, .. } = request;
     let directory = &session.settings().directory;
-    let root = root(session)?;
-    let (word, arguments) = words.split_first().expect("the command line demands a command");
+    let root = root_to_run(session, request)?;
+    let (word, arguments) = request
+        .words
+        .split_first()
+        .expect("the command line demands a command");
     let environment = Environment::locate(&root);
-    let script = scripts::find(directory, &root, word);
+    let script = match kind {
+        Kind::Any => scripts::find(directory, &root, word),
+        Kind::Script | Kind::ScriptIfPresent => match scripts::find_or_usual(directory, &root, word) {
+            None if kind == Kind::ScriptIfPresent => return Ok(None),
+            None => {
+                let name = word.to_string_lossy().into_owned();
+                return Err(RunError::no_script(name, directory, scripts::names(directory, &root)).into());
+            }
+            found => found,
+        },
+        Kind::Command => None,
+    };
     let folder = script.as_ref().map_or(directory, |script| &script.folder);
     let mut around = match environment.run_environment(folder)? {
         Some(around) => around,
         // A project that needs no packages has scripts and commands all the same.
-        None if script.is_some() || synced == Synced::Yes => RunEnvironment::default(),
+        None if kind != Kind::Any || script.is_some() || synced == Synced::Yes => RunEnvironment::default(),
         None => {
             return Err(OpsError::NoEnvironment {
                 path: expected(&root, &environment),
@@ -86,7 +139,10 @@ pub fn command(
         view = None;
     }
     let starter = match &view {
-        None => starter(&around),
+        None => {
+            around.last = shims(session).filter(|_| scripts::is_npms(folder, &root));
+            starter(&around)
+        }
         // What stands outside of the view is not seen in it.
         Some(_) => Starter::default(),
     };
@@ -97,7 +153,7 @@ pub fn command(
                 [separator, rest @ ..] if separator == "--" => rest,
                 all => all,
             };
-            let command = script.command(word, arguments, telling, &starter);
+            let command = script.command(word, arguments, request.telling, &starter);
             (command, script.first_line(word, arguments), Vec::new())
         }
         None => {
@@ -120,24 +176,35 @@ pub fn command(
         command.env(NO_SYNC, "1");
     }
     around.surround(&mut command);
-    Ok(Running {
+    Ok(Some(Running {
         command,
         view,
         script,
         scripts,
-    })
+    }))
 }
 
 /// What programs are told that npm's packages are started by: this program runs scripts as npm does, and the first Node on PATH.
 /// No link is followed: version managers have one program for all names, which acts by the name that it is started by.
 fn starter(around: &RunEnvironment) -> Starter {
-    let path = around.path_before(&std::env::var_os("PATH").unwrap_or_default());
+    let path = around.path_around(&std::env::var_os("PATH").unwrap_or_default());
     let nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
     let mut nodes = nodes.filter_map(|node| std::path::absolute(node).ok());
     Starter {
-        runner: std::env::current_exe().ok().filter(|own| own.is_file()),
+        runner: around.last.as_ref().map(|shims| shims.join("npm")).or_else(own),
         node: nodes.find(|node| can_start(node)),
     }
+}
+
+/// This program, unless its file is gone.
+fn own() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|own| own.is_file())
+}
+
+/// The folder of programs called as npm and its like, which start this one.
+pub(crate) fn shims(session: &Session) -> Option<PathBuf> {
+    let settings = session.settings();
+    lifecycle::shims::folder(&own()?, &settings.store, &settings.cache)
 }
 
 /// Whether it is a file that this user may execute.
@@ -172,6 +239,26 @@ pub fn scripts(session: &Session) -> Result<ScriptsReport, OpsError> {
     Ok(ScriptsReport {
         scripts: scripts.collect(),
     })
+}
+
+/// The root of the project that something runs in. Where nothing is synced, no more of it is needed than its `package.json`.
+fn root_to_run(session: &Session, request: RunRequest<'_>) -> Result<PathBuf, OpsError> {
+    match (request.synced, request.kind) {
+        (Synced::Yes, _) | (Synced::No, Kind::Any) => root(session),
+        (Synced::No, Kind::Script | Kind::ScriptIfPresent | Kind::Command) => {
+            let directory = &session.settings().directory;
+            let nearest = || nearest(directory, |folder| folder.join("package.json").is_file());
+            match sync::project_root(directory).or_else(nearest) {
+                Some(folder) => Ok(folder.to_owned()),
+                None => root(session),
+            }
+        }
+    }
+}
+
+/// The nearest folder that is of a kind, from `directory` upward.
+fn nearest(directory: &Path, is_it: impl Fn(&Path) -> bool) -> Option<&Path> {
+    directory.ancestors().find(|folder| is_it(folder))
 }
 
 /// The root of the project that the session works in.

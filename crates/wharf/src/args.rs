@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod habits;
+mod run;
+mod shim;
 mod switch;
 mod system;
 
 pub(crate) use habits::parse;
+pub(crate) use run::{Run, Setting, SettingName};
 pub(crate) use system::{PlanTask, Search, System, SystemCommand, SystemPlan};
 
 /// Packages of a project: one manifest, one lockfile, one store, one environment.
@@ -193,9 +196,21 @@ pub(crate) enum Command {
     /// Flush what a command committed once it has ended, and delete what that replaced. Started by `wharf` itself.
     #[command(hide = true)]
     Settle(Settle),
+    /// Print what a script asked npm about itself. Started by `wharf` itself.
+    #[command(hide = true)]
+    Setting(Setting),
     /// Write manual pages into a folder.
     #[command(hide = true)]
     Man(Man),
+}
+
+/// What the command line is.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// Something to do.
+    Arguments(Box<Arguments>),
+    /// A question whose answer is known: the line to print.
+    Answer(String),
 }
 
 /// `wharf init`.
@@ -468,27 +483,6 @@ pub(crate) struct Sync {
     pub(crate) files: Files,
 }
 
-/// `wharf run`.
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// Do not sync first.
-    #[arg(long, env = "WHARF_NO_SYNC", value_parser = switch::Switch)]
-    pub(crate) no_sync: bool,
-    /// Fail if the lockfile does not match the manifest, instead of locking again.
-    #[arg(long, conflicts_with = "frozen")]
-    pub(crate) locked: bool,
-    /// Use the lockfile as it is, whatever the manifest says.
-    #[arg(long)]
-    pub(crate) frozen: bool,
-    #[command(flatten)]
-    pub(crate) selecting: Selecting,
-    #[command(flatten)]
-    pub(crate) files: Files,
-    /// The name of a script in package.json, or a command (best after `--`), and its arguments; without any, the scripts are listed.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<std::ffi::OsString>,
-}
-
 /// `wharf tree`.
 #[derive(Debug, Args)]
 pub(crate) struct Tree {
@@ -715,6 +709,9 @@ pub(crate) struct Once {
     /// Look for newer versions now instead of once a day.
     #[arg(long)]
     pub(crate) refresh: bool,
+    /// Run the project's own command where it has the npm package, in the version that is asked for, as npx does.
+    #[arg(long)]
+    pub(crate) prefer_project: bool,
     #[command(flatten)]
     pub(crate) solving: Solving,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use wharf_ops::cancel::Cancel;
 use wharf_ops::session::Session;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Parsed};
 use crate::commands::run::Program;
 use crate::commands::{Failure, Outcome};
 use crate::output::Printer;
@@ -26,7 +26,14 @@ fn main() -> ExitCode {
         let program = Program::resumed(resumed);
         return become_program(program, Printer::plain(), "run");
     }
-    let arguments = args::parse();
+    let arguments = match args::parse() {
+        Ok(Parsed::Arguments(arguments)) => *arguments,
+        Ok(Parsed::Answer(line)) => {
+            Printer::plain().data(&format!("{line}\n"));
+            return ExitCode::SUCCESS;
+        }
+        Err(refused) => return Printer::plain().fail("run", &refused),
+    };
     let printer = Printer::new(&arguments.global);
     start_tracing(arguments.global.verbose);
     let name = commands::name(&arguments.command);

@@ -7,12 +7,14 @@
 //! | `stage` | the copy in which scripts run: the package, its dependencies, their commands |
 //! | `tools` | node-gyp, and the headers of Node |
 //! | `script` | which scripts a package has, and one of them run as npm runs it |
+//! | [`shims`] | programs called as npm and its like, which start this one |
 //!
 //! Invariant: a script only runs for a package that the caller names. It sees copies of its package and of what that
 //! needs, never the store's own files; nothing of a script that failed is kept.
 
 mod closure;
 mod script;
+pub mod shims;
 mod stage;
 mod tools;
 
@@ -52,9 +54,15 @@ pub struct Approved<'a> {
     pub logs: &'a Path,
     /// The system root in whose view they run; `None` for the machine's own system.
     pub system: Option<&'a Path>,
+    /// The folder of [`shims`] that comes last on PATH; programs in a view do not see it.
+    pub shims: Option<&'a Path>,
 }
 
 impl Approved<'_> {
+    fn shims(&self) -> Option<&Path> {
+        self.shims.filter(|_| self.system.is_none())
+    }
+
     fn ground(&self) -> tools::Ground<'_> {
         tools::Ground {
             system: self.system,

@@ -192,7 +192,8 @@ impl Context<'_> {
             .path
             .iter()
             .cloned()
-            .chain(std::env::split_paths(&rest));
+            .chain(std::env::split_paths(&rest))
+            .chain(self.approved.shims().map(Path::to_owned));
         std::env::join_paths(folders).unwrap_or(rest)
     }
 
@@ -206,6 +207,11 @@ impl Context<'_> {
             node: Some(self.approved.node),
         };
         let mut variables = around.variables();
+        let starter = Starter {
+            runner: self.approved.shims().map(|shims| shims.join("npm")),
+            node: None,
+        };
+        variables.extend(starter.variables());
         if let Some(gyp) = &self.staged.node_gyp {
             variables.push(("npm_config_node_gyp".into(), gyp.clone().into()));
         }

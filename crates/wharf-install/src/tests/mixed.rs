@@ -498,7 +498,7 @@ fn a_command_finds_both_worlds() {
             .to_string_lossy()
             .starts_with(hoisted.to_str().unwrap())
     );
-    let path = around.path_before("/one:/two".as_ref());
+    let path = around.path_around("/one:/two".as_ref());
     assert!(path.to_string_lossy().ends_with("node_modules/.bin:/one:/two"));
 }
 

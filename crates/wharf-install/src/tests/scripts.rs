@@ -118,6 +118,7 @@ impl World {
         let packages: BTreeSet<PackageIndex> = packages.iter().copied().collect();
         let approved = Approved {
             system: None,
+            shims: None,
             graph: &self.graph,
             homes: &self.homes,
             packages: &packages,

@@ -197,6 +197,7 @@ pub(crate) async fn run(
     let (store, governor) = (Arc::clone(store), Arc::clone(session.governor()));
     let (sinks, cancel) = (Arc::clone(session.sinks()), session.cancel().flag());
     let shared = Arc::clone(&graph);
+    let shims = crate::run::shims(session);
     let built = run_blocking(move || {
         let approved = Approved {
             graph: &shared,
@@ -208,6 +209,7 @@ pub(crate) async fn run(
             project: &project,
             logs: &project.join(".wharf/log"),
             system: system.as_deref(),
+            shims: shims.as_deref(),
         };
         lifecycle::run(&approved, &store, &governor, &sinks, &cancel).map_err(Box::new)
     })

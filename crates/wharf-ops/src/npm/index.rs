@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
-use wharf_core::{Ecosystem, PackageName, PackageUrl};
+use wharf_core::{Ecosystem, PackageName, PackageUrl, WebUrl};
 use wharf_ecosystem::npm::pick::{PickRules, pick_tag};
 use wharf_ecosystem::npm::{To, Version};
 use wharf_index::npm::Detail;
@@ -180,6 +180,15 @@ fn locked_versions(project: &Project, name: &PackageName) -> Result<Option<Strin
 }
 
 impl Session {
+    /// The npm registry of the project, or of the machine where there is none that can be read.
+    pub(crate) fn default_registry(&self) -> Result<WebUrl, OpsError> {
+        let project = self.project(&Vec::new()).ok();
+        Ok(match project.and_then(|project| project.npm) {
+            Some(npm) => npm.registries.default,
+            None => self.npm_of_machine()?.registries.default,
+        })
+    }
+
     /// npm's registries where no project says which.
     fn npm_of_machine(&self) -> Result<NpmProject, OpsError> {
         let options = Options {

@@ -25,13 +25,38 @@ pub(crate) struct Script {
 
 /// The script of this name in the nearest `package.json` from `directory` up to the project's root.
 pub(crate) fn find(directory: &Path, root: &Path, word: &OsStr) -> Option<Script> {
+    find_else(directory, root, word, |_, _| None)
+}
+
+/// The same, or what npm runs where there is no script of the name.
+pub(crate) fn find_or_usual(directory: &Path, root: &Path, word: &OsStr) -> Option<Script> {
+    find_else(directory, root, word, usual)
+}
+
+/// What npm runs under a name without a script. Source: the npm documentation's "npm-start" and "npm-restart", and "npm-run".
+fn usual(folder: &Path, event: &str) -> Option<&'static str> {
+    match event {
+        "start" => folder.join("server.js").is_file().then_some("node server.js"),
+        "restart" => Some("npm stop --if-present && npm start"),
+        "env" => Some("env"),
+        _ => None,
+    }
+}
+
+fn find_else(
+    directory: &Path,
+    root: &Path,
+    word: &OsStr,
+    otherwise: impl Fn(&Path, &str) -> Option<&'static str>,
+) -> Option<Script> {
     let word = word.to_str()?;
     let (folder, text, manifest) = nearest(directory, root)?;
     let script = |event: &str| {
         let found = manifest.scripts.iter().find(|(name, _)| name == event);
         found.map(|(name, text)| (name.clone(), text.clone()))
     };
-    let main = script(word)?;
+    let usual = || otherwise(folder, word).map(|text| (word.to_owned(), text.to_owned()));
+    let main = script(word).or_else(usual)?;
     let steps = [
         script(&format!("pre{word}")),
         Some(main),
@@ -69,10 +94,15 @@ pub(crate) fn all(directory: &Path, root: &Path) -> Vec<(String, String)> {
 
 /// What a command that is no script finds besides, in a folder that npm's packages are for.
 pub(crate) fn around_command(directory: &Path, root: &Path, starter: &Starter) -> Vec<(String, OsString)> {
-    match nearest(directory, root) {
-        Some(_) => starter.variables(),
-        None => Vec::new(),
+    match is_npms(directory, root) {
+        true => starter.variables(),
+        false => Vec::new(),
     }
+}
+
+/// Whether npm's packages are for what runs in a folder.
+pub(crate) fn is_npms(directory: &Path, root: &Path) -> bool {
+    nearest(directory, root).is_some()
 }
 
 /// The nearest `package.json` from `directory` up to the project's root, with its folder and text.

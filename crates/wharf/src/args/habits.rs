@@ -7,14 +7,25 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, Error, FromArgMatches};
 
-use super::{Arguments, Command};
+use super::shim::{self, Meant, Refused};
+use super::{Arguments, Command, Parsed};
 
-/// The arguments of this process; it ends here where they make no sense.
-pub(crate) fn parse() -> Arguments {
-    read(std::env::args_os()).unwrap_or_else(|error| with_tip(error).exit())
+/// The command line of this process; it ends here where that makes no sense. What scripts say to npm is put into Wharf's words first.
+///
+/// # Errors
+/// Where a script says what Wharf does not do.
+pub(crate) fn parse() -> Result<Parsed, Refused> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let words = match shim::meant(&words)? {
+        None => words,
+        Some(Meant::Words(words)) => words,
+        Some(Meant::Answer(line)) => return Ok(Parsed::Answer(line)),
+    };
+    let arguments = read(words).unwrap_or_else(|error| with_tip(error).exit());
+    Ok(Parsed::Arguments(Box::new(arguments)))
 }
 
-fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Arguments, Error> {
+pub(super) fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Arguments, Error> {
     let mut clap = Arguments::command();
     let matches = clap.try_get_matches_from_mut(words)?;
     let mut arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut clap))?;
@@ -30,7 +41,7 @@ fn read(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<
 }
 
 /// The tip for a word that is a command elsewhere.
-fn tip(word: &str) -> Option<&'static str> {
+pub(super) fn tip(word: &str) -> Option<&'static str> {
     Some(match word {
         "install" | "i" | "in" | "ins" => {
             "`wharf sync` installs what the manifest asks for, `wharf add npm:NAME` (or pypi:, cargo:, deb:) adds a package"

@@ -156,6 +156,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Python(_) => "python",
         Command::Completions(_) => "completions",
         Command::Settle(_) => "settle",
+        Command::Setting(_) => "setting",
         Command::Man(_) => "man",
     }
 }
@@ -164,7 +165,8 @@ pub(crate) fn name(command: &Command) -> &'static str {
 pub(crate) fn settings(global: &Global) -> Result<Settings, Failure> {
     let current = std::env::current_dir().map_err(CannotBegin::NoFolder)?;
     let directory = match &global.project {
-        Some(folder) => current.join(folder),
+        // Without `.`, which would be seen where the folder is told.
+        Some(folder) => current.join(folder).components().collect(),
         None => current.clone(),
     };
     if !directory.is_dir() {
@@ -263,6 +265,7 @@ pub(crate) fn without_session(command: &Command, printer: Printer) -> Option<Res
         | Command::Toolchain(_)
         | Command::System(_)
         | Command::Store(_)
+        | Command::Setting(_)
         | Command::Python(_) => None,
     }
 }
@@ -276,10 +279,11 @@ pub(crate) fn nothing_to_do(
     match command {
         Command::Sync(arguments) => sync::nothing_to_do(arguments, session, printer),
         Command::Run(arguments) => run::nothing_to_do(arguments, session, printer),
-        Command::X(arguments) => tool::once_ready(arguments, session),
+        Command::X(arguments) => tool::once_ready(arguments, session, printer),
         Command::Tool(Tool {
             command: ToolCommand::Run(arguments),
-        }) => tool::once_ready(arguments, session),
+        }) => tool::once_ready(arguments, session, printer),
+        Command::Setting(arguments) => Some(run::setting(arguments, session, printer)),
         _ => None,
     }
 }
@@ -313,6 +317,7 @@ pub(crate) async fn dispatch(
         Command::Python(_) => python::python(session, printer),
         Command::Completions(arguments) => shell::completions(&arguments, printer),
         Command::Settle(arguments) => settle(&arguments),
+        Command::Setting(arguments) => run::setting(&arguments, session, printer),
         Command::Man(arguments) => shell::man(&arguments),
     }
 }

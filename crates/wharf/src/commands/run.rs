@@ -7,13 +7,15 @@ use std::process::Command;
 use wharf_core::{Explain, Fault};
 use wharf_ops::lacking::{self, Lacking};
 use wharf_ops::request::{Effect, Selecting};
-use wharf_ops::run::{self, NamedScript, Running, Synced, Telling};
+use wharf_ops::run::members::{self, Bail, Members};
+use wharf_ops::run::setting;
+use wharf_ops::run::{self, Kind, NamedScript, RunRequest, Running, Synced, Telling};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
 
 use super::{Failure, Outcome, words};
-use crate::args::Run;
+use crate::args::{Run, Setting, SettingName};
 use crate::output::Printer;
 
 /// What this process becomes.
@@ -167,7 +169,7 @@ pub(super) fn nothing_to_do(
         return None;
     }
     match running(arguments, session, printer) {
-        Ok(running) if lacking::is_lacking(&running) => None,
+        Ok(Some(running)) if lacking::is_lacking(&running) => None,
         running => Some(running.map(|running| replace(running, printer))),
     }
 }
@@ -181,11 +183,13 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
         }
     }
     let running = running(arguments, session, printer)?;
-    if lacking::is_lacking(&running) {
-        let known = lacking::lacking(session, &running, &request.selecting).await;
+    if let Some(running) = &running
+        && lacking::is_lacking(running)
+    {
+        let known = lacking::lacking(session, running, &request.selecting).await;
         return Err(Box::new(CannotStart {
             program: known.command.clone(),
-            scripts: running.scripts,
+            scripts: running.scripts.clone(),
             lacking: Some(known),
             source: io::ErrorKind::NotFound.into(),
         }));
@@ -209,20 +213,59 @@ fn list(session: &Session, printer: Printer) -> Result<Outcome, Failure> {
     Ok(Outcome::Done(std::process::ExitCode::SUCCESS))
 }
 
-fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Running, Failure> {
-    let telling = match printer.is_quiet() {
-        true => Telling::Silent,
-        false => Telling::Aloud,
+/// Prints what a script asked npm about itself.
+pub(super) fn setting(arguments: &Setting, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let setting = match arguments.name {
+        SettingName::Registry => setting::Setting::Registry,
+        SettingName::Prefix => setting::Setting::Prefix,
+        SettingName::Root => setting::Setting::Root,
+        SettingName::Bin => setting::Setting::Bin,
     };
-    let synced = if arguments.no_sync {
-        Synced::No
-    } else {
-        Synced::Yes
-    };
-    Ok(run::command(session, &arguments.command, synced, telling)?)
+    let answer = setting::ask(session, setting)?;
+    printer.finish("setting", &answer, |printer, answer| {
+        printer.data(&format!("{answer}\n"));
+    });
+    Ok(Outcome::SUCCESS)
 }
 
-fn replace(running: Running, printer: Printer) -> Outcome {
+fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Option<Running>, Failure> {
+    let request = RunRequest {
+        words: &arguments.command,
+        kind: match (arguments.if_present, arguments.script, arguments.no_script) {
+            (true, _, _) => Kind::ScriptIfPresent,
+            (_, true, _) => Kind::Script,
+            (_, _, true) => Kind::Command,
+            (false, false, false) => Kind::Any,
+        },
+        synced: match arguments.no_sync {
+            true => Synced::No,
+            false => Synced::Yes,
+        },
+        telling: match printer.is_quiet() {
+            true => Telling::Silent,
+            false => Telling::Aloud,
+        },
+    };
+    let members = Members {
+        named: arguments.members.workspace.clone(),
+        all: arguments.members.workspaces,
+        root: arguments.members.include_workspace_root,
+    };
+    let bail = match arguments.members.no_bail {
+        true => Bail::AtTheEnd,
+        false => Bail::AtOnce,
+    };
+    Ok(match members.is_empty() {
+        true => run::command(session, request)?,
+        false => members::command(session, request, &members, bail)?,
+    })
+}
+
+/// Becomes what is to run; without anything, all is done.
+pub(super) fn replace(running: Option<Running>, printer: Printer) -> Outcome {
+    let Some(running) = running else {
+        return Outcome::SUCCESS;
+    };
     if let Some(line) = &running.script {
         printer.remark(&format!("$ {line}"));
     }

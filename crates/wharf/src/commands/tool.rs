@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use wharf_core::Explain;
 use wharf_ops::OpsError;
+use wharf_ops::run::own;
 use wharf_ops::session::Session;
 use wharf_ops::tool::once::{self, OnceRequest};
 use wharf_ops::tool::report::{
@@ -338,10 +339,25 @@ fn once_request(arguments: &Once) -> Result<OnceRequest, Failure> {
 }
 
 /// Becomes the command at once where nothing has to be done first.
-pub(super) fn once_ready(arguments: &Once, session: &Session) -> Option<Result<Outcome, Failure>> {
-    let ready = once_request(arguments).and_then(|request| Ok(once::ready(session, &request)?));
+pub(super) fn once_ready(
+    arguments: &Once,
+    session: &Session,
+    printer: Printer,
+) -> Option<Result<Outcome, Failure>> {
+    let ready = once_request(arguments).and_then(|request| {
+        if arguments.prefer_project {
+            if let Some(running) = own::command(session, &request)? {
+                return Ok(Some(run::replace(Some(running), printer)));
+            }
+            let asked = request.from.as_ref().unwrap_or(&request.word);
+            printer.remark(&format!(
+                "The project has no command of {asked}: `wharf x` runs it"
+            ));
+        }
+        Ok(once::ready(session, &request)?.map(replace))
+    });
     match ready {
-        Ok(Some(ready)) => Some(Ok(replace(ready))),
+        Ok(Some(outcome)) => Some(Ok(outcome)),
         Ok(None) => None,
         Err(error) => Some(Err(error)),
     }

@@ -15,6 +15,7 @@ mod peers;
 mod places;
 mod platforms;
 mod scripts;
+mod shims;
 
 use serde_json::Value;
 use wharf_testkit::{Finished, Fixture, Modules, NpmPackage, NpmRegistry};
