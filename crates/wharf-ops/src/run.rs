@@ -27,7 +27,7 @@ use wharf_sys::sandbox::Lack;
 use wharf_sys::view::{View, changes, support};
 
 use crate::error::OpsError;
-use crate::npm::scripts;
+use crate::npm::{scripts, words};
 use crate::run::error::RunError;
 use crate::session::Session;
 use crate::sync;
@@ -175,6 +175,7 @@ pub fn command(session: &Session, request: RunRequest<'_>) -> Result<Option<Runn
         // Scripts start others through `npm_execpath`.
         command.env(NO_SYNC, "1");
     }
+    command.envs(words::to_scripts(session, &root));
     around.surround(&mut command);
     Ok(Some(Running {
         command,

@@ -217,7 +217,7 @@ impl Context<'_> {
         }
         let config = self.approved.config.iter();
         let mut told: BTreeMap<String, OsString> = config
-            .map(|(key, value)| (format!("npm_config_{}", key.replace('-', "_")), value.into()))
+            .map(|(key, value)| (config_variable(key), value.into()))
             .collect();
         // The headers that came with this Node are the right ones, and need no network. A file's word is about some Node of the machine.
         if let Some(prefix) = self.approved.ground().headers() {
@@ -245,6 +245,12 @@ pub struct Around<'a> {
     pub start: &'a Path,
     /// The Node that the script finds.
     pub node: Option<&'a NodeBinary>,
+}
+
+/// The variable by which npm tells a word of its configuration to what it starts.
+#[must_use]
+pub fn config_variable(key: &str) -> String {
+    format!("npm_config_{}", key.replace('-', "_"))
 }
 
 /// What npm tells every program that it starts about what started it.

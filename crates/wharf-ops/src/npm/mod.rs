@@ -10,6 +10,7 @@
 //! | [`approvals`] | whose install scripts may run |
 //! | [`node`] | which Node a project runs with, and where it comes from |
 //! | [`scripts`] | scripts of `package.json` by name |
+//! | [`words`] | what `.npmrc` says to them |
 //! | [`describe`], [`edit`] | looking at the graph; requirements added and removed |
 //! | [`aliases`] | names under which somebody has a package that is called otherwise |
 //!
@@ -30,6 +31,7 @@ pub(crate) mod lock;
 pub(crate) mod node;
 pub(crate) mod scripts;
 pub(crate) mod sync;
+pub(crate) mod words;
 
 use std::collections::BTreeSet;
 

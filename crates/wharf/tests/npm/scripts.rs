@@ -217,6 +217,50 @@ fn a_command_without_an_environment() {
 }
 
 #[test]
+fn what_npmrc_says_to_scripts_is_told_to_all_that_runs() {
+    let registry = NpmRegistry::start();
+    let scripts = json!({ "show": "env" });
+    let mut fixture = project(&registry, &json!({ "name": "x", "scripts": scripts }));
+    fixture.write(
+        ".npmrc",
+        "electron_mirror=https://mirror.example.org/\nSHARP_binary_host=${HOST}\nsass_binary_site=file\nnode-gyp=/opt/gyp.js\n\
+         //npm.example.org/:_authToken=s3cret\nnpm.example.org/:_authToken=s3cret\n//npm.example.org/:_password=czNjcmV0\n\
+         _auth=s3cret\nteam_password=s3cret\n",
+    );
+    fixture.set("HOST", "binaries");
+    fixture.set("NPM_CONFIG_SASS_BINARY_SITE", "own");
+    let told = |arguments: &[&str]| -> Vec<String> {
+        let output = fixture.run(arguments).success().stdout;
+        assert!(
+            !output.contains("s3cret") && !output.contains("czNjcmV0"),
+            "{output}"
+        );
+        let told = output.lines().filter(|line| line.starts_with("npm_config_"));
+        let mut told: Vec<String> = told
+            .filter(|line| !line.contains("user_agent") && !line.contains("registry"))
+            .map(str::to_owned)
+            .collect();
+        told.sort();
+        told
+    };
+    let expected = [
+        "npm_config_electron_mirror=https://mirror.example.org/",
+        "npm_config_node_gyp=/opt/gyp.js",
+        "npm_config_sass_binary_site=own",
+        "npm_config_sharp_binary_host=binaries",
+    ];
+    assert_eq!(told(&["run", "show"]), expected);
+    assert_eq!(told(&["run", "--no-sync", "show"]), expected);
+    assert_eq!(told(&["run", "--", "env"]), expected);
+    // What has nothing to do with npm hears nothing of it.
+    let python = Fixture::new(env!("CARGO_BIN_EXE_wharf"));
+    python.write("wharf.toml", "[pypi]\n");
+    python.write(".npmrc", "electron_mirror=x\n");
+    let output = python.run(&["run", "--", "env"]).success().stdout;
+    assert!(!output.contains("electron_mirror"), "{output}");
+}
+
+#[test]
 fn members_have_scripts_of_their_own() {
     let registry = NpmRegistry::start();
     let fixture = project(
