@@ -14,7 +14,7 @@ use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Vers
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
 use wharf_install::{Environment, InstalledNode, NodeWanted};
-use wharf_project::{Lock, NpmLayout, NpmOptions, NpmProject, NpmVirtualStore, Project};
+use wharf_project::{Lock, NpmLayout, NpmLock, NpmOptions, NpmProject, NpmVirtualStore, Project};
 use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
@@ -109,34 +109,7 @@ pub(crate) async fn prepare(
     selecting.no_dev |= npm.options.omit_dev;
     selecting.no_optional |= npm.options.omit_optional;
     let mut early = early;
-    let mut finding = std::pin::pin!(node::for_environment(session, project, npm, &index, locked));
-    let chosen = match tokio::time::timeout(AT_ONCE, &mut finding).await {
-        Ok(chosen) => chosen?,
-        Err(_) => {
-            // A Node that is met for the first time is run. Meanwhile comes what the lock's Node would have.
-            let mut ahead = match early.take() {
-                Some(early) => early,
-                None => Early::new(Arc::clone(session.store()?), machines(npm)?),
-            };
-            let mut found = None;
-            if let Ok(likely) = selected(npm, &locked.graph, &selecting, locked_node(locked)) {
-                let packages = locked.graph.packages.iter().zip(likely.packages);
-                for (package, _) in packages.filter(|(_, is_selected)| *is_selected) {
-                    // On a busy machine the answer may be there by now. Then nothing has to be looked for twice.
-                    if let Poll::Ready(chosen) = futures::poll!(finding.as_mut()) {
-                        found = Some(chosen?);
-                        break;
-                    }
-                    ahead.start_archive(&index, Wanted::of(package)?);
-                }
-            }
-            early = Some(ahead);
-            match found {
-                Some(chosen) => chosen,
-                None => finding.await?,
-            }
-        }
-    };
+    let chosen = choose_node(session, project, npm, &index, locked, &selecting, &mut early).await?;
     let selected = selected(npm, &locked.graph, &selecting, Some(chosen.version.clone())).map_err(
         |error| match error {
             OpsError::Tree(error) => OpsError::Tree(asked_by(session, error)),
@@ -174,6 +147,37 @@ pub(crate) async fn prepare(
         inputs: inputs(project, &locked.graph, &chosen),
         node: chosen,
     }))
+}
+
+/// The Node of the environment. One that is met for the first time is run, and meanwhile comes what the lock's Node would have.
+async fn choose_node(
+    session: &Session,
+    project: &Project,
+    npm: &NpmProject,
+    index: &NpmIndex,
+    locked: &NpmLock,
+    selecting: &Selecting,
+    early: &mut Option<Early>,
+) -> Result<Chosen, OpsError> {
+    let mut finding = std::pin::pin!(node::for_environment(session, project, npm, index, locked));
+    if let Ok(chosen) = tokio::time::timeout(AT_ONCE, &mut finding).await {
+        return chosen;
+    }
+    let early = match early {
+        Some(early) => early,
+        None => early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?)),
+    };
+    let likely = selected(npm, &locked.graph, selecting, locked_node(locked));
+    let likely = likely.map_or_else(|_| Vec::new(), |likely| likely.packages);
+    let packages = locked.graph.packages.iter().zip(likely);
+    for (package, _) in packages.filter(|(_, is_selected)| *is_selected) {
+        // On a busy machine the answer may be there by now. Then nothing has to be looked for twice.
+        if let Poll::Ready(chosen) = futures::poll!(finding.as_mut()) {
+            return chosen;
+        }
+        early.start_archive(index, Wanted::of(package)?);
+    }
+    finding.await
 }
 
 /// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are
