@@ -72,9 +72,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             "`valgrind` does not start: install it, for it sees which functions run".to_owned(),
         ));
     }
-    let mut build = shell::cargo();
-    build.args(["build", "--release", "--locked", "--package", "wharf"]);
-    shell::run(build.env("WHARF_KEEP_SYMBOLS", "1"))?;
+    build()?;
     let bench = Bench {
         folder: std::path::absolute(directory().join("order-work"))?,
         wharf: shell::wharf(None)?,
@@ -96,6 +94,19 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     std::fs::write(&path, order.text()).map_err(about(path.display()))?;
     println!("==> {FILE}: {} functions", order.names.len());
     Ok(())
+}
+
+fn build() -> Result<(), Failure> {
+    let mut build = shell::cargo();
+    build.args(["build", "--release", "--locked", "--package", "wharf"]);
+    // What cargo says to this program is nothing for that build: some dependencies are built anew for it.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    shell::run(build.env("WHARF_KEEP_SYMBOLS", "1"))
 }
 
 /// Functions in the order in which they were first seen.
