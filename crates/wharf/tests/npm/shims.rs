@@ -346,12 +346,16 @@ fn install_scripts_that_were_approved_find_it() {
     release("native", "1.0.0")
         .script(
             "install",
-            "npm run build -- x && node -v > /dev/null && \"$npm_execpath\" run build y",
+            "npm run build -- x && npx -y cow >> trace.txt && \"$npm_execpath\" run build y",
         )
         .script(
             "build",
             "echo $npm_lifecycle_event $npm_package_name >> trace.txt; echo >> trace.txt built",
         )
+        .publish(&registry);
+    release("cow", "1.0.0")
+        .executable("c", "#!/bin/sh\necho cow\n")
+        .bin("cow", "c")
         .publish(&registry);
     let fixture = without_npm(
         &registry,
@@ -362,7 +366,7 @@ fn install_scripts_that_were_approved_find_it() {
     let once = "build native\nbuilt";
     assert_eq!(
         fixture.read("node_modules/native/trace.txt"),
-        format!("{once} x\n{once} y\n")
+        format!("{once} x\ncow\n{once} y\n")
     );
 }
 
