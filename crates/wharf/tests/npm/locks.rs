@@ -387,11 +387,11 @@ fn versions_that_are_too_young_do_not_exist() {
 fn machines_read_what_people_read() {
     let (_registry, fixture) = case();
     let finished = fixture.run(&["sync", "--format", "json"]).success();
-    let report: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
     assert_eq!(report["result"]["packages"], 2, "{finished}");
     assert_eq!(report["result"]["node"]["version"], "22.12.0", "{finished}");
     let finished = fixture.run(&["why", "npm:zzz", "--format", "json"]);
     assert_eq!(finished.code(), Some(2));
-    let report: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    let report: Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
     assert_eq!(report["error"]["code"], "lock/not-locked", "{finished}");
 }
