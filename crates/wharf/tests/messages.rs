@@ -138,6 +138,7 @@ fn results_have_the_documented_shapes() {
                 "cargo_lock",
                 "packages",
                 "targets",
+                "meant",
                 "changes",
                 "written",
                 "solved",
