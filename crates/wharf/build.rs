@@ -1,9 +1,10 @@
-//! How the release binary is linked: without symbols, and with the functions that nearly every command runs side by side.
+//! How the release binary is linked: with the functions that nearly every command runs side by side, and without symbols where the
+//! linker can leave them out.
 //!
 //! The kernel maps code in pieces of 64 KiB. Of 27 MB of code a sync runs 2.4 MB, and before they lay together, it took 16 MB of
-//! memory to have them. `symbol-order.txt` names them in the order in which they were first seen running; `cargo xtask bench --order`
-//! writes it. Names hold digests of the compiler, the profile and the dependencies' features: where those differ, as in a build of
-//! more packages than this one, the linker passes over the names that it does not know, and nothing else changes.
+//! memory to have them. `symbol-order.txt` names them, most frequent work first; `cargo xtask bench --order` writes it. Names hold
+//! digests of the compiler, the profile and the dependencies' features, some of the code beside them: a name that this build does not
+//! have is passed over by the linker, and nothing else changes (ADR 23).
 //!
 //! Invariant: a linker that does not take an argument is not given it; it is asked with a program that does nothing.
 

@@ -109,7 +109,7 @@ fn build() -> Result<(), Failure> {
     shell::run(build.env("WHARF_KEEP_SYMBOLS", "1"))
 }
 
-/// Functions in the order in which they were first seen.
+/// Functions by the step in which they were first seen, in each by name.
 #[derive(Debug, Default)]
 struct Order {
     names: Vec<String>,
