@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_core::SafePath;
 
 use super::{Limits, Refusal};
@@ -16,14 +16,20 @@ pub(crate) struct Names {
     count: u64,
 }
 
-#[derive(Clone)]
 enum Seen {
     /// A file or link, with its name as written.
     Leaf(SafePath),
-    /// Several that differ only in case: rare enough that no other path pays for a list.
-    Leaves(Vec<SafePath>),
+    /// Several that differ only in case: rare enough that no other path pays for a set.
+    Leaves(Box<Leaves>),
     /// A folder, said or implied.
     Folder,
+}
+
+/// Files and links whose names differ only in case.
+struct Leaves {
+    first: SafePath,
+    /// The first among them.
+    all: FxHashSet<SafePath>,
 }
 
 impl Names {
@@ -68,7 +74,7 @@ impl Names {
             match self.seen.get(&*folded) {
                 Some(Seen::Folder) => return Ok(()), // so are the folders above it
                 Some(Seen::Leaf(leaf)) => return Err(Refusal::FileAndFolder(leaf.to_string())),
-                Some(Seen::Leaves(leaves)) => return Err(Refusal::FileAndFolder(leaves[0].to_string())),
+                Some(Seen::Leaves(leaves)) => return Err(Refusal::FileAndFolder(leaves.first.to_string())),
                 None => self.seen.insert(folded.into(), Seen::Folder),
             };
             folder = path.rsplit_once('/').map(|(above, _)| above);
@@ -80,17 +86,21 @@ impl Names {
 impl Seen {
     /// Why a file or link cannot come here as well; it is known from then on.
     fn again(&mut self, path: SafePath) -> Result<(), Refusal> {
-        let known = match self {
-            Seen::Folder => return Err(Refusal::FileAndFolder(path.to_string())),
-            Seen::Leaf(leaf) => std::slice::from_ref(leaf),
-            Seen::Leaves(leaves) => leaves,
-        };
-        if known.contains(&path) {
-            return Err(Refusal::Duplicate);
+        match self {
+            Seen::Folder => Err(Refusal::FileAndFolder(path.to_string())),
+            Seen::Leaf(leaf) if *leaf == path => Err(Refusal::Duplicate),
+            Seen::Leaf(leaf) => {
+                let first = leaf.clone();
+                let refusal = Refusal::CaseCollision(first.to_string());
+                let all = FxHashSet::from_iter([first.clone(), path]);
+                *self = Seen::Leaves(Box::new(Leaves { first, all }));
+                Err(refusal)
+            }
+            Seen::Leaves(leaves) => match leaves.all.insert(path) {
+                true => Err(Refusal::CaseCollision(leaves.first.to_string())),
+                false => Err(Refusal::Duplicate),
+            },
         }
-        let first = known[0].to_string();
-        *self = Seen::Leaves([known, &[path]].concat());
-        Err(Refusal::CaseCollision(first))
     }
 }
 
@@ -158,6 +168,26 @@ mod tests {
         let case = Err("it differs from `A` only in case".to_owned());
         let twice = Err("it appears twice".to_owned());
         assert_eq!(told, [Ok(()), case, twice.clone(), twice]);
+    }
+
+    #[test]
+    fn a_great_many_that_differ_only_in_case_cost_no_more_than_others() {
+        // As many as there are ways to write a name of seventeen letters: to go through all for each would take minutes.
+        let ways = 0_u32..1 << 17;
+        let written = |way: u32| {
+            let letter = |at: u32| if way >> at & 1 == 0 { 'a' } else { 'A' };
+            SafePath::new(&(0..17).map(letter).collect::<String>()).unwrap()
+        };
+        let mut names = Names::default();
+        let mut told = |way: u32| names.file(&written(way), &Limits::default());
+        assert!(told(0).is_ok());
+        let first = written(0).to_string();
+        for way in ways.clone().skip(1) {
+            assert!(matches!(told(way), Err(Refusal::CaseCollision(name)) if name == first));
+        }
+        for way in ways {
+            assert!(matches!(told(way), Err(Refusal::Duplicate)));
+        }
     }
 
     #[test]
