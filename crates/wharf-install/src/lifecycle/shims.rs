@@ -5,10 +5,10 @@
 //! by their paths, so that it depends on no variable.
 //!
 //! Invariant: the folder is named by what is in it. Programs that moved, or are of another version, have folders of their own, and
-//! what stands is never changed.
+//! what stands there whole is never changed.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -80,17 +80,23 @@ child.on("exit", (code, signal) => {{
     )
 }
 
-/// Writes a file unless it is there. Renamed last: nobody finds half of it.
+/// Writes a file unless it is there as it should be. Renamed last: nobody finds half of it, unless the machine lost its power; and under
+/// a name of its own until then, since caches are shared by containers whose processes have the same numbers.
 fn place(folder: &Path, name: &str, text: &str, mode: u32) -> io::Result<()> {
     let path = folder.join(name);
-    if path.is_file() {
+    if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(());
     }
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(".{name}-{}", std::process::id()));
-    fs::write(&draft, text)?;
-    fs::set_permissions(&draft, fs::Permissions::from_mode(mode))?;
-    fs::rename(&draft, &path)
+    let mut draft = tempfile::Builder::new()
+        .prefix(&format!(".{name}-"))
+        .tempfile_in(folder)?;
+    draft.write_all(text.as_bytes())?;
+    draft
+        .as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))?;
+    // Closed first: what is open for writing cannot be started.
+    draft.into_temp_path().persist(&path).map_err(Into::into)
 }
 
 #[cfg(test)]
@@ -150,6 +156,33 @@ mod tests {
             NAMES.len() + 1,
             "no drafts"
         );
+    }
+
+    #[test]
+    fn what_is_not_whole_is_made_anew() {
+        let (world, own) = world();
+        let made = || folder(&own, Path::new("/store"), world.path()).unwrap();
+        let npm = made().join("npm");
+        let whole = fs::read(&npm).unwrap();
+        // As a machine leaves it that lost its power.
+        for rest in [&b""[..], &whole[..20]] {
+            fs::write(&npm, rest).unwrap();
+            assert_eq!(fs::read(made().join("npm")).unwrap(), whole);
+            let mode = fs::metadata(&npm).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755);
+        }
+    }
+
+    #[test]
+    fn what_another_process_of_the_same_number_writes_is_left_alone() {
+        let (world, own) = world();
+        let made = || folder(&own, Path::new("/store"), world.path()).unwrap();
+        let folder = made();
+        fs::remove_file(folder.join("npm")).unwrap();
+        let others = folder.join(format!(".npm-{}", std::process::id()));
+        fs::write(&others, "half").unwrap();
+        made();
+        assert_eq!(fs::read_to_string(others).unwrap(), "half");
     }
 
     #[test]
