@@ -80,7 +80,7 @@ impl RunEnvironment {
         let last = self.last.as_ref();
         let given = std::env::split_paths(path).filter(|folder| Some(folder) != last);
         let folders = self.path.iter().cloned().chain(given).chain(last.cloned());
-        std::env::join_paths(folders).unwrap_or_else(|_| path.to_owned())
+        joined(folders)
     }
 
     /// Puts all of it around a command: around the PATH that this was given, else before this process's.
@@ -115,5 +115,30 @@ impl RunEnvironment {
 fn with_first(first: &Path, list: Option<&OsStr>) -> OsString {
     let rest = list.into_iter().flat_map(std::env::split_paths);
     let rest = rest.filter(|path| path != first && !path.as_os_str().is_empty());
-    std::env::join_paths(std::iter::once(first.to_owned()).chain(rest)).unwrap_or_else(|_| first.into())
+    joined(std::iter::once(first.to_owned()).chain(rest))
+}
+
+/// A list of directories, as PATH is one. Those that cannot stand in one are left out, since a colon ends each.
+pub(crate) fn joined(folders: impl Iterator<Item = PathBuf>) -> OsString {
+    let able = folders.filter(|folder| std::env::join_paths([folder]).is_ok());
+    std::env::join_paths(able).expect("each can stand in a list by itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_stand_in_a_path_takes_no_other_with_it() {
+        let around = RunEnvironment {
+            path: vec!["/own/bin".into(), "/a:b/bin".into(), "/own/other".into()],
+            last: Some("/cache:d/shims".into()),
+            ..RunEnvironment::default()
+        };
+        assert_eq!(
+            around.path_around("/one:/two".as_ref()),
+            "/own/bin:/own/other:/one:/two"
+        );
+        assert_eq!(with_first(Path::new("/a:b"), Some("/one".as_ref())), "/one");
+    }
 }

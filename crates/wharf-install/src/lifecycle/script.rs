@@ -4,7 +4,7 @@
 //! `binding.gyp`. Invariant: a script has no input, and its output goes to a file.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use super::stage::Staged;
 use super::{Approved, ScriptError};
 use crate::inside::Inside;
 use crate::nodejs::NodeBinary;
+use crate::running::joined;
 use crate::waiting;
 
 /// The scripts of an installation, in their order.
@@ -194,7 +195,7 @@ impl Context<'_> {
             .cloned()
             .chain(std::env::split_paths(&rest))
             .chain(self.approved.shims().map(Path::to_owned));
-        std::env::join_paths(folders).unwrap_or(rest)
+        joined(folders)
     }
 
     fn variables(&self, script: &Script) -> Vec<(String, OsString)> {
@@ -223,11 +224,20 @@ impl Context<'_> {
         if let Some(prefix) = self.approved.ground().headers() {
             told.insert("npm_config_nodedir".to_owned(), prefix.into());
         }
-        // What the user's own variables say counts before all of it.
-        told.retain(|name, _| std::env::var_os(name).is_none());
-        variables.extend(told);
+        variables.extend(unsaid(told, std::env::vars_os()));
         variables
     }
+}
+
+/// What of it is told: what the user's own variables say counts before all of it.
+fn unsaid(
+    told: BTreeMap<String, OsString>,
+    own: impl Iterator<Item = (OsString, OsString)>,
+) -> Vec<(String, OsString)> {
+    let own: BTreeMap<OsString, OsString> = own.collect();
+    let told = told.into_iter();
+    told.filter(|(name, _)| !own.contains_key(OsStr::new(name)))
+        .collect()
 }
 
 /// What npm tells a script of a `package.json` about itself, in variables.

@@ -22,6 +22,7 @@ pub(super) struct World {
     pub(super) homes: Vec<Option<HomeId>>,
     pub(super) node: NodeBinary,
     config: BTreeMap<String, String>,
+    shims: Option<PathBuf>,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
                 arch: "x64".to_owned(),
             },
             config: BTreeMap::new(),
+            shims: None,
             graph: Graph::default(),
             homes: Vec::new(),
             store,
@@ -118,7 +120,7 @@ impl World {
         let packages: BTreeSet<PackageIndex> = packages.iter().copied().collect();
         let approved = Approved {
             system: None,
-            shims: None,
+            shims: self.shims.as_deref(),
             graph: &self.graph,
             homes: &self.homes,
             packages: &packages,
@@ -323,6 +325,17 @@ fn what_configuration_says_to_scripts_is_told_and_part_of_the_result() {
     let after = world.run(&[native]).unwrap();
     assert_eq!(after.run, 1, "another word is another build");
     assert_eq!(world.built(&after, native, "out").as_deref(), Some("here\n"));
+}
+
+#[test]
+fn a_cache_that_cannot_stand_in_a_path_takes_no_command_with_it() {
+    let mut world = World::new();
+    world.shims = Some("/a:b/shims".into());
+    let tool = world.package("tool", "", &[("tool.sh", "#!/bin/sh\necho tool > out\n")], &[]);
+    let native = world.package("native", r#""install": "run-tool""#, &[], &[tool]);
+    let built = world.run(&[native]).unwrap();
+    assert!(built.failed.is_empty(), "{:?}", built.failed);
+    assert_eq!(world.built(&built, native, "out").as_deref(), Some("tool\n"));
 }
 
 #[test]
