@@ -229,15 +229,22 @@ impl Context<'_> {
     }
 }
 
-/// What of it is told: what the user's own variables say counts before all of it.
+/// What of it is told: what the user's own variables say counts before all of it, in capitals as well, which npm reads and scripts do not.
 fn unsaid(
     told: BTreeMap<String, OsString>,
     own: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(String, OsString)> {
     let own: BTreeMap<OsString, OsString> = own.collect();
     let told = told.into_iter();
-    told.filter(|(name, _)| !own.contains_key(OsStr::new(name)))
-        .collect()
+    let told = told.filter(|(name, _)| !own.contains_key(OsStr::new(name)));
+    let told = told.map(|(name, word)| {
+        let said = own
+            .iter()
+            .find(|(variable, _)| variable.eq_ignore_ascii_case(&name));
+        let word = said.map_or(word, |(_, value)| value.clone());
+        (name, word)
+    });
+    told.collect()
 }
 
 /// What npm tells a script of a `package.json` about itself, in variables.
@@ -391,6 +398,24 @@ mod tests {
             after,
             true,
             &[("install", "node-gyp rebuild"), ("postinstall", "c")],
+        );
+    }
+
+    #[test]
+    fn the_users_own_variables_count_in_either_case() {
+        let told = ["npm_config_a", "npm_config_b", "npm_config_c", "npm_config_d"];
+        let told = told.map(|name| (name.to_owned(), OsString::from("file")));
+        let own = [
+            ("NPM_CONFIG_A", "own"),
+            ("npm_config_b", "own"),
+            ("NPM_CONFIG_D", "other"),
+            ("npm_config_d", "own"),
+        ];
+        let own = own.map(|(name, value)| (name.into(), value.into()));
+        let expected = [("npm_config_a", "own"), ("npm_config_c", "file")];
+        assert_eq!(
+            unsaid(told.into(), own.into_iter()),
+            expected.map(|(name, value)| (name.to_owned(), value.into()))
         );
     }
 
