@@ -15,7 +15,7 @@ pub mod setting;
 /// The word that begins what npm's programs of Wharf's hand on: `wharf shim STORE CACHE NAME WORDS…`.
 pub use wharf_install::lifecycle::shims::WORD as SHIM;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -141,7 +141,7 @@ pub fn command(session: &Session, request: RunRequest<'_>) -> Result<Option<Runn
     let starter = match &view {
         None => {
             around.last = shims(session).filter(|_| scripts::is_npms(folder, &root));
-            starter(&around)
+            starter(&around, &std::env::var_os("PATH").unwrap_or_default())
         }
         // What stands outside of the view is not seen in it.
         Some(_) => Starter::default(),
@@ -185,14 +185,20 @@ pub fn command(session: &Session, request: RunRequest<'_>) -> Result<Option<Runn
     }))
 }
 
-/// What programs are told that npm's packages are started by: this program runs scripts as npm does, and the first Node on PATH.
+/// What programs are told that npm's packages are started by: this program, which runs scripts as npm does, unless PATH has an npm;
+/// and the first Node on PATH.
 /// No link is followed: version managers have one program for all names, which acts by the name that it is started by.
-fn starter(around: &RunEnvironment) -> Starter {
-    let path = around.path_around(&std::env::var_os("PATH").unwrap_or_default());
+fn starter(around: &RunEnvironment, path: &OsStr) -> Starter {
+    let path = around.path_around(path);
     let nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
     let mut nodes = nodes.filter_map(|node| std::path::absolute(node).ok());
+    let last = around.last.as_deref();
+    let runner = || last.map(|shims| shims.join("npm")).or_else(own);
     Starter {
-        runner: around.last.as_ref().map(|shims| shims.join("npm")).or_else(own),
+        // Where there is an npm, `npm` in a script is that one, and what programs start where they are told of none.
+        runner: (!lifecycle::shims::has_other_npm(&path, last))
+            .then(runner)
+            .flatten(),
         node: nodes.find(|node| can_start(node)),
     }
 }
@@ -324,5 +330,44 @@ fn expected(root: &Path, environment: &Environment) -> PathBuf {
     match only_node {
         true => root.join("node_modules"),
         false => environment.root().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn programs_are_told_of_an_npm_of_wharfs_where_there_is_no_other() {
+        let world = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = world.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("npm"), "#!/bin/sh\n").unwrap();
+            folder
+        };
+        let (shims, real) = (folder("shims"), folder("real"));
+        let execute = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(shims.join("npm"), execute.clone()).unwrap();
+        let mut around = RunEnvironment {
+            last: Some(shims.clone()),
+            ..RunEnvironment::default()
+        };
+        let runner = |around: &RunEnvironment, path: &Path| starter(around, path.as_os_str()).runner;
+        // Nor where a `wharf run` around this one has put its own there already.
+        for path in [world.path(), &shims, &real] {
+            assert_eq!(
+                runner(&around, path),
+                Some(shims.join("npm")),
+                "{}",
+                path.display()
+            );
+        }
+        std::fs::set_permissions(real.join("npm"), execute).unwrap();
+        assert_eq!(runner(&around, &real), None);
+        around.path.push(real);
+        assert_eq!(runner(&around, world.path()), None, "one of the project's own");
     }
 }

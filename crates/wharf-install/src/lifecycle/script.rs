@@ -16,7 +16,7 @@ use wharf_ecosystem::npm::graph::Package;
 use wharf_sys::view::{Change, View, changes};
 
 use super::stage::Staged;
-use super::{Approved, ScriptError};
+use super::{Approved, ScriptError, shims};
 use crate::inside::Inside;
 use crate::nodejs::NodeBinary;
 use crate::running::joined;
@@ -95,7 +95,8 @@ impl Context<'_> {
             // Its own group, so that all it started can be stopped with it.
             .process_group(0);
         self.settle(&mut command);
-        command.env("PATH", self.path()).envs(self.variables(script));
+        let path = self.path();
+        command.envs(self.variables(script, &path)).env("PATH", path);
         let inside = self.approved.system.map(Inside::of).transpose();
         let inside = inside.map_err(io("look from", &self.staged.package))?;
         if let Some(inside) = &inside {
@@ -198,7 +199,7 @@ impl Context<'_> {
         joined(folders)
     }
 
-    fn variables(&self, script: &Script) -> Vec<(String, OsString)> {
+    fn variables(&self, script: &Script, path: &OsStr) -> Vec<(String, OsString)> {
         let around = Around {
             event: script.event,
             command: &script.command,
@@ -208,8 +209,12 @@ impl Context<'_> {
             node: Some(self.approved.node),
         };
         let mut variables = around.variables();
+        let shims = self.approved.shims();
         let starter = Starter {
-            runner: self.approved.shims().map(|shims| shims.join("npm")),
+            // What `npm_execpath` leads to is what `npm` is: scripts take the one where they do not find the other.
+            runner: shims
+                .filter(|_| !shims::has_other_npm(path, shims))
+                .map(|shims| shims.join("npm")),
             node: None,
         };
         variables.extend(starter.variables());

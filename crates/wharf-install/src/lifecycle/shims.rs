@@ -7,6 +7,7 @@
 //! Invariant: the folder is named by what is in it. Programs that moved, or are of another version, have folders of their own, and
 //! what stands there whole is never changed.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -45,6 +46,16 @@ pub fn folder(program: &Path, store: &Path, cache: &Path) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// Whether a PATH has an npm besides that of `shims`: then that is the one that scripts start by its name.
+#[must_use]
+pub fn has_other_npm(path: &OsStr, shims: Option<&Path>) -> bool {
+    let mut others = std::env::split_paths(path).filter(|folder| Some(folder.as_path()) != shims);
+    others.any(|folder| {
+        let data = fs::metadata(folder.join("npm"));
+        data.is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    })
 }
 
 /// A path as text that can stand in one line.

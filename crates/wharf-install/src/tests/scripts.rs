@@ -328,6 +328,23 @@ fn what_configuration_says_to_scripts_is_told_and_part_of_the_result() {
 }
 
 #[test]
+fn where_npm_is_found_scripts_are_told_of_no_other() {
+    let mut world = World::new();
+    let shims = world.project().join("shims");
+    fs::create_dir(&shims).unwrap();
+    fs::write(shims.join("npm"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(shims.join("npm"), fs::Permissions::from_mode(0o755)).unwrap();
+    world.shims = Some(shims);
+    let npm = world.package("npm", "", &[("tool.sh", "#!/bin/sh\necho real >> out\n")], &[]);
+    world.graph.packages[npm].bin = vec![("npm".to_owned(), "tool.sh".to_owned())];
+    let script = r#""install": "${npm_execpath:-npm} install""#;
+    let native = world.package("native", script, &[], &[npm]);
+    let built = world.run(&[native]).unwrap();
+    assert!(built.failed.is_empty(), "{:?}", built.failed);
+    assert_eq!(world.built(&built, native, "out").as_deref(), Some("real\n"));
+}
+
+#[test]
 fn a_cache_that_cannot_stand_in_a_path_takes_no_command_with_it() {
     let mut world = World::new();
     world.shims = Some("/a:b/shims".into());

@@ -90,12 +90,16 @@ fn programs_start_scripts_by_what_npm_is_started_by() {
         "dependencies": { "runs": "1" },
         "scripts": {
             "all": "run-all build:a build:b", "build:a": "echo a", "prebuild:b": "echo before", "build:b": "echo b",
-            "node": "\"$npm_node_execpath\" --version; test \"$NODE\" = \"$npm_node_execpath\""
+            "node": "\"$npm_node_execpath\" --version; test \"$NODE\" = \"$npm_node_execpath\"",
+            "told": "echo ${npm_execpath-nothing}"
         }
     });
-    let fixture = project(&registry, &manifest);
+    let mut fixture = project(&registry, &manifest);
     fixture.run(&["sync"]).success();
     // Nothing of npm's is on PATH.
+    let programs = fixture.programs();
+    std::os::unix::fs::symlink("/bin/sh", programs.join("sh")).expect("the test's own folder");
+    fixture.set("PATH", &programs.display().to_string());
     let all = "a more\nbefore\nb more\n";
     let finished = fixture.run(&["run", "all"]).success();
     assert_eq!(finished.stdout, all);
@@ -114,6 +118,12 @@ fn programs_start_scripts_by_what_npm_is_started_by() {
     state(&fixture, &stale);
     says(&fixture.run(&["run", "all"]), 3, &["gone"]);
     assert_eq!(fixture.run(&["run", "--no-sync", "all"]).success().stdout, all);
+    // Where there is an npm, they find that one by its name.
+    std::os::unix::fs::symlink("/bin/sh", programs.join("npm")).expect("the test's own folder");
+    let told = || fixture.run(&["run", "--no-sync", "told"]).success().stdout;
+    assert_eq!(told(), "nothing\n");
+    std::fs::remove_file(programs.join("npm")).expect("the test's own file");
+    assert!(told().ends_with("/npm\n"));
 }
 
 #[test]
