@@ -13,7 +13,7 @@ use wharf_ecosystem::npm::Registries;
 use crate::config::default_text;
 use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
-use crate::npm::settings::{Settings, Word, is_for_installing};
+use crate::npm::settings::{Settings, Word, is_for_installing, is_for_scripts_alone};
 use crate::npm::{CredentialKind, NpmOptions, NpmRegistry, RegistryCredential, Secret, npmrc};
 use crate::project::{Options, Warning};
 use crate::stated::Stated;
@@ -479,14 +479,16 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// What variables and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project. What cannot be used of them
-/// is told where the project is read.
+/// What variables and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project and without what a Wharf that
+/// they start would take for the user's own word. What cannot be used of them is told where the project is read.
 pub fn script_config(root: &Path, options: &Options) -> BTreeMap<String, String> {
     let below = NetworkSettings::default();
     let mut layers = Layers::new(root, options, &below, Settings::default());
     let _ = layers.variables(&options.environment);
     let _ = layers.files(&mut Stated::default());
-    layers.settings.script_config
+    let mut words = layers.settings.script_config;
+    words.retain(|key, _| is_for_scripts_alone(&variable_key(key)));
+    words
 }
 
 /// The `npm_config_*` variables that decide what is installed and how, by npm's name for each, in the order in which they count.

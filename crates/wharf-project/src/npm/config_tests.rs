@@ -377,7 +377,11 @@ fn words_to_install_scripts_are_kept_for_them() {
 fn scripts_are_told_no_login() {
     let npmrc = "//npm.example.org/:_authToken=s3cret\nnpm.example.org/:_authToken=s3cret\n\
         https://npm.example.org/:_password=s3cret\n_auth=s3cret\n_password=s3cret\n@a_b:_authToken=s3cret\n\
-        team_password=s3cret\nteam_authToken=s3cret\nTEAM_AUTH=s3cret\nsass_binary_site=${SITE}\nnode-options=--fine\n";
+        team_password=s3cret\nteam_authToken=s3cret\nTEAM_AUTH=s3cret\nsass_binary_site=${SITE}\nnode-options=--fine\n\
+        npm_token=s3cret\nauth_token=s3cret\nGITHUB_TOKEN=s3cret\nclient_secret=s3cret\ndb_passwd=s3cret\napi_key=s3cret\n\
+        team_access-key=s3cret\nhttps_proxy=http://u:s3cret@proxy.example.org\nhttp_proxy=u:s3cret@proxy.example.org\n\
+        a_mirror=https://s3cret@mirror.example.org/x\ndisturl=https://u:s3cret@dist.example.org/\n\
+        key_map=monkey\nb_mirror=https://mirror.example.org/@scope/x\nc_source=git@git.example.org:x\n";
     let folder = Folder::new(&[
         PACKAGE,
         (".npmrc", npmrc),
@@ -401,12 +405,27 @@ fn scripts_are_told_no_login() {
     let told = crate::npm_script_config(folder.path(), &options).into_iter();
     let told: Vec<String> = told.map(|(key, value)| format!("{key}={value}")).collect();
     let expected = [
-        "arch=arm64",
-        "node-options=--fine",
+        "b_mirror=https://mirror.example.org/@scope/x",
+        "c_source=git@git.example.org:x",
+        "key_map=monkey",
         "sass_binary_site=own",
         "sharp_binary_host=user",
     ];
     assert_eq!(told, expected);
+    // Install scripts are told of the tools that they start as well.
+    let variables: Vec<(&str, &str)> = variables[1..].to_vec();
+    let told = read(&[(".npmrc", npmrc)], &variables).0.script_config;
+    assert_eq!(
+        told.keys().collect::<Vec<_>>(),
+        [
+            "arch",
+            "b_mirror",
+            "c_source",
+            "key_map",
+            "node-options",
+            "sass_binary_site"
+        ]
+    );
 }
 
 #[test]

@@ -39,18 +39,28 @@ impl Word<'_> {
         self.values.last().map_or("", |value| value.trim())
     }
 
-    /// Whether it is a word from a file to scripts (`sass_binary_site`, `electron_mirror`): npm's own keys have no underscores. What is
-    /// a login, belongs to a registry or is called as a login is no such word, however the key begins: scripts see none of them.
+    /// Whether scripts are told it: keys of the tools that they start, and words from a file to them (`sass_binary_site`), since npm's
+    /// own keys have no underscores. What is a login, belongs to a registry or is called as a login is no such word, however the key
+    /// begins: scripts see none of them.
+    fn is_for_scripts(&self) -> bool {
+        if self.origin.file.is_none() {
+            return SCRIPTS.contains(&self.key);
+        }
+        !self.holds_login() && (SCRIPTS.contains(&self.key) || self.declared_for_scripts())
+    }
+
     fn declared_for_scripts(&self) -> bool {
-        let key = self.key.to_ascii_lowercase();
-        let is_secret = ["_auth", "_authtoken", "_password"]
-            .iter()
-            .any(|end| key.ends_with(end));
-        self.origin.file.is_some()
-            && key.contains('_')
-            && !key.starts_with('_')
-            && !key.contains(['/', ':', '@'])
-            && !is_secret
+        let key = self.key.to_ascii_lowercase().replace('-', "_");
+        let is_secret = SECRETS.iter().any(|end| key.ends_with(end));
+        self.key.contains('_') && !key.starts_with('_') && !key.contains(['/', ':', '@']) && !is_secret
+    }
+
+    /// Whether the value is a URL with a user, or one without its scheme with a user and a password, as proxies are written.
+    fn holds_login(&self) -> bool {
+        let text = self.text();
+        let host = text.trim_start_matches('/').split(['/', '?', '#']).next();
+        let user = host.and_then(|host| host.rsplit_once('@')).map(|(user, _)| user);
+        hide_credentials(text) != text || user.is_some_and(|user| user.contains(':'))
     }
 
     pub(crate) fn boolean(&self) -> Result<bool, ProjectError> {
@@ -197,7 +207,7 @@ impl Settings {
             "resolution-mode" if word.text() == "highest" => {}
             "link-workspace-packages" if word.text() != "false" => {}
             "package-import-method" | "registry-supports-time-field" => {}
-            key if SCRIPTS.contains(&key) || word.declared_for_scripts() => {
+            key if word.is_for_scripts() => {
                 let text = word.text().to_owned();
                 // As npm names the variable, however the key is written.
                 self.script_config.entry(key.to_ascii_lowercase()).or_insert(text);
@@ -441,6 +451,29 @@ const SCRIPTS: &[&str] = &[
     "disturl",
     "arch",
     "target-arch",
+];
+
+/// How keys end that are called as a login.
+const SECRETS: &[&str] = &["auth", "token", "password", "passwd", "secret", "_key"];
+
+/// Whether a key that scripts are told is none of Wharf's own, so that a Wharf which they start goes by the same words as the first.
+pub(crate) fn is_for_scripts_alone(key: &str) -> bool {
+    !is_for_installing(key)
+        && ![LOCKING, NOT_OBEYED, OTHERS]
+            .iter()
+            .any(|keys| keys.contains(&key))
+}
+
+/// More keys of several words that Wharf obeys.
+const OTHERS: &[&str] = &[
+    "https-proxy",
+    "http-proxy",
+    "no-proxy",
+    "strict-ssl",
+    "fetch-retries",
+    "fetch-timeout",
+    "save-prefix",
+    "save-exact",
 ];
 
 /// Keys that matter to the tool that they belong to and change nothing that Wharf installs.

@@ -233,9 +233,9 @@ fn what_npmrc_says_to_scripts_is_told_to_all_that_runs() {
     let mut fixture = project(&registry, &json!({ "name": "x", "scripts": scripts }));
     fixture.write(
         ".npmrc",
-        "electron_mirror=https://mirror.example.org/\nSHARP_binary_host=${HOST}\nsass_binary_site=file\nnode-gyp=/opt/gyp.js\n\
+        "electron_mirror=https://mirror.example.org/\nSHARP_binary_host=${HOST}\nsass_binary_site=file\n\
          //npm.example.org/:_authToken=s3cret\nnpm.example.org/:_authToken=s3cret\n//npm.example.org/:_password=czNjcmV0\n\
-         _auth=s3cret\nteam_password=s3cret\n",
+         _auth=s3cret\nteam_password=s3cret\ngithub_token=s3cret\na_mirror=https://u:s3cret@mirror.example.org/\n",
     );
     fixture.set("HOST", "binaries");
     fixture.set("NPM_CONFIG_SASS_BINARY_SITE", "own");
@@ -255,7 +255,6 @@ fn what_npmrc_says_to_scripts_is_told_to_all_that_runs() {
     };
     let expected = [
         "npm_config_electron_mirror=https://mirror.example.org/",
-        "npm_config_node_gyp=/opt/gyp.js",
         "npm_config_sass_binary_site=own",
         "npm_config_sharp_binary_host=binaries",
     ];
@@ -268,6 +267,31 @@ fn what_npmrc_says_to_scripts_is_told_to_all_that_runs() {
     python.write(".npmrc", "electron_mirror=x\n");
     let output = python.run(&["run", "--", "env"]).success().stdout;
     assert!(!output.contains("electron_mirror"), "{output}");
+}
+
+#[test]
+fn a_wharf_inside_of_a_run_goes_by_the_same_words() {
+    let registry = NpmRegistry::start();
+    let inner = format!("'{}' sync", env!("CARGO_BIN_EXE_wharf"));
+    let mut fixture = project(
+        &registry,
+        &json!({ "name": "x", "scripts": { "inner": inner, "show": "env" } }),
+    );
+    // Keys that are settings as variables, and none as they are written here, among them: no later Wharf may obey them.
+    fixture.write(
+        ".npmrc",
+        "nodedir=/nowhere\npython=/opt/python\ntarget_arch=arm\nnode_linker=hoisted\nsave_prefix=wrong\nfetch_retries=wrong\n",
+    );
+    fixture.set("NPM_CONFIG_ARCH", "arm64");
+    fixture.run(&["sync"]).success();
+    let shown = fixture.run(&["run", "show"]).success().stdout;
+    let mut told = shown.lines().filter(|line| line.starts_with("npm_config_"));
+    let is_about_started = |line: &str| line.contains("user_agent") || line.contains("registry");
+    assert!(told.all(is_about_started), "{shown}");
+    for arguments in [&["run", "inner"][..], &["sync"], &["run", "--no-sync", "inner"]] {
+        let finished = fixture.run(arguments).success();
+        assert!(finished.stderr.contains("Nothing to do"), "{finished}");
+    }
 }
 
 #[test]
