@@ -12,12 +12,19 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// What the programs are called.
 pub const NAMES: [&str; 5] = ["npm", "npx", "pnpm", "pnpx", "yarn"];
 
 /// The word behind which the program that is started finds its store, its cache, the name it was called by, and what that was given.
 pub const WORD: &str = "shim";
+
+/// Its time is that of the last use, to the day.
+const MARK: &str = "package.json";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Folders that were not used for this many of them are deleted.
+const UNUSED_DAYS: u32 = 30;
 
 /// The folder of the programs that start `program`, made where it is not there. `None` where it cannot be: scripts do without then.
 #[must_use]
@@ -38,14 +45,41 @@ pub fn folder(program: &Path, store: &Path, cache: &Path) -> Option<PathBuf> {
     // Node reads the programs as what the nearest package.json says, whatever that of a folder above may say.
     let made = made
         .try_for_each(|made| made)
-        .and_then(|()| place(&folder, "package.json", "{}\n", 0o644));
+        .and_then(|()| place(&folder, MARK, "{}\n", 0o644));
     match made {
-        Ok(()) => Some(folder),
+        Ok(()) => {
+            // Where the cache can only be read, nothing is noted, nor deleted.
+            let _ = note_use(&folder);
+            Some(folder)
+        }
         Err(error) => {
             tracing::debug!(%error, folder = %folder.display(), "scripts find no npm of Wharf's");
             None
         }
     }
+}
+
+/// Notes that a folder is used. Once a day, and then those beside it are deleted that nobody uses: of programs that moved, of other versions.
+fn note_use(folder: &Path) -> io::Result<()> {
+    let age = |folder: &Path| {
+        let noted = fs::metadata(folder.join(MARK)).and_then(|data| data.modified());
+        let age = noted
+            .ok()
+            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        age.unwrap_or_default()
+    };
+    if age(folder) < DAY {
+        return Ok(());
+    }
+    let mark = fs::File::options().append(true).open(folder.join(MARK))?;
+    mark.set_modified(SystemTime::now())?;
+    for other in fs::read_dir(folder.parent().unwrap_or(folder))? {
+        let other = other?.path();
+        if age(&other) > DAY * UNUSED_DAYS {
+            fs::remove_dir_all(&other)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a PATH has an npm besides that of `shims`: then that is the one that scripts start by its name.
@@ -182,6 +216,29 @@ mod tests {
             let mode = fs::metadata(&npm).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o755);
         }
+    }
+
+    #[test]
+    fn folders_that_nobody_used_for_a_month_are_deleted() {
+        let (world, own) = world();
+        let made = |store: &str| folder(&own, Path::new(store), world.path()).unwrap();
+        let [old, young, used] = ["/old", "/young", "/used"].map(made);
+        let used_before = |folder: &Path, days: u32| {
+            let mark = fs::File::options()
+                .append(true)
+                .open(folder.join("package.json"))
+                .unwrap();
+            mark.set_modified(SystemTime::now() - DAY * days).unwrap();
+        };
+        used_before(&old, 31);
+        used_before(&young, 29);
+        made("/used");
+        assert!(old.exists(), "looked for once a day");
+        used_before(&used, 31);
+        made("/used");
+        assert!(!old.exists() && young.is_dir() && used.join("npm").is_file());
+        made("/young");
+        assert!(used.exists(), "use is noted");
     }
 
     #[test]
