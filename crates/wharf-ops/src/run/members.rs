@@ -1,9 +1,10 @@
 //! `wharf run` in members of the workspace: one after the other, those that others need first.
 //!
 //! Each member is a `wharf run` of its own in the member's folder, so that what holds of one holds of all: variables, hooks,
-//! commands. This module only says which members, in which order, and writes the line that starts them.
+//! commands. This module only says which members, in which order, and has the shell that starts them.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +12,7 @@ use wharf_ecosystem::npm::glob::NamePatterns;
 use wharf_project::NpmImporter;
 
 use crate::error::OpsError;
-use crate::npm::scripts::quoted;
+use crate::npm::scripts::{self, quoted};
 use crate::run::error::RunError;
 use crate::run::{Kind, RunRequest, Running, Telling};
 use crate::session::Session;
@@ -19,7 +20,8 @@ use crate::session::Session;
 /// Which members something runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
-    /// By name, by pattern of names (`@scope/*`), or by folder; a folder stands for all members below it, `.` for the project itself.
+    /// By name, by pattern of names (`@scope/*`), or by folder, seen from where the user stands. A folder stands for all members in
+    /// it, `FOLDER/*` for those that lie in it no deeper, the folder of the project for that alone.
     pub named: Vec<String>,
     /// All of them.
     pub all: bool,
@@ -59,19 +61,22 @@ pub fn command(
     let project = session.project(&Vec::new())?;
     let importers = project.npm.as_ref().map_or(&[][..], |npm| &npm.importers);
     let chosen = choose(importers, members, &session.settings().directory)?;
-    let name = request
-        .words
-        .first()
-        .and_then(|word| word.to_str())
-        .unwrap_or_default();
-    let having = |importer: &&NpmImporter| importer.script(name).is_some();
+    let word = request.words.first().map(OsString::as_os_str).unwrap_or_default();
+    let having = |importer: &&NpmImporter| {
+        let folder = &importer.folder;
+        match request.kind {
+            Kind::Script | Kind::ScriptIfPresent => scripts::find_or_usual(folder, folder, word).is_some(),
+            Kind::Any => scripts::find(folder, folder, word).is_some(),
+            Kind::Command => false,
+        }
+    };
     let scripted: Vec<&NpmImporter> = chosen.iter().copied().filter(having).collect();
     let (kind, running) = match request.kind {
         Kind::Command => (Kind::Command, chosen),
         Kind::Any if scripted.is_empty() => (Kind::Command, chosen),
         Kind::ScriptIfPresent if scripted.is_empty() => return Ok(None),
         Kind::Script if scripted.is_empty() => {
-            let (name, members) = (name.to_owned(), labels(&chosen));
+            let (name, members) = (word.to_string_lossy().into_owned(), labels(&chosen));
             return Err(RunError::NoScriptInMembers { name, members }.into());
         }
         Kind::Any | Kind::Script | Kind::ScriptIfPresent => (Kind::Script, scripted),
@@ -84,10 +89,7 @@ pub fn command(
     if request.telling == Telling::Silent {
         first.push("--quiet".into());
     }
-    let mut command = Command::new("/bin/sh");
-    command
-        .arg("-c")
-        .arg(line(&first, &running, RunRequest { kind, ..request }, bail));
+    let mut command = starting(&first, &running, RunRequest { kind, ..request }, bail);
     command.current_dir(&settings.directory);
     Ok(Some(Running {
         command,
@@ -108,13 +110,8 @@ fn choose<'p>(
     };
     let matching = |name: &str, importer: &NpmImporter| {
         let named = importer.name.as_deref();
-        let patterns = NamePatterns::new([name]);
-        let places = [&root.folder, directory].map(|base| plain(&base.join(name)));
-        let below = places.iter().any(|place| match *place == root.folder {
-            true => importer.path == ".",
-            false => importer.folder.starts_with(place),
-        });
-        named.is_some_and(|named| patterns.matches(named)) || below
+        let by_name = named.is_some_and(|named| NamePatterns::new([name]).matches(named));
+        by_name || Place::new(name, directory).has(importer, &root.folder)
     };
     for name in &members.named {
         if !importers.iter().any(|importer| matching(name, importer)) {
@@ -148,6 +145,37 @@ fn label(importer: &NpmImporter) -> &str {
     importer.name.as_deref().unwrap_or(&importer.path)
 }
 
+/// A folder as somebody names it, seen from where that one stands.
+enum Place {
+    /// All members in it: it may be one itself. The project's own folder is the project alone.
+    Whole(PathBuf),
+    /// `FOLDER/*`: those that lie in it, no deeper.
+    Children(PathBuf),
+    /// `FOLDER/**`: all in it, the project itself too.
+    Tree(PathBuf),
+}
+
+impl Place {
+    fn new(name: &str, directory: &Path) -> Self {
+        let folder = |name: &str| plain(&directory.join(name));
+        match (name.strip_suffix("/**"), name.strip_suffix("/*")) {
+            (Some(name), _) => Self::Tree(folder(name)),
+            (None, Some(name)) => Self::Children(folder(name)),
+            (None, None) => Self::Whole(folder(name)),
+        }
+    }
+
+    fn has(&self, importer: &NpmImporter, root: &Path) -> bool {
+        let folder = &importer.folder;
+        match self {
+            Self::Whole(place) if root.starts_with(place) => folder == place,
+            Self::Whole(place) => folder.starts_with(place),
+            Self::Children(place) => folder.parent() == Some(place),
+            Self::Tree(place) => folder.starts_with(place),
+        }
+    }
+}
+
 /// A path without `.` and `..`, links not looked at.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
@@ -165,62 +193,228 @@ fn plain(path: &Path) -> PathBuf {
 
 /// Each behind those of the others that it needs; in a cycle, and where nothing is said, in the given order.
 fn in_order(importers: &[NpmImporter]) -> Vec<&NpmImporter> {
-    let mut open: Vec<&NpmImporter> = importers.iter().collect();
-    let needs = |one: &NpmImporter, other: &NpmImporter| {
-        let mut requirements = one.requirements.iter();
-        one.path != other.path
-            && requirements.any(|need| Some(need.spec.package_name(&need.alias)) == other.name.as_deref())
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, importer) in importers.iter().enumerate() {
+        if let Some(name) = &importer.name {
+            named.entry(name).or_default().push(index);
+        }
+    }
+    let needs = |index: usize| -> BTreeSet<usize> {
+        let requirements = importers[index].requirements.iter();
+        let names = requirements.map(|need| need.spec.package_name(&need.alias));
+        let found = names.filter_map(|name| named.get(name)).flatten().copied();
+        found.filter(|other| *other != index).collect()
     };
-    let mut ordered = Vec::with_capacity(open.len());
-    while !open.is_empty() {
-        let is_ready = |one: &&NpmImporter| !open.iter().any(|other| needs(one, other));
-        let next = open.iter().position(is_ready).unwrap_or(0);
-        ordered.push(open.remove(next));
+    let mut lacking: Vec<usize> = Vec::with_capacity(importers.len());
+    let mut wanting: Vec<Vec<usize>> = vec![Vec::new(); importers.len()];
+    for index in 0..importers.len() {
+        let needs = needs(index);
+        lacking.push(needs.len());
+        for other in needs {
+            wanting[other].push(index);
+        }
+    }
+    let mut open: BTreeSet<usize> = (0..importers.len()).collect();
+    let mut ready: BTreeSet<usize> = open
+        .iter()
+        .copied()
+        .filter(|index| lacking[*index] == 0)
+        .collect();
+    let mut ordered = Vec::with_capacity(importers.len());
+    while let Some(next) = ready.pop_first().or_else(|| open.first().copied()) {
+        open.remove(&next);
+        ordered.push(&importers[next]);
+        for other in &wanting[next] {
+            lacking[*other] -= 1;
+            if lacking[*other] == 0 && open.contains(other) {
+                ready.insert(*other);
+            }
+        }
     }
     ordered
 }
 
-/// The line of the shell. The last member takes the shell's place, so that signals reach it.
-fn line(first: &[OsString], members: &[&NpmImporter], request: RunRequest<'_>, bail: Bail) -> OsString {
+/// The shell that starts it in one member after the other. Each has words of its own, since one word of a command line has a length
+/// that it may not pass. The last member takes the shell's place, so that signals reach it.
+fn starting(first: &[OsString], members: &[&NpmImporter], request: RunRequest<'_>, bail: Bail) -> Command {
     let kind = match request.kind {
         Kind::Command => "--no-script",
         Kind::Any | Kind::Script | Kind::ScriptIfPresent => "--script",
     };
-    let mut text = OsString::from(match bail {
-        Bail::AtTheEnd if members.len() > 1 => "code=; ",
-        Bail::AtTheEnd | Bail::AtOnce => "",
+    // Its own words: `exec` for the last, the member, and its folder.
+    let mut text = OsString::from("member() { ");
+    text.push(match (request.telling, bail) {
+        (Telling::Silent, _) => "",
+        (Telling::Aloud, Bail::AtOnce) => "{ printf '%s:\\n' \"$2\" >&2 || :; } && ",
+        (Telling::Aloud, Bail::AtTheEnd) => "printf '%s:\\n' \"$2\" >&2; ",
     });
-    for (index, member) in members.iter().enumerate() {
-        let is_last = index + 1 == members.len();
-        text.push(match (index, bail) {
-            (0, _) => "",
-            (_, Bail::AtOnce) => " && ",
-            (_, Bail::AtTheEnd) => "; ",
-        });
-        if request.telling == Telling::Aloud {
-            text.push("{ printf '%s:\\n' ");
-            text.push(quoted(OsStr::new(label(member))));
-            text.push(match bail {
-                Bail::AtOnce => " >&2 || :; } && ",
-                Bail::AtTheEnd => " >&2; }; ",
-            });
+    text.push("$1");
+    let spaced = |words: &[OsString]| {
+        let words = words.iter().map(|word| quoted(word));
+        words
+            .flat_map(|word| [OsString::from(" "), word])
+            .collect::<OsString>()
+    };
+    text.push(spaced(first));
+    text.push(" -C \"$3\" run --no-sync ");
+    text.push(kind);
+    text.push(" --");
+    text.push(spaced(request.words));
+    text.push("; }; ");
+    text.push(match bail {
+        Bail::AtTheEnd if members.len() > 1 => {
+            "wharf_code=; while [ $# -gt 0 ]; do member '' \"$1\" \"$2\" || wharf_code=${wharf_code:-$?}; shift 2; done; exit ${wharf_code:-0}"
         }
-        if is_last && (bail == Bail::AtOnce || index == 0) {
-            text.push("exec ");
+        Bail::AtTheEnd | Bail::AtOnce => {
+            "while [ $# -gt 2 ]; do member '' \"$1\" \"$2\" || exit; shift 2; done; member exec \"$1\" \"$2\""
         }
-        let tail = [OsStr::new("-C"), member.folder.as_os_str(), OsStr::new("run")];
-        let flags = ["--no-sync", kind].map(OsStr::new);
-        let words = request.words.iter().map(OsString::as_os_str);
-        let all = first.iter().map(OsString::as_os_str).chain(tail).chain(flags);
-        let all = all.chain([OsStr::new("--")]).chain(words);
-        let all: Vec<OsString> = all.map(quoted).collect();
-        text.push(all.join(OsStr::new(" ")));
-        if bail == Bail::AtTheEnd && members.len() > 1 {
-            text.push(" || code=${code:-$?}");
+    });
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(text).arg("sh");
+    for member in members {
+        command.arg(label(member)).arg(&member.folder);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use wharf_core::Origin;
+    use wharf_ecosystem::npm::{EdgeKind, Spec};
+    use wharf_project::NpmRequirement;
+
+    use super::*;
+
+    /// Members in the folder `/`, each with the names that it needs.
+    fn importers(all: &[(&str, &[&str])]) -> Vec<NpmImporter> {
+        let need = |name: &&str| NpmRequirement {
+            alias: (*name).to_owned(),
+            text: "*".to_owned(),
+            spec: Spec::Tag("latest".to_owned()),
+            kind: EdgeKind::Prod,
+            origin: Origin::label("a test"),
+        };
+        let importer = |(name, needs): &(&str, &[&str])| NpmImporter {
+            path: format!("packages/{name}"),
+            folder: PathBuf::from(format!("/{name}")),
+            manifest: PathBuf::from(format!("/{name}/package.json")),
+            name: Some((*name).to_owned()),
+            version: None,
+            private: false,
+            bin: Vec::new(),
+            scripts: Vec::new(),
+            requirements: needs.iter().map(need).collect(),
+        };
+        all.iter().map(importer).collect()
+    }
+
+    fn ordered(all: &[(&str, &[&str])]) -> String {
+        let importers = importers(all);
+        let ordered = in_order(&importers);
+        ordered.iter().map(|one| label(one)).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_others_need_comes_first() {
+        for (all, expected) in [
+            (&[("a", &["c"][..]), ("b", &[]), ("c", &[])][..], "b c a"),
+            (&[("a", &["b", "b", "x"]), ("b", &["c"]), ("c", &[])], "c b a"),
+            // In a cycle, and of those that need themselves, the order is the given one.
+            (&[("a", &["b"]), ("b", &["a"]), ("c", &[])], "c a b"),
+            (
+                &[("a", &["a"]), ("b", &["c"]), ("c", &["b"]), ("d", &["b"])],
+                "a b c d",
+            ),
+        ] {
+            assert_eq!(ordered(all), expected);
         }
     }
-    if bail == Bail::AtTheEnd && members.len() > 1 {
-        text.push("; exit ${code:-0}");
+
+    #[test]
+    fn the_order_of_thousands_takes_no_time() {
+        let names: Vec<String> = (0..4000).map(|index| format!("m{index}")).collect();
+        let needs: Vec<[&str; 1]> = (1..=4000)
+            .map(|index| [names.get(index).map_or("none", String::as_str)])
+            .collect();
+        let all: Vec<(&str, &[&str])> = names
+            .iter()
+            .zip(&needs)
+            .map(|(name, needs)| (name.as_str(), &needs[..]))
+            .collect();
+        let begin = std::time::Instant::now();
+        let ordered = ordered(&all);
+        assert!(ordered.starts_with("m3999 m3998 ") && ordered.ends_with(" m1 m0"));
+        assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
     }
-    text
+
+    /// What is printed and the exit code where this shell text stands for the program.
+    fn run(
+        program: &str,
+        members: &[NpmImporter],
+        words: &[&str],
+        bail: Bail,
+    ) -> (String, String, Option<i32>) {
+        let first = ["/bin/sh", "-c", program, "sh"].map(OsString::from);
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let request = RunRequest {
+            words: &words,
+            kind: Kind::Script,
+            synced: crate::run::Synced::No,
+            telling: Telling::Aloud,
+        };
+        let members: Vec<&NpmImporter> = members.iter().collect();
+        let mut command = starting(&first, &members, request, bail);
+        let output = command.output().expect("there is a shell");
+        assert_eq!(output.status.signal(), None);
+        let [out, told] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("it is text"));
+        (out, told, output.status.code())
+    }
+
+    #[test]
+    fn however_many_members_there_are_they_can_be_started() {
+        let long = "n".repeat(100);
+        let names: Vec<String> = (0..1500).map(|index| format!("{long}{index}")).collect();
+        let all: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), &[][..])).collect();
+        for bail in [Bail::AtOnce, Bail::AtTheEnd] {
+            let (out, _, code) = run("echo \"$2\"", &importers(&all), &["hi"], bail);
+            assert_eq!((out.lines().count(), code), (1500, Some(0)));
+        }
+    }
+
+    #[test]
+    fn each_is_told_of_and_started_with_the_words_as_they_are() {
+        let members = importers(&[("a b", &[]), ("c", &[])]);
+        for bail in [Bail::AtOnce, Bail::AtTheEnd] {
+            let (out, told, code) = run(
+                "printf '<%s>' \"$@\"; echo",
+                &members,
+                &["x", "it's $HOME", ""],
+                bail,
+            );
+            let line =
+                |folder: &str| format!("<-C><{folder}><run><--no-sync><--script><--><x><it's $HOME><>\n");
+            assert_eq!(out, line("/a b") + &line("/c"));
+            assert_eq!((told.as_str(), code), ("a b:\nc:\n", Some(0)));
+        }
+    }
+
+    #[test]
+    fn one_that_fails_says_how_it_ends() {
+        let members = importers(&[("a", &[]), ("b", &[]), ("c", &[])]);
+        let fails = "echo \"$2\"; case $2 in /b) exit 7;; /c) exit 8;; esac";
+        for (bail, members, expected) in [
+            (Bail::AtOnce, &members[..], ("/a\n/b\n", 7)),
+            (Bail::AtTheEnd, &members[..], ("/a\n/b\n/c\n", 7)),
+            (Bail::AtTheEnd, &members[2..], ("/c\n", 8)),
+        ] {
+            let (out, _, code) = run(fails, members, &["x"], bail);
+            assert_eq!((out.as_str(), code), (expected.0, Some(expected.1)), "{bail:?}");
+        }
+        // The last one has the place of the shell.
+        let (out, _, _) = run("echo $PPID", &members[2..], &["x"], Bail::AtOnce);
+        assert_eq!(out.trim(), std::process::id().to_string());
+    }
 }
