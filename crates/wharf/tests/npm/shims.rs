@@ -288,6 +288,78 @@ fn members_of_the_workspace_run_in_the_order_of_their_needs() {
 }
 
 #[test]
+fn folders_are_those_that_are_seen_from_where_the_user_stands() {
+    let registry = NpmRegistry::start();
+    let fixture = workspace(&registry);
+    for (folder, words, expected) in [
+        ("app", &["-w", "."][..], "app\n"),
+        ("app", &["-w", ".."], "top\n"),
+        ("app", &["-w", "../libs/a"], "a\n"),
+        ("libs/a", &["-w", ".."], "b\na\n"),
+        ("libs/a", &["--include-workspace-root"], "top\n"),
+        (".", &["-w", "libs/*"], "b\na\n"),
+        (".", &["-w", "./*"], "app\n"),
+        (".", &["-w", "./**"], "top\nb\na\napp\n"),
+        ("libs", &["-w", "./*"], "b\na\n"),
+    ] {
+        let line: Vec<&str> = ["-C", folder, "run"]
+            .iter()
+            .chain(words)
+            .copied()
+            .chain(["hi"])
+            .collect();
+        let finished = fixture.run(&line).success();
+        assert_eq!(finished.stdout, expected, "{folder} {words:?}: {finished}");
+    }
+    // A name of the root's is none below it.
+    let finished = fixture.run(&["-C", "app", "run", "-w", "libs", "hi"]);
+    says(&finished, 2, &["no member", "`libs`"]);
+    // With `-w` the project alone is meant, wherever the script stands.
+    let scripts = json!({ "hi": "echo app", "up": "pnpm -w run hi", "own": "npm run hi -w ." });
+    write_json(
+        &fixture,
+        "app/package.json",
+        &json!({ "name": "app", "version": "1.0.0", "scripts": scripts }),
+    );
+    for (script, expected) in [("up", "top\n"), ("own", "app\n")] {
+        let finished = fixture.run(&["-C", "app", "run", script]).success();
+        assert_eq!(finished.stdout, expected, "{script}: {finished}");
+    }
+}
+
+#[test]
+fn members_have_the_usual_scripts_that_nobody_wrote() {
+    let registry = NpmRegistry::start();
+    let mut fixture = workspace(&registry);
+    fixture.fake_node("22.12.0");
+    program(&fixture.programs().join("node"), "#!/bin/sh\necho node \"$@\"\n");
+    fixture.set("WHARF_NO_SYNC", "1");
+    fixture.write("app/server.js", "");
+    for words in [
+        &["run", "--script", "--workspaces", "start"][..],
+        &["run", "--no-script", "--", "npm", "start", "-w", "app"],
+    ] {
+        assert_eq!(
+            fixture.run(words).success().stdout,
+            "node server.js\n",
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn programs_that_scripts_ask_are_answered_as_by_npm_whatever_the_user_reads() {
+    let registry = NpmRegistry::start();
+    let mut fixture = without_npm(
+        &registry,
+        &json!({ "scripts": { "ask": "echo \"<$(npm config get registry)>\"" } }),
+    );
+    fixture.set("WHARF_FORMAT", "json");
+    fixture.set("WHARF_NO_SYNC", "1");
+    assert_eq!(fixture.run(&["run", "ask"]).success().stdout, "<[NPM]/>\n");
+}
+
+#[test]
 fn scripts_run_others_in_members() {
     let registry = NpmRegistry::start();
     let fixture = workspace(&registry);

@@ -177,6 +177,9 @@ pub(super) fn meant(line: &[OsString]) -> Result<Option<Meant>, Refused> {
                 store.clone(),
                 "--cache".into(),
                 cache.clone(),
+                // Whoever asks is a program, whatever a variable says of how people read.
+                "--format".into(),
+                "text".into(),
             ];
             Meant::Words(first.into_iter().chain(words).collect())
         }

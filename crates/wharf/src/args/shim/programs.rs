@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::words::{Flags, Reach, take};
+use super::words::{Flags, Reach, Stuck, take};
 use super::{Meant, Program, Refused};
 
 /// What the words mean that a program was given.
@@ -37,6 +37,10 @@ enum Kind {
     Command,
 }
 
+/// Commands of npm's that are understood.
+const DONE_FOR_NPM: &str =
+    " run run-script rum urn test t tst start stop restart exec x config c get prefix root bin ";
+
 /// Commands of pnpm's that no script of the name comes before, beside those that are understood.
 const OF_PNPM: &str = " install i add a remove rm un uninstall update up upgrade link ln unlink import rebuild rb prune fetch \
     install-test it patch patch-commit patch-remove audit list ls ll la outdated why licenses publish pack server store env create init \
@@ -59,7 +63,7 @@ struct Asked {
 
 impl Asked {
     fn npm(mut self, words: &[OsString]) -> Result<Meant, Refused> {
-        let (plain, behind) = take(self.program, &mut self.flags, words, Reach::All)?;
+        let (plain, behind) = self.first_words(words, Reach::All)?;
         if self.flags.version {
             return Ok(Meant::Answer(self.program.version()));
         }
@@ -79,7 +83,8 @@ impl Asked {
     }
 
     fn pnpm(mut self, words: &[OsString]) -> Result<Meant, Refused> {
-        let words = self.up_to_command(words)?;
+        let (plain, behind) = self.first_words(words, Reach::First)?;
+        let words = [plain, behind].concat();
         if self.flags.version {
             return Ok(Meant::Answer(self.program.version()));
         }
@@ -119,7 +124,8 @@ impl Asked {
     }
 
     fn yarn(mut self, words: &[OsString]) -> Result<Meant, Refused> {
-        let words = self.up_to_command(words)?;
+        let (plain, behind) = self.first_words(words, Reach::First)?;
+        let words = [plain, behind].concat();
         if self.flags.version {
             return Ok(Meant::Answer(self.program.version()));
         }
@@ -187,6 +193,32 @@ impl Asked {
         }
     }
 
+    /// The words of the whole line. Where an option keeps it from being understood, what it belongs to may be a command that is not
+    /// done with it either.
+    fn first_words(
+        &mut self,
+        words: &[OsString],
+        reach: Reach,
+    ) -> Result<(Vec<OsString>, Vec<OsString>), Refused> {
+        take(self.program, &mut self.flags, words, reach).map_err(|stuck| self.rather_command(*stuck))
+    }
+
+    fn rather_command(&self, stuck: Stuck) -> Refused {
+        let [before, behind] =
+            [&stuck.before, &stuck.behind].map(|word| word.as_ref().and_then(|word| word.to_str()));
+        let command = match (before, behind) {
+            (Some(word), _) if !is_among(DONE_FOR_NPM, word) => Some(word),
+            (None, Some(word)) if is_among(OF_PNPM, word) => Some(word),
+            // By itself, yarn installs.
+            (None, None) if self.program == Program::Yarn => Some("install"),
+            _ => None,
+        };
+        match command {
+            Some(word) => Refused::command(self.program, word),
+            None => stuck.refused,
+        }
+    }
+
     /// The words from the first that is no option.
     fn up_to_command(&mut self, words: &[OsString]) -> Result<Vec<OsString>, Refused> {
         let (plain, behind) = take(self.program, &mut self.flags, words, Reach::First)?;
@@ -206,15 +238,23 @@ impl Asked {
                 let why = "filters are names, patterns of names, and folders";
                 return Err(Refused::new(self.program, format!("--filter {filter}"), why));
             }
-            let folder = filter.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
-            let is_folder = folder.is_some() || filter.starts_with("./");
+            let braced = filter.strip_prefix('{').and_then(|inner| inner.strip_suffix('}'));
+            let is_folder = braced.is_some()
+                || filter == "."
+                || filter == ".."
+                || ["./", "../"].iter().any(|start| filter.starts_with(start));
             if is_folder {
-                let folder = folder.unwrap_or(filter);
-                let folder = folder.trim_end_matches(['*', '/']);
+                let folder = braced.unwrap_or(filter);
+                let fixed = folder.strip_suffix("/**").or_else(|| folder.strip_suffix("/*"));
+                if fixed.unwrap_or(folder).contains(['*', '?']) {
+                    let why = "in a folder's place `/*` stands for those that lie in it, `/**` for all below it, both at the end alone";
+                    return Err(Refused::new(self.program, format!("--filter {filter}"), why));
+                }
                 *filter = folder.to_owned();
             }
         }
-        self.flags.all &= self.flags.named.is_empty();
+        self.flags.root |= self.flags.only_root;
+        self.flags.all &= self.flags.named.is_empty() && !self.flags.only_root;
         Ok(())
     }
 

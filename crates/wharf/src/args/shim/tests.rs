@@ -16,10 +16,10 @@ fn check(said: &str, expected: &str) {
         panic!("{said}: {:?}", of(said));
     };
     assert_eq!(
-        words[..5],
-        ["wharf", "--store", "/s", "--cache", "/c"].map(OsString::from)
+        words[..7],
+        ["wharf", "--store", "/s", "--cache", "/c", "--format", "text"].map(OsString::from)
     );
-    let shown: Vec<_> = words[5..].iter().map(|word| word.to_string_lossy()).collect();
+    let shown: Vec<_> = words[7..].iter().map(|word| word.to_string_lossy()).collect();
     assert_eq!(shown.join(" "), expected, "{said}");
     // Anybody could have typed it.
     let parsed = habits::read(words).unwrap_or_else(|error| panic!("{said}: {error}"));
@@ -189,7 +189,15 @@ fn scripts_and_commands_by_pnpm() {
         ),
         (
             "pnpm -F ./packages/** test",
-            "-C . run --no-sync --script --workspace ./packages -- test",
+            "-C . run --no-sync --script --workspace ./packages/** -- test",
+        ),
+        (
+            "pnpm --filter {packages/*} test",
+            "-C . run --no-sync --script --workspace packages/* -- test",
+        ),
+        (
+            "pnpm --filter ../packages/ test",
+            "-C . run --no-sync --script --workspace ../packages/ -- test",
         ),
         (
             "pnpm --filter={apps} test",
@@ -198,7 +206,11 @@ fn scripts_and_commands_by_pnpm() {
         ("pnpm -C web build", "-C web run --no-sync -- build"),
         (
             "pnpm -w run build",
-            "-C . run --no-sync --script --workspace . -- build",
+            "-C . run --no-sync --script --include-workspace-root -- build",
+        ),
+        (
+            "pnpm -r --workspace-root build",
+            "-C . run --no-sync --script --include-workspace-root -- build",
         ),
         ("pnpm exec tsc -b", "-C . run --no-sync --no-script -- tsc -b"),
         (
@@ -296,6 +308,25 @@ fn what_is_not_understood_is_refused_by_its_name() {
         ("npm ci", &["`npm ci`", "`wharf sync --locked`"]),
         ("npm i left-pad", &["`npm i`", "`wharf add npm:NAME`"]),
         ("npm publish", &["`npm publish`", "none of the commands"]),
+        (
+            "npm install --save-dev x",
+            &["`npm install`", "`wharf sync`", "no script changes it"],
+        ),
+        ("npm ci --ignore-scripts", &["`npm ci`", "`wharf sync --locked`"]),
+        ("npm --prefix web ci --ignore-scripts", &["`npm ci`"]),
+        ("npm install -g x", &["`npm install`"]),
+        ("npm -g install x", &["`npm install`"]),
+        ("npm --ignore-scripts ci", &["`npm ci`"]),
+        ("npm publish --access public", &["`npm publish`"]),
+        ("npm ls --json", &["`npm ls`", "`wharf tree`"]),
+        ("npm root -g", &["`-g`"]),
+        ("npm --quickly run install", &["`--quickly`"]),
+        ("npm --tag next run install", &["`--tag`"]),
+        ("pnpm --global add x", &["`pnpm add`"]),
+        ("pnpm run --quickly install", &["`--quickly`"]),
+        ("yarn --frozen-lockfile", &["`yarn install`", "`wharf sync`"]),
+        ("yarn --frozen-lockfile install", &["`yarn install`"]),
+        ("yarn --quickly build", &["`--quickly`"]),
         ("npm pkg set x=y", &["`npm pkg`"]),
         ("npm config set x y", &["`npm config set x y`"]),
         ("npm", &["names no command"]),
@@ -315,6 +346,16 @@ fn what_is_not_understood_is_refused_by_its_name() {
         ("pnpm -r --parallel dev", &["`--parallel`", "one after the other"]),
         ("pnpm --filter a... build", &["`--filter a...`"]),
         ("pnpm --filter !a build", &["`--filter !a`"]),
+        (
+            "pnpm --filter ./packages/a* build",
+            &["`--filter ./packages/a*`", "`/*`"],
+        ),
+        ("pnpm --filter ./**/a build", &["`--filter ./**/a`"]),
+        (
+            "pnpm --filter {packages/*/*} build",
+            &["`--filter {packages/*/*}`"],
+        ),
+        ("pnpm --filter ./a? build", &["`--filter ./a?`"]),
         ("pnpm dlx", &["no command is named"]),
         ("yarn", &["`yarn install`", "npm:yarn"]),
         ("yarn add x", &["`yarn add`"]),

@@ -1,6 +1,6 @@
 //! Options and the words between them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::{Program, Refused};
 
@@ -16,6 +16,8 @@ pub(super) struct Flags {
     pub(super) named: Vec<String>,
     pub(super) all: bool,
     pub(super) root: bool,
+    /// The project itself and no member, unless some are named.
+    pub(super) only_root: bool,
     pub(super) no_bail: bool,
     /// What a command is to come from.
     pub(super) packages: Vec<String>,
@@ -49,13 +51,29 @@ pub(super) enum Reach {
     First,
 }
 
+/// An option that ends it all, and the words that are none around it.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    pub(super) refused: Refused,
+    /// The first word before it.
+    pub(super) before: Option<OsString>,
+    /// The first word behind it, which may be its value.
+    pub(super) behind: Option<OsString>,
+}
+
+impl From<Box<Stuck>> for Refused {
+    fn from(stuck: Box<Stuck>) -> Self {
+        stuck.refused
+    }
+}
+
 /// Takes the options out of the words. Gives the words that are none, and what stands behind `--`.
 pub(super) fn take(
     program: Program,
     flags: &mut Flags,
     words: &[OsString],
     reach: Reach,
-) -> Result<(Vec<OsString>, Vec<OsString>), Refused> {
+) -> Result<(Vec<OsString>, Vec<OsString>), Box<Stuck>> {
     let mut plain = Vec::new();
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
@@ -63,7 +81,7 @@ pub(super) fn take(
         if text == "--" {
             return Ok((plain, rest.cloned().collect()));
         }
-        if !text.starts_with('-') || text == "-" {
+        if !is_option(word) {
             plain.push(word.clone());
             match reach {
                 Reach::All => continue,
@@ -73,28 +91,53 @@ pub(super) fn take(
                 }
             }
         }
-        let (name, given) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (text, None),
-        };
-        let (option, on) = option(program, name);
-        match option {
-            Meaning::Switch(set) => set(flags, on == (given.as_deref() != Some("false"))),
-            Meaning::Nothing => {}
-            Meaning::Value(_) | Meaning::NothingOfValue => {
-                let next = || rest.next().and_then(|word| word.to_str()).map(str::to_owned);
-                let Some(value) = given.or_else(next) else {
-                    return Err(Refused::new(program, text, "a value is missing behind it"));
-                };
-                if let Meaning::Value(set) = option {
-                    set(flags, value);
-                }
-            }
-            Meaning::Not(why) => return Err(Refused::new(program, text, why)),
-            Meaning::Unknown => return Err(unknown(program, text, reach, &plain)),
+        if let Err(refused) = obey(program, flags, text, &mut rest) {
+            return Err(Box::new(Stuck {
+                refused: refused.unwrap_or_else(|| unknown(program, text, reach, &plain)),
+                before: plain.into_iter().next(),
+                behind: rest
+                    .take_while(|word| *word != "--")
+                    .find(|word| !is_option(word))
+                    .cloned(),
+            }));
         }
     }
     Ok((plain, Vec::new()))
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.to_str()
+        .is_some_and(|word| word.starts_with('-') && word != "-")
+}
+
+/// Does what an option says, whose value may be the next word; without a reason where nobody knows it.
+fn obey(
+    program: Program,
+    flags: &mut Flags,
+    text: &str,
+    rest: &mut std::slice::Iter<'_, OsString>,
+) -> Result<(), Option<Refused>> {
+    let (name, given) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    let (option, on) = option(program, name);
+    match option {
+        Meaning::Switch(set) => set(flags, on == (given.as_deref() != Some("false"))),
+        Meaning::Nothing => {}
+        Meaning::Value(_) | Meaning::NothingOfValue => {
+            let next = || rest.next().and_then(|word| word.to_str()).map(str::to_owned);
+            let Some(value) = given.or_else(next) else {
+                return Err(Some(Refused::new(program, text, "a value is missing behind it")));
+            };
+            if let Meaning::Value(set) = option {
+                set(flags, value);
+            }
+        }
+        Meaning::Not(why) => return Err(Some(Refused::new(program, text, why))),
+        Meaning::Unknown => return Err(None),
+    }
+    Ok(())
 }
 
 /// An option that nobody knows, and how a script or a command gets it where it was meant for that.
@@ -184,11 +227,7 @@ fn of_pnpm(name: &str) -> Meaning {
         "-C" | "--dir" => Meaning::Value(|flags, value| flags.folder = Some(value)),
         "-r" | "--recursive" => Meaning::Switch(|flags, on| flags.all = on),
         "-F" | "--filter" => Meaning::Value(|flags, value| flags.named.push(value)),
-        "-w" | "--workspace-root" => Meaning::Switch(|flags, on| {
-            if on {
-                flags.named.push(".".to_owned());
-            }
-        }),
+        "-w" | "--workspace-root" => Meaning::Switch(|flags, on| flags.only_root = on),
         "--include-workspace-root" => Meaning::Switch(|flags, on| flags.root = on),
         "--bail" => Meaning::Switch(|flags, on| flags.no_bail = !on),
         "-p" | "--package" => Meaning::Value(|flags, value| flags.packages.push(value)),
