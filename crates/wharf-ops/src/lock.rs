@@ -176,7 +176,7 @@ pub(crate) async fn update(
         .as_ref()
         .and_then(|lock| lock.npm.as_ref())
         .map(|npm| &npm.graph);
-    let (upgrade, meant) = meant(upgrade, known.as_deref(), graph);
+    let (upgrade, meant) = meant(upgrade, project, known.as_deref(), graph);
     let upgrade = &upgrade;
     warn_of_strangers(session, project, known.as_deref(), upgrade);
     let system = deb::lock::before(session, project, old.as_ref(), upgrade).await?;
@@ -374,13 +374,18 @@ async fn runtime(session: &Session, project: &Project, old: Option<&Lock>) -> Re
 }
 
 /// What is to be upgraded, and what was asked for by another name than its own. A bare name comes as one of PyPI and one of npm: the one
-/// that is locked is meant; if neither is, PyPI's.
-fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>, graph: Option<&Graph>) -> (Upgrade, Vec<Meant>) {
+/// that is locked or stated is meant; if neither is, PyPI's.
+fn meant(
+    upgrade: &Upgrade,
+    project: &Project,
+    known: Option<&[PackageName]>,
+    graph: Option<&Graph>,
+) -> (Upgrade, Vec<Meant>) {
     let (Some(known), Upgrade::Packages(wanted)) = (known, upgrade) else {
         return (upgrade.clone(), Vec::new());
     };
-    let called = |name: &PackageName| match graph {
-        Some(graph) if !known.contains(name) => npm::aliases::meant(graph, name),
+    let called = |name: &PackageName| match (graph, &project.npm) {
+        (Some(graph), Some(npm)) if !known.contains(name) => npm::aliases::called_now(npm, graph, name),
         _ => Vec::new(),
     };
     let is_locked = |name: &PackageName| known.contains(name) || !called(name).is_empty();
@@ -396,8 +401,9 @@ fn meant(upgrade: &Upgrade, known: Option<&[PackageName]>, graph: Option<&Graph>
         if packages.is_empty() {
             names.insert(name.clone());
         }
-        meant.extend(packages.iter().map(|package| Meant::new(name, package)));
-        names.extend(packages.into_iter().cloned());
+        let others = packages.iter().filter(|package| *package != name);
+        meant.extend(others.map(|package| Meant::new(name, package)));
+        names.extend(packages);
     }
     (Upgrade::Packages(names), meant)
 }

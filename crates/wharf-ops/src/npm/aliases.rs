@@ -1,7 +1,8 @@
 //! Names under which the project, or a package, has an npm package: `"lib": "npm:lodash@4"`.
 
 use wharf_core::{Ecosystem, PackageName};
-use wharf_ecosystem::npm::{Edge, Graph, Package, To};
+use wharf_ecosystem::npm::{Edge, Graph, Package, Spec, To};
+use wharf_project::NpmProject;
 
 use crate::names;
 use crate::report::Meant;
@@ -32,6 +33,44 @@ pub(crate) fn meant<'g>(graph: &'g Graph, name: &PackageName) -> Vec<&'g Package
         true => of_edges(graph, others(graph), name.as_str()),
         false => names,
     }
+}
+
+/// The packages that somebody means by a name which none is locked under, where the manifests may say something else than the lock.
+pub(crate) fn called_now(project: &NpmProject, graph: &Graph, name: &PackageName) -> Vec<PackageName> {
+    let names = stated(project, graph, name);
+    match names.is_empty() {
+        true => meant(graph, name).into_iter().cloned().collect(),
+        false => names,
+    }
+}
+
+/// The packages that the manifests of a project call so as they stand, whatever was locked: those that are locked under the name where a
+/// manifest alone cannot tell, as of a repository.
+fn stated(project: &NpmProject, graph: &Graph, name: &PackageName) -> Vec<PackageName> {
+    let mut names = Vec::new();
+    if name.ecosystem() != Ecosystem::Npm {
+        return names;
+    }
+    for importer in &project.importers {
+        let called = importer
+            .requirements
+            .iter()
+            .filter(|one| one.alias == name.as_str());
+        for requirement in called {
+            match &requirement.spec {
+                Spec::Alias { name, .. } => names.extend(PackageName::new(Ecosystem::Npm, name).ok()),
+                Spec::Range(_) | Spec::Tag(_) => names.push(name.clone()),
+                _ => {
+                    let locked = graph.importers.iter().filter(|one| one.path == importer.path);
+                    let edges = locked.flat_map(|one| &one.dependencies);
+                    names.extend(of_edges(graph, edges, name.as_str()).into_iter().cloned());
+                }
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn own(graph: &Graph) -> impl Iterator<Item = &Edge> {

@@ -128,6 +128,33 @@ fn a_package_moves_by_the_name_that_the_project_has_for_it() {
 }
 
 #[test]
+fn a_name_stands_for_what_the_manifest_calls_so_now() {
+    let registry = NpmRegistry::start();
+    release("old", "1.0.0").publish(&registry);
+    release("new", "1.0.0").publish(&registry);
+    let dependencies = json!({ "lib": "npm:old@^1", "also": "npm:old@^1", "next": "npm:new@^1" });
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    fixture.run(&["lock"]).success();
+    release("old", "1.1.0").publish(&registry);
+    release("new", "1.1.0").publish(&registry);
+    release("lib", "1.0.0").publish(&registry);
+    let dependencies = json!({ "lib": "npm:new@^1", "also": "npm:old@^1", "next": "npm:new@^1" });
+    state(&fixture, &json!({ "dependencies": dependencies }));
+    let finished = fixture.run(&["lock", "-P", "lib", "--cache", "fresh"]).success();
+    tells(&finished, &["npm:lib is npm:new here", "~ npm:new 1.0.0 → 1.1.0"]);
+    assert!(!finished.stderr.contains("npm:old"), "{finished}");
+    // Nor is it the old one where the name is the package's own by now.
+    let dependencies = json!({ "lib": "^1", "also": "npm:old@^1", "next": "npm:new@^1" });
+    state(&fixture, &json!({ "dependencies": dependencies }));
+    let finished = fixture.run(&["lock", "-P", "lib"]).success();
+    tells(&finished, &["+ npm:lib 1.0.0"]);
+    assert!(
+        !finished.stderr.contains(" is npm:") && !finished.stderr.contains("npm:old"),
+        "{finished}"
+    );
+}
+
+#[test]
 fn a_stale_lockfile_is_named_with_what_differs() {
     let (_registry, fixture) = case();
     says(
