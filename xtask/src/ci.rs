@@ -22,13 +22,13 @@ const STEPS: [Step; 7] = [
     ("format", format),
     ("tidy", tidy::run),
     ("lints", lints),
+    ("documentation", documentation),
     ("documentation tests", documentation_tests),
     ("tests", tests),
-    ("documentation", documentation),
     ("dependencies", dependencies),
 ];
 
-/// Runs the steps in order and stops at the first that fails.
+/// Runs the steps in order, the longest last, and stops at the first that fails; the last line says whether all passed.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut times: Vec<(&str, Duration)> = Vec::new();
     for (name, step) in STEPS {
@@ -50,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     for (name, time) in times {
         println!("{name:<22}{:>8.1} s", time.as_secs_f64());
     }
+    println!("all steps passed");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`members`] | the same in members of the workspace |
-//! | [`own`] | commands of the project as npx finds them |
+//! | [`mod@own`] | commands of the project as npx finds them |
 //! | [`setting`] | what scripts ask npm about itself |
 //! | [`error`] | what cannot be run |
 

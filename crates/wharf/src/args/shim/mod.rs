@@ -1,6 +1,6 @@
 //! What scripts say to `npm`, `npx`, `pnpm`, `pnpx` and `yarn` where Wharf stands in for them, put into Wharf's own words.
 //!
-//! The programs of these names ([`wharf_install`]'s shims) start `wharf shim STORE CACHE NAME WORDS…`. Out come words that anybody
+//! The programs of these names (the shims of `wharf-install`) start `wharf shim STORE CACHE NAME WORDS…`. Out come words that anybody
 //! could type, which are parsed as such: `npm run -s build -- --watch` is `wharf --quiet run --no-sync --script -- build -- --watch`.
 //!
 //! | module | job |
