@@ -206,6 +206,9 @@ impl<'a> Linker<'a> {
         folder.children.par_iter().try_for_each(|child| {
             let below = &self.folders.0[*child];
             let came = self.move_ahead(below, fd);
+            if came && below.files.is_empty() && below.children.is_empty() {
+                return Ok(());
+            }
             let made = match came {
                 true => Ok(()),
                 false => rustix::fs::mkdirat(fd, below.name, Mode::from_raw_mode(0o777)),

@@ -20,6 +20,8 @@ use crate::id::ObjectId;
 
 /// Folders of a stage that are written at the same time: creating files in one folder is serial in the kernel.
 const LANES: usize = 4;
+/// What folders may be, less the user's mask.
+const FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 /// Where one process writes what is not yet verified.
 #[derive(Debug)]
@@ -140,7 +142,17 @@ impl Workbench {
             return Ok(());
         };
         let (from, to) = (number.to_string(), object_name(&staged.object, staged.executable));
-        let rename = |flags| rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
+        let rename = |flags| {
+            let rename = || rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
+            match rename() {
+                // The first object of its folder.
+                Err(Errno::NOENT) => match rustix::fs::mkdirat(&self.objects, &to[..2], FOLDER) {
+                    Ok(()) | Err(Errno::EXIST) => rename(),
+                    Err(errno) => Err(errno),
+                },
+                other => other,
+            }
+        };
         let result = match rename(RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) if self.has(&staged.object, staged.size, staged.executable) => {
                 self.remove((lane, number));

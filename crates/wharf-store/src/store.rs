@@ -56,7 +56,8 @@ pub struct Store {
 #[derive(Debug)]
 struct ProcessStage {
     folder: PathBuf,
-    workbench: Workbench,
+    /// Made when first needed: homes do without.
+    workbench: OnceLock<Workbench>,
     flusher: Flusher,
     /// How many folders of it were named: homes, and what is linked ahead.
     drafts: AtomicU64,
@@ -100,6 +101,7 @@ impl Store {
         let format = root.join("format");
         match fs::read_to_string(&format) {
             Ok(found) if found.trim_end() == FORMAT => {}
+            Ok(found) if found.bytes().all(|byte| byte == 0) => create(&root)?,
             Ok(found) => {
                 let found = found.trim_end().chars().take(40).collect();
                 return Err(StoreError::Format {
@@ -307,7 +309,16 @@ impl Store {
     }
 
     pub(crate) fn workbench(&self) -> Result<&Workbench, StoreError> {
-        Ok(&self.process()?.workbench)
+        let process = self.process()?;
+        if let Some(workbench) = process.workbench.get() {
+            return Ok(workbench);
+        }
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workbench) = process.workbench.get() {
+            return Ok(workbench);
+        }
+        let made = Workbench::new(&process.folder, &self.root.join("store/obj"))?;
+        Ok(process.workbench.get_or_init(|| made))
     }
 
     /// A name in the stage for a [`Draft`](crate::home::draft::Draft); nothing is made.
@@ -400,11 +411,10 @@ impl Store {
             .map_err(StoreError::io("make a folder in", &stage))?
             .keep();
         let lock = Lock::acquire(&folder.join("lock"), Access::Exclusive, |_| {})?;
-        let workbench = Workbench::new(&folder, &self.root.join("store/obj"))?;
         Ok(ProcessStage {
             flusher: Flusher::new(&folder, self.early.load(Ordering::Acquire))?,
             folder,
-            workbench,
+            workbench: OnceLock::new(),
             drafts: AtomicU64::new(0),
             _lock: lock,
         })
@@ -468,16 +478,15 @@ impl Drop for Store {
     }
 }
 
-/// Makes the layout. `format` comes last: a store without it is not one yet, and making it again is harmless.
+/// Makes the layout. `format` comes last: a store without it, or with nothing in it, is not one yet, and making it again is harmless.
 fn create(root: &Path) -> Result<(), StoreError> {
-    let make = |path: PathBuf| fs::create_dir_all(&path).map_err(StoreError::io("make", &path));
-    for shard in 0..=255u8 {
-        make(root.join(format!("store/obj/{shard:02x}")))?;
+    for folder in ["store/obj", "store/tree", "store/pkg", "stage", "quarantine"] {
+        let path = root.join(folder);
+        fs::create_dir_all(&path).map_err(StoreError::io("make", &path))?;
     }
-    for folder in ["store/tree", "store/pkg", "stage", "quarantine"] {
-        make(root.join(folder))?;
-    }
-    durable::write_atomic(&root.join("format"), format!("{FORMAT}\n").as_bytes())
+    // Not brought to disk: a power cut may take it, or its text, and then it is made again.
+    let text = format!("{FORMAT}\n");
+    durable::replace(&root.join("format"), text.as_bytes(), Durability::Process)
 }
 
 fn remove_all_but_note(folder: &Path) -> Result<(), StoreError> {

@@ -266,6 +266,46 @@ fn another_layout_is_left_alone() {
     );
 }
 
+#[test]
+fn a_power_cut_right_after_a_store_was_made_harms_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (id, tree) = sample(&store(&dir));
+    let format = dir.path().join("store/format");
+    let text = fs::read_to_string(&format).unwrap();
+    // What file systems leave of a file whose bytes never reached the disk.
+    for left in [None, Some(&b""[..]), Some(&[0; 14][..])] {
+        fs::remove_file(&format).unwrap();
+        if let Some(left) = left {
+            fs::write(&format, left).unwrap();
+        }
+        assert_eq!(store(&dir).tree(&id).unwrap(), tree);
+        assert_eq!(fs::read_to_string(&format).unwrap(), text);
+    }
+}
+
+#[test]
+fn folders_of_objects_come_with_their_first_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir);
+    let objects = store.root().join("store/obj");
+    let folders = || fs::read_dir(&objects).unwrap().count();
+    assert_eq!(folders(), 0);
+    assert!(
+        store
+            .verify(Depth::Full, Repair::Report)
+            .unwrap()
+            .damage
+            .is_empty()
+    );
+    let id = store.write_object(b"text", false).unwrap();
+    assert_eq!(folders(), 1);
+    assert_eq!(fs::read(store.object_path(&id, false)).unwrap(), b"text");
+    // Somebody tidied up meanwhile.
+    fs::remove_dir_all(objects.join(&id.to_string()[..2])).unwrap();
+    store.write_object(b"text", false).unwrap();
+    assert_eq!(fs::read(store.object_path(&id, false)).unwrap(), b"text");
+}
+
 /// A killed process leaves a stage folder whose lock is free, and perhaps the note that it had named objects.
 fn leave_behind(root: &Path, boot: Option<&str>) -> PathBuf {
     let folder = root.join("stage/99-dead");
