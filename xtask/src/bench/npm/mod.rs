@@ -15,7 +15,7 @@ pub(crate) mod tools;
 
 use std::path::Path;
 
-use super::report::Report;
+use super::report::{Report, SetResult};
 use super::{Options, directory};
 use crate::shell::Failure;
 use cases::Bench;
@@ -33,25 +33,40 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let work = options.work.clone().unwrap_or(directory().join("npm-work"));
     // Homes are named to programs that run elsewhere.
     let work = std::path::absolute(work)?;
-    let mut results = Vec::new();
+    let (mut results, mut outcome) = (Vec::new(), Ok(()));
     for set in sets::load(&options.sets)? {
         println!("==> {}: preparing", set.name);
-        let mut bench = Bench::new(
+        let bench = Bench::new(
             &work.join(set.name),
             set,
             &tools,
             &peers,
             wharf.as_deref(),
             &mirror,
-        )?;
-        bench.prepare()?;
-        results.push(bench.measure(options)?);
-        if !options.keep {
-            bench.clear()?;
+        );
+        match bench.and_then(|bench| measure(bench, options)) {
+            Ok(result) => results.push(result),
+            Err(failure) => {
+                outcome = Err(failure);
+                break;
+            }
         }
     }
-    Report::new(peers.versions, wharf.as_deref(), options, results)?
-        .publish(&directory().join("npm-report.json"))
+    // What was measured before something failed took its time as well.
+    if !results.is_empty() {
+        Report::new(peers.versions, wharf.as_deref(), options, results)?
+            .publish(&directory().join("npm-report.json"))?;
+    }
+    outcome
+}
+
+fn measure(mut bench: Bench<'_>, options: &Options) -> Result<SetResult, Failure> {
+    bench.prepare()?;
+    let result = bench.measure(options)?;
+    if !options.keep {
+        bench.clear()?;
+    }
+    Ok(result)
 }
 
 /// The folder in which a tool works on a set, for those who want to look or to profile.
