@@ -35,7 +35,7 @@ use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
 use crate::id::ObjectId;
-use crate::object::{object_name, open_folder};
+use crate::object::{make_folder, object_name, open_folder};
 use crate::store::Store;
 use crate::ways::{Origin, Ways, create, failed};
 
@@ -207,16 +207,10 @@ impl<'a> Linker<'a> {
             let below = &self.folders.0[*child];
             let came = self.move_ahead(below, fd);
             if came && below.files.is_empty() && below.children.is_empty() {
-                return Ok(());
+                return Ok(()); // it is whole: most packages are
             }
-            let made = match came {
-                true => Ok(()),
-                false => rustix::fs::mkdirat(fd, below.name, Mode::from_raw_mode(0o777)),
-            };
-            let open = match made {
-                Ok(()) | Err(Errno::EXIST) => open_inside(fd, below.name),
-                Err(errno) => Err(errno),
-            };
+            let made = if came { Ok(()) } else { make_folder(fd, below.name) };
+            let open = made.and_then(|()| open_inside(fd, below.name));
             let open = open.map_err(|errno| self.error(folder, below.name, errno))?;
             if let Some((home, copy)) = below.home.filter(|_| !came) {
                 let at = At {

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,8 +20,6 @@ use crate::id::ObjectId;
 
 /// Folders of a stage that are written at the same time: creating files in one folder is serial in the kernel.
 const LANES: usize = 4;
-/// What folders may be, less the user's mask.
-const FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 /// Where one process writes what is not yet verified.
 #[derive(Debug)]
@@ -142,18 +140,15 @@ impl Workbench {
             return Ok(());
         };
         let (from, to) = (number.to_string(), object_name(&staged.object, staged.executable));
-        let rename = |flags| {
-            let rename = || rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
-            match rename() {
-                // The first object of its folder.
-                Err(Errno::NOENT) => match rustix::fs::mkdirat(&self.objects, &to[..2], FOLDER) {
-                    Ok(()) | Err(Errno::EXIST) => rename(),
-                    Err(errno) => Err(errno),
-                },
-                other => other,
+        let rename = |flags| rustix::fs::renameat_with(&self.lanes[lane], &*from, &self.objects, &*to, flags);
+        let first = match rename(RenameFlags::NOREPLACE) {
+            // The first object of its folder.
+            Err(Errno::NOENT) => {
+                make_folder(&self.objects, &to[..2]).and_then(|()| rename(RenameFlags::NOREPLACE))
             }
+            other => other,
         };
-        let result = match rename(RenameFlags::NOREPLACE) {
+        let result = match first {
             Err(Errno::EXIST) if self.has(&staged.object, staged.size, staged.executable) => {
                 self.remove((lane, number));
                 Ok(())
@@ -226,6 +221,14 @@ impl std::ops::Deref for ObjectName {
 
     fn deref(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).expect("hexadecimal digits are ASCII")
+    }
+}
+
+/// Makes a folder, unless something of its name is there; the ones above it are there.
+pub(crate) fn make_folder(at: impl AsFd, path: &str) -> Result<(), Errno> {
+    match rustix::fs::mkdirat(at, path, Mode::from_raw_mode(0o777)) {
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
     }
 }
 

@@ -310,15 +310,9 @@ impl Store {
 
     pub(crate) fn workbench(&self) -> Result<&Workbench, StoreError> {
         let process = self.process()?;
-        if let Some(workbench) = process.workbench.get() {
-            return Ok(workbench);
-        }
-        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(workbench) = process.workbench.get() {
-            return Ok(workbench);
-        }
-        let made = Workbench::new(&process.folder, &self.root.join("store/obj"))?;
-        Ok(process.workbench.get_or_init(|| made))
+        self.once(&process.workbench, || {
+            Workbench::new(&process.folder, &self.root.join("store/obj"))
+        })
     }
 
     /// A name in the stage for a [`Draft`](crate::home::draft::Draft); nothing is made.
@@ -388,17 +382,24 @@ impl Store {
     }
 
     fn process(&self) -> Result<&ProcessStage, StoreError> {
-        if let Some(process) = self.process.get() {
-            return Ok(process);
+        self.once(&self.process, || self.make_process_stage())
+    }
+
+    /// What a cell holds, made where it is empty. `make` makes nothing else by this.
+    fn once<'c, T>(
+        &self,
+        cell: &'c OnceLock<T>,
+        make: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<&'c T, StoreError> {
+        if let Some(there) = cell.get() {
+            return Ok(there);
         }
         let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.process.get().is_none() {
-            let process = self.make_process_stage()?;
-            self.process
-                .set(process)
-                .expect("only the holder of `making` sets it");
+        if let Some(there) = cell.get() {
+            return Ok(there);
         }
-        Ok(self.process.get().expect("it was just set"))
+        let made = make()?;
+        Ok(cell.get_or_init(|| made))
     }
 
     fn make_process_stage(&self) -> Result<ProcessStage, StoreError> {

@@ -15,7 +15,7 @@ use wharf_core::SafePath;
 use crate::durable;
 use crate::error::StoreError;
 use crate::id::TreeId;
-use crate::object::open_folder;
+use crate::object::{make_folder, open_folder};
 use crate::store::Store;
 use crate::tree::Tree;
 
@@ -140,10 +140,7 @@ pub(super) struct PackageFolder {
 impl PackageFolder {
     /// Makes one folder; the ones above it are there.
     pub(super) fn make(&self, path: &str) -> Result<(), StoreError> {
-        match rustix::fs::mkdirat(&self.fd, path, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(self.error("make", path)(errno)),
-        }
+        make_folder(&self.fd, path).map_err(self.error("make", path))
     }
 
     /// Makes a folder and those above it, each once: `made` are those that were made before.

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
-use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::plan::Folder;
@@ -19,7 +18,7 @@ use super::{LinkedBy, Linker, mode, open_inside};
 use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
-use crate::object::open_folder;
+use crate::object::{make_folder, open_folder};
 use crate::tree::{Entries, EntryRef, KindRef};
 use crate::ways::{Origin, Way};
 
@@ -151,11 +150,8 @@ impl<'a> Linker<'a> {
         if let Some((above, _)) = path.rsplit_once('/') {
             self.make_all(fd, above, made, folder)?;
         }
-        match rustix::fs::mkdirat(fd, path, Mode::from_raw_mode(0o777)) {
-            // What is planned below the package may be made at the same time.
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(self.error(folder, path, errno)),
-        }
+        // What is planned below the package may be made at the same time.
+        make_folder(fd, path).map_err(|errno| self.error(folder, path, errno))
     }
 }
 

@@ -44,12 +44,9 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             wharf.as_deref(),
             &mirror,
         );
-        match bench.and_then(|bench| measure(bench, options)) {
-            Ok(result) => results.push(result),
-            Err(failure) => {
-                outcome = Err(failure);
-                break;
-            }
+        outcome = bench.and_then(|bench| measure(bench, options, &mut results));
+        if outcome.is_err() {
+            break;
         }
     }
     // What was measured before something failed took its time as well.
@@ -60,13 +57,11 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     outcome
 }
 
-fn measure(mut bench: Bench<'_>, options: &Options) -> Result<SetResult, Failure> {
+/// Adds what a set's measurements gave, also where its folders cannot be removed behind them.
+fn measure(mut bench: Bench<'_>, options: &Options, results: &mut Vec<SetResult>) -> Result<(), Failure> {
     bench.prepare()?;
-    let result = bench.measure(options)?;
-    if !options.keep {
-        bench.clear()?;
-    }
-    Ok(result)
+    results.push(bench.measure(options)?);
+    if options.keep { Ok(()) } else { bench.clear() }
 }
 
 /// The folder in which a tool works on a set, for those who want to look or to profile.
