@@ -199,8 +199,8 @@ fn foreign_lock(form: PeerLock, file: &str, bytes: &[u8]) {
 /// Both ways of unpacking give the same tree, and keep to the limits.
 pub(crate) fn npm_archive(bytes: &[u8]) {
     let store = store();
-    let memory = store.unpack_tgz_bytes(bytes, &limits());
-    let stream = store.unpack_tgz(bytes, &limits());
+    let memory = store.unpack_tgz_bytes(bytes, "a", &limits());
+    let stream = store.unpack_tgz(bytes, "a", &limits());
     // What follows the archive's end marker may be broken: only the stream reads on and refuses it.
     assert!(
         memory.is_ok() || stream.is_err(),

@@ -120,10 +120,10 @@ async fn fetch_all(archives: Vec<Bytes>, times: usize, taken: usize) -> usize {
             label: format!("a@{number}"),
             expected: vec![Hasher::digest(Algorithm::Sha512, &site.archives[number])],
             unpack: Arc::new(move |store, packed| match packed {
-                Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, &Limits::default()),
+                Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, "a", &Limits::default()),
                 Packed::Arriving(stream) => {
                     arrived.fetch_add(1, Ordering::Relaxed);
-                    store.unpack_tgz(stream, &Limits::default())
+                    store.unpack_tgz(stream, "a", &Limits::default())
                 }
             }),
         };

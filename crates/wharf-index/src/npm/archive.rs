@@ -203,12 +203,13 @@ impl NpmIndex {
 }
 
 fn parcel(wanted: &Wanted) -> Parcel {
+    let name = wanted.name.clone();
     Parcel {
         label: wanted.label(),
         expected: wanted.integrity.clone(),
-        unpack: Arc::new(|store, packed| match packed {
-            Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, &Limits::default()),
-            Packed::Arriving(stream) => store.unpack_tgz(stream, &Limits::default()),
+        unpack: Arc::new(move |store, packed| match packed {
+            Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, name.as_str(), &Limits::default()),
+            Packed::Arriving(stream) => store.unpack_tgz(stream, name.as_str(), &Limits::default()),
         }),
     }
 }

@@ -135,7 +135,7 @@ impl Case {
                 Some(from) => HomeContent::Existing(from.clone()),
                 None => HomeContent::Fresh(
                     store
-                        .unpack_tgz_bytes(&self.archive(lack.package), &Limits::default())
+                        .unpack_tgz_bytes(&self.archive(lack.package), "a", &Limits::default())
                         .unwrap(),
                 ),
             };

@@ -14,7 +14,7 @@ use wharf_core::{Explain, Fault};
 use wharf_ecosystem::npm::Version;
 
 pub use discover::{NodeFound, NodeSearch, NodeSurroundings};
-pub use probe::{probe, probe_cached};
+pub use probe::{probe, probe_cached, remembers};
 
 /// One Node, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -49,6 +49,11 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<NodeBinary, Nod
     binary(path, facts)
 }
 
+/// Whether any answer may be remembered in `cache`. Where none is, a Node will have to be run.
+pub fn remembers(cache: &Path) -> bool {
+    cache.join(QUESTION.kind).is_dir()
+}
+
 /// Asks the Node at `path`, without any cache.
 ///
 /// # Errors

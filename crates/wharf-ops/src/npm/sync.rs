@@ -13,6 +13,7 @@ use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
+use wharf_install::nodejs::remembers;
 use wharf_install::{Environment, InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmLock, NpmOptions, NpmProject, NpmVirtualStore, Project};
 use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
@@ -30,7 +31,7 @@ use crate::request::{Effect, Selecting};
 use crate::session::Session;
 use crate::sync::{SyncRequest, link_mode};
 
-/// Which Node there is, is known after so long, unless one is met for the first time.
+/// Which Node there is, is known after so long, unless one is met for the first time: where an answer is remembered.
 const AT_ONCE: Duration = Duration::from_millis(3);
 
 /// The npm part of what an environment shall be.
@@ -160,7 +161,9 @@ async fn choose_node(
     early: &mut Option<Early>,
 ) -> Result<Chosen, OpsError> {
     let mut finding = std::pin::pin!(node::for_environment(session, project, npm, index, locked));
-    if let Ok(chosen) = tokio::time::timeout(AT_ONCE, &mut finding).await {
+    if remembers(&session.settings().cache)
+        && let Ok(chosen) = tokio::time::timeout(AT_ONCE, &mut finding).await
+    {
         return chosen;
     }
     let early = match early {

@@ -65,18 +65,15 @@ impl Store {
     pub fn place_crate(
         &self,
         id: &CrateId,
-        unpacked: Unpacked,
+        mut unpacked: Unpacked,
         archive: Option<&Digest>,
     ) -> Result<(), StoreError> {
         if self.has_crate(id) {
             return Ok(());
         }
+        unpacked.lie_at(&id.label_folder())?;
         let folder = unpacked.folder();
-        let inner = folder.join(id.label_folder());
-        fs::rename(unpacked.package(), &inner).map_err(StoreError::io("rename to", &inner))?;
-        let above = folder.join("node_modules");
-        fs::remove_dir(&above).map_err(StoreError::io("remove", &above))?;
-        let sealed = seal(&inner, &unpacked, archive)?;
+        let sealed = seal(&unpacked.package(), &unpacked, archive)?;
         write_new(&folder.join(NAME), RawRecord::print(&[], &sealed).as_bytes())?;
         self.about_to_publish()?;
         let homes = self.crates_folder();

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use wharf_core::SafePath;
 
@@ -19,19 +19,18 @@ use crate::object::{make_folder, open_folder};
 use crate::store::Store;
 use crate::tree::Tree;
 
-/// Where the package lies in a draft until its name is known.
-pub(super) const PACKAGE: &str = "node_modules/-";
-
 /// An unpacked package in the stage. Dropping it deletes it.
 #[derive(Debug)]
 pub struct Unpacked {
     folder: Draft,
+    inner: String,
     tree: Tree,
 }
 
 impl Unpacked {
-    pub(super) fn new(folder: Draft, tree: Tree) -> Self {
-        Self { folder, tree }
+    /// What was unpacked into `inner`, a path below the folder.
+    pub(super) fn new(folder: Draft, inner: String, tree: Tree) -> Self {
+        Self { folder, inner, tree }
     }
 
     /// The digest of all its files, computed anew with each call.
@@ -51,7 +50,22 @@ impl Unpacked {
 
     /// The folder of the package.
     pub fn package(&self) -> PathBuf {
-        self.folder.path().join(PACKAGE)
+        self.folder.path().join(&self.inner)
+    }
+
+    /// Has the package lie at another path below the folder, whose folders are made. Mostly it lies there from the beginning.
+    pub(crate) fn lie_at(&mut self, inner: &str) -> Result<(), StoreError> {
+        if self.inner != inner {
+            let to = self.folder.path().join(inner);
+            let above = durable::folder_of(&to);
+            std::fs::create_dir_all(above).map_err(StoreError::io("make", above))?;
+            let from = self.package();
+            std::fs::rename(&from, &to).map_err(StoreError::io("rename to", &to))?;
+            // The folder of a scope, say, in which nothing else lies.
+            let _ = std::fs::remove_dir(durable::folder_of(&from));
+            inner.clone_into(&mut self.inner);
+        }
+        Ok(())
     }
 
     /// Its `package.json`.
@@ -89,11 +103,13 @@ impl Draft {
         Ok(Self(Some(path)))
     }
 
-    /// A folder with an empty package in it.
-    pub(super) fn new(store: &Store) -> Result<Self, StoreError> {
+    /// A folder with an empty package in it, at `inner` below it.
+    pub(super) fn new(store: &Store, inner: &str) -> Result<Self, StoreError> {
         let draft = Self::bare(store)?;
-        make(&draft.path().join("node_modules"))?;
-        make(&draft.path().join(PACKAGE))?;
+        let ends = inner.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([inner.len()]) {
+            make(&draft.path().join(&inner[..end]))?;
+        }
         Ok(draft)
     }
 
@@ -103,8 +119,9 @@ impl Draft {
             .expect("only `keep` takes the path, and the draft with it")
     }
 
-    pub(super) fn open(&self) -> Result<PackageFolder, StoreError> {
-        let path = self.path().join(PACKAGE);
+    /// The package at `inner`.
+    pub(super) fn open(&self, inner: &str) -> Result<PackageFolder, StoreError> {
+        let path = self.path().join(inner);
         Ok(PackageFolder {
             fd: open_folder(&path)?,
             path,
@@ -164,6 +181,11 @@ impl PackageFolder {
         rustix::fs::openat(&self.fd, path, flags, mode)
             .map(File::from)
             .map_err(self.error("write", path))
+    }
+
+    /// Gives a file that is there another path as well, in a folder that is there.
+    pub(super) fn link(&self, from: &str, to: &str) -> Result<(), Errno> {
+        rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())
     }
 
     pub(super) fn error(&self, action: &'static str, path: &str) -> impl FnOnce(Errno) -> StoreError {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustc_hash::FxHashSet;
 
-use super::draft::{Draft, PACKAGE, Unpacked};
+use super::draft::{Draft, Unpacked};
 use super::id::HomeId;
 use super::record::{self, RawRecord, Record};
 use crate::durable;
@@ -59,12 +59,12 @@ impl Store {
         if self.has_home(id) {
             return Ok(None);
         }
-        let unpacked = match content {
+        let mut unpacked = match content {
             HomeContent::Fresh(unpacked) => unpacked,
             HomeContent::Existing(other) => self.link_out(&other)?,
         };
-        let folder = unpacked.folder();
-        let inner = give_name(folder, id.name())?;
+        unpacked.lie_at(&place_of(checked_alias(id.name())?))?;
+        let (folder, inner) = (unpacked.folder(), unpacked.package());
         let mut targets = Vec::with_capacity(links.len());
         for link in links {
             targets.push((link.alias.clone(), link_target(&link.to)));
@@ -107,8 +107,9 @@ impl Store {
     fn link_out(&self, id: &HomeId) -> Result<Unpacked, StoreError> {
         let record: Record = self.home_record(id)?;
         let from = self.home_package(id);
-        let draft = Draft::new(self)?;
-        let package = draft.open()?;
+        let inner = place_of(id.name());
+        let draft = Draft::new(self, &inner)?;
+        let package = draft.open(&inner)?;
         let mut made = FxHashSet::default();
         for entry in &record.tree.entries {
             if let Some(folder) = entry.path.parent() {
@@ -128,19 +129,13 @@ impl Store {
                 other => other.map_err(StoreError::io("link", &source))?,
             }
         }
-        Ok(Unpacked::new(draft, record.tree))
+        Ok(Unpacked::new(draft, inner, record.tree))
     }
 }
 
-/// Moves the package under its name; gives the folder's path.
-fn give_name(folder: &Path, name: &str) -> Result<std::path::PathBuf, StoreError> {
-    let to = folder.join("node_modules").join(checked_alias(name)?);
-    if name.contains('/') {
-        let scope = durable::folder_of(&to);
-        fs::create_dir(scope).map_err(StoreError::io("make", scope))?;
-    }
-    fs::rename(folder.join(PACKAGE), &to).map_err(StoreError::io("rename to", &to))?;
-    Ok(to)
+/// Where in a home a package of this name lies.
+pub(super) fn place_of(name: &str) -> String {
+    format!("node_modules/{name}")
 }
 
 /// What a record says of a link: the path below the folder of all homes.

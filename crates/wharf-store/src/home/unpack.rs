@@ -22,7 +22,9 @@ use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
-use super::write::{Writer, with_commands, write_file, write_stream};
+use super::id::label_folder;
+use super::place::{self, is_alias};
+use super::write::{Contents, Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Feed, Form, Memory, Stream, Walk, padded};
@@ -37,6 +39,8 @@ const LARGEST_IN_MEMORY: usize = 4 << 20;
 const LEAST_BUFFER: usize = 256 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
+/// What a package is called whose name nobody knows yet.
+const NAMELESS: &str = "-";
 /// Bytes of a folder's file that are copied at once.
 const COPIED: usize = 32 << 10;
 
@@ -50,20 +54,31 @@ struct Scratch {
 }
 
 impl Store {
-    /// Unpacks an npm archive (gzip, or a plain tar) from memory. The caller has checked its digest.
+    /// Unpacks an npm archive (gzip, or a plain tar) from memory. The caller has checked its digest. `name` is the package's as far
+    /// as the caller knows: another costs a rename when it gets its home.
     ///
     /// # Errors
     /// Where the archive is refused, or the stage cannot take it; nothing of it then stays.
-    pub fn unpack_tgz_bytes(&self, packed: &[u8], limits: &Limits) -> Result<Unpacked, ArchiveError> {
-        self.unpack_bytes_as(Form::Npm, packed, limits)
+    pub fn unpack_tgz_bytes(
+        &self,
+        packed: &[u8],
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Unpacked, ArchiveError> {
+        self.unpack_bytes_as(Form::Npm(name), packed, limits)
     }
 
     /// The same while it arrives: memory stays small however large the archive is.
     ///
     /// # Errors
     /// As [`Store::unpack_tgz_bytes`].
-    pub fn unpack_tgz(&self, archive: impl Read, limits: &Limits) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream_as(Form::Npm, archive, limits)
+    pub fn unpack_tgz(
+        &self,
+        archive: impl Read,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Unpacked, ArchiveError> {
+        self.unpack_stream_as(Form::Npm(name), archive, limits)
     }
 
     /// Unpacks an archive from memory, as whose it is.
@@ -174,12 +189,13 @@ impl Store {
                 Err(trouble) => return Err(trouble),
             }
         }
-        if matches!(form, Form::Npm) {
+        if matches!(form, Form::Npm(_)) {
             make_commands(&mut files);
         }
-        let draft = Draft::new(self)?;
-        let entries = write_all(&draft.open()?, &files)?;
-        Ok(Some(Unpacked::new(draft, Tree::new(entries))))
+        let inner = place_of(form);
+        let draft = Draft::new(self, &inner)?;
+        let entries = write_all(&draft.open(&inner)?, &files)?;
+        Ok(Some(Unpacked::new(draft, inner, Tree::new(entries))))
     }
 
     fn unpack_stream(
@@ -189,8 +205,9 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
         let (decoded, counted) = decoded(archive)?;
-        let draft = Draft::new(self)?;
-        let package = draft.open()?;
+        let inner = place_of(form);
+        let draft = Draft::new(self, &inner)?;
+        let package = draft.open(&inner)?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
         let entries = write_stream(&package, |writer| {
             loop {
@@ -208,10 +225,10 @@ impl Store {
             drain(&mut stream.0, limits, &counted)
         })?;
         let tree = match form {
-            Form::Npm => with_commands(&package, entries)?,
+            Form::Npm(_) => with_commands(&package, entries)?,
             Form::Crate(_) => Tree::new(entries),
         };
-        Ok(Unpacked::new(draft, tree))
+        Ok(Unpacked::new(draft, inner, tree))
     }
 
     fn take_folder(
@@ -220,8 +237,9 @@ impl Store {
         limits: &Limits,
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, Trouble> {
-        let draft = Draft::new(self)?;
-        let package = draft.open()?;
+        let inner = place_of(Form::Npm(NAMELESS));
+        let draft = Draft::new(self, &inner)?;
+        let package = draft.open(&inner)?;
         let mut names = Names::default();
         let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, file: File| {
             let refuse = Trouble::entry(path.as_str());
@@ -240,7 +258,16 @@ impl Store {
                 take(writer, path, file)
             })
         })?;
-        Ok(Unpacked::new(draft, with_commands(&package, entries)?))
+        Ok(Unpacked::new(draft, inner, with_commands(&package, entries)?))
+    }
+}
+
+/// Where in the stage's folder a package lies: there where its home will have it, so that it is not renamed then.
+fn place_of(form: Form<'_>) -> String {
+    match form {
+        Form::Npm(name) if is_alias(name) => place::place_of(name),
+        Form::Npm(_) => place::place_of(NAMELESS),
+        Form::Crate(label) => label_folder(label),
     }
 }
 
@@ -265,7 +292,7 @@ fn read_file(
     limits: &Limits,
 ) -> Result<Option<Vec<u8>>, Trouble> {
     let (decoded, counted) = decoded(archive)?;
-    let (mut walk, mut stream) = (Walk::new(limits, Form::Npm, 0), Stream(decoded));
+    let (mut walk, mut stream) = (Walk::new(limits, Form::Npm(NAMELESS), 0), Stream(decoded));
     let mut found = None;
     loop {
         walk.packed(counted.0.get());
@@ -353,10 +380,12 @@ fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>,
     let mut folders: Vec<&str> = folders.into_iter().collect();
     folders.sort_unstable(); // parents come before what is below them
     folders.iter().try_for_each(|folder| package.make(folder))?;
+    let contents = Contents::default();
     let write = |part: &[Ready<'_>]| {
-        let entries = part
-            .iter()
-            .map(|file| write_file(package, file.path.clone(), file.executable, &file.bytes));
+        let entries = part.iter().map(|file| {
+            let path = file.path.clone();
+            write_file(package, &contents, path, file.executable, &file.bytes)
+        });
         entries.collect::<Result<Vec<Entry>, StoreError>>()
     };
     if files.len() < SHARED_FROM {

@@ -8,11 +8,12 @@
 //! many archives come at once.
 
 use std::io::{self, BufRead, Write};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::Scope;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
@@ -44,6 +45,7 @@ pub(super) fn write_stream(
 ) -> Result<Vec<Entry>, Trouble> {
     let shared = Shared {
         package,
+        contents: Contents::default(),
         waiting: AtomicUsize::new(0),
         written: Mutex::default(),
     };
@@ -106,6 +108,7 @@ impl Drop for HandedOver<'_> {
 /// What all threads know that write the files of one archive.
 struct Shared<'p> {
     package: &'p PackageFolder,
+    contents: Contents,
     /// Batches that were handed over and are not written yet.
     waiting: AtomicUsize,
     written: Mutex<Written>,
@@ -163,6 +166,7 @@ impl Writer<'_, '_> {
         }
         let file = self.shared.package.path(path.as_str());
         std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
+        self.shared.contents.clear();
         written.again.insert(path.clone());
         Ok(())
     }
@@ -274,7 +278,7 @@ impl Shared<'_> {
         let entries = batch.files.drain(..).map(|file| {
             let (bytes, after) = rest.split_at(file.size);
             rest = after;
-            write_file(self.package, file.path, file.executable, bytes)
+            write_file(self.package, &self.contents, file.path, file.executable, bytes)
         });
         let outcome: Result<Vec<Entry>, StoreError> = entries.collect();
         batch.bytes.clear();
@@ -307,20 +311,51 @@ fn last_of_each(mut entries: Vec<Entry>, again: FxHashSet<SafePath>) -> Vec<Entr
     entries
 }
 
-/// Writes a file; gives what the tree says of it.
+/// Where the files of a package lie that are written, by what they hold: of those that are alike, one is written and the others
+/// are links to it. In packages that bring their types for every kind of module that is one file in five.
+#[derive(Default)]
+pub(super) struct Contents(Mutex<FxHashMap<(ObjectId, bool), SafePath>>);
+
+impl Contents {
+    fn find(&self, object: ObjectId, executable: bool) -> Option<SafePath> {
+        self.all().get(&(object, executable)).cloned()
+    }
+
+    fn note(&self, object: ObjectId, executable: bool, path: &SafePath) {
+        self.all().insert((object, executable), path.clone());
+    }
+
+    /// Something else lies at one of the paths from now on.
+    fn clear(&self) {
+        self.all().clear();
+    }
+
+    fn all(&self) -> MutexGuard<'_, FxHashMap<(ObjectId, bool), SafePath>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes a file, or links it to one that is the same; gives what the tree says of it.
 pub(super) fn write_file(
     package: &PackageFolder,
+    contents: &Contents,
     path: SafePath,
     executable: bool,
     bytes: &[u8],
 ) -> Result<Entry, StoreError> {
-    let mut out = package.create(path.as_str(), executable)?;
-    out.write_all(bytes)
-        .map_err(|error| package.unwritten(&path, error))?;
+    let object = ObjectId::of(bytes);
+    let same = contents.find(object, executable);
+    // Where there can be no link, or no more of them, it is written as well.
+    if same.is_none_or(|same| package.link(same.as_str(), path.as_str()).is_err()) {
+        let mut out = package.create(path.as_str(), executable)?;
+        out.write_all(bytes)
+            .map_err(|error| package.unwritten(&path, error))?;
+        contents.note(object, executable, &path);
+    }
     Ok(Entry {
         path,
         kind: Kind::File {
-            object: ObjectId::of(bytes),
+            object,
             size: bytes.len() as u64,
             executable,
         },
@@ -357,7 +392,9 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return Ok(());
     }
     *executable = true;
-    if mended.len() == bytes.len() {
+    // Another file that is the same may be no command.
+    let is_linked = std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
+    if mended.len() == bytes.len() && !is_linked {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
         return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
     }
@@ -381,8 +418,8 @@ mod tests {
     fn a_batch_whose_writing_panics_is_handed_over_no_longer() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store")).unwrap();
-        let draft = Draft::new(&store).unwrap();
-        let package = draft.open().unwrap();
+        let draft = Draft::new(&store, "a").unwrap();
+        let package = draft.open("a").unwrap();
         let path = SafePath::new("file").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             write_stream(&package, |writer| {

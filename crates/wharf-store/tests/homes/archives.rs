@@ -12,11 +12,13 @@ use super::*;
 /// Unpacks through memory and through the stream, which must agree.
 fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
     let explain = |error: wharf_store::ArchiveError| error.to_string();
-    let memory = store.unpack_tgz_bytes(bytes, &Limits::default()).map_err(explain);
+    let memory = store
+        .unpack_tgz_bytes(bytes, "a", &Limits::default())
+        .map_err(explain);
     // What arrives may begin with a piece of a single byte.
     let (first, rest) = bytes.split_at(bytes.len().min(1));
     let stream = store
-        .unpack_tgz(first.chain(rest), &Limits::default())
+        .unpack_tgz(first.chain(rest), "a", &Limits::default())
         .map_err(explain);
     let manifest = read_file_of_tgz(bytes, "package.json", 1 << 20, &Limits::default()).map_err(explain);
     match (memory, stream) {
@@ -259,7 +261,10 @@ fn limits_are_limits_also_where_the_size_at_the_end_lies() {
             let at = bomb.len() - 4;
             bomb[at..].copy_from_slice(&told.to_le_bytes());
         }
-        let error = store.unpack_tgz_bytes(&bomb, &limits).unwrap_err().to_string();
+        let error = store
+            .unpack_tgz_bytes(&bomb, "a", &limits)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("times its size"), "{error}");
     }
     let many: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
@@ -289,8 +294,11 @@ fn limits_are_limits_also_where_the_size_at_the_end_lies() {
     ] {
         let bytes = package(&files);
         for error in [
-            store.unpack_tgz_bytes(&bytes, &limits).unwrap_err().to_string(),
-            store.unpack_tgz(&*bytes, &limits).unwrap_err().to_string(),
+            store
+                .unpack_tgz_bytes(&bytes, "a", &limits)
+                .unwrap_err()
+                .to_string(),
+            store.unpack_tgz(&*bytes, "a", &limits).unwrap_err().to_string(),
         ] {
             assert!(error.contains(words), "{error} has no {words}");
         }
@@ -334,6 +342,72 @@ fn a_file_that_comes_again_replaces_one_that_another_thread_wrote() {
         ["last 99", "last 499", "third"]
     );
     assert_eq!(text("again.bin"), "small");
+    for number in (2..500).filter(|number| number % 100 != 0) {
+        assert_eq!(text(&format!("f{number}")), "first", "f{number}");
+    }
+}
+
+#[test]
+fn files_that_are_alike_are_one_on_disk_unless_one_of_them_can_be_run() {
+    let (_dir, store) = store();
+    let tar = Tar::new()
+        .file("package/lib/index.d.ts", "types")
+        .file("package/lib/index.d.cts", "types")
+        .file("package/lib/empty.js", "")
+        .file("package/types/empty.d.ts", "")
+        .file("package/lib/same-as-cli.js", "#!/usr/bin/env node\n")
+        .entry("package/cli.js", b'0', 0o644, b"#!/usr/bin/env node\n")
+        .file("package/lib/also-same.js", "#!/usr/bin/env node\n")
+        .entry("package/tool", b'0', 0o755, b"types")
+        .entry("package/other-tool", b'0', 0o755, b"types")
+        // Behind the files, so that what comes as a stream is made a command only in the end.
+        .file("package/package.json", r#"{"bin":"cli.js"}"#)
+        .end();
+    let bytes = gzip(&tar);
+    both(&store, &bytes).unwrap();
+    let ways = [
+        store.unpack_tgz_bytes(&bytes, "a", &Limits::default()),
+        store.unpack_tgz(&*bytes, "a", &Limits::default()),
+    ];
+    for unpacked in ways {
+        let unpacked = unpacked.unwrap();
+        let data = |path: &str| fs::metadata(unpacked.package().join(path)).unwrap();
+        let is_one = |one: &str, other: &str| data(one).ino() == data(other).ino();
+        assert!(is_one("lib/index.d.ts", "lib/index.d.cts"));
+        assert!(is_one("lib/empty.js", "types/empty.d.ts"));
+        assert!(is_one("tool", "other-tool"));
+        assert!(is_one("lib/same-as-cli.js", "lib/also-same.js"));
+        assert!(!is_one("lib/same-as-cli.js", "cli.js"));
+        assert!(!is_one("lib/index.d.ts", "tool"));
+        let mode = |path: &str| data(path).mode() & 0o777;
+        assert_eq!([mode("cli.js"), mode("tool")], [0o555; 2]);
+        assert_eq!([mode("lib/also-same.js"), mode("lib/index.d.cts")], [0o444; 2]);
+    }
+}
+
+#[test]
+fn a_package_lies_where_its_home_will_have_it_and_can_get_another_name() {
+    let (_dir, store) = store();
+    let bytes = package(&[("package.json", "{}"), ("x.js", "x")]);
+    for (known, name) in [("@s/a", "@s/a"), ("@s/a", "b"), ("a", "@s/a"), ("../../x", "a")] {
+        let unpacked = store.unpack_tgz_bytes(&bytes, known, &Limits::default()).unwrap();
+        let ends_so = unpacked
+            .package()
+            .ends_with(Path::new("node_modules").join(known));
+        assert_eq!(ends_so, known != "../../x", "{known}");
+        let home = id(&format!("{name}@1"), 7, 0);
+        store
+            .place_home(&home, HomeContent::Fresh(unpacked), &[])
+            .unwrap();
+        assert_eq!(
+            fs::read_to_string(store.home_package(&home).join("x.js")).unwrap(),
+            "x"
+        );
+        let modules = fs::read_dir(store.home_path(&home).join("node_modules")).unwrap();
+        assert_eq!(modules.count(), 1, "{known} {name}");
+        assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+        fs::remove_dir_all(store.home_path(&home)).unwrap();
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn id(label: &str, content: u8, graph: u8) -> HomeId {
 
 fn place(store: &Store, id: &HomeId, files: &[(&str, &str)], links: &[(&str, &HomeId)]) {
     let unpacked = store
-        .unpack_tgz_bytes(&package(files), &Limits::default())
+        .unpack_tgz_bytes(&package(files), "a", &Limits::default())
         .unwrap();
     let links: Vec<HomeLink> = links
         .iter()
@@ -391,7 +391,7 @@ fn a_home_is_made_and_linked_ahead_at_once() {
     let (one, other, gone) = (id("a@1", 1, 0), id("a@1", 1, 1), id("a@1", 2, 0));
     let files = [("x/y.js", "text"), ("z", "z")];
     let fresh = || {
-        let unpacked = store.unpack_tgz_bytes(&package(&files), &Limits::default());
+        let unpacked = store.unpack_tgz_bytes(&package(&files), "a", &Limits::default());
         HomeContent::Fresh(unpacked.unwrap())
     };
     let existing = || HomeContent::Existing(one.clone());
@@ -629,7 +629,7 @@ fn what_a_killed_process_left_in_the_stage_is_cleared_and_homes_stay() {
     let (dir, store) = store();
     let [a, ..] = chain(&store);
     let unpacked = store
-        .unpack_tgz_bytes(&package(&[("x", "x")]), &Limits::default())
+        .unpack_tgz_bytes(&package(&[("x", "x")]), "a", &Limits::default())
         .unwrap();
     std::mem::forget(unpacked);
     let root: PathBuf = store.root().to_path_buf();
@@ -694,7 +694,7 @@ fn many_at_once_place_the_same_home_once() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let unpacked = store.unpack_tgz_bytes(&bytes, &Limits::default()).unwrap();
+                let unpacked = store.unpack_tgz_bytes(&bytes, "a", &Limits::default()).unwrap();
                 store
                     .place_home(&home, HomeContent::Fresh(unpacked), &[])
                     .unwrap();
