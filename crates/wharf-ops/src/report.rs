@@ -404,7 +404,7 @@ pub struct StoreSizeReport {
     pub trees: u64,
     /// Homes of npm packages.
     pub homes: u64,
-    /// Their files, each once however many homes share it.
+    /// Their files, each once however many names it has in one home or several.
     pub home_files: u64,
     /// Bytes of these.
     pub home_bytes: u64,

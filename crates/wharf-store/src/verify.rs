@@ -49,7 +49,7 @@ pub struct StoreSize {
     pub trees: u64,
     /// How many homes of npm packages.
     pub homes: u64,
-    /// Their files, each once however many homes share it.
+    /// Their files, each once however many names it has in one home or several.
     pub home_files: u64,
     /// The bytes of these.
     pub home_bytes: u64,

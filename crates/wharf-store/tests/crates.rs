@@ -75,6 +75,20 @@ fn place(store: &Store, packed: &[u8]) -> CrateId {
 }
 
 #[test]
+fn files_that_are_alike_are_two_since_both_can_be_written_to() {
+    let (_dir, store) = store();
+    let packed = plain().file("a-1.0.0/src/same.rs", "pub fn a() {}\n").pack();
+    let stream = store
+        .unpack_crate(&*packed, "a-1.0.0", &Limits::default())
+        .unwrap();
+    let home = store.crate_folder(&place(&store, &packed));
+    for folder in [home, stream.package()] {
+        let inode = |path: &str| fs::metadata(folder.join(path)).unwrap().ino();
+        assert_ne!(inode("src/lib.rs"), inode("src/same.rs"));
+    }
+}
+
+#[test]
 fn a_home_is_an_entry_of_a_directory_source() {
     let (_dir, store) = store();
     let packed = plain()

@@ -162,12 +162,13 @@ impl NpmIndex {
 
     async fn in_folder(&self, wanted: &Wanted, folder: &Path) -> Result<Unpacked, IndexError> {
         let permit = self.shared.governor.permit(Work::Disk).await;
-        let (store, folder, label) = (Arc::clone(&self.shared.store), folder.to_owned(), wanted.label());
+        let (store, folder) = (Arc::clone(&self.shared.store), folder.to_owned());
+        let (name, label) = (wanted.name.clone(), wanted.label());
         wharf_sys::run_compute(move || {
             let list = PackList::of(&folder)?;
             let takes = |path: &str| list.takes(path, folder.join(path).is_dir());
             let unpacked = store
-                .unpack_folder(&folder, &Limits::default(), &takes)
+                .unpack_folder(&folder, name.as_str(), &Limits::default(), &takes)
                 .map_err(IndexError::unpack(label))?;
             drop(permit);
             Ok(unpacked)

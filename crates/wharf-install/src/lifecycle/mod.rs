@@ -272,7 +272,7 @@ impl Task<'_> {
         outcome?;
         let unpacked = self
             .store
-            .unpack_folder(&staged.package, &Limits::default(), &|_| true)
+            .unpack_folder(&staged.package, result.name(), &Limits::default(), &|_| true)
             .map_err(|source| ScriptError::Odd {
                 package: about.label(),
                 source,

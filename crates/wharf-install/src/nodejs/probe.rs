@@ -49,7 +49,7 @@ pub fn probe_cached(path: &Path, cache: Option<&Path>) -> Result<NodeBinary, Nod
     binary(path, facts)
 }
 
-/// Whether any answer may be remembered in `cache`. Where none is, a Node will have to be run.
+/// Whether `cache` may have an answer that is remembered.
 pub fn remembers(cache: &Path) -> bool {
     cache.join(QUESTION.kind).is_dir()
 }
@@ -181,8 +181,10 @@ mod tests {
         let asked = || fs::read_to_string(&count).unwrap().lines().count();
         let real = fs::canonicalize(directory.path()).unwrap();
         let node = script(&real, &answer(&real.join("node")));
+        assert!(!remembers(&cache));
         for _ in 0..2 {
             let found = probe_cached(&node, Some(&cache)).unwrap();
+            assert!(remembers(&cache));
             assert_eq!((found.version.as_str(), found.arch.as_str()), ("22.1.0", "x64"));
         }
         assert_eq!(asked(), 1);

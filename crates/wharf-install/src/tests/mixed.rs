@@ -381,7 +381,7 @@ fn homes_of_the_store_become_folders() {
     fs::write(source.join("lib/a.js"), "a").unwrap();
     let unpacked = project
         .store
-        .unpack_folder(&source, &Limits::default(), &|_| true)
+        .unpack_folder(&source, "a", &Limits::default(), &|_| true)
         .unwrap();
     let home = HomeId {
         label: "a@1.0.0".to_owned(),

@@ -72,7 +72,7 @@ impl World {
         }
         let unpacked = self
             .store
-            .unpack_folder(folder.path(), &Limits::default(), &|_| true)
+            .unpack_folder(folder.path(), "a", &Limits::default(), &|_| true)
             .unwrap();
         let home = HomeId {
             label: format!("{name}@1.0.0"),

@@ -31,7 +31,7 @@ use crate::request::{Effect, Selecting};
 use crate::session::Session;
 use crate::sync::{SyncRequest, link_mode};
 
-/// Which Node there is, is known after so long, unless one is met for the first time: where an answer is remembered.
+/// So long an answer that is remembered may take. Where none is, nobody waits.
 const AT_ONCE: Duration = Duration::from_millis(3);
 
 /// The npm part of what an environment shall be.

@@ -20,8 +20,8 @@ const MAX_HEADERS: u64 = 1 << 20;
 /// Whose archive it is: what is taken out of it, and what is refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form<'a> {
-    /// An npm package that goes by this name: any top folder, or several; links are passed over.
-    Npm(&'a str),
+    /// npm's: any top folder, or several; links are passed over.
+    Npm,
     /// A crate: everything is below one folder of this name, and there are no links. What cargo itself puts into
     /// unpacked crates is passed over.
     Crate(&'a str),

@@ -18,6 +18,7 @@ use crate::archive::{ArchiveError, Limits, Refusal};
 use crate::durable;
 use crate::error::StoreError;
 use crate::home::Unpacked;
+use crate::home::id::label_folder;
 use crate::home::record::{NAME, RawRecord};
 use crate::id::ObjectId;
 use crate::object::open_folder;
@@ -41,7 +42,10 @@ impl Store {
         label: &str,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        with_manifest(self.unpack_bytes_as(Form::Crate(label), packed, limits)?, label)
+        with_manifest(
+            self.unpack_bytes_as(Form::Crate(label), &label_folder(label), packed, limits)?,
+            label,
+        )
     }
 
     /// The same while it arrives: memory stays small however large the archive is.
@@ -54,7 +58,10 @@ impl Store {
         label: &str,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        with_manifest(self.unpack_stream_as(Form::Crate(label), archive, limits)?, label)
+        with_manifest(
+            self.unpack_stream_as(Form::Crate(label), &label_folder(label), archive, limits)?,
+            label,
+        )
     }
 
     /// Makes a crate's home, unless it is there already. `archive` is the SHA-256 that its `Cargo.lock` entry has, or

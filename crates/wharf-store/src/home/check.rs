@@ -33,7 +33,7 @@ pub(crate) fn homes(store: &Store) -> Result<Vec<PathBuf>, StoreError> {
     Ok(homes)
 }
 
-/// Files and bytes of every home, each file once however many homes share it.
+/// Files and bytes of every home, each file once however many names it has in one home or several.
 pub(crate) fn size(store: &Store) -> Result<(u64, u64), StoreError> {
     let homes = homes(store)?;
     let parts: Vec<Vec<(u64, u64)>> = homes.par_iter().map(|home| inodes(home)).collect();

@@ -29,7 +29,8 @@ pub struct Unpacked {
 
 impl Unpacked {
     /// What was unpacked into `inner`, a path below the folder.
-    pub(super) fn new(folder: Draft, inner: String, tree: Tree) -> Self {
+    pub(super) fn new(folder: Draft, inner: &str, tree: Tree) -> Self {
+        let inner = inner.to_owned();
         Self { folder, inner, tree }
     }
 
@@ -103,7 +104,7 @@ impl Draft {
         Ok(Self(Some(path)))
     }
 
-    /// A folder with an empty package in it, at `inner` below it.
+    /// A folder with an empty package in it, at `inner` below it: a relative path with nothing in it that leads up.
     pub(super) fn new(store: &Store, inner: &str) -> Result<Self, StoreError> {
         let draft = Self::bare(store)?;
         let ends = inner.match_indices('/').map(|(end, _)| end);

@@ -17,7 +17,8 @@
 //! | `check` | whether homes are what was written |
 //!
 //! Invariant: a home is made in the stage and renamed into place; one that is there is complete. Its files are 0444 or
-//! 0555, since every project of the user shares them, and never change.
+//! 0555, since every project of the user shares them, and never change. Files of a package that are alike may be one, so that nobody
+//! changes a file of a draft who has not looked how many names it has.
 
 pub(crate) mod check;
 mod commands;

@@ -1,4 +1,4 @@
-//! Homes into their place: the package's folder gets its name, the links are made, and one rename publishes all.
+//! Homes into their place: the package lies under its name, the links are made beside it, and one rename publishes all.
 //!
 //! Invariant: a home appears whole. A process that loses the race to another finds the same content, and throws its own away.
 
@@ -107,7 +107,7 @@ impl Store {
     fn link_out(&self, id: &HomeId) -> Result<Unpacked, StoreError> {
         let record: Record = self.home_record(id)?;
         let from = self.home_package(id);
-        let inner = place_of(id.name());
+        let inner = place_of(checked_alias(id.name())?);
         let draft = Draft::new(self, &inner)?;
         let package = draft.open(&inner)?;
         let mut made = FxHashSet::default();
@@ -129,7 +129,7 @@ impl Store {
                 other => other.map_err(StoreError::io("link", &source))?,
             }
         }
-        Ok(Unpacked::new(draft, inner, record.tree))
+        Ok(Unpacked::new(draft, &inner, record.tree))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Archives and folders into the stage, hashed and written in one pass.
 //!
 //! A small gzip is inflated at once by libdeflate into memory that each thread uses again, its headers are all checked, and
-//! then each file is created, written and closed: no rename and no link a file, which is most of what an install costs. What
+//! then each file is created, written and closed, and what the package has twice is linked: no rename a file, which is most of what an install costs. What
 //! is large, or odd in a way that libdeflate does not take (several members, no end marker, a wrong size at the end), goes
 //! through the streaming decoder. Both give the same tree, or the same refusal, but for one thing: what follows the tar's end
 //! marker in further members of the gzip is not looked at in memory. Nothing of it would be unpacked, and the digest covers it.
@@ -22,8 +22,7 @@ use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
-use super::id::label_folder;
-use super::place::{self, is_alias};
+use super::place::{is_alias, place_of};
 use super::write::{Contents, Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
@@ -39,7 +38,7 @@ const LARGEST_IN_MEMORY: usize = 4 << 20;
 const LEAST_BUFFER: usize = 256 << 10;
 /// From so many files on, an archive is written by several threads: the last of an install should not be one's alone.
 const SHARED_FROM: usize = 256;
-/// What a package is called whose name nobody knows yet.
+/// What a package is called meanwhile whose name is none.
 const NAMELESS: &str = "-";
 /// Bytes of a folder's file that are copied at once.
 const COPIED: usize = 32 << 10;
@@ -65,7 +64,7 @@ impl Store {
         name: &str,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_bytes_as(Form::Npm(name), packed, limits)
+        self.unpack_bytes_as(Form::Npm, &place_known(name), packed, limits)
     }
 
     /// The same while it arrives: memory stays small however large the archive is.
@@ -78,19 +77,20 @@ impl Store {
         name: &str,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream_as(Form::Npm(name), archive, limits)
+        self.unpack_stream_as(Form::Npm, &place_known(name), archive, limits)
     }
 
-    /// Unpacks an archive from memory, as whose it is.
+    /// Unpacks an archive from memory, as whose it is, to `place` below a folder of the stage.
     pub(crate) fn unpack_bytes_as(
         &self,
         form: Form<'_>,
+        place: &str,
         packed: &[u8],
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
         let unpack = || match inflated_size(packed, limits) {
-            Some(size) => self.unpack_inflated(form, packed, size, limits),
-            None => self.unpack_stream(form, packed, limits),
+            Some(size) => self.unpack_inflated(form, place, packed, size, limits),
+            None => self.unpack_stream(form, place, packed, limits),
         };
         unpack().map_err(|trouble| trouble.of(nameless()))
     }
@@ -99,31 +99,34 @@ impl Store {
     pub(crate) fn unpack_stream_as(
         &self,
         form: Form<'_>,
+        place: &str,
         archive: impl Read,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream(form, archive, limits)
+        self.unpack_stream(form, place, archive, limits)
             .map_err(|trouble| trouble.of(nameless()))
     }
 
     /// Takes a plain folder: the files that `filter` takes, by their paths below it. A folder that it does not take is not
-    /// entered. Links are passed over, as in archives.
+    /// entered. Links are passed over, as in archives. `name` is the package's, as with [`Store::unpack_tgz_bytes`].
     ///
     /// # Errors
     /// Where a name is unsafe, something is neither file, folder nor link, or the stage cannot take it.
     pub fn unpack_folder(
         &self,
         folder: &Path,
+        name: &str,
         limits: &Limits,
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, ArchiveError> {
-        self.take_folder(folder, limits, filter)
+        self.take_folder(folder, name, limits, filter)
             .map_err(|trouble| trouble.of(folder))
     }
 
     fn unpack_inflated(
         &self,
         form: Form<'_>,
+        place: &str,
         packed: &[u8],
         size: usize,
         limits: &Limits,
@@ -142,13 +145,15 @@ impl Store {
             .inflater
             .gzip_decompress(packed, &mut scratch.buffer[..size]);
         let outcome = match inflated.ok().filter(|count| *count == size) {
-            Some(_) => self.unpack_tar_bytes(form, &scratch.buffer[..size], packed.len() as u64, limits),
+            Some(_) => {
+                self.unpack_tar_bytes(form, place, &scratch.buffer[..size], packed.len() as u64, limits)
+            }
             None => Ok(None),
         };
         SCRATCH.set(Some(scratch));
         match outcome? {
             Some(unpacked) => Ok(unpacked),
-            None => self.unpack_stream(form, packed, limits),
+            None => self.unpack_stream(form, place, packed, limits),
         }
     }
 
@@ -156,6 +161,7 @@ impl Store {
     fn unpack_tar_bytes(
         &self,
         form: Form<'_>,
+        place: &str,
         tar: &[u8],
         packed: u64,
         limits: &Limits,
@@ -189,27 +195,26 @@ impl Store {
                 Err(trouble) => return Err(trouble),
             }
         }
-        if matches!(form, Form::Npm(_)) {
+        if matches!(form, Form::Npm) {
             make_commands(&mut files);
         }
-        let inner = place_of(form);
-        let draft = Draft::new(self, &inner)?;
-        let entries = write_all(&draft.open(&inner)?, &files)?;
-        Ok(Some(Unpacked::new(draft, inner, Tree::new(entries))))
+        let draft = Draft::new(self, place)?;
+        let entries = write_all(&draft.open(place)?, &Contents::of(form), &files)?;
+        Ok(Some(Unpacked::new(draft, place, Tree::new(entries))))
     }
 
     fn unpack_stream(
         &self,
         form: Form<'_>,
+        place: &str,
         archive: impl Read,
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
         let (decoded, counted) = decoded(archive)?;
-        let inner = place_of(form);
-        let draft = Draft::new(self, &inner)?;
-        let package = draft.open(&inner)?;
+        let draft = Draft::new(self, place)?;
+        let package = draft.open(place)?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
-        let entries = write_stream(&package, |writer| {
+        let entries = write_stream(&package, Contents::of(form), |writer| {
             loop {
                 // The ratio is judged with what has arrived so far, and a buffer more is harmless.
                 walk.packed(counted.0.get());
@@ -225,21 +230,22 @@ impl Store {
             drain(&mut stream.0, limits, &counted)
         })?;
         let tree = match form {
-            Form::Npm(_) => with_commands(&package, entries)?,
+            Form::Npm => with_commands(&package, entries)?,
             Form::Crate(_) => Tree::new(entries),
         };
-        Ok(Unpacked::new(draft, inner, tree))
+        Ok(Unpacked::new(draft, place, tree))
     }
 
     fn take_folder(
         &self,
         folder: &Path,
+        name: &str,
         limits: &Limits,
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, Trouble> {
-        let inner = place_of(Form::Npm(NAMELESS));
-        let draft = Draft::new(self, &inner)?;
-        let package = draft.open(&inner)?;
+        let place = place_known(name);
+        let draft = Draft::new(self, &place)?;
+        let package = draft.open(&place)?;
         let mut names = Names::default();
         let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, file: File| {
             let refuse = Trouble::entry(path.as_str());
@@ -253,22 +259,19 @@ impl Store {
             let mut file = BufReader::with_capacity(COPIED, file);
             writer.take(&path, executable, metadata.len(), &mut file)
         };
-        let entries = write_stream(&package, |writer| {
+        let entries = write_stream(&package, Contents::of(Form::Npm), |writer| {
             visit(folder, &mut String::new(), filter, &mut |path, file| {
                 take(writer, path, file)
             })
         })?;
-        Ok(Unpacked::new(draft, inner, with_commands(&package, entries)?))
+        Ok(Unpacked::new(draft, &place, with_commands(&package, entries)?))
     }
 }
 
-/// Where in the stage's folder a package lies: there where its home will have it, so that it is not renamed then.
-fn place_of(form: Form<'_>) -> String {
-    match form {
-        Form::Npm(name) if is_alias(name) => place::place_of(name),
-        Form::Npm(_) => place::place_of(NAMELESS),
-        Form::Crate(label) => label_folder(label),
-    }
+/// Where a package lies in the stage: there where its home will have it, so that it need not be renamed then, unless no home could have
+/// it there.
+fn place_known(name: &str) -> String {
+    place_of(if is_alias(name) { name } else { NAMELESS })
 }
 
 /// Reads an npm archive (gzip, or a plain tar) to its end, as [`Store::unpack_tgz`] would, and keeps nothing of it but the contents of the
@@ -292,7 +295,7 @@ fn read_file(
     limits: &Limits,
 ) -> Result<Option<Vec<u8>>, Trouble> {
     let (decoded, counted) = decoded(archive)?;
-    let (mut walk, mut stream) = (Walk::new(limits, Form::Npm(NAMELESS), 0), Stream(decoded));
+    let (mut walk, mut stream) = (Walk::new(limits, Form::Npm, 0), Stream(decoded));
     let mut found = None;
     loop {
         walk.packed(counted.0.get());
@@ -369,7 +372,11 @@ fn make_commands(files: &mut [Ready<'_>]) {
     }
 }
 
-fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>, StoreError> {
+fn write_all(
+    package: &PackageFolder,
+    contents: &Contents,
+    files: &[Ready<'_>],
+) -> Result<Vec<Entry>, StoreError> {
     let mut folders: FxHashSet<&str> = FxHashSet::default();
     for file in files {
         let mut above = file.path.parent();
@@ -380,11 +387,10 @@ fn write_all(package: &PackageFolder, files: &[Ready<'_>]) -> Result<Vec<Entry>,
     let mut folders: Vec<&str> = folders.into_iter().collect();
     folders.sort_unstable(); // parents come before what is below them
     folders.iter().try_for_each(|folder| package.make(folder))?;
-    let contents = Contents::default();
     let write = |part: &[Ready<'_>]| {
         let entries = part.iter().map(|file| {
             let path = file.path.clone();
-            write_file(package, &contents, path, file.executable, &file.bytes)
+            write_file(package, contents, path, file.executable, &file.bytes)
         });
         entries.collect::<Result<Vec<Entry>, StoreError>>()
     };

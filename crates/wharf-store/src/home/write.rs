@@ -1,4 +1,4 @@
-//! Files into a draft: each created, written and closed once, and hashed on the way.
+//! Files into a draft: each created, written and closed once, and hashed on the way; of those that are alike most are links to one.
 //!
 //! A stream is decoded by one thread. Its small files are gathered, and what was gathered is written by whichever of rayon's
 //! threads comes to it, or by the one that decodes where enough waits already. So nothing is handed over for nothing while other
@@ -18,6 +18,7 @@ use wharf_core::SafePath;
 
 use super::commands::{Commands, mend_first_line};
 use super::draft::PackageFolder;
+use crate::archive::tgz::Form;
 use crate::archive::{Refusal, Trouble};
 use crate::error::StoreError;
 use crate::id::ObjectId;
@@ -32,6 +33,10 @@ const BATCH_BYTES: usize = 128 << 10;
 /// The same for the number of files.
 const BATCH_FILES: usize = 32;
 
+/// How many names a file gets in a package that has it so often. A file system bounds them (ext4: 65,000), and each project that has the
+/// package's files as links takes as many again.
+const NAMES: u32 = 32;
+
 /// How many batches of all archives were handed over and are not written yet.
 static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
 
@@ -41,11 +46,12 @@ static HANDED_OVER: AtomicUsize = AtomicUsize::new(0);
 /// That of `take`, or else what kept a file from being written.
 pub(super) fn write_stream(
     package: &PackageFolder,
+    contents: Contents,
     take: impl FnOnce(&mut Writer<'_, '_>) -> Result<(), Trouble>,
 ) -> Result<Vec<Entry>, Trouble> {
     let shared = Shared {
         package,
-        contents: Contents::default(),
+        contents,
         waiting: AtomicUsize::new(0),
         written: Mutex::default(),
     };
@@ -311,27 +317,47 @@ fn last_of_each(mut entries: Vec<Entry>, again: FxHashSet<SafePath>) -> Vec<Entr
     entries
 }
 
-/// Where the files of a package lie that are written, by what they hold: of those that are alike, one is written and the others
-/// are links to it. In packages that bring their types for every kind of module that is one file in five.
-#[derive(Default)]
-pub(super) struct Contents(Mutex<FxHashMap<(ObjectId, bool), SafePath>>);
+/// What tells files that are alike: the digest, and whether it can be run.
+type Likeness = (ObjectId, bool);
+/// Where a file lies, and how many more names it may get.
+type Known = FxHashMap<Likeness, (SafePath, u32)>;
+
+/// The files of a package that are written, by what they hold: those that are alike are links to one of them. In packages that bring
+/// their types for every kind of module that is one file in five. Not so in crates, whose files can be written to where they lie.
+pub(super) struct Contents(Option<Mutex<Known>>);
 
 impl Contents {
-    fn find(&self, object: ObjectId, executable: bool) -> Option<SafePath> {
-        self.all().get(&(object, executable)).cloned()
+    pub(super) fn of(form: Form<'_>) -> Self {
+        Self(match form {
+            Form::Npm => Some(Mutex::default()),
+            Form::Crate(_) => None,
+        })
     }
 
-    fn note(&self, object: ObjectId, executable: bool, path: &SafePath) {
-        self.all().insert((object, executable), path.clone());
+    /// A file that is the same and may have another name.
+    fn find(&self, like: Likeness) -> Option<SafePath> {
+        let mut known = self.known()?;
+        let (path, more) = known.get_mut(&like)?;
+        *more = more.checked_sub(1)?;
+        Some(path.clone())
+    }
+
+    fn note(&self, like: Likeness, path: &SafePath) {
+        if let Some(mut known) = self.known() {
+            known.insert(like, (path.clone(), NAMES - 1));
+        }
     }
 
     /// Something else lies at one of the paths from now on.
     fn clear(&self) {
-        self.all().clear();
+        if let Some(mut known) = self.known() {
+            known.clear();
+        }
     }
 
-    fn all(&self) -> MutexGuard<'_, FxHashMap<(ObjectId, bool), SafePath>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
+        let known = self.0.as_ref()?;
+        Some(known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -344,13 +370,14 @@ pub(super) fn write_file(
     bytes: &[u8],
 ) -> Result<Entry, StoreError> {
     let object = ObjectId::of(bytes);
-    let same = contents.find(object, executable);
+    let like = (object, executable);
+    let same = contents.find(like);
     // Where there can be no link, or no more of them, it is written as well.
     if same.is_none_or(|same| package.link(same.as_str(), path.as_str()).is_err()) {
         let mut out = package.create(path.as_str(), executable)?;
         out.write_all(bytes)
             .map_err(|error| package.unwritten(&path, error))?;
-        contents.note(object, executable, &path);
+        contents.note(like, &path);
     }
     Ok(Entry {
         path,
@@ -382,7 +409,9 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return Ok(());
     };
     let path = package.path(entry.path.as_str());
-    let bytes = if *size <= LARGEST_COMMAND {
+    // Another file that is the same may be no command: then this one becomes a file of its own.
+    let is_linked = std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
+    let bytes = if is_linked || *size <= LARGEST_COMMAND {
         std::fs::read(&path).map_err(StoreError::io("read", &path))?
     } else {
         Vec::new() // no script is that long
@@ -392,8 +421,6 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return Ok(());
     }
     *executable = true;
-    // Another file that is the same may be no command.
-    let is_linked = std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
     if mended.len() == bytes.len() && !is_linked {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
         return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
@@ -415,6 +442,23 @@ mod tests {
     use crate::store::Store;
 
     #[test]
+    fn a_file_that_cannot_be_a_link_is_written() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("store")).unwrap();
+        let draft = Draft::new(&store, "a").unwrap();
+        let package = draft.open("a").unwrap();
+        let contents = Contents::of(Form::Npm);
+        let path = |text: &str| SafePath::new(text).unwrap();
+        contents.note((ObjectId::of(b"text"), false), &path("gone"));
+        for name in ["one", "two"] {
+            write_file(&package, &contents, path(name), false, b"text").unwrap();
+            assert_eq!(std::fs::read(package.path(name)).unwrap(), b"text");
+        }
+        let inode = |name: &str| std::fs::metadata(package.path(name)).unwrap().ino();
+        assert_eq!(inode("one"), inode("two"), "the one that was written is known");
+    }
+
+    #[test]
     fn a_batch_whose_writing_panics_is_handed_over_no_longer() {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store")).unwrap();
@@ -422,7 +466,7 @@ mod tests {
         let package = draft.open("a").unwrap();
         let path = SafePath::new("file").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            write_stream(&package, |writer| {
+            write_stream(&package, Contents::of(Form::Npm), |writer| {
                 // It promises bytes that it does not have.
                 writer.batch.files.push(Gathered {
                     path: path.clone(),

@@ -386,6 +386,29 @@ fn files_that_are_alike_are_one_on_disk_unless_one_of_them_can_be_run() {
 }
 
 #[test]
+fn a_file_has_no_more_names_than_many_projects_can_take() {
+    let (_dir, store) = store();
+    let files: Vec<String> = (0..100).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|name| (&**name, "same")).collect();
+    let bytes = package(&files);
+    let memory = store.unpack_tgz_bytes(&bytes, "a", &Limits::default()).unwrap();
+    let stream = store.unpack_tgz(&*bytes, "a", &Limits::default()).unwrap();
+    let data = |unpacked: &Unpacked| -> Vec<fs::Metadata> {
+        let paths = files.iter().map(|(name, _)| unpacked.package().join(name));
+        paths.map(|path| fs::metadata(path).unwrap()).collect()
+    };
+    // Several threads write the stream, and two may write the same.
+    assert!(
+        data(&memory)
+            .iter()
+            .chain(&data(&stream))
+            .all(|file| file.nlink() <= 32)
+    );
+    let inodes: std::collections::BTreeSet<u64> = data(&memory).iter().map(MetadataExt::ino).collect();
+    assert_eq!(inodes.len(), 4);
+}
+
+#[test]
 fn a_package_lies_where_its_home_will_have_it_and_can_get_another_name() {
     let (_dir, store) = store();
     let bytes = package(&[("package.json", "{}"), ("x.js", "x")]);
@@ -421,7 +444,7 @@ fn a_folder_is_taken_as_the_filter_says() {
     fs::write(folder.join("node_modules/x/y"), "").unwrap();
     std::os::unix::fs::symlink("/etc", folder.join("lib/etc")).unwrap();
     let taken = store
-        .unpack_folder(&folder, &Limits::default(), &|path| path != "node_modules")
+        .unpack_folder(&folder, "a", &Limits::default(), &|path| path != "node_modules")
         .unwrap();
     let names: Vec<_> = listing(&taken.package())
         .into_iter()
