@@ -385,7 +385,7 @@ impl Store {
         self.once(&self.process, || self.make_process_stage())
     }
 
-    /// What a cell holds, made where it is empty. `make` makes nothing else by this.
+    /// What a cell holds, made where it is empty. `make` runs under the lock, so that it must not come here itself.
     fn once<'c, T>(
         &self,
         cell: &'c OnceLock<T>,

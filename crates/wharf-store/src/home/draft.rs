@@ -104,29 +104,22 @@ impl Draft {
         Ok(Self(Some(path)))
     }
 
-    /// A folder with an empty package in it, at `inner` below it: a relative path with nothing in it that leads up.
-    pub(super) fn new(store: &Store, inner: &str) -> Result<Self, StoreError> {
+    /// A folder with an empty package in it, at `inner` below it: a relative path with nothing in it that leads up. The package is open.
+    pub(super) fn new(store: &Store, inner: &str) -> Result<(Self, PackageFolder), StoreError> {
         let draft = Self::bare(store)?;
         let ends = inner.match_indices('/').map(|(end, _)| end);
         for end in ends.chain([inner.len()]) {
             make(&draft.path().join(&inner[..end]))?;
         }
-        Ok(draft)
+        let path = draft.path().join(inner);
+        let fd = open_folder(&path)?;
+        Ok((draft, PackageFolder { fd, path }))
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.0
             .as_deref()
             .expect("only `keep` takes the path, and the draft with it")
-    }
-
-    /// The package at `inner`.
-    pub(super) fn open(&self, inner: &str) -> Result<PackageFolder, StoreError> {
-        let path = self.path().join(inner);
-        Ok(PackageFolder {
-            fd: open_folder(&path)?,
-            path,
-        })
     }
 
     /// The folder has its place: there is nothing left to delete.

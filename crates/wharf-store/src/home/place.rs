@@ -108,8 +108,7 @@ impl Store {
         let record: Record = self.home_record(id)?;
         let from = self.home_package(id);
         let inner = place_of(checked_alias(id.name())?);
-        let draft = Draft::new(self, &inner)?;
-        let package = draft.open(&inner)?;
+        let (draft, package) = Draft::new(self, &inner)?;
         let mut made = FxHashSet::default();
         for entry in &record.tree.entries {
             if let Some(folder) = entry.path.parent() {

@@ -1,9 +1,9 @@
 //! Archives and folders into the stage, hashed and written in one pass.
 //!
 //! A small gzip is inflated at once by libdeflate into memory that each thread uses again, its headers are all checked, and
-//! then each file is created, written and closed, and what the package has twice is linked: no rename a file, which is most of what an install costs. What
-//! is large, or odd in a way that libdeflate does not take (several members, no end marker, a wrong size at the end), goes
-//! through the streaming decoder. Both give the same tree, or the same refusal, but for one thing: what follows the tar's end
+//! then each file is created, written and closed, or linked to one that is the same: no rename a file, for making files is most of what
+//! an install costs. What is large, or odd in a way that libdeflate does not take (several members, no end marker, a wrong size at the
+//! end), goes through the streaming decoder. Both give the same tree, or the same refusal, but for one thing: what follows the tar's end
 //! marker in further members of the gzip is not looked at in memory. Nothing of it would be unpacked, and the digest covers it.
 //!
 //! Large is what does not stay in the processor's cache: 22 MiB took libdeflate 62 ms of CPU in memory that was touched before and
@@ -198,8 +198,8 @@ impl Store {
         if matches!(form, Form::Npm) {
             make_commands(&mut files);
         }
-        let draft = Draft::new(self, place)?;
-        let entries = write_all(&draft.open(place)?, &Contents::of(form), &files)?;
+        let (draft, package) = Draft::new(self, place)?;
+        let entries = write_all(&package, &Contents::of(form), &files)?;
         Ok(Some(Unpacked::new(draft, place, Tree::new(entries))))
     }
 
@@ -211,8 +211,7 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
         let (decoded, counted) = decoded(archive)?;
-        let draft = Draft::new(self, place)?;
-        let package = draft.open(place)?;
+        let (draft, package) = Draft::new(self, place)?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
         let entries = write_stream(&package, Contents::of(form), |writer| {
             loop {
@@ -244,8 +243,7 @@ impl Store {
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, Trouble> {
         let place = place_known(name);
-        let draft = Draft::new(self, &place)?;
-        let package = draft.open(&place)?;
+        let (draft, package) = Draft::new(self, &place)?;
         let mut names = Names::default();
         let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, file: File| {
             let refuse = Trouble::entry(path.as_str());

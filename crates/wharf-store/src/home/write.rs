@@ -441,12 +441,17 @@ mod tests {
     use crate::home::draft::Draft;
     use crate::store::Store;
 
-    #[test]
-    fn a_file_that_cannot_be_a_link_is_written() {
+    /// A package without files, and what holds it.
+    fn empty() -> (tempfile::TempDir, Store, Draft, PackageFolder) {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store")).unwrap();
-        let draft = Draft::new(&store, "a").unwrap();
-        let package = draft.open("a").unwrap();
+        let (draft, package) = Draft::new(&store, "a").unwrap();
+        (place, store, draft, package)
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_a_link_is_written() {
+        let (_place, _store, _draft, package) = empty();
         let contents = Contents::of(Form::Npm);
         let path = |text: &str| SafePath::new(text).unwrap();
         contents.note((ObjectId::of(b"text"), false), &path("gone"));
@@ -460,10 +465,7 @@ mod tests {
 
     #[test]
     fn a_batch_whose_writing_panics_is_handed_over_no_longer() {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::open(&place.path().join("store")).unwrap();
-        let draft = Draft::new(&store, "a").unwrap();
-        let package = draft.open("a").unwrap();
+        let (_place, _store, _draft, package) = empty();
         let path = SafePath::new("file").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             write_stream(&package, Contents::of(Form::Npm), |writer| {
