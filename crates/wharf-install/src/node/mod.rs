@@ -82,6 +82,8 @@ pub struct Request<'a> {
     pub public_hoist: &'a [String],
     /// Patterns of names of packages that get private files, because tools write into them.
     pub writable: &'a [String],
+    /// What importers bundle, each as the importer and its alias: that gets private files with all that goes into an archive with it.
+    pub bundled: &'a [(usize, String)],
     /// Packages whose approved scripts were run, and the content that came of it; these get private files as well.
     pub built: &'a BTreeMap<PackageIndex, ContentKey>,
     /// The project's folder.

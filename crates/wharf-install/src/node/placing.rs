@@ -1,9 +1,13 @@
 //! Which packages cannot lie in the shared store, and why.
 //!
 //! Invariant: what lies in the store never leads into a project; so whatever reaches a private package is private itself.
+//! What an importer bundles has files of one name each: `npm pack` writes a file with several once, and its other names as links, which
+//! `npm install` leaves out.
 
+use rustc_hash::FxHashSet;
+use wharf_core::PackageName;
 use wharf_ecosystem::npm::glob::NamePatterns;
-use wharf_ecosystem::npm::graph::{PackageIndex, To};
+use wharf_ecosystem::npm::graph::{Edge, EdgeKind, PackageIndex, To};
 
 use super::{Layout, Placement, Request, VirtualStore, tools};
 
@@ -24,9 +28,12 @@ impl Placing {
             && why.is_none()
             && request.virtual_store != VirtualStore::Project;
         let writable = NamePatterns::new(request.writable);
+        let bundled = bundled(request);
         let private = |package: PackageIndex| {
+            let one = &request.graph.packages[package];
             request.built.contains_key(&package)
-                || writable.matches(request.graph.packages[package].name.as_str())
+                || writable.matches(one.name.as_str())
+                || bundled.contains(&(&one.name, &*one.version))
         };
         let count = request.graph.packages.len();
         let mut placements: Vec<Placement> = (0..count)
@@ -42,6 +49,38 @@ impl Placing {
         }
         Self { placements, why }
     }
+}
+
+/// Names and versions of what importers bundle, and of what npm puts into an archive with it. Not the packages themselves: where the
+/// graph has one twice, it may lie in the project once.
+fn bundled<'a>(request: &Request<'a>) -> FxHashSet<(&'a PackageName, &'a str)> {
+    let graph = request.graph;
+    let stated = request.bundled.iter().flat_map(|(importer, alias)| {
+        let edges = graph.importers[*importer].dependencies.iter();
+        edges.filter(move |edge| edge.alias == *alias)
+    });
+    let mut pending: Vec<&To> = stated.filter_map(|edge| edge.to.as_ref()).collect();
+    let mut met = FxHashSet::default();
+    let goes_along = |edge: &&Edge| matches!(edge.kind, EdgeKind::Prod | EdgeKind::Optional);
+    while let Some(to) = pending.pop() {
+        let edges = match to {
+            _ if !met.insert(to) => continue,
+            To::Package(index) => &graph.packages[*index].dependencies,
+            To::Importer(index) => &graph.importers[*index].dependencies,
+            To::Link(_) => continue,
+        };
+        pending.extend(
+            edges
+                .iter()
+                .filter(goes_along)
+                .filter_map(|edge| edge.to.as_ref()),
+        );
+    }
+    let packages = met.into_iter().filter_map(|to| match to {
+        To::Package(index) => Some(&graph.packages[*index]),
+        To::Importer(_) | To::Link(_) => None,
+    });
+    packages.map(|one| (&one.name, &*one.version)).collect()
 }
 
 /// Takes out of the store whatever reaches into the project.

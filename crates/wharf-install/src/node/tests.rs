@@ -81,6 +81,7 @@ struct Case {
     contents: Vec<Option<ContentKey>>,
     built: BTreeMap<PackageIndex, ContentKey>,
     writable: Vec<String>,
+    bundled: Vec<(usize, String)>,
     public_hoist: Vec<String>,
     layout: Layout,
     virtual_store: VirtualStore,
@@ -100,6 +101,7 @@ impl Case {
             graph,
             built: BTreeMap::new(),
             writable: Vec::new(),
+            bundled: Vec::new(),
             public_hoist: Vec::new(),
             layout: Layout::Isolated,
             virtual_store: VirtualStore::Global,
@@ -118,6 +120,7 @@ impl Case {
             virtual_store: self.virtual_store,
             public_hoist: &self.public_hoist,
             writable: &self.writable,
+            bundled: &self.bundled,
             built: &self.built,
             root: &self.root,
         }
@@ -402,6 +405,7 @@ proptest! {
         hoisted in any::<bool>(),
         in_project in any::<bool>(),
         writable in any::<bool>(),
+        bundled in any::<bool>(),
         built in any::<bool>(),
     ) {
         let (_, store) = &*STORE;
@@ -409,6 +413,9 @@ proptest! {
         case.layout = if hoisted { Layout::Hoisted } else { Layout::Isolated };
         case.virtual_store = if in_project { VirtualStore::Project } else { VirtualStore::Global };
         case.writable = if writable { vec!["@s/*".to_owned()] } else { Vec::new() };
+        if bundled {
+            case.bundled = vec![(0, "member".to_owned()), (1, "a".to_owned())];
+        }
         if built {
             // Equal content under another key: what scripts that change nothing would leave.
             case.built.insert(0, ContentKey::from_bytes([3; 8]));
@@ -562,6 +569,88 @@ fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
             "packages/m: here -> ../../../vendor/x",
         ]
     );
+}
+
+#[test]
+fn what_importers_bundle_is_private_with_all_that_goes_along() {
+    let to = To::Package;
+    let of_kind = |kind: EdgeKind, needs: &[(&str, To)]| {
+        let needs = edges(needs).into_iter().map(move |edge| Edge { kind, ..edge });
+        needs.collect::<Vec<Edge>>()
+    };
+    let mut graph = Graph {
+        importers: vec![
+            importer(
+                ".",
+                "top",
+                &[
+                    ("x", to(0)),
+                    ("m", To::Importer(1)),
+                    ("d", to(4)),
+                    ("here", To::Link("vendor".to_owned())),
+                ],
+            ),
+            importer("m", "m", &[("e", to(5)), ("b", to(7))]),
+        ],
+        packages: vec![
+            package("a", "1.0.0", &[("b", to(1))]),
+            package("b", "1.0.0", &[("a", to(0))]),
+            package("c", "1.0.0", &[]),
+            package("p", "1.0.0", &[]),
+            package("d", "1.0.0", &[("b", to(1))]),
+            package("e", "1.0.0", &[]),
+            package("f", "1.0.0", &[]),
+            // The same as another entry, where nothing of its peer is installed.
+            package("b", "1.0.0", &[]),
+            package("b", "2.0.0", &[]),
+        ],
+    };
+    graph.packages[0]
+        .dependencies
+        .extend(of_kind(EdgeKind::Optional, &[("c", to(2))]));
+    graph.packages[0]
+        .dependencies
+        .extend(of_kind(EdgeKind::Peer, &[("p", to(3))]));
+    graph.importers[1]
+        .dependencies
+        .extend(of_kind(EdgeKind::Dev, &[("f", to(6))]));
+    let mut case = Case::new(graph);
+    // Of each package: shared, in the project, or a private copy there.
+    for (bundled, over_the_store) in [
+        (&[][..], "sssssssss"),
+        (&[(0, "x")], "cccspsscs"),
+        (&[(0, "d")], "cccscsscs"),
+        // Not by its own name, nor by what nobody asks for.
+        (&[(0, "a"), (0, "here"), (1, "x")], "sssssssss"),
+        // A member with what it needs to run.
+        (&[(0, "m")], "pcsspcscs"),
+        (&[(1, "e"), (0, "nobody")], "ssssscsss"),
+    ] {
+        case.bundled = bundled
+            .iter()
+            .map(|(importer, alias)| (*importer, (*alias).to_owned()))
+            .collect();
+        for (layout, stores) in [
+            (Layout::Isolated, VirtualStore::Global),
+            (Layout::Isolated, VirtualStore::Project),
+            (Layout::Hoisted, VirtualStore::Auto),
+        ] {
+            (case.layout, case.virtual_store) = (layout, stores);
+            let word = |placement: &Placement| match placement {
+                Placement::Absent => '-',
+                Placement::Global => 's',
+                Placement::Project => 'p',
+                Placement::ProjectWritable => 'c',
+            };
+            let placements = placing::Placing::of(&case.request()).placements;
+            let found: String = placements.iter().map(word).collect();
+            let expected = match stores {
+                VirtualStore::Global => over_the_store.to_owned(),
+                VirtualStore::Auto | VirtualStore::Project => over_the_store.replace('s', "p"),
+            };
+            assert_eq!(found, expected, "{bundled:?} {layout:?} {stores:?}");
+        }
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn wanted(
         virtual_store: stores,
         public_hoist: &[],
         writable: &[],
+        bundled: &[],
         built,
         root: &world.project(),
     };

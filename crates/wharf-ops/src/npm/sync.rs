@@ -427,6 +427,7 @@ struct Asking {
     omit: Vec<EdgeKind>,
     contents: Vec<Option<ContentKey>>,
     options: NpmOptions,
+    bundled: Vec<(usize, String)>,
     layout: Layout,
     /// Why that is the layout, where the project did not say so.
     why_hoisted: Option<String>,
@@ -454,6 +455,7 @@ impl Asking {
             importers: fetching.importers.clone(),
             omit,
             contents,
+            bundled: bundled(fetching.npm, fetching.graph),
             options,
         }
     }
@@ -478,10 +480,23 @@ impl Asking {
             },
             public_hoist: &self.public_hoist,
             writable: &self.options.writable,
+            bundled: &self.bundled,
             built,
             root: &project.root,
         }
     }
+}
+
+/// What the project and its members bundle, each as the importer of the graph and its alias.
+fn bundled(npm: &NpmProject, graph: &Graph) -> Vec<(usize, String)> {
+    let bundling = npm.importers.iter().filter(|own| !own.bundled.is_empty());
+    let found = bundling.filter_map(|own| {
+        let importer = graph.importers.iter().position(|one| one.path == own.path)?;
+        Some((importer, &own.bundled))
+    });
+    found
+        .flat_map(|(importer, aliases)| aliases.iter().map(move |alias| (importer, alias.clone())))
+        .collect()
 }
 
 /// One home that is to be placed.

@@ -306,6 +306,7 @@ mod tests {
             bin: Vec::new(),
             scripts: Vec::new(),
             requirements: needs.iter().map(need).collect(),
+            bundled: Vec::new(),
         };
         all.iter().map(importer).collect()
     }

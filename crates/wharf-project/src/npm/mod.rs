@@ -168,6 +168,8 @@ pub struct NpmImporter {
     pub scripts: Vec<(String, String)>,
     /// What it needs, in the file's order; no alias stands twice with the same [`NpmRequirement::kind`].
     pub requirements: Vec<NpmRequirement>,
+    /// The aliases of those that come inside its archive when it is published (`bundleDependencies`), sorted.
+    pub bundled: Vec<String>,
 }
 
 impl NpmImporter {

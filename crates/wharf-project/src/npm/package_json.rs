@@ -38,6 +38,7 @@ pub(crate) struct PackageJson {
     pub(crate) bin: Vec<(String, String)>,
     pub(crate) scripts: Vec<(String, String)>,
     pub(crate) requirements: Vec<Stated>,
+    pub(crate) bundled: Vec<String>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -67,12 +68,14 @@ pub(crate) fn parse(source: &SourceText, folder: &Path) -> Result<PackageJson, I
     }
     let text = |key: &str| root.get(key).and_then(Node::text).map(str::to_owned);
     let name = text("name").filter(|name| !name.is_empty());
+    let requirements = requirements(source, root)?;
     let mut read = PackageJson {
         bin: bin(root, name.as_deref(), folder),
         version: text("version"),
         private: root.get("private").and_then(Node::boolean) == Some(true),
         scripts: texts(root.get("scripts")),
-        requirements: requirements(source, root)?,
+        bundled: bundled(root, &requirements),
+        requirements,
         warnings: Vec::new(),
         name,
     };
@@ -99,6 +102,30 @@ pub(crate) fn texts(node: Option<&Node<'_>>) -> Vec<(String, String)> {
     let entries = node.and_then(Node::map).unwrap_or_default();
     let pair = |(key, value): &(Node<'_>, Node<'_>)| Some((key.text()?.to_owned(), value.text()?.to_owned()));
     entries.iter().filter_map(pair).collect()
+}
+
+/// The aliases that its archive brings along: those that it names, or with `true` whatever it needs to run.
+fn bundled(root: &Node<'_>, requirements: &[Stated]) -> Vec<String> {
+    let stated = ["bundleDependencies", "bundledDependencies"];
+    let Some(stated) = stated.iter().find_map(|key| root.get(key)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = match &stated.value {
+        Value::Text { .. } if stated.boolean() == Some(true) => requirements
+            .iter()
+            .filter(|one| matches!(one.kind, EdgeKind::Prod | EdgeKind::Optional))
+            .map(|one| one.alias.clone())
+            .collect(),
+        Value::List(names) => names.iter().filter_map(Node::text).map(str::to_owned).collect(),
+        Value::Map(entries) => {
+            let names = entries.iter().filter_map(|(name, _)| name.text());
+            names.map(str::to_owned).collect()
+        }
+        Value::Text { .. } | Value::Null => Vec::new(),
+    };
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn requirements(source: &SourceText, root: &Node<'_>) -> Result<Vec<Stated>, Invalid> {

@@ -303,6 +303,7 @@ fn bare(root: &Path, path: &str) -> NpmImporter {
         bin: Vec::new(),
         scripts: Vec::new(),
         requirements: Vec::new(),
+        bundled: Vec::new(),
     }
 }
 
@@ -325,6 +326,7 @@ fn importer(
         bin: read.bin,
         scripts: read.scripts,
         requirements,
+        bundled: read.bundled,
         ..bare(files.root, path)
     })
 }

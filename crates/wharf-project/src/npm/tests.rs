@@ -127,6 +127,41 @@ fn a_package_json_alone_is_a_project() {
 }
 
 #[test]
+fn what_an_importer_bundles_is_known_by_its_aliases() {
+    let check = |stated: &str, expected: &[&str]| {
+        let manifest = format!(
+            r#"{{"dependencies": {{"x": "npm:a@1", "b": "1", "o": "1"}}, "optionalDependencies": {{"o": "1"}},
+                "devDependencies": {{"d": "1"}}, "peerDependencies": {{"p": "1"}}{stated}}}"#
+        );
+        let root = r#"{"workspaces": ["m"]}"#;
+        let folder = Folder::new(&[("package.json", root), ("m/package.json", &manifest)]);
+        let found = folder
+            .npm()
+            .importers
+            .into_iter()
+            .map(|importer| importer.bundled);
+        let expected = expected.iter().map(|name| (*name).to_owned());
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [Vec::new(), expected.collect()],
+            "{stated}"
+        );
+    };
+    check("", &[]);
+    check(r#", "bundleDependencies": ["x", "d", "x"]"#, &["d", "x"]);
+    check(r#", "bundledDependencies": ["b"]"#, &["b"]);
+    check(
+        r#", "bundledDependencies": ["b"], "bundleDependencies": ["o"]"#,
+        &["o"],
+    );
+    check(r#", "bundleDependencies": true"#, &["b", "o", "x"]);
+    check(r#", "bundleDependencies": {"x": "1"}"#, &["x"]);
+    for nothing in ["false", "null", "[]", "\"true\"", "7"] {
+        check(&format!(r#", "bundleDependencies": {nothing}"#), &[]);
+    }
+}
+
+#[test]
 fn wharf_toml_and_package_json_are_one_project() {
     let folder = Folder::new(&[
         (

@@ -1,12 +1,13 @@
 //! How `node_modules` is laid out, and what happens to folders that are not ours, moved, damaged or shared.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::thread;
 
 use serde_json::{Value, json};
 use wharf_testkit::{Fixture, NpmRegistry};
 
-use crate::{installed, project, release, says, state, tells};
+use crate::{installed, project, release, says, state, tells, write_json};
 
 /// `a` needs `b` and `c` 2, the project `a` and `c` 1.
 fn case(options: &Value) -> (NpmRegistry, Fixture) {
@@ -205,6 +206,76 @@ fn packages_that_tools_write_into_are_private() {
     assert!(real(&fixture, "node_modules/c").starts_with(real(&fixture, "../home")));
     std::fs::write(b.join("index.js"), "patched").expect("it is writable");
     fixture.run(&["store", "verify"]).success();
+}
+
+#[test]
+fn what_a_project_bundles_is_its_own_with_all_that_goes_with_it() {
+    let registry = NpmRegistry::start();
+    let twins = |name: &str| {
+        let types = format!("types of {name}\n");
+        let release = release(name, "1.0.0").file("index.d.ts", &types);
+        release.file("index.d.cts", &types)
+    };
+    twins("top").dep("middle", "*").publish(&registry);
+    let middle = twins("middle").optional_dep("low", "*");
+    middle.peer("host", "*").publish(&registry);
+    for name in ["low", "host", "other", "of-web"] {
+        twins(name).publish(&registry);
+    }
+    for options in [
+        json!({ "virtual-store": "global" }),
+        json!({ "virtual-store": "project" }),
+        json!({ "layout": "hoisted" }),
+    ] {
+        let bundling = |bundled: Value| {
+            json!({
+                "dependencies": { "alias": "npm:top@*", "host": "*", "other": "*" }, "workspaces": ["web"],
+                "wharf": { "options": options }, "bundleDependencies": bundled,
+            })
+        };
+        let fixture = project(&registry, &bundling(json!(["alias"])));
+        let web = json!({ "name": "web", "dependencies": { "of-web": "*" }, "bundledDependencies": true });
+        write_json(&fixture, "web/package.json", &web);
+        let sync = |how: &[&str]| {
+            let arguments = [&["sync", "--link-mode", "hardlink"], how].concat();
+            fixture.run(&arguments).success()
+        };
+        // The packages without a file that has several names.
+        let own = || -> Vec<&str> {
+            let is_own = |name: &&str| {
+                let folder = match options.get("layout") {
+                    Some(_) => format!("node_modules/{name}"),
+                    None => format!("{APART}/{name}"),
+                };
+                let files = real(&fixture, &folder).read_dir().expect("it is a folder");
+                let files = files.map(|file| file.and_then(|file| file.metadata()).expect("it is there"));
+                let files: Vec<Metadata> = files.filter(Metadata::is_file).collect();
+                assert_eq!(files.len(), 4, "{name}");
+                files.iter().all(|file| file.nlink() == 1)
+            };
+            let all = ["alias", "middle", "low", "host", "other", "of-web"];
+            all.into_iter().filter(is_own).collect()
+        };
+        let bundled = ["alias", "middle", "low", "of-web"];
+        sync(&[]);
+        assert_eq!(own(), bundled, "{options}");
+        tells(&sync(&[]), &["Nothing to do"]);
+        // By the lock alone.
+        std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+        sync(&["--frozen"]);
+        assert_eq!(own(), bundled, "{options}");
+        // Of what is bundled the lock knows nothing; it is as the manifest says, at once.
+        let lock = fixture.read("wharf.lock");
+        for (stated, bundled) in [
+            (json!(false), &["of-web"][..]),
+            (json!(["other"]), &["other", "of-web"]),
+        ] {
+            state(&fixture, &bundling(stated));
+            sync(&["--locked"]);
+            assert_eq!(own(), bundled, "{options}");
+        }
+        assert_eq!(fixture.read("wharf.lock"), lock);
+    }
 }
 
 #[test]
