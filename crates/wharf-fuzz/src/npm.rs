@@ -11,6 +11,7 @@ use wharf_ecosystem::npm::{
 use wharf_ecosystem::rules::rules;
 use wharf_project::ScriptApproval;
 use wharf_project::preferences::npm::{self as foreign, PeerLock};
+use wharf_store::Shape;
 
 use crate::{limits, read_project, read_project_of, store, text};
 
@@ -196,11 +197,11 @@ fn foreign_lock(form: PeerLock, file: &str, bytes: &[u8]) {
     }
 }
 
-/// Both ways of unpacking give the same tree, and keep to the limits.
+/// Both ways of unpacking give the same tree, in folders and flat, and keep to the limits.
 pub(crate) fn npm_archive(bytes: &[u8]) {
     let store = store();
-    let memory = store.unpack_tgz_bytes(bytes, "a", &limits());
-    let stream = store.unpack_tgz(bytes, "a", &limits());
+    let memory = store.unpack_tgz_bytes(bytes, Shape::Tree("a"), &limits());
+    let stream = store.unpack_tgz(bytes, Shape::Flat, &limits());
     // What follows the archive's end marker may be broken: only the stream reads on and refuses it.
     assert!(
         memory.is_ok() || stream.is_err(),

@@ -431,10 +431,15 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
             let applies = request.effect == Effect::Apply;
             let npm = project.npm.as_ref().filter(|_| project.uses_npm() && applies);
             let early = match npm {
-                Some(npm) => Some(Early::new(
-                    Arc::clone(session.store()?),
-                    npm::sync::machines(npm)?,
-                )),
+                Some(npm) => {
+                    let asked = npm.importers.iter().flat_map(|importer| &importer.requirements);
+                    let names = asked.map(|requirement| requirement.alias.as_str());
+                    Some(Early::new(
+                        Arc::clone(session.store()?),
+                        npm::sync::machines(npm)?,
+                        npm::sync::likely_flat(npm, names),
+                    ))
+                }
                 None => None,
             };
             let updating = Updating {

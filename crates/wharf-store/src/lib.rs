@@ -52,7 +52,7 @@ pub use crates::{CrateId, RepositoryId, RepositoryPackages};
 pub use deb::DebPackage;
 pub use error::StoreError;
 pub use hash::{Hasher, hash_file};
-pub use home::{ContentKey, GraphKey, HomeContent, HomeId, HomeLink, Unpacked, is_alias};
+pub use home::{ContentKey, GraphKey, HomeContent, HomeId, HomeLink, Shape, Unpacked, is_alias};
 pub use id::{InvalidId, ObjectId, TreeId};
 pub use link::{Content, LinkMode, LinkReport, LinkedBy, Placed};
 pub use lock::Lock;

@@ -169,7 +169,7 @@ impl EntryRef<'_> {
         }
     }
 
-    fn to_entry(self) -> Entry {
+    pub(crate) fn to_entry(self) -> Entry {
         let kind = match self.kind {
             KindRef::File {
                 object,

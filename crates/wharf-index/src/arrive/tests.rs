@@ -15,7 +15,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use wharf_core::NullSink;
 use wharf_net::{ProxySettings, Settings};
-use wharf_store::Limits;
+use wharf_store::{Limits, Shape};
 use wharf_sys::Work;
 use wharf_testkit::NpmPackage;
 
@@ -120,10 +120,10 @@ async fn fetch_all(archives: Vec<Bytes>, times: usize, taken: usize) -> usize {
             label: format!("a@{number}"),
             expected: vec![Hasher::digest(Algorithm::Sha512, &site.archives[number])],
             unpack: Arc::new(move |store, packed| match packed {
-                Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, "a", &Limits::default()),
+                Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, Shape::Tree("a"), &Limits::default()),
                 Packed::Arriving(stream) => {
                     arrived.fetch_add(1, Ordering::Relaxed);
-                    store.unpack_tgz(stream, "a", &Limits::default())
+                    store.unpack_tgz(stream, Shape::Tree("a"), &Limits::default())
                 }
             }),
         };

@@ -11,7 +11,7 @@ use wharf_core::{Digest, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::Package;
 use wharf_ecosystem::npm::registries::default_tarball;
 use wharf_net::NetError;
-use wharf_store::{Limits, Unpacked};
+use wharf_store::{Limits, Shape, Unpacked};
 use wharf_sys::Work;
 
 use super::pack_list::PackList;
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub integrity: Vec<Digest>,
     /// Where it comes from.
     pub source: Source,
+    /// Whether its files are to lie flat, for a flat home.
+    pub flat: bool,
 }
 
 impl Wanted {
@@ -47,7 +49,21 @@ impl Wanted {
             url: url.map_err(location)?,
             integrity: package.integrity.clone(),
             source: package.source.clone(),
+            flat: false,
         })
+    }
+
+    /// The same with files that lie flat.
+    #[must_use]
+    pub fn flat(self, flat: bool) -> Self {
+        Self { flat, ..self }
+    }
+
+    fn shape(&self) -> Shape<'_> {
+        match self.flat {
+            true => Shape::Flat,
+            false => Shape::Tree(self.name.as_str()),
+        }
     }
 
     /// `react@19.0.0`, for messages.
@@ -163,12 +179,12 @@ impl NpmIndex {
     async fn in_folder(&self, wanted: &Wanted, folder: &Path) -> Result<Unpacked, IndexError> {
         let permit = self.shared.governor.permit(Work::Disk).await;
         let (store, folder) = (Arc::clone(&self.shared.store), folder.to_owned());
-        let (name, label) = (wanted.name.clone(), wanted.label());
+        let (wanted, label) = (wanted.clone(), wanted.label());
         wharf_sys::run_compute(move || {
             let list = PackList::of(&folder)?;
             let takes = |path: &str| list.takes(path, folder.join(path).is_dir());
             let unpacked = store
-                .unpack_folder(&folder, name.as_str(), &Limits::default(), &takes)
+                .unpack_folder(&folder, wanted.shape(), &Limits::default(), &takes)
                 .map_err(IndexError::unpack(label))?;
             drop(permit);
             Ok(unpacked)
@@ -204,13 +220,13 @@ impl NpmIndex {
 }
 
 fn parcel(wanted: &Wanted) -> Parcel {
-    let name = wanted.name.clone();
+    let own = wanted.clone();
     Parcel {
         label: wanted.label(),
         expected: wanted.integrity.clone(),
         unpack: Arc::new(move |store, packed| match packed {
-            Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, name.as_str(), &Limits::default()),
-            Packed::Arriving(stream) => store.unpack_tgz(stream, name.as_str(), &Limits::default()),
+            Packed::Whole(bytes) => store.unpack_tgz_bytes(bytes, own.shape(), &Limits::default()),
+            Packed::Arriving(stream) => store.unpack_tgz(stream, own.shape(), &Limits::default()),
         }),
     }
 }

@@ -223,7 +223,9 @@ mod tests {
             assert_eq!(refusal(&bytes), None, "{name}");
             let store = tempfile::tempdir().unwrap();
             let store = wharf_store::Store::open(store.path()).unwrap();
-            let unpacked = store.unpack_tgz_bytes(&bytes, "a", &Limits::default()).unwrap();
+            let unpacked = store
+                .unpack_tgz_bytes(&bytes, wharf_store::Shape::Tree("a"), &Limits::default())
+                .unwrap();
             assert_eq!(unpacked.package_json().unwrap(), b"{}", "{name}");
         }
     }

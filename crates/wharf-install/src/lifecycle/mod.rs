@@ -27,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 use wharf_core::{Event, Explain, Fault, Sinks, TaskId};
 use wharf_ecosystem::npm::graph::{Graph, PackageIndex};
-use wharf_store::{ContentKey, GraphKey, HomeId, Limits, Store, StoreError};
+use wharf_store::{ContentKey, GraphKey, HomeId, Limits, Shape, Store, StoreError};
 use wharf_sys::{Governor, Work};
 
 use crate::nodejs::NodeBinary;
@@ -236,9 +236,10 @@ impl Task<'_> {
                 source,
             }
         };
-        let manifest_path = self.store.home_package(&home).join("package.json");
-        let manifest = fs::read(&manifest_path).map_err(io("read", &manifest_path))?;
-        let gyp = self.store.home_package(&home).join("binding.gyp").exists();
+        let manifest = self.store.home_file(&home, "package.json")?;
+        let manifest = manifest.unwrap_or_else(|| self.store.home_path(&home).join("package.json"));
+        let manifest = fs::read(&manifest).map_err(io("read", &manifest))?;
+        let gyp = self.store.home_file(&home, "binding.gyp")?.is_some();
         let scripts = script::of(&manifest, gyp);
         if scripts.is_empty() {
             return Ok(Settled::Unchanged);
@@ -272,7 +273,12 @@ impl Task<'_> {
         outcome?;
         let unpacked = self
             .store
-            .unpack_folder(&staged.package, result.name(), &Limits::default(), &|_| true)
+            .unpack_folder(
+                &staged.package,
+                Shape::Tree(result.name()),
+                &Limits::default(),
+                &|_| true,
+            )
             .map_err(|source| ScriptError::Odd {
                 package: about.label(),
                 source,

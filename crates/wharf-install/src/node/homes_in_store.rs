@@ -76,10 +76,10 @@ impl Planning<'_> {
         }
     }
 
-    /// What a package's home in the store links to: nothing where it is pristine.
+    /// What a package's home in the store links to: nothing where it is pristine or flat.
     pub fn links(&self, package: PackageIndex) -> Vec<HomeLink> {
         match &self.homes[package] {
-            Some(home) if home.graph != GraphKey::PRISTINE => {}
+            Some(home) if ![GraphKey::PRISTINE, GraphKey::FLAT].contains(&home.graph) => {}
             _ => return Vec::new(),
         }
         let links = self.request.needs(package).filter_map(|(alias, to)| match to {

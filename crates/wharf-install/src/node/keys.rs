@@ -19,16 +19,18 @@ type Colour = [u8; 32];
 pub(super) fn homes(request: &Request<'_>, placing: &Placing) -> Vec<Option<HomeId>> {
     let packages = 0..placing.placements.len();
     if !placing.placements.contains(&Placement::Global) {
-        return packages.map(|package| pristine(request, package)).collect();
+        return packages.map(|package| flat(request, package)).collect();
     }
     let colours = colours(request);
     let home = |package: PackageIndex| {
-        let home = pristine(request, package)?;
-        let is_leaf = || request.needs(package).next().is_none();
-        if placing.placements[package] != Placement::Global || is_leaf() {
+        let home = flat(request, package)?;
+        if placing.placements[package] != Placement::Global {
             return Some(home);
         }
-        let graph = GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package]));
+        let graph = match request.needs(package).next() {
+            None => GraphKey::PRISTINE,
+            Some(_) => GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package])),
+        };
         Some(HomeId { graph, ..home })
     };
     packages.map(home).collect()
@@ -61,13 +63,13 @@ pub(super) fn same(request: &Request<'_>, placing: &Placing) -> Vec<PackageIndex
     same
 }
 
-/// The home of nothing but a package's files.
-fn pristine(request: &Request<'_>, package: PackageIndex) -> Option<HomeId> {
+/// The home of nothing but a package's files, for the projects that link them.
+fn flat(request: &Request<'_>, package: PackageIndex) -> Option<HomeId> {
     let content = request.content(package).filter(|_| request.has(package))?;
     Some(HomeId {
         label: request.graph.packages[package].label(),
         content,
-        graph: GraphKey::PRISTINE,
+        graph: GraphKey::FLAT,
     })
 }
 

@@ -34,7 +34,7 @@ use wharf_store::{ContentKey, HomeId, Store, is_alias};
 use crate::NodeRoot;
 
 pub use homes_in_store::{Missing, Stock};
-pub use tools::{public_hoist, why_hoisted};
+pub use tools::{lies_in_the_project, public_hoist, why_hoisted};
 
 /// Where a project has every name that something is known by, for tools that look for what they do not name.
 pub const HIDDEN: &str = "node_modules/.wharf/node_modules/.store/node_modules";
@@ -149,7 +149,7 @@ impl<'a> Planning<'a> {
     }
 
     /// For each package the home that the store must have: the shared one, or for packages whose files lie in the project a
-    /// pristine one as the source of links. `None` where it is not installed.
+    /// flat one as the source of links. `None` where it is not installed.
     pub fn homes(&self) -> &[Option<HomeId>] {
         &self.homes
     }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use wharf_core::{Digest, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
-use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, LinkMode, Placed, Store};
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, LinkMode, Placed, Shape, Store};
 
 use super::*;
 use crate::layout::Content;
@@ -138,7 +138,7 @@ impl Case {
                 Some(from) => HomeContent::Existing(from.clone()),
                 None => HomeContent::Fresh(
                     store
-                        .unpack_tgz_bytes(&self.archive(lack.package), "a", &Limits::default())
+                        .unpack_tgz_bytes(&self.archive(lack.package), Shape::Tree("a"), &Limits::default())
                         .unwrap(),
                 ),
             };
@@ -545,12 +545,9 @@ fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
         plan.placements,
         [Placement::Project, Placement::ProjectWritable, Placement::Global]
     );
-    assert!(
-        homes
-            .iter()
-            .flatten()
-            .all(|home| home.graph == GraphKey::PRISTINE)
-    );
+    let graphs = homes.iter().flatten().map(|home| home.graph);
+    let expected = [GraphKey::FLAT, GraphKey::FLAT, GraphKey::PRISTINE];
+    assert!(graphs.eq(expected), "{homes:?}");
     let found: Vec<String> = plain(paths(&plan), store)
         .into_iter()
         .filter(|path| !path.contains(".bin"))

@@ -24,6 +24,14 @@ pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
     found.next()
 }
 
+/// Whether one of these names is that of a tool for which the packages of a project lie in it. A guess, for what has to be begun
+/// before the graph is known: versions are not looked at.
+pub fn lies_in_the_project<'n>(names: impl IntoIterator<Item = &'n str>) -> bool {
+    let mut known: Vec<&str> = entries(MEASURED).map(|(name, _)| name).collect();
+    known.extend(tools().filter(|tool| tool.wants == LAYOUT).map(|tool| tool.name));
+    names.into_iter().any(|name| known.contains(&name))
+}
+
 /// Patterns of packages that are linked in the project's own `node_modules` where it does not say which, as the tools that it
 /// asks for need it.
 pub fn public_hoist(graph: &Graph) -> Vec<String> {
@@ -103,6 +111,19 @@ fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static s
 mod tests {
     use super::*;
     use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Importer};
+
+    #[test]
+    fn the_names_of_tools_tell_where_packages_will_lie() {
+        for (names, expected) in [
+            (&["react", "vite"][..], true),
+            (&["gatsby"], true),
+            // Wants some names in the project's own node_modules, and no more.
+            (&["eslint", "vitest"], false),
+            (&[], false),
+        ] {
+            assert_eq!(lies_in_the_project(names.iter().copied()), expected, "{names:?}");
+        }
+    }
 
     #[test]
     fn every_tool_has_a_reason_and_stands_there_once() {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use wharf_core::{Explain, NullSink, PackageName};
-use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Store};
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Shape, Store};
 use wharf_sys::Governor;
 
 use super::Fixture;
@@ -381,7 +381,7 @@ fn homes_of_the_store_become_folders() {
     fs::write(source.join("lib/a.js"), "a").unwrap();
     let unpacked = project
         .store
-        .unpack_folder(&source, "a", &Limits::default(), &|_| true)
+        .unpack_folder(&source, Shape::Tree("a"), &Limits::default(), &|_| true)
         .unwrap();
     let home = HomeId {
         label: "a@1.0.0".to_owned(),

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use wharf_core::{Ecosystem, Explain, NullSink, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::Version;
 use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
-use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Store};
+use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, Shape, Store};
 use wharf_sys::Governor;
 
 use crate::lifecycle::{Approved, Built, ScriptError, run};
@@ -72,7 +72,7 @@ impl World {
         }
         let unpacked = self
             .store
-            .unpack_folder(folder.path(), "a", &Limits::default(), &|_| true)
+            .unpack_folder(folder.path(), Shape::Tree("a"), &Limits::default(), &|_| true)
             .unwrap();
         let home = HomeId {
             label: format!("{name}@1.0.0"),

@@ -52,7 +52,7 @@ pub(crate) fn runs(store: &Store, package: &Package) -> Option<bool> {
     }
     let content = ContentKey::of_digest(package.integrity.first()?);
     let home = store.find_content(&package.label(), content)?;
-    Some(store.home_package(&home).join("binding.gyp").is_file())
+    Some(store.home_file(&home, "binding.gyp").ok()?.is_some())
 }
 
 /// The selected packages whose scripts may run.

@@ -24,16 +24,19 @@ type Task = JoinHandle<Result<(Unpacked, Option<Digest>), IndexError>>;
 pub(crate) struct Early {
     store: Arc<Store>,
     machines: Machines,
+    /// Whether flat homes will be made of them, as far as is known.
+    flat: bool,
     turns: Arc<Semaphore>,
     tasks: FxHashMap<(PackageName, String), Task>,
 }
 
 impl Early {
-    /// Nothing under way yet.
-    pub(crate) fn new(store: Arc<Store>, machines: Machines) -> Self {
+    /// Nothing under way yet. `flat`: whether flat homes will be made of what comes; where that is wrong, it is linked once more.
+    pub(crate) fn new(store: Arc<Store>, machines: Machines, flat: bool) -> Self {
         Self {
             store,
             machines,
+            flat,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: FxHashMap::default(),
         }
@@ -57,6 +60,7 @@ impl Early {
                 source: Source::Registry {
                     index: index.registries().registry_for(name).without_credentials(),
                 },
+                flat: self.flat,
             };
             self.start_archive(index, wanted);
         }
@@ -74,7 +78,7 @@ impl Early {
         {
             return;
         }
-        let (index, turns) = (index.clone(), Arc::clone(&self.turns));
+        let (index, turns, wanted) = (index.clone(), Arc::clone(&self.turns), wanted.flat(self.flat));
         let task = tokio::spawn(async move {
             // A closed semaphore would mean that nobody waits any more.
             let _turn = turns.acquire().await;

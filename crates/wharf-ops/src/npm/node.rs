@@ -424,6 +424,7 @@ async fn fetched(
                     .registry_for(&file.package)
                     .without_credentials(),
             },
+            flat: false,
         };
         let (unpacked, _) = index.unpack(&wanted).await?;
         let (store, home) = (Arc::clone(store), home.clone());

@@ -168,7 +168,11 @@ async fn choose_node(
     }
     let early = match early {
         Some(early) => early,
-        None => early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?)),
+        None => {
+            let names = locked.graph.packages.iter().map(|package| package.name.as_str());
+            let flat = likely_flat(npm, names);
+            early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?, flat))
+        }
     };
     let likely = selected(npm, &locked.graph, selecting, locked_node(locked));
     let likely = likely.map_or_else(|_| Vec::new(), |likely| likely.packages);
@@ -181,6 +185,15 @@ async fn choose_node(
         early.start_archive(index, Wanted::of(package)?);
     }
     finding.await
+}
+
+/// Whether packages will lie in the project, as far as the names of some tell: what comes before the layout is planned is unpacked so.
+pub(crate) fn likely_flat<'n>(npm: &NpmProject, names: impl IntoIterator<Item = &'n str>) -> bool {
+    match (npm.options.layout, npm.options.virtual_store) {
+        (NpmLayout::Hoisted, _) | (_, NpmVirtualStore::Project) => true,
+        (NpmLayout::Isolated, NpmVirtualStore::Global) => false,
+        (NpmLayout::Isolated, NpmVirtualStore::Auto) => layout::lies_in_the_project(names),
+    }
 }
 
 /// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are
@@ -282,8 +295,8 @@ impl Fetching<'_> {
         self.fetched += archives.len();
         let wanted = archives
             .iter()
-            .map(|one| Wanted::of(&self.graph.packages[one.package]));
-        let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+            .map(|one| Ok(Wanted::of(&self.graph.packages[one.package])?.flat(one.home.is_flat())));
+        let wanted = wanted.collect::<Result<Vec<_>, OpsError>>()?;
         self.report_weak(&wanted);
         let fetches = archives.into_iter().zip(wanted).map(|(one, wanted)| {
             let early = self.early.as_mut();

@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::home::Unpacked;
 use crate::home::id::label_folder;
 use crate::home::record::{NAME, RawRecord};
+use crate::home::shape::Lies;
 use crate::id::ObjectId;
 use crate::object::open_folder;
 use crate::store::Store;
@@ -43,7 +44,7 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
         with_manifest(
-            self.unpack_bytes_as(Form::Crate(label), &label_folder(label), packed, limits)?,
+            self.unpack_bytes_as(Form::Crate(label), &lies(label), packed, limits)?,
             label,
         )
     }
@@ -59,7 +60,7 @@ impl Store {
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
         with_manifest(
-            self.unpack_stream_as(Form::Crate(label), &label_folder(label), archive, limits)?,
+            self.unpack_stream_as(Form::Crate(label), &lies(label), archive, limits)?,
             label,
         )
     }
@@ -78,7 +79,7 @@ impl Store {
         if self.has_crate(id) {
             return Ok(());
         }
-        unpacked.lie_at(&id.label_folder())?;
+        unpacked.lie(&Lies::At(id.label_folder()))?;
         let folder = unpacked.folder();
         let sealed = seal(&unpacked.package(), &unpacked, archive)?;
         write_new(&folder.join(NAME), RawRecord::print(&[], &sealed).as_bytes())?;
@@ -92,6 +93,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Where a crate of this label lies in the stage: there where its home will have it.
+fn lies(label: &str) -> Lies {
+    Lies::At(label_folder(label))
 }
 
 /// Refuses what is no crate.

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use super::record::{self, Record};
+use super::shape::FilesOf;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tree::{Entry, Kind};
@@ -49,7 +50,12 @@ pub(crate) fn size(store: &Store) -> Result<(u64, u64), StoreError> {
 }
 
 fn inodes(home: &Path) -> Vec<(u64, u64)> {
-    let files = crate::verify::files(&home.join("node_modules")).unwrap_or_default();
+    let folder = match is_flat(home) {
+        true => home.to_owned(),
+        false => home.join("node_modules"),
+    };
+    let mut files = crate::verify::files(&folder).unwrap_or_default();
+    files.retain(|file| *file != home.join(record::NAME));
     let data = files.iter().filter_map(|path| path.symlink_metadata().ok());
     data.filter(fs::Metadata::is_file)
         .map(|data| (data.ino(), data.len()))
@@ -108,10 +114,13 @@ fn home_of(target: &str) -> &Path {
 fn judge_one(home: &Path, depth: Depth) -> Result<Vec<String>, String> {
     let bytes = fs::read(home.join(record::NAME)).map_err(|error| format!("its record: {error}"))?;
     let record = record::parse(&bytes)?;
+    if is_flat(home) {
+        return judge_flat(home, &record, depth).map(|()| Vec::new());
+    }
     let name = name_of(home);
     let modules = home.join("node_modules");
     let package = modules.join(&name);
-    judge_files(&package, &record, depth, 0o222)?;
+    judge_files(&files_in(&package), &record, depth, 0o222)?;
     for (alias, target) in &record.links {
         let at = if *alias == name {
             package.join("node_modules").join(alias)
@@ -124,6 +133,46 @@ fn judge_one(home: &Path, depth: Depth) -> Result<Vec<String>, String> {
         judge_strays(&package, &name, &record)?;
     }
     Ok(record.links.into_iter().map(|(_, target)| target).collect())
+}
+
+/// Judges a home by what its record says, in which every file has the name that its digest gives it.
+fn judge_flat(home: &Path, record: &Record, depth: Depth) -> Result<(), String> {
+    let files = FilesOf {
+        folder: home.to_owned(),
+        is_flat: true,
+    };
+    judge_files(&files, record, depth, 0o222)?;
+    if depth == Depth::Quick {
+        return Ok(());
+    }
+    let mut known: FxHashSet<PathBuf> = record
+        .tree
+        .entries
+        .iter()
+        .map(|entry| files.file(entry))
+        .collect();
+    known.insert(home.join(record::NAME));
+    let found = crate::verify::files(home).map_err(|error| error.to_string())?;
+    match found.iter().find(|path| !known.contains(*path)) {
+        Some(stray) => {
+            let inside = stray.strip_prefix(home).unwrap_or(stray);
+            Err(format!("{}: it is not of the package", inside.display()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The files of a package that lies in folders, below this one.
+pub(crate) fn files_in(package: &Path) -> FilesOf {
+    FilesOf {
+        folder: package.to_owned(),
+        is_flat: false,
+    }
+}
+
+/// Whether this is the folder of a flat home.
+fn is_flat(home: &Path) -> bool {
+    home.extension().is_some_and(|graph| graph == "f")
 }
 
 fn judge_link(at: &Path, target: &str) -> Result<(), String> {
@@ -140,13 +189,13 @@ fn judge_link(at: &Path, target: &str) -> Result<(), String> {
 
 /// Compares files with their record. `forbidden` are bits that no file's mode has.
 pub(crate) fn judge_files(
-    package: &Path,
+    files: &FilesOf,
     record: &Record,
     depth: Depth,
     forbidden: u32,
 ) -> Result<(), String> {
     record.tree.entries.iter().try_for_each(|entry| {
-        judge_file(&entry.path.below(package), entry, depth, forbidden)
+        judge_file(&files.file(entry), entry, depth, forbidden)
             .map_err(|wrong| format!("{}: {wrong}", entry.path))
     })
 }

@@ -12,26 +12,27 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use wharf_core::SafePath;
 
+use super::shape::{FilesOf, FlatName, Lies};
 use crate::durable;
 use crate::error::StoreError;
-use crate::id::TreeId;
+use crate::id::{ObjectId, TreeId};
 use crate::object::{make_folder, open_folder};
 use crate::store::Store;
-use crate::tree::Tree;
+use crate::tree::{Entry, Tree};
 
 /// An unpacked package in the stage. Dropping it deletes it.
 #[derive(Debug)]
 pub struct Unpacked {
     folder: Draft,
-    inner: String,
+    lies: Lies,
     tree: Tree,
 }
 
 impl Unpacked {
-    /// What was unpacked into `inner`, a path below the folder.
-    pub(super) fn new(folder: Draft, inner: &str, tree: Tree) -> Self {
-        let inner = inner.to_owned();
-        Self { folder, inner, tree }
+    /// What was unpacked into the folder, and lies there so.
+    pub(super) fn new(folder: Draft, lies: &Lies, tree: Tree) -> Self {
+        let lies = lies.clone();
+        Self { folder, lies, tree }
     }
 
     /// The digest of all its files, computed anew with each call.
@@ -49,22 +50,34 @@ impl Unpacked {
         self.tree.size()
     }
 
-    /// The folder of the package.
+    /// The folder of the package, or of all its files where they lie flat.
     pub fn package(&self) -> PathBuf {
-        self.folder.path().join(&self.inner)
+        self.lies.below(self.folder.path())
     }
 
-    /// Has the package lie at another path below the folder, whose folders are made. Mostly it lies there from the beginning.
-    pub(crate) fn lie_at(&mut self, inner: &str) -> Result<(), StoreError> {
-        if self.inner != inner {
-            let to = self.folder.path().join(inner);
+    /// Where a file of it lies, by its path in the package.
+    pub fn file(&self, path: &str) -> Option<PathBuf> {
+        Some(self.files_of().file(self.tree.get(path)?))
+    }
+
+    pub(crate) fn files_of(&self) -> FilesOf {
+        FilesOf {
+            folder: self.package(),
+            is_flat: self.is_flat(),
+        }
+    }
+
+    /// Has the package lie otherwise in its folder, in folders that are made. Mostly it lies so from the beginning. Whether it is flat
+    /// does not change so: then it is to be linked into a folder of its own.
+    pub(crate) fn lie(&mut self, lies: &Lies) -> Result<(), StoreError> {
+        if self.lies != *lies {
+            let (from, to) = (self.package(), lies.below(self.folder.path()));
             let above = durable::folder_of(&to);
             std::fs::create_dir_all(above).map_err(StoreError::io("make", above))?;
-            let from = self.package();
             std::fs::rename(&from, &to).map_err(StoreError::io("rename to", &to))?;
             // The folder of a scope, say, in which nothing else lies.
             let _ = std::fs::remove_dir(durable::folder_of(&from));
-            inner.clone_into(&mut self.inner);
+            self.lies = lies.clone();
         }
         Ok(())
     }
@@ -74,7 +87,11 @@ impl Unpacked {
     /// # Errors
     /// Where it has none.
     pub fn package_json(&self) -> io::Result<Vec<u8>> {
-        std::fs::read(self.package().join("package.json"))
+        std::fs::read(self.file("package.json").ok_or(io::ErrorKind::NotFound)?)
+    }
+
+    pub(crate) fn is_flat(&self) -> bool {
+        self.lies == Lies::Flat
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -104,16 +121,22 @@ impl Draft {
         Ok(Self(Some(path)))
     }
 
-    /// A folder with an empty package in it, at `inner` below it: a relative path with nothing in it that leads up. The package is open.
-    pub(super) fn new(store: &Store, inner: &str) -> Result<(Self, PackageFolder), StoreError> {
+    /// A folder with an empty package in it, which will lie so. The package is open.
+    pub(super) fn new(store: &Store, lies: &Lies) -> Result<(Self, PackageFolder), StoreError> {
         let draft = Self::bare(store)?;
-        let ends = inner.match_indices('/').map(|(end, _)| end);
-        for end in ends.chain([inner.len()]) {
-            make(&draft.path().join(&inner[..end]))?;
+        if let Lies::At(inner) = lies {
+            let ends = inner.match_indices('/').map(|(end, _)| end);
+            for end in ends.chain([inner.len()]) {
+                make(&draft.path().join(&inner[..end]))?;
+            }
         }
-        let path = draft.path().join(inner);
+        let path = lies.below(draft.path());
         let fd = open_folder(&path)?;
-        Ok((draft, PackageFolder { fd, path }))
+        let files = FilesOf {
+            folder: path,
+            is_flat: *lies == Lies::Flat,
+        };
+        Ok((draft, PackageFolder { fd, files }))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -145,18 +168,31 @@ impl Drop for Draft {
 #[derive(Debug)]
 pub(super) struct PackageFolder {
     fd: OwnedFd,
-    path: PathBuf,
+    files: FilesOf,
 }
 
 impl PackageFolder {
-    /// Makes one folder; the ones above it are there.
+    /// Whether its files lie flat.
+    pub(super) fn is_flat(&self) -> bool {
+        self.files.is_flat
+    }
+
+    /// Where a file of it lies.
+    pub(super) fn file(&self, entry: &Entry) -> PathBuf {
+        self.files.file(entry)
+    }
+
+    /// Makes one folder, if it has folders; the ones above it are there.
     pub(super) fn make(&self, path: &str) -> Result<(), StoreError> {
+        if self.is_flat() {
+            return Ok(());
+        }
         make_folder(&self.fd, path).map_err(self.error("make", path))
     }
 
     /// Makes a folder and those above it, each once: `made` are those that were made before.
     pub(super) fn make_all(&self, path: &str, made: &mut FxHashSet<Box<str>>) -> Result<(), StoreError> {
-        if made.contains(path) {
+        if made.contains(path) || self.is_flat() {
             return Ok(());
         }
         if let Some((above, _)) = path.rsplit_once('/') {
@@ -170,11 +206,56 @@ impl PackageFolder {
     /// Creates a file, in a folder that is there. It can be written through the handle alone. By its path from here: to open
     /// the folders in between for a few files each would cost more than to walk through them.
     pub(super) fn create(&self, path: &str, executable: bool) -> Result<File, StoreError> {
+        self.open_new(path, executable).map_err(self.error("write", path))
+    }
+
+    /// Creates the file that belongs at a path and holds this; `None` where the package is flat and has it, or another thread writes it.
+    pub(super) fn begin(
+        &self,
+        path: &SafePath,
+        object: &ObjectId,
+        executable: bool,
+    ) -> Result<Option<File>, StoreError> {
+        if !self.is_flat() {
+            return self.create(path.as_str(), executable).map(Some);
+        }
+        let name = FlatName::of_object(object, executable);
+        match self.open_new(name.as_str(), executable) {
+            Err(Errno::EXIST) => Ok(None),
+            other => other.map(Some).map_err(self.error("write", name.as_str())),
+        }
+    }
+
+    fn open_new(&self, path: &str, executable: bool) -> Result<File, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
-        rustix::fs::openat(&self.fd, path, flags, mode)
-            .map(File::from)
-            .map_err(self.error("write", path))
+        rustix::fs::openat(&self.fd, path, flags, mode).map(File::from)
+    }
+
+    /// Gives a file of a flat package, written under another name, the one that it has by what it holds.
+    pub(super) fn name_flat(
+        &self,
+        from: &str,
+        object: &ObjectId,
+        executable: bool,
+    ) -> Result<(), StoreError> {
+        let name = FlatName::of_object(object, executable);
+        rustix::fs::renameat(&self.fd, from, &self.fd, name.as_str()).map_err(self.error("rename", from))
+    }
+
+    /// Removes what lies in a flat package and is no file of the tree.
+    pub(super) fn sweep_flat(&self, tree: &Tree) -> Result<(), StoreError> {
+        let names: Vec<FlatName> = tree.entries.iter().filter_map(FlatName::of_entry).collect();
+        let names: FxHashSet<&str> = names.iter().map(FlatName::as_str).collect();
+        let folder = &self.files.folder;
+        for entry in std::fs::read_dir(folder).map_err(StoreError::io("list", folder))? {
+            let path = entry.map_err(StoreError::io("list", folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_none_or(|name| !names.contains(name)) {
+                std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives a file that is there another path as well, in a folder that is there.
@@ -193,6 +274,6 @@ impl PackageFolder {
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.path.join(path)
+        self.files.folder.join(path)
     }
 }

@@ -64,6 +64,8 @@ impl ContentKey {
 impl GraphKey {
     /// The home holds the content alone.
     pub const PRISTINE: GraphKey = GraphKey([0; 8]);
+    /// The same, and flat: see [`crate::home`].
+    pub const FLAT: GraphKey = GraphKey([0, 0, 0, 0, 0, 0, 0, 1]);
 }
 
 impl fmt::Display for ContentKey {
@@ -72,12 +74,16 @@ impl fmt::Display for ContentKey {
     }
 }
 
-/// `0` where it is pristine, else 16 digits.
+/// `0` where it is pristine, `f` where it is flat, else 16 digits.
 impl fmt::Display for GraphKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match u64::from_be_bytes(self.0) {
-            0 => f.write_str("0"),
-            number => write!(f, "{number:016x}"),
+        match *self {
+            Self::PRISTINE => f.write_str("0"),
+            Self::FLAT => f.write_str("f"),
+            Self(bytes) => {
+                let number = u64::from_be_bytes(bytes);
+                write!(f, "{number:016x}")
+            }
         }
     }
 }
@@ -108,13 +114,9 @@ impl HomeId {
         }
     }
 
-    /// The same content without dependencies.
-    pub fn pristine(&self) -> Self {
-        Self {
-            label: self.label.clone(),
-            content: self.content,
-            graph: GraphKey::PRISTINE,
-        }
+    /// Whether it is a source of links alone, whose files lie in one folder.
+    pub fn is_flat(&self) -> bool {
+        self.graph == GraphKey::FLAT
     }
 
     /// The label as one part of a path: the folder of all homes of this label.
@@ -171,6 +173,7 @@ impl FromStr for HomeId {
             };
             let graph = match graph {
                 "0" => GraphKey::PRISTINE,
+                "f" => GraphKey::FLAT,
                 digits => GraphKey(number(digits)?),
             };
             Some(Self {

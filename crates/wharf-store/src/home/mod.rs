@@ -3,12 +3,14 @@
 //! A home is `store/npm/node_modules/.store/<label>/<content>.<graph>/`, with the package in `node_modules/<name>` and, beside
 //! it, one relative link for each dependency, to that dependency's home. So whoever links to the package from a project gets all that it
 //! needs, without a file being made. The file `home` beside `node_modules` records the links, and every file with its
-//! BLAKE3. A *pristine* home has no links: it is a leaf of the graph, or the source of hard links for other layouts.
+//! BLAKE3. A *pristine* home has no links: it is a leaf of the graph. A *flat* home is the source of hard links for other layouts, and
+//! nothing else: `home`, and beside it the files, named by what they hold ([`shape`]).
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`id`] | [`HomeId`], [`ContentKey`], [`GraphKey`] |
 //! | [`record`] | what a home says of itself |
+//! | [`shape`] | how files lie in a home: in folders, or flat |
 //! | [`draft`] | [`Unpacked`]: a package in the stage |
 //! | [`unpack`] | archives and folders into the stage |
 //! | [`place`] | from the stage, or from another home, to its place |
@@ -26,9 +28,11 @@ pub mod draft;
 pub mod id;
 pub mod place;
 pub mod record;
+pub mod shape;
 pub mod unpack;
 mod write;
 
 pub use draft::Unpacked;
 pub use id::{ContentKey, GraphKey, HomeId};
 pub use place::{HomeContent, HomeLink, is_alias};
+pub use shape::Shape;

@@ -12,10 +12,11 @@ use rustc_hash::FxHashSet;
 use super::draft::{Draft, Unpacked};
 use super::id::HomeId;
 use super::record::{self, RawRecord, Record};
+use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tree::Kind;
+use crate::tree::{Kind, Tree};
 
 /// Where the files of a new home come from.
 #[derive(Debug)]
@@ -59,11 +60,17 @@ impl Store {
         if self.has_home(id) {
             return Ok(None);
         }
+        let lies = lies_in(id)?;
         let mut unpacked = match content {
-            HomeContent::Fresh(unpacked) => unpacked,
-            HomeContent::Existing(other) => self.link_out(&other)?,
+            HomeContent::Fresh(unpacked) if unpacked.is_flat() == id.is_flat() => unpacked,
+            // Whoever unpacked it guessed wrongly what it would be for.
+            HomeContent::Fresh(unpacked) => self.link_out(&unpacked.files_of(), unpacked.content(), &lies)?,
+            HomeContent::Existing(other) => {
+                let record: Record = self.home_record(&other)?;
+                self.link_out(&self.files_of_home(&other), &record.tree, &lies)?
+            }
         };
-        unpacked.lie_at(&place_of(checked_alias(id.name())?))?;
+        unpacked.lie(&lies)?;
         let (folder, inner) = (unpacked.folder(), unpacked.package());
         let mut targets = Vec::with_capacity(links.len());
         for link in links {
@@ -103,33 +110,45 @@ impl Store {
         durable::rename_noreplace(folder, &to)
     }
 
-    /// The files of a home once more, as hard links in the stage.
-    fn link_out(&self, id: &HomeId) -> Result<Unpacked, StoreError> {
-        let record: Record = self.home_record(id)?;
-        let from = self.home_package(id);
-        let inner = place_of(checked_alias(id.name())?);
-        let (draft, package) = Draft::new(self, &inner)?;
+    /// The files of a package once more, as hard links in the stage, where they will lie so.
+    fn link_out(&self, source: &FilesOf, tree: &Tree, lies: &Lies) -> Result<Unpacked, StoreError> {
+        let (draft, package) = Draft::new(self, lies)?;
         let mut made = FxHashSet::default();
-        for entry in &record.tree.entries {
+        for entry in &tree.entries {
             if let Some(folder) = entry.path.parent() {
                 package.make_all(folder, &mut made)?;
             }
-            let (source, target) = (entry.path.below(&from), package.path(entry.path.as_str()));
-            let Kind::File { executable, .. } = entry.kind else {
+            let (from, to) = (source.file(entry), package.file(entry));
+            let Kind::File {
+                object, executable, ..
+            } = &entry.kind
+            else {
                 continue;
             };
-            match fs::hard_link(&source, &target) {
+            match fs::hard_link(&from, &to) {
+                // Of those that are alike, a flat package has one.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && package.is_flat() => {}
                 // As many links as a file can have: another copy starts anew.
                 Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
-                    let mut bytes = fs::File::open(&source).map_err(StoreError::io("read", &source))?;
-                    let mut out = package.create(entry.path.as_str(), executable)?;
-                    io::copy(&mut bytes, &mut out).map_err(StoreError::io("write", &target))?;
+                    let mut bytes = fs::File::open(&from).map_err(StoreError::io("read", &from))?;
+                    if let Some(mut out) = package.begin(&entry.path, object, *executable)? {
+                        io::copy(&mut bytes, &mut out).map_err(StoreError::io("write", &to))?;
+                    }
                 }
-                other => other.map_err(StoreError::io("link", &source))?,
+                other => other.map_err(StoreError::io("link", &from))?,
             }
         }
-        Ok(Unpacked::new(draft, &inner, record.tree))
+        Ok(Unpacked::new(draft, lies, tree.clone()))
     }
+}
+
+/// How the files of a home lie in it.
+fn lies_in(id: &HomeId) -> Result<Lies, StoreError> {
+    let name = checked_alias(id.name())?;
+    Ok(match id.is_flat() {
+        true => Lies::Flat,
+        false => Lies::At(place_of(name)),
+    })
 }
 
 /// Where in a home a package of this name lies.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use wharf_core::SafePath;
 
 use super::id::{HomeId, label_folder};
+use super::shape::FilesOf;
 use crate::error::StoreError;
 use crate::store::Store;
 use crate::tree::{Entries, EntryRef, InvalidTree, KindRef, Tree};
@@ -111,12 +112,38 @@ impl Store {
         path
     }
 
-    /// Where its package lies: what a project links to.
+    /// Where its package lies: what a project links to. Not so in a flat home, whose files lie by other names.
     pub fn home_package(&self, id: &HomeId) -> PathBuf {
         let mut path = self.home_path(id);
         path.push("node_modules");
         path.push(id.name());
         path
+    }
+
+    /// Where the files of a home lie.
+    pub(crate) fn files_of_home(&self, id: &HomeId) -> FilesOf {
+        FilesOf {
+            folder: match id.is_flat() {
+                true => self.home_path(id),
+                false => self.home_package(id),
+            },
+            is_flat: id.is_flat(),
+        }
+    }
+
+    /// Where a file of a home's package lies, by its path in the package; `None` where it has none there.
+    ///
+    /// # Errors
+    /// Where the home is not there, or its record is damaged.
+    pub fn home_file(&self, id: &HomeId, path: &str) -> Result<Option<PathBuf>, StoreError> {
+        let record = self.raw_home_record(id)?;
+        for entry in record.entries().map_err(self.damaged_record(id))? {
+            let entry = entry.map_err(self.damaged_record(id))?;
+            if entry.path.as_str() == path {
+                return Ok(Some(self.files_of_home(id).file(&entry.to_entry())));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the store has this home. One that is there is complete.

@@ -23,6 +23,7 @@ use wharf_core::SafePath;
 use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
 use super::place::{is_alias, place_of};
+use super::shape::{Lies, Shape};
 use super::write::{Contents, Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
@@ -53,18 +54,17 @@ struct Scratch {
 }
 
 impl Store {
-    /// Unpacks an npm archive (gzip, or a plain tar) from memory. The caller has checked its digest. `name` is the package's as far
-    /// as the caller knows: another costs a rename when it gets its home.
+    /// Unpacks an npm archive (gzip, or a plain tar) from memory. The caller has checked its digest.
     ///
     /// # Errors
     /// Where the archive is refused, or the stage cannot take it; nothing of it then stays.
     pub fn unpack_tgz_bytes(
         &self,
         packed: &[u8],
-        name: &str,
+        shape: Shape<'_>,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_bytes_as(Form::Npm, &place_known(name), packed, limits)
+        self.unpack_bytes_as(Form::Npm, &in_the_stage(shape), packed, limits)
     }
 
     /// The same while it arrives: memory stays small however large the archive is.
@@ -74,23 +74,23 @@ impl Store {
     pub fn unpack_tgz(
         &self,
         archive: impl Read,
-        name: &str,
+        shape: Shape<'_>,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream_as(Form::Npm, &place_known(name), archive, limits)
+        self.unpack_stream_as(Form::Npm, &in_the_stage(shape), archive, limits)
     }
 
-    /// Unpacks an archive from memory, as whose it is, to `place` below a folder of the stage.
+    /// Unpacks an archive from memory, as whose it is, into a folder of the stage.
     pub(crate) fn unpack_bytes_as(
         &self,
         form: Form<'_>,
-        place: &str,
+        lies: &Lies,
         packed: &[u8],
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
         let unpack = || match inflated_size(packed, limits) {
-            Some(size) => self.unpack_inflated(form, place, packed, size, limits),
-            None => self.unpack_stream(form, place, packed, limits),
+            Some(size) => self.unpack_inflated(form, lies, packed, size, limits),
+            None => self.unpack_stream(form, lies, packed, limits),
         };
         unpack().map_err(|trouble| trouble.of(nameless()))
     }
@@ -99,34 +99,34 @@ impl Store {
     pub(crate) fn unpack_stream_as(
         &self,
         form: Form<'_>,
-        place: &str,
+        lies: &Lies,
         archive: impl Read,
         limits: &Limits,
     ) -> Result<Unpacked, ArchiveError> {
-        self.unpack_stream(form, place, archive, limits)
+        self.unpack_stream(form, lies, archive, limits)
             .map_err(|trouble| trouble.of(nameless()))
     }
 
     /// Takes a plain folder: the files that `filter` takes, by their paths below it. A folder that it does not take is not
-    /// entered. Links are passed over, as in archives. `name` is the package's, as with [`Store::unpack_tgz_bytes`].
+    /// entered. Links are passed over, as in archives.
     ///
     /// # Errors
     /// Where a name is unsafe, something is neither file, folder nor link, or the stage cannot take it.
     pub fn unpack_folder(
         &self,
         folder: &Path,
-        name: &str,
+        shape: Shape<'_>,
         limits: &Limits,
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, ArchiveError> {
-        self.take_folder(folder, name, limits, filter)
+        self.take_folder(folder, &in_the_stage(shape), limits, filter)
             .map_err(|trouble| trouble.of(folder))
     }
 
     fn unpack_inflated(
         &self,
         form: Form<'_>,
-        place: &str,
+        lies: &Lies,
         packed: &[u8],
         size: usize,
         limits: &Limits,
@@ -146,14 +146,14 @@ impl Store {
             .gzip_decompress(packed, &mut scratch.buffer[..size]);
         let outcome = match inflated.ok().filter(|count| *count == size) {
             Some(_) => {
-                self.unpack_tar_bytes(form, place, &scratch.buffer[..size], packed.len() as u64, limits)
+                self.unpack_tar_bytes(form, lies, &scratch.buffer[..size], packed.len() as u64, limits)
             }
             None => Ok(None),
         };
         SCRATCH.set(Some(scratch));
         match outcome? {
             Some(unpacked) => Ok(unpacked),
-            None => self.unpack_stream(form, place, packed, limits),
+            None => self.unpack_stream(form, lies, packed, limits),
         }
     }
 
@@ -161,7 +161,7 @@ impl Store {
     fn unpack_tar_bytes(
         &self,
         form: Form<'_>,
-        place: &str,
+        lies: &Lies,
         tar: &[u8],
         packed: u64,
         limits: &Limits,
@@ -198,22 +198,22 @@ impl Store {
         if matches!(form, Form::Npm) {
             make_commands(&mut files);
         }
-        let (draft, package) = Draft::new(self, place)?;
-        let entries = write_all(&package, &Contents::of(form), &files)?;
-        Ok(Some(Unpacked::new(draft, place, Tree::new(entries))))
+        let (draft, package) = Draft::new(self, lies)?;
+        let entries = write_all(&package, &Contents::of(form, &package), &files)?;
+        Ok(Some(Unpacked::new(draft, lies, Tree::new(entries))))
     }
 
     fn unpack_stream(
         &self,
         form: Form<'_>,
-        place: &str,
+        lies: &Lies,
         archive: impl Read,
         limits: &Limits,
     ) -> Result<Unpacked, Trouble> {
         let (decoded, counted) = decoded(archive)?;
-        let (draft, package) = Draft::new(self, place)?;
+        let (draft, package) = Draft::new(self, lies)?;
         let (mut walk, mut stream) = (Walk::new(limits, form, 0), Stream(decoded));
-        let entries = write_stream(&package, Contents::of(form), |writer| {
+        let entries = write_stream(&package, Contents::of(form, &package), |writer| {
             loop {
                 // The ratio is judged with what has arrived so far, and a buffer more is harmless.
                 walk.packed(counted.0.get());
@@ -232,18 +232,17 @@ impl Store {
             Form::Npm => with_commands(&package, entries)?,
             Form::Crate(_) => Tree::new(entries),
         };
-        Ok(Unpacked::new(draft, place, tree))
+        Ok(Unpacked::new(draft, lies, tree))
     }
 
     fn take_folder(
         &self,
         folder: &Path,
-        name: &str,
+        lies: &Lies,
         limits: &Limits,
         filter: &dyn Fn(&str) -> bool,
     ) -> Result<Unpacked, Trouble> {
-        let place = place_known(name);
-        let (draft, package) = Draft::new(self, &place)?;
+        let (draft, package) = Draft::new(self, lies)?;
         let mut names = Names::default();
         let mut take = |writer: &mut Writer<'_, '_>, path: SafePath, file: File| {
             let refuse = Trouble::entry(path.as_str());
@@ -257,19 +256,23 @@ impl Store {
             let mut file = BufReader::with_capacity(COPIED, file);
             writer.take(&path, executable, metadata.len(), &mut file)
         };
-        let entries = write_stream(&package, Contents::of(Form::Npm), |writer| {
+        let contents = Contents::of(Form::Npm, &package);
+        let entries = write_stream(&package, contents, |writer| {
             visit(folder, &mut String::new(), filter, &mut |path, file| {
                 take(writer, path, file)
             })
         })?;
-        Ok(Unpacked::new(draft, &place, with_commands(&package, entries)?))
+        Ok(Unpacked::new(draft, lies, with_commands(&package, entries)?))
     }
 }
 
-/// Where a package lies in the stage: there where its home will have it, so that it need not be renamed then, unless no home could have
+/// How a package lies in the stage: there where its home will have it, so that it need not be renamed then, unless no home could have
 /// it there.
-fn place_known(name: &str) -> String {
-    place_of(if is_alias(name) { name } else { NAMELESS })
+fn in_the_stage(shape: Shape<'_>) -> Lies {
+    match shape {
+        Shape::Tree(name) => Lies::At(place_of(if is_alias(name) { name } else { NAMELESS })),
+        Shape::Flat => Lies::Flat,
+    }
 }
 
 /// Reads an npm archive (gzip, or a plain tar) to its end, as [`Store::unpack_tgz`] would, and keeps nothing of it but the contents of the
@@ -376,7 +379,7 @@ fn write_all(
     files: &[Ready<'_>],
 ) -> Result<Vec<Entry>, StoreError> {
     let mut folders: FxHashSet<&str> = FxHashSet::default();
-    for file in files {
+    for file in files.iter().filter(|_| !package.is_flat()) {
         let mut above = file.path.parent();
         while let Some(folder) = above.filter(|folder| folders.insert(folder)) {
             above = folder.rsplit_once('/').map(|(above, _)| above);

@@ -4,6 +4,8 @@
 //! threads comes to it, or by the one that decodes where enough waits already. So nothing is handed over for nothing while other
 //! archives keep every core busy; and the last archive of an install, which is usually the largest, has two threads in place of one.
 //!
+//! In a flat package a file is written under the name that what it holds gives it, unless that is there.
+//!
 //! Invariants: a file's folder is made before the file is handed over; what waits to be written is bounded for the process, however
 //! many archives come at once.
 
@@ -53,6 +55,7 @@ pub(super) fn write_stream(
         package,
         contents,
         waiting: AtomicUsize::new(0),
+        unnamed: AtomicUsize::new(0),
         written: Mutex::default(),
     };
     let taken: Result<(), Trouble> = rayon::in_place_scope(|scope| {
@@ -117,6 +120,8 @@ struct Shared<'p> {
     contents: Contents,
     /// Batches that were handed over and are not written yet.
     waiting: AtomicUsize,
+    /// Files of a flat package that were begun before it was known what they hold.
+    unnamed: AtomicUsize,
     written: Mutex<Written>,
 }
 
@@ -170,9 +175,11 @@ impl Writer<'_, '_> {
         if let Some(error) = written.failed.take() {
             return Err(error);
         }
-        let file = self.shared.package.path(path.as_str());
-        std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
-        self.shared.contents.clear();
+        if !self.shared.package.is_flat() {
+            let file = self.shared.package.path(path.as_str());
+            std::fs::remove_file(&file).map_err(StoreError::io("replace", &file))?;
+            self.shared.contents.clear();
+        }
         written.again.insert(path.clone());
         Ok(())
     }
@@ -230,17 +237,25 @@ impl Writer<'_, '_> {
         body: &mut dyn BufRead,
     ) -> Result<(), Trouble> {
         let package = self.shared.package;
-        let mut out = package.create(path.as_str(), executable)?;
+        let name = match package.is_flat() {
+            true => format!("unnamed-{}", self.shared.unnamed.fetch_add(1, Ordering::Relaxed)),
+            false => path.to_string(),
+        };
+        let mut out = package.create(&name, executable)?;
         let mut hasher = blake3::Hasher::new();
         each_part(path, size, body, |part| {
             hasher.update(part);
             out.write_all(part)
                 .map_err(|error| package.unwritten(path, error))
         })?;
+        let object = ObjectId::from_bytes(*hasher.finalize().as_bytes());
+        if package.is_flat() {
+            package.name_flat(&name, &object, executable)?;
+        }
         self.shared.written().entries.push(Entry {
             path: path.clone(),
             kind: Kind::File {
-                object: ObjectId::from_bytes(*hasher.finalize().as_bytes()),
+                object,
                 size,
                 executable,
             },
@@ -323,14 +338,15 @@ type Likeness = (ObjectId, bool);
 type Known = FxHashMap<Likeness, (SafePath, u32)>;
 
 /// The files of a package that are written, by what they hold: those that are alike are links to one of them. In packages that bring
-/// their types for every kind of module that is one file in five. Not so in crates, whose files can be written to where they lie.
+/// their types for every kind of module that is one file in five. Not so in crates, whose files can be written to where they lie; and
+/// in a flat package they have one name anyway.
 pub(super) struct Contents(Option<Mutex<Known>>);
 
 impl Contents {
-    pub(super) fn of(form: Form<'_>) -> Self {
+    pub(super) fn of(form: Form<'_>, package: &PackageFolder) -> Self {
         Self(match form {
-            Form::Npm => Some(Mutex::default()),
-            Form::Crate(_) => None,
+            Form::Npm if !package.is_flat() => Some(Mutex::default()),
+            Form::Npm | Form::Crate(_) => None,
         })
     }
 
@@ -370,13 +386,14 @@ pub(super) fn write_file(
     bytes: &[u8],
 ) -> Result<Entry, StoreError> {
     let object = ObjectId::of(bytes);
+    let unwritten = |error| package.unwritten(&path, error);
     let like = (object, executable);
     let same = contents.find(like);
     // Where there can be no link, or no more of them, it is written as well.
-    if same.is_none_or(|same| package.link(same.as_str(), path.as_str()).is_err()) {
-        let mut out = package.create(path.as_str(), executable)?;
-        out.write_all(bytes)
-            .map_err(|error| package.unwritten(&path, error))?;
+    if same.is_none_or(|same| package.link(same.as_str(), path.as_str()).is_err())
+        && let Some(mut out) = package.begin(&path, &object, executable)?
+    {
+        out.write_all(bytes).map_err(unwritten)?;
         contents.note(like, &path);
     }
     Ok(Entry {
@@ -391,15 +408,22 @@ pub(super) fn write_file(
 
 /// The tree of what was written, with commands made of the files that `package.json` names, which may have come before it.
 pub(super) fn with_commands(package: &PackageFolder, mut entries: Vec<Entry>) -> Result<Tree, StoreError> {
-    let manifest = package.path("package.json");
-    let commands = std::fs::read(manifest).map_or_else(|_| Commands::default(), |text| Commands::of(&text));
+    let manifest = entries.iter().find(|entry| entry.path.as_str() == "package.json");
+    let text = manifest.and_then(|entry| std::fs::read(package.file(entry)).ok());
+    let commands = text.map_or_else(Commands::default, |text| Commands::of(&text));
     for entry in entries.iter_mut().filter(|entry| commands.contains(&entry.path)) {
         make_command(package, entry)?;
     }
-    Ok(Tree::new(entries))
+    let tree = Tree::new(entries);
+    if package.is_flat() {
+        // What was taken back, and what has become a command.
+        package.sweep_flat(&tree)?;
+    }
+    Ok(tree)
 }
 
 fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreError> {
+    let path = package.file(entry);
     let Kind::File {
         object,
         size,
@@ -408,10 +432,10 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
     else {
         return Ok(());
     };
-    let path = package.path(entry.path.as_str());
     // Another file that is the same may be no command: then this one becomes a file of its own.
-    let is_linked = std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
-    let bytes = if is_linked || *size <= LARGEST_COMMAND {
+    let is_shared = || std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
+    let is_shared = package.is_flat() || is_shared();
+    let bytes = if is_shared || *size <= LARGEST_COMMAND {
         std::fs::read(&path).map_err(StoreError::io("read", &path))?
     } else {
         Vec::new() // no script is that long
@@ -421,15 +445,18 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
         return Ok(());
     }
     *executable = true;
-    if mended.len() == bytes.len() && !is_linked {
+    if mended.len() == bytes.len() && !is_shared {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
         return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
     }
-    std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
-    let mut out = package.create(entry.path.as_str(), true)?;
-    out.write_all(&mended).map_err(StoreError::io("write", &path))?;
     (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
-    Ok(())
+    if !package.is_flat() {
+        std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
+    }
+    match package.begin(&entry.path, object, true)? {
+        Some(mut out) => out.write_all(&mended).map_err(StoreError::io("write", &path)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -439,20 +466,21 @@ mod tests {
 
     use super::*;
     use crate::home::draft::Draft;
+    use crate::home::shape::Lies;
     use crate::store::Store;
 
     /// A package without files, and what holds it.
     fn empty() -> (tempfile::TempDir, Store, Draft, PackageFolder) {
         let place = tempfile::tempdir().unwrap();
         let store = Store::open(&place.path().join("store")).unwrap();
-        let (draft, package) = Draft::new(&store, "a").unwrap();
+        let (draft, package) = Draft::new(&store, &Lies::At("a".to_owned())).unwrap();
         (place, store, draft, package)
     }
 
     #[test]
     fn a_file_that_cannot_be_a_link_is_written() {
         let (_place, _store, _draft, package) = empty();
-        let contents = Contents::of(Form::Npm);
+        let contents = Contents::of(Form::Npm, &package);
         let path = |text: &str| SafePath::new(text).unwrap();
         contents.note((ObjectId::of(b"text"), false), &path("gone"));
         for name in ["one", "two"] {
@@ -468,7 +496,7 @@ mod tests {
         let (_place, _store, _draft, package) = empty();
         let path = SafePath::new("file").unwrap();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            write_stream(&package, Contents::of(Form::Npm), |writer| {
+            write_stream(&package, Contents::of(Form::Npm, &package), |writer| {
                 // It promises bytes that it does not have.
                 writer.batch.files.push(Gathered {
                     path: path.clone(),

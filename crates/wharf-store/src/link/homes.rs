@@ -18,6 +18,7 @@ use super::{LinkedBy, Linker, mode, open_inside};
 use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
+use crate::home::shape::FlatName;
 use crate::object::{make_folder, open_folder};
 use crate::tree::{Entries, EntryRef, KindRef};
 use crate::ways::{Origin, Way};
@@ -97,7 +98,7 @@ impl<'a> Linker<'a> {
 
     /// Places the files that a part of a record has.
     fn fill_files(&self, record: &[u8], at: At<'_>, fd: BorrowedFd<'_>) -> Result<(), StoreError> {
-        let from = open_folder(&self.store.home_package(at.home))?;
+        let from = open_folder(&self.store.files_of_home(at.home).folder)?;
         let (mut bytes, mut by) = (0, LinkedBy::default());
         for entry in Entries::of_part(record) {
             let entry = entry.map_err(self.store.damaged_record(at.home))?;
@@ -117,10 +118,18 @@ impl<'a> Linker<'a> {
         fd: BorrowedFd<'_>,
     ) -> Result<Way, StoreError> {
         let (folder, path) = (&self.folders.0[at.folder], entry.path.as_str());
-        let executable = matches!(entry.kind, KindRef::File { executable: true, .. });
+        let (flat, executable) = match entry.kind {
+            KindRef::File {
+                object, executable, ..
+            } => (
+                at.home.is_flat().then(|| FlatName::of(object, executable)),
+                executable,
+            ),
+            KindRef::Link(_) => (None, false),
+        };
         let from = Origin {
             folder: from,
-            name: path,
+            name: flat.as_ref().map_or(path, FlatName::as_str),
             mode: mode(executable),
         };
         if at.copy {
@@ -129,7 +138,7 @@ impl<'a> Linker<'a> {
         }
         self.ways.place(&from, fd, path).map_err(|errno| match errno {
             Errno::NOENT => StoreError::Damaged {
-                path: self.store.home_package(at.home).join(path),
+                path: self.store.files_of_home(at.home).folder.join(from.name),
                 reason: "it is missing".to_owned(),
             },
             errno => self.error(folder, path, errno),

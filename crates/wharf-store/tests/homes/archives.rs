@@ -1,24 +1,25 @@
 //! Archives of npm packages: what gets in and what is refused, by both ways of unpacking.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use wharf_store::Unpacked;
 use wharf_store::home::unpack::read_file_of_tgz;
+use wharf_store::{Shape, Unpacked};
 
 use super::*;
 
-/// Unpacks through memory and through the stream, which must agree.
+/// Unpacks through memory and through the stream, in folders and flat, which must agree.
 fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
     let explain = |error: wharf_store::ArchiveError| error.to_string();
     let memory = store
-        .unpack_tgz_bytes(bytes, "a", &Limits::default())
+        .unpack_tgz_bytes(bytes, Shape::Tree("a"), &Limits::default())
         .map_err(explain);
     // What arrives may begin with a piece of a single byte.
     let (first, rest) = bytes.split_at(bytes.len().min(1));
     let stream = store
-        .unpack_tgz(first.chain(rest), "a", &Limits::default())
+        .unpack_tgz(first.chain(rest), Shape::Tree("a"), &Limits::default())
         .map_err(explain);
     let manifest = read_file_of_tgz(bytes, "package.json", 1 << 20, &Limits::default()).map_err(explain);
     match (memory, stream) {
@@ -28,13 +29,44 @@ fn both(store: &Store, bytes: &[u8]) -> Result<Unpacked, String> {
             assert_eq!(manifest, Ok(unpacked));
             assert_eq!(memory.tree(), stream.tree());
             assert_eq!(listing(&memory.package()), listing(&stream.package()));
+            flat(store, bytes, &memory);
             Ok(memory)
         }
         (Err(memory), Err(stream)) => {
             assert_eq!(memory, stream);
+            let flat = store.unpack_tgz(bytes, Shape::Flat, &Limits::default());
+            assert_eq!(flat.map_err(explain).unwrap_err(), memory);
             Err(memory)
         }
         (memory, stream) => panic!("{memory:?} but {stream:?}"),
+    }
+}
+
+/// Unpacks so that files lie flat, both ways, which must have the same files as one that has folders, and no others.
+fn flat(store: &Store, bytes: &[u8], expected: &Unpacked) {
+    let files = listing(&expected.package());
+    let ways = [
+        store.unpack_tgz_bytes(bytes, Shape::Flat, &Limits::default()),
+        store.unpack_tgz(bytes, Shape::Flat, &Limits::default()),
+    ];
+    for unpacked in ways {
+        let unpacked = unpacked.unwrap();
+        assert_eq!(unpacked.tree(), expected.tree());
+        let mut contents = BTreeSet::new();
+        for (path, mode, text) in &files {
+            let file = unpacked.file(path).unwrap();
+            assert_eq!(file.parent(), Some(&*unpacked.package()), "{path}");
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, *mode, "{path}");
+            assert_eq!(
+                String::from_utf8_lossy(&fs::read(&file).unwrap()),
+                *text,
+                "{path}"
+            );
+            contents.insert(file);
+        }
+        let there = fs::read_dir(unpacked.package()).unwrap();
+        assert_eq!(there.count(), contents.len(), "nothing else lies there");
+        assert_eq!(unpacked.file("no/such/file"), None);
     }
 }
 
@@ -262,7 +294,7 @@ fn limits_are_limits_also_where_the_size_at_the_end_lies() {
             bomb[at..].copy_from_slice(&told.to_le_bytes());
         }
         let error = store
-            .unpack_tgz_bytes(&bomb, "a", &limits)
+            .unpack_tgz_bytes(&bomb, Shape::Tree("a"), &limits)
             .unwrap_err()
             .to_string();
         assert!(error.contains("times its size"), "{error}");
@@ -295,10 +327,13 @@ fn limits_are_limits_also_where_the_size_at_the_end_lies() {
         let bytes = package(&files);
         for error in [
             store
-                .unpack_tgz_bytes(&bytes, "a", &limits)
+                .unpack_tgz_bytes(&bytes, Shape::Tree("a"), &limits)
                 .unwrap_err()
                 .to_string(),
-            store.unpack_tgz(&*bytes, "a", &limits).unwrap_err().to_string(),
+            store
+                .unpack_tgz(&*bytes, Shape::Tree("a"), &limits)
+                .unwrap_err()
+                .to_string(),
         ] {
             assert!(error.contains(words), "{error} has no {words}");
         }
@@ -366,8 +401,8 @@ fn files_that_are_alike_are_one_on_disk_unless_one_of_them_can_be_run() {
     let bytes = gzip(&tar);
     both(&store, &bytes).unwrap();
     let ways = [
-        store.unpack_tgz_bytes(&bytes, "a", &Limits::default()),
-        store.unpack_tgz(&*bytes, "a", &Limits::default()),
+        store.unpack_tgz_bytes(&bytes, Shape::Tree("a"), &Limits::default()),
+        store.unpack_tgz(&*bytes, Shape::Tree("a"), &Limits::default()),
     ];
     for unpacked in ways {
         let unpacked = unpacked.unwrap();
@@ -391,8 +426,12 @@ fn a_file_has_no_more_names_than_many_projects_can_take() {
     let files: Vec<String> = (0..100).map(|number| format!("f{number}")).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|name| (&**name, "same")).collect();
     let bytes = package(&files);
-    let memory = store.unpack_tgz_bytes(&bytes, "a", &Limits::default()).unwrap();
-    let stream = store.unpack_tgz(&*bytes, "a", &Limits::default()).unwrap();
+    let memory = store
+        .unpack_tgz_bytes(&bytes, Shape::Tree("a"), &Limits::default())
+        .unwrap();
+    let stream = store
+        .unpack_tgz(&*bytes, Shape::Tree("a"), &Limits::default())
+        .unwrap();
     let data = |unpacked: &Unpacked| -> Vec<fs::Metadata> {
         let paths = files.iter().map(|(name, _)| unpacked.package().join(name));
         paths.map(|path| fs::metadata(path).unwrap()).collect()
@@ -404,7 +443,7 @@ fn a_file_has_no_more_names_than_many_projects_can_take() {
             .chain(&data(&stream))
             .all(|file| file.nlink() <= 32)
     );
-    let inodes: std::collections::BTreeSet<u64> = data(&memory).iter().map(MetadataExt::ino).collect();
+    let inodes: BTreeSet<u64> = data(&memory).iter().map(MetadataExt::ino).collect();
     assert_eq!(inodes.len(), 4);
 }
 
@@ -413,7 +452,9 @@ fn a_package_lies_where_its_home_will_have_it_and_can_get_another_name() {
     let (_dir, store) = store();
     let bytes = package(&[("package.json", "{}"), ("x.js", "x")]);
     for (known, name) in [("@s/a", "@s/a"), ("@s/a", "b"), ("a", "@s/a"), ("../../x", "a")] {
-        let unpacked = store.unpack_tgz_bytes(&bytes, known, &Limits::default()).unwrap();
+        let unpacked = store
+            .unpack_tgz_bytes(&bytes, Shape::Tree(known), &Limits::default())
+            .unwrap();
         let ends_so = unpacked
             .package()
             .ends_with(Path::new("node_modules").join(known));
@@ -444,7 +485,9 @@ fn a_folder_is_taken_as_the_filter_says() {
     fs::write(folder.join("node_modules/x/y"), "").unwrap();
     std::os::unix::fs::symlink("/etc", folder.join("lib/etc")).unwrap();
     let taken = store
-        .unpack_folder(&folder, "a", &Limits::default(), &|path| path != "node_modules")
+        .unpack_folder(&folder, Shape::Tree("a"), &Limits::default(), &|path| {
+            path != "node_modules"
+        })
         .unwrap();
     let names: Vec<_> = listing(&taken.package())
         .into_iter()

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod archives;
+mod flat;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use wharf_core::SafePath;
 use wharf_store::{
     Ahead, Content, ContentKey, Depth, GraphKey, HomeContent, HomeId, HomeLink, Limits, LinkMode, Placed,
-    Repair, Store,
+    Repair, Shape, Store,
 };
 
 use support::{drafts, store};
@@ -114,7 +115,7 @@ fn id(label: &str, content: u8, graph: u8) -> HomeId {
 
 fn place(store: &Store, id: &HomeId, files: &[(&str, &str)], links: &[(&str, &HomeId)]) {
     let unpacked = store
-        .unpack_tgz_bytes(&package(files), "a", &Limits::default())
+        .unpack_tgz_bytes(&package(files), Shape::Tree("a"), &Limits::default())
         .unwrap();
     let links: Vec<HomeLink> = links
         .iter()
@@ -391,7 +392,7 @@ fn a_home_is_made_and_linked_ahead_at_once() {
     let (one, other, gone) = (id("a@1", 1, 0), id("a@1", 1, 1), id("a@1", 2, 0));
     let files = [("x/y.js", "text"), ("z", "z")];
     let fresh = || {
-        let unpacked = store.unpack_tgz_bytes(&package(&files), "a", &Limits::default());
+        let unpacked = store.unpack_tgz_bytes(&package(&files), Shape::Tree("a"), &Limits::default());
         HomeContent::Fresh(unpacked.unwrap())
     };
     let existing = || HomeContent::Existing(one.clone());
@@ -629,7 +630,7 @@ fn what_a_killed_process_left_in_the_stage_is_cleared_and_homes_stay() {
     let (dir, store) = store();
     let [a, ..] = chain(&store);
     let unpacked = store
-        .unpack_tgz_bytes(&package(&[("x", "x")]), "a", &Limits::default())
+        .unpack_tgz_bytes(&package(&[("x", "x")]), Shape::Tree("a"), &Limits::default())
         .unwrap();
     std::mem::forget(unpacked);
     let root: PathBuf = store.root().to_path_buf();
@@ -694,7 +695,9 @@ fn many_at_once_place_the_same_home_once() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let unpacked = store.unpack_tgz_bytes(&bytes, "a", &Limits::default()).unwrap();
+                let unpacked = store
+                    .unpack_tgz_bytes(&bytes, Shape::Tree("a"), &Limits::default())
+                    .unwrap();
                 store
                     .place_home(&home, HomeContent::Fresh(unpacked), &[])
                     .unwrap();

@@ -25,14 +25,13 @@ fn case(scripts: &[&str]) -> (NpmRegistry, Fixture) {
     (registry, fixture)
 }
 
-/// The store's files of a package.
+/// The store's files of a package, in a flat home.
 #[track_caller]
 fn stored(fixture: &Fixture, package: &str) -> Vec<Metadata> {
     let home = format!("/.store/{package}@");
-    let inside = format!("/node_modules/{package}/");
     let files = files_below(&fixture.home()).into_iter().filter(|path| {
-        let path = path.to_string_lossy();
-        path.contains(&home) && path.contains(&inside)
+        let text = path.to_string_lossy();
+        text.contains(&home) && text.contains(".f/") && !path.ends_with("home")
     });
     let files: Vec<Metadata> = files
         .map(|path| path.metadata().expect("it was listed"))

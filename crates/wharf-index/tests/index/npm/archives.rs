@@ -26,6 +26,7 @@ fn wanted(registry: &NpmRegistry, package: &str, number: &str, integrity: &[Dige
         source: Source::Registry {
             index: url(&registry.base_url()),
         },
+        flat: false,
     }
 }
 

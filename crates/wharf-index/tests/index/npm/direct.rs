@@ -74,6 +74,7 @@ fn wanted(found: &Direct) -> Wanted {
         url: None,
         integrity: found.integrity.clone(),
         source: found.source.clone(),
+        flat: false,
     }
 }
 

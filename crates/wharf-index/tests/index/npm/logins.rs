@@ -117,6 +117,7 @@ async fn no_token_goes_to_the_host_that_a_packument_or_a_redirect_names() {
         source: Source::Registry {
             index: url(&registry.base_url()),
         },
+        flat: false,
     };
     index.unpack(&wanted("a", Some(&stolen))).await.unwrap();
     // The redirect leads to the same bytes, so that the digest fits.

@@ -294,6 +294,7 @@ fn npm_wanted(index: &NpmIndex, name: &PackageName, manifest: &PackageManifest) 
         source: Source::Registry {
             index: index.registries().registry_for(name).without_credentials(),
         },
+        flat: false,
     };
     match wanted.is_weak() {
         true => differs("its registry has no strong digest of the file"),
