@@ -1,7 +1,7 @@
 //! Tools that do not work over the shared store, or in an isolated layout, as measured: `data/npm-project-store.txt` and
 //! `data/npm-hoisting.txt`.
 
-use wharf_ecosystem::npm::graph::{Graph, Package, To};
+use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Package, To};
 
 use super::Request;
 
@@ -42,10 +42,32 @@ pub fn public_hoist(graph: &Graph) -> Vec<String> {
     patterns
 }
 
-/// Why this project's packages must be hoisted, if they must: a tool that it asks for.
-pub fn why_hoisted(graph: &Graph) -> Option<String> {
-    let tool = asked(graph).find(|tool| tool.wants == LAYOUT)?;
-    Some(format!("{} {}", tool.name, tool.reason))
+/// Why this project's packages must be hoisted, if they must: a tool that it asks for, or what it bundles ([`Request::bundled`]).
+pub fn why_hoisted(graph: &Graph, bundled: &[(usize, String)]) -> Option<String> {
+    if let Some(tool) = asked(graph).find(|tool| tool.wants == LAYOUT) {
+        return Some(format!("{} {}", tool.name, tool.reason));
+    }
+    let mut bundled = bundled.iter().filter(|(importer, alias)| {
+        let importer = &graph.importers[*importer];
+        importer.path == "."
+            && importer
+                .dependencies
+                .iter()
+                .any(|edge| edge.alias == *alias && needs_others(graph, edge))
+    });
+    let (_, alias) = bundled.next()?;
+    Some(format!(
+        "{alias} is bundled and needs others, which npm packs where a hoisted layout has them"
+    ))
+}
+
+/// Whether what an edge leads to has dependencies of its own.
+fn needs_others(graph: &Graph, edge: &Edge) -> bool {
+    let goes_along = |edge: &Edge| matches!(edge.kind, EdgeKind::Prod | EdgeKind::Optional);
+    match edge.to {
+        Some(To::Package(index)) => graph.packages[index].dependencies.iter().any(goes_along),
+        Some(To::Importer(_) | To::Link(_)) | None => false,
+    }
 }
 
 /// Stands in place of a pattern.
@@ -110,7 +132,7 @@ fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Importer};
+    use wharf_ecosystem::npm::graph::Importer;
 
     #[test]
     fn the_names_of_tools_tell_where_packages_will_lie() {
@@ -169,9 +191,9 @@ mod tests {
                 "{name}@{version} {range}"
             );
         }
-        let why = why_hoisted(&graph("gatsby", "5.16.1", "^5"));
+        let why = why_hoisted(&graph("gatsby", "5.16.1", "^5"), &[]);
         assert!(why.is_some_and(|why| why.starts_with("gatsby builds the site")));
-        assert_eq!(why_hoisted(&graph("gatsby", "5.16.1", "")), None);
-        assert_eq!(why_hoisted(&graph("eslint", "8.57.1", "^8")), None);
+        assert_eq!(why_hoisted(&graph("gatsby", "5.16.1", ""), &[]), None);
+        assert_eq!(why_hoisted(&graph("eslint", "8.57.1", "^8"), &[]), None);
     }
 }

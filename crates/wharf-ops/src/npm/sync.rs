@@ -455,7 +455,9 @@ impl Asking {
         let options = fetching.npm.options.clone();
         let automatic =
             options.layout == NpmLayout::Isolated && options.virtual_store == NpmVirtualStore::Auto;
-        let why_hoisted = automatic.then(|| layout::why_hoisted(fetching.graph)).flatten();
+        let bundled = bundled(fetching.npm, fetching.graph);
+        let why_hoisted = || layout::why_hoisted(fetching.graph, &bundled);
+        let why_hoisted = automatic.then(why_hoisted).flatten();
         let needed = || layout::public_hoist(fetching.graph);
         Self {
             layout: match options.layout {
@@ -468,7 +470,7 @@ impl Asking {
             importers: fetching.importers.clone(),
             omit,
             contents,
-            bundled: bundled(fetching.npm, fetching.graph),
+            bundled,
             options,
         }
     }

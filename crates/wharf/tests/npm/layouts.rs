@@ -279,6 +279,28 @@ fn what_a_project_bundles_is_its_own_with_all_that_goes_with_it() {
 }
 
 #[test]
+fn a_project_that_bundles_what_needs_others_is_hoisted() {
+    let (_registry, fixture) = case(&json!({}));
+    let is_hoisted = |bundled: Value| {
+        let stated = json!({ "dependencies": { "a": "*", "c": "1" }, "bundleDependencies": bundled });
+        state(&fixture, &stated);
+        let output = fixture.run(&["sync", "-v"]).success();
+        let told = output.stderr.contains("a is bundled and needs others");
+        assert_eq!(
+            fixture.project().join("node_modules/b").exists(),
+            told,
+            "{}",
+            output.stderr
+        );
+        told
+    };
+    assert!(!is_hoisted(json!([])));
+    assert!(is_hoisted(json!(["a"])));
+    assert!(!is_hoisted(json!(["c"])), "it needs nobody");
+    assert!(is_hoisted(json!(true)));
+}
+
+#[test]
 fn public_patterns_are_linked_at_the_top() {
     let (_registry, fixture) = case(&json!({ "public-hoist": ["b*"] }));
     fixture.run(&["sync"]).success();
