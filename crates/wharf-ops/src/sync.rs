@@ -432,13 +432,11 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
             let npm = project.npm.as_ref().filter(|_| project.uses_npm() && applies);
             let early = match npm {
                 Some(npm) => {
+                    let mut lies = npm::sync::lying(npm);
                     let asked = npm.importers.iter().flat_map(|importer| &importer.requirements);
-                    let names = asked.map(|requirement| requirement.alias.as_str());
-                    Some(Early::new(
-                        Arc::clone(session.store()?),
-                        npm::sync::machines(npm)?,
-                        npm::sync::likely_flat(npm, names),
-                    ))
+                    asked.for_each(|requirement| lies.learn(&requirement.alias));
+                    let (store, machines) = (Arc::clone(session.store()?), npm::sync::machines(npm)?);
+                    Some(Early::new(store, machines, lies))
                 }
                 None => None,
             };

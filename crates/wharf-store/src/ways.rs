@@ -76,6 +76,20 @@ impl Ways {
         fd: BorrowedFd<'_>,
         name: impl Arg + Copy,
     ) -> Result<Way, Errno> {
+        match self.place_unless_full(from, fd, name) {
+            // This one file has as many links as it can have (the empty file, most likely).
+            Err(Errno::MLINK) => copy(from, fd, name).map(|()| Way::Copy),
+            other => other,
+        }
+    }
+
+    /// The same, but for a file that has as many links as it can have and would be one more: that is [`Errno::MLINK`].
+    pub(crate) fn place_unless_full(
+        &self,
+        from: &Origin<'_>,
+        fd: BorrowedFd<'_>,
+        name: impl Arg + Copy,
+    ) -> Result<Way, Errno> {
         loop {
             let way = self.way();
             let placed = match way {
@@ -85,8 +99,6 @@ impl Ways {
             };
             let next = match (way, placed) {
                 (way, Ok(())) => return Ok(way),
-                // This one file has as many links as it can have (the empty file, most likely).
-                (Way::Hardlink, Err(Errno::MLINK)) => return copy(from, fd, name).map(|()| Way::Copy),
                 (
                     Way::Reflink,
                     Err(

@@ -237,7 +237,7 @@ impl Task<'_> {
             }
         };
         let manifest = self.store.home_file(&home, "package.json")?;
-        let manifest = manifest.unwrap_or_else(|| self.store.home_path(&home).join("package.json"));
+        let manifest = manifest.unwrap_or_else(|| self.store.home_package(&home).join("package.json"));
         let manifest = fs::read(&manifest).map_err(io("read", &manifest))?;
         let gyp = self.store.home_file(&home, "binding.gyp")?.is_some();
         let scripts = script::of(&manifest, gyp);

@@ -34,7 +34,7 @@ use wharf_store::{ContentKey, HomeId, Store, is_alias};
 use crate::NodeRoot;
 
 pub use homes_in_store::{Missing, Stock};
-pub use tools::{lies_in_the_project, public_hoist, why_hoisted};
+pub use tools::{keeps_all_in_the_project, public_hoist, why_hoisted};
 
 /// Where a project has every name that something is known by, for tools that look for what they do not name.
 pub const HIDDEN: &str = "node_modules/.wharf/node_modules/.store/node_modules";

@@ -13,6 +13,7 @@ use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{PackageManifest, Version};
 use wharf_index::IndexError;
 use wharf_index::npm::{NpmIndex, Wanted};
+use wharf_install::node::keeps_all_in_the_project;
 use wharf_store::{ContentKey, Store, Unpacked};
 
 /// How many archives may be under way before the versions are known: what chooses versions goes first.
@@ -20,23 +21,33 @@ const AT_ONCE: usize = 24;
 
 type Task = JoinHandle<Result<(Unpacked, Option<Digest>), IndexError>>;
 
+/// What homes will be made of archives, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lies {
+    /// Those that packages of the shared store have.
+    Shared,
+    /// The same, unless a package comes that keeps all in the project.
+    Perhaps,
+    /// Flat ones.
+    Flat,
+}
+
 /// Archives under way.
 pub(crate) struct Early {
     store: Arc<Store>,
     machines: Machines,
-    /// Whether flat homes will be made of them, as far as is known.
-    flat: bool,
+    lies: Lies,
     turns: Arc<Semaphore>,
     tasks: FxHashMap<(PackageName, String), Task>,
 }
 
 impl Early {
-    /// Nothing under way yet. `flat`: whether flat homes will be made of what comes; where that is wrong, it is linked once more.
-    pub(crate) fn new(store: Arc<Store>, machines: Machines, flat: bool) -> Self {
+    /// Nothing under way yet. What is unpacked for another home than it gets is linked once more.
+    pub(crate) fn new(store: Arc<Store>, machines: Machines, lies: Lies) -> Self {
         Self {
             store,
             machines,
-            flat,
+            lies,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: FxHashMap::default(),
         }
@@ -51,6 +62,7 @@ impl Early {
         manifest: &PackageManifest,
     ) {
         let Some(dist) = &manifest.dist else { return };
+        self.lies.learn(name.as_str());
         if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),
@@ -60,7 +72,7 @@ impl Early {
                 source: Source::Registry {
                     index: index.registries().registry_for(name).without_credentials(),
                 },
-                flat: self.flat,
+                flat: false,
             };
             self.start_archive(index, wanted);
         }
@@ -78,7 +90,11 @@ impl Early {
         {
             return;
         }
-        let (index, turns, wanted) = (index.clone(), Arc::clone(&self.turns), wanted.flat(self.flat));
+        let (index, turns, wanted) = (
+            index.clone(),
+            Arc::clone(&self.turns),
+            wanted.flat(self.lies == Lies::Flat),
+        );
         let task = tokio::spawn(async move {
             // A closed semaphore would mean that nobody waits any more.
             let _turn = turns.acquire().await;
@@ -97,6 +113,15 @@ impl Early {
         self.tasks
             .remove(&(name.clone(), version.to_owned()))
             .map(Started)
+    }
+}
+
+impl Lies {
+    /// A package of this name comes.
+    pub(crate) fn learn(&mut self, name: &str) {
+        if *self == Self::Perhaps && keeps_all_in_the_project(name) {
+            *self = Self::Flat;
+        }
     }
 }
 
@@ -130,6 +155,20 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn a_tool_that_comes_tells_how_packages_will_lie() {
+        for (before, names, after) in [
+            (Lies::Perhaps, &["react", "vitest", "vite"][..], Lies::Flat),
+            (Lies::Perhaps, &["react", "eslint"], Lies::Perhaps),
+            (Lies::Shared, &["vite"], Lies::Shared),
+            (Lies::Flat, &["react"], Lies::Flat),
+        ] {
+            let mut lies = before;
+            names.iter().for_each(|name| lies.learn(name));
+            assert_eq!(lies, after, "{before:?} {names:?}");
+        }
+    }
 
     #[tokio::test]
     async fn what_nobody_waits_for_any_more_ends() {

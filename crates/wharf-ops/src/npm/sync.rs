@@ -20,7 +20,7 @@ use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
-use super::early::Started;
+use super::early::{Lies, Started};
 use super::lock::locked_node;
 use super::node::{self, Chosen};
 use super::{Early, approvals, asked_by, engines, folders};
@@ -169,9 +169,11 @@ async fn choose_node(
     let early = match early {
         Some(early) => early,
         None => {
-            let names = locked.graph.packages.iter().map(|package| package.name.as_str());
-            let flat = likely_flat(npm, names);
-            early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?, flat))
+            let mut lies = lying(npm);
+            for package in &locked.graph.packages {
+                lies.learn(package.name.as_str());
+            }
+            early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?, lies))
         }
     };
     let likely = selected(npm, &locked.graph, selecting, locked_node(locked));
@@ -187,12 +189,12 @@ async fn choose_node(
     finding.await
 }
 
-/// Whether packages will lie in the project, as far as the names of some tell: what comes before the layout is planned is unpacked so.
-pub(crate) fn likely_flat<'n>(npm: &NpmProject, names: impl IntoIterator<Item = &'n str>) -> bool {
+/// Where packages will lie, as far as the project's settings tell: what comes before the layout is planned is unpacked so.
+pub(crate) fn lying(npm: &NpmProject) -> Lies {
     match (npm.options.layout, npm.options.virtual_store) {
-        (NpmLayout::Hoisted, _) | (_, NpmVirtualStore::Project) => true,
-        (NpmLayout::Isolated, NpmVirtualStore::Global) => false,
-        (NpmLayout::Isolated, NpmVirtualStore::Auto) => layout::lies_in_the_project(names),
+        (NpmLayout::Hoisted, _) | (_, NpmVirtualStore::Project) => Lies::Flat,
+        (NpmLayout::Isolated, NpmVirtualStore::Global) => Lies::Shared,
+        (NpmLayout::Isolated, NpmVirtualStore::Auto) => Lies::Perhaps,
     }
 }
 

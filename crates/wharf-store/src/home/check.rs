@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
+use super::id::GraphKey;
 use super::record::{self, Record};
 use super::shape::FilesOf;
 use crate::error::StoreError;
@@ -55,7 +56,9 @@ fn inodes(home: &Path) -> Vec<(u64, u64)> {
         false => home.join("node_modules"),
     };
     let mut files = crate::verify::files(&folder).unwrap_or_default();
-    files.retain(|file| *file != home.join(record::NAME));
+    if folder == home {
+        files.retain(|file| file.file_name().is_some_and(|name| name != record::NAME));
+    }
     let data = files.iter().filter_map(|path| path.symlink_metadata().ok());
     data.filter(fs::Metadata::is_file)
         .map(|data| (data.ino(), data.len()))
@@ -172,7 +175,8 @@ pub(crate) fn files_in(package: &Path) -> FilesOf {
 
 /// Whether this is the folder of a flat home.
 fn is_flat(home: &Path) -> bool {
-    home.extension().is_some_and(|graph| graph == "f")
+    let graph = GraphKey::FLAT.to_string();
+    home.extension().is_some_and(|extension| *extension == *graph)
 }
 
 fn judge_link(at: &Path, target: &str) -> Result<(), String> {

@@ -119,26 +119,34 @@ impl Store {
                 package.make_all(folder, &mut made)?;
             }
             let (from, to) = (source.file(entry), package.file(entry));
-            let Kind::File {
-                object, executable, ..
-            } = &entry.kind
-            else {
+            let Kind::File { .. } = entry.kind else {
                 continue;
             };
             match fs::hard_link(&from, &to) {
                 // Of those that are alike, a flat package has one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && package.is_flat() => {}
-                // As many links as a file can have: another copy starts anew.
                 Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
-                    let mut bytes = fs::File::open(&from).map_err(StoreError::io("read", &from))?;
-                    if let Some(mut out) = package.begin(&entry.path, object, *executable)? {
-                        io::copy(&mut bytes, &mut out).map_err(StoreError::io("write", &to))?;
-                    }
+                    self.renew(&from)?;
+                    fs::hard_link(&from, &to).map_err(StoreError::io("link", &from))?;
                 }
                 other => other.map_err(StoreError::io("link", &from))?,
             }
         }
         Ok(Unpacked::new(draft, lies, tree.clone()))
+    }
+
+    /// Puts a copy in the place of a file that has as many links as a file can have (ext4: 65,000), so that it can have more. Whoever has
+    /// a link keeps what it has.
+    pub(crate) fn renew(&self, path: &Path) -> Result<(), StoreError> {
+        let draft = self.draft_folder()?;
+        let renewed = fs::copy(path, &draft)
+            // After a power cut nobody looks whether this is whole.
+            .and_then(|_| fs::File::open(&draft)?.sync_data())
+            .and_then(|()| fs::rename(&draft, path));
+        renewed.map_err(|error| {
+            let _ = fs::remove_file(&draft);
+            StoreError::io("copy", path)(error)
+        })
     }
 }
 

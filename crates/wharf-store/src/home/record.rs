@@ -151,16 +151,18 @@ impl Store {
         self.home_path(id).symlink_metadata().is_ok()
     }
 
-    /// A home of this label that holds this content: the pristine one, or the first of the others.
+    /// A home of this label that holds this content: the pristine one, the flat one, or the first of the others.
     pub fn find_content(&self, label: &str, content: super::ContentKey) -> Option<HomeId> {
-        let pristine = HomeId {
+        let home = |graph| HomeId {
             label: label.to_owned(),
             content,
-            graph: super::GraphKey::PRISTINE,
+            graph,
         };
-        // The usual case, without listing a folder.
-        if self.has_home(&pristine) {
-            return Some(pristine);
+        // The usual cases, without listing a folder.
+        for graph in [super::GraphKey::PRISTINE, super::GraphKey::FLAT] {
+            if self.has_home(&home(graph)) {
+                return Some(home(graph));
+            }
         }
         let folder = label_folder(label);
         let prefix = format!("{content}.");
@@ -172,10 +174,7 @@ impl Store {
             .collect();
         keys.sort_unstable();
         let parsed: HomeId = format!("x@1/{}", keys.first()?).parse().ok()?;
-        Some(HomeId {
-            graph: parsed.graph,
-            ..pristine
-        })
+        Some(home(parsed.graph))
     }
 
     /// Where the files of a home's package lie, below its folder; sorted.

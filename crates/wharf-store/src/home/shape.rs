@@ -1,6 +1,6 @@
 //! How the files of a package lie: as node wants them, or flat.
 //!
-//! A project that has the files of a package for itself takes them as hard links, and never looks at the home behind them. There the
+//! A project that has the files of a package for itself takes them as links or copies, and never looks at the home behind them. There the
 //! cheapest home will do: a *flat* one has no folders, its files are named by what they hold, and those that are alike are one.
 //! Its record says which of them belongs at which path, as that of every home does.
 //!

@@ -24,7 +24,7 @@ use super::commands::{Commands, mend_first_line};
 use super::draft::{Draft, PackageFolder, Unpacked};
 use super::place::{is_alias, place_of};
 use super::shape::{Lies, Shape};
-use super::write::{Contents, Writer, with_commands, write_file, write_stream};
+use super::write::{Contents, LARGEST_COMMAND, Writer, with_commands, write_file, write_stream};
 use crate::archive::gunzip::Gunzip;
 use crate::archive::names::Names;
 use crate::archive::tgz::{End, Feed, Form, Memory, Stream, Walk, padded};
@@ -367,7 +367,9 @@ fn make_commands(files: &mut [Ready<'_>]) {
     }
     for file in files.iter_mut().filter(|file| commands.contains(&file.path)) {
         file.executable = true;
-        if let Cow::Borrowed(bytes) = file.bytes {
+        if let Cow::Borrowed(bytes) = file.bytes
+            && bytes.len() as u64 <= LARGEST_COMMAND
+        {
             file.bytes = mend_first_line(bytes);
         }
     }

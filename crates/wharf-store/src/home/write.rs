@@ -9,7 +9,7 @@
 //! Invariants: a file's folder is made before the file is handed over; what waits to be written is bounded for the process, however
 //! many archives come at once.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,14 +29,14 @@ use crate::tree::{Entry, Kind, Tree};
 /// A file that is gathered; a larger one is written as it comes.
 const GATHERED: u64 = 256 << 10;
 /// A command whose first line may have to be mended.
-const LARGEST_COMMAND: u64 = 1 << 20;
+pub(super) const LARGEST_COMMAND: u64 = 1 << 20;
 /// When so much was gathered, it is written.
 const BATCH_BYTES: usize = 128 << 10;
 /// The same for the number of files.
 const BATCH_FILES: usize = 32;
 
-/// How many names a file gets in a package that has it so often. A file system bounds them (ext4: 65,000), and each project that has the
-/// package's files as links takes as many again.
+/// How many names a file gets in a package with folders that has it so often. A file system bounds them (ext4: 65,000), and each project that
+/// has the package's files as links takes as many again.
 const NAMES: u32 = 32;
 
 /// How many batches of all archives were handed over and are not written yet.
@@ -55,7 +55,6 @@ pub(super) fn write_stream(
         package,
         contents,
         waiting: AtomicUsize::new(0),
-        unnamed: AtomicUsize::new(0),
         written: Mutex::default(),
     };
     let taken: Result<(), Trouble> = rayon::in_place_scope(|scope| {
@@ -64,6 +63,7 @@ pub(super) fn write_stream(
             scope,
             made: FxHashSet::default(),
             batch: Batch::default(),
+            unnamed: 0,
         };
         take(&mut writer)?;
         shared.write(std::mem::take(&mut writer.batch));
@@ -86,6 +86,8 @@ pub(super) struct Writer<'w, 'scope> {
     scope: &'w Scope<'scope>,
     made: FxHashSet<Box<str>>,
     batch: Batch,
+    /// How many files of a flat package were begun before it was known what they hold.
+    unnamed: usize,
 }
 
 /// That a batch was handed over and is not written yet: counted for as long as this lives, so that a batch whose writing panics is
@@ -120,8 +122,6 @@ struct Shared<'p> {
     contents: Contents,
     /// Batches that were handed over and are not written yet.
     waiting: AtomicUsize,
-    /// Files of a flat package that were begun before it was known what they hold.
-    unnamed: AtomicUsize,
     written: Mutex<Written>,
 }
 
@@ -238,9 +238,10 @@ impl Writer<'_, '_> {
     ) -> Result<(), Trouble> {
         let package = self.shared.package;
         let name = match package.is_flat() {
-            true => format!("unnamed-{}", self.shared.unnamed.fetch_add(1, Ordering::Relaxed)),
+            true => format!("unnamed-{}", self.unnamed),
             false => path.to_string(),
         };
+        self.unnamed += 1;
         let mut out = package.create(&name, executable)?;
         let mut hasher = blake3::Hasher::new();
         each_part(path, size, body, |part| {
@@ -432,31 +433,37 @@ fn make_command(package: &PackageFolder, entry: &mut Entry) -> Result<(), StoreE
     else {
         return Ok(());
     };
-    // Another file that is the same may be no command: then this one becomes a file of its own.
-    let is_shared = || std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
-    let is_shared = package.is_flat() || is_shared();
-    let bytes = if is_shared || *size <= LARGEST_COMMAND {
-        std::fs::read(&path).map_err(StoreError::io("read", &path))?
-    } else {
-        Vec::new() // no script is that long
+    let is_large = *size > LARGEST_COMMAND; // no script is
+    let bytes = match is_large {
+        true => Vec::new(),
+        false => std::fs::read(&path).map_err(StoreError::io("read", &path))?,
     };
     let mended = mend_first_line(&bytes);
-    if mended.len() == bytes.len() && *executable {
+    let is_mended = mended.len() != bytes.len();
+    if !is_mended && *executable {
         return Ok(());
     }
+    // Another file that is the same may be no command: then this one becomes a file of its own.
+    let is_shared = || std::fs::symlink_metadata(&path).is_ok_and(|data| data.nlink() > 1);
     *executable = true;
-    if mended.len() == bytes.len() && !is_shared {
+    if !is_mended && !package.is_flat() && !is_shared() {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o555);
         return std::fs::set_permissions(&path, mode).map_err(StoreError::io("write", path));
     }
-    (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
+    let mut own: Box<dyn Read> = match is_large {
+        true => Box::new(std::fs::File::open(&path).map_err(StoreError::io("read", &path))?),
+        false => Box::new(&*mended),
+    };
+    if is_mended {
+        (*object, *size) = (ObjectId::of(&mended), mended.len() as u64);
+    }
     if !package.is_flat() {
         std::fs::remove_file(&path).map_err(StoreError::io("write", &path))?;
     }
-    match package.begin(&entry.path, object, true)? {
-        Some(mut out) => out.write_all(&mended).map_err(StoreError::io("write", &path)),
-        None => Ok(()),
+    if let Some(mut out) = package.begin(&entry.path, object, true)? {
+        io::copy(&mut own, &mut out).map_err(StoreError::io("write", &path))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

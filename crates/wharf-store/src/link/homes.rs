@@ -136,10 +136,19 @@ impl<'a> Linker<'a> {
             let copied = self.ways.private_copy(&from, fd, path);
             return copied.map_err(|errno| self.error(folder, path, errno));
         }
-        self.ways.place(&from, fd, path).map_err(|errno| match errno {
+        let stored = || self.store.files_of_home(at.home).folder.join(from.name);
+        let placed = match self.ways.place_unless_full(&from, fd, path) {
+            Err(Errno::MLINK) => {
+                // Where that is refused, it is copied as often as it is wanted.
+                let _ = self.store.renew(&stored());
+                self.ways.place(&from, fd, path)
+            }
+            other => other,
+        };
+        placed.map_err(|errno| match errno {
             Errno::NOENT => StoreError::Damaged {
-                path: self.store.files_of_home(at.home).folder.join(from.name),
-                reason: "it is missing".to_owned(),
+                path: stored(),
+                reason: format!("it is missing, the package's {path}"),
             },
             errno => self.error(folder, path, errno),
         })

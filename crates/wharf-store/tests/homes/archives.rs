@@ -421,6 +421,24 @@ fn files_that_are_alike_are_one_on_disk_unless_one_of_them_can_be_run() {
 }
 
 #[test]
+fn a_command_that_is_too_long_for_a_script_can_be_run_and_stays_as_it_is() {
+    let (_dir, store) = store();
+    let long = format!("#!/usr/bin/env node\r\n{}", "x".repeat(1 << 20));
+    let manifest = r#"{"bin":{"a":"a","b":"b"}}"#;
+    for mode in [0o644, 0o755] {
+        let tar = Tar::new()
+            .entry("package/a", b'0', mode, long.as_bytes())
+            .entry("package/b", b'0', 0o644, b"short\n")
+            .entry("package/same", b'0', mode, long.as_bytes())
+            .file("package/package.json", manifest);
+        let unpacked = both(&store, &gzip(&tar.end())).unwrap();
+        let file = unpacked.file("a").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), long);
+        assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o555);
+    }
+}
+
+#[test]
 fn a_file_has_no_more_names_than_many_projects_can_take() {
     let (_dir, store) = store();
     let files: Vec<String> = (0..100).map(|number| format!("f{number}")).collect();

@@ -175,3 +175,46 @@ fn verification_finds_what_was_done_to_a_flat_home() {
         assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
     }
 }
+
+#[test]
+fn a_file_that_has_as_many_links_as_it_can_have_is_renewed() {
+    const ALIKE: u64 = 2000;
+    let (dir, store) = store();
+    let flat = flat_id("a@1", 1);
+    let files: Vec<String> = (0..ALIKE).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|name| (&**name, "same")).collect();
+    let unpacked = store.unpack_tgz_bytes(&package(&files), Shape::Flat, &Limits::default());
+    store
+        .place_home(&flat, HomeContent::Fresh(unpacked.unwrap()), &[])
+        .unwrap();
+    let file = store.home_file(&flat, "f0").unwrap().unwrap();
+    let placed = [Placed {
+        path: "a".into(),
+        content: Content::Home {
+            home: flat.clone(),
+            copy: false,
+        },
+    }];
+    // ext4 has 65,000 links for a file. Other file systems have more, and no renewal is needed there.
+    let link = |from: u32, projects: u32| {
+        for number in from..from + projects {
+            let root = dir.path().join(number.to_string());
+            let report = store.materialise(&placed, &root, LinkMode::Hardlink).unwrap();
+            assert_eq!((report.by.hardlink, report.by.copy), (ALIKE, 0), "{number}");
+            let (first, last) = (root.join("a/f0"), root.join(format!("a/f{}", ALIKE - 1)));
+            assert_eq!([first, last].map(|file| fs::read(file).unwrap()), [b"same"; 2]);
+        }
+    };
+    link(0, 33);
+    let used = fs::metadata(&file).unwrap().nlink();
+    // The same when a home is made of it that has folders: here the names run out in the middle.
+    link(33, u32::try_from((65_000 - used.min(65_000)) / ALIKE).unwrap());
+    let tree = id("a@1", 1, 0);
+    store
+        .place_home(&tree, HomeContent::Existing(flat.clone()), &[])
+        .unwrap();
+    let names = fs::metadata(&file).unwrap();
+    assert_eq!(names.mode() & 0o777, 0o444);
+    assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
+    assert_eq!(drafts(&store), 0);
+}
