@@ -430,16 +430,7 @@ async fn locked(session: &Session, request: &SyncRequest, project: &Project) -> 
         Freshness::Update => {
             let applies = request.effect == Effect::Apply;
             let npm = project.npm.as_ref().filter(|_| project.uses_npm() && applies);
-            let early = match npm {
-                Some(npm) => {
-                    let mut lies = npm::sync::lying(npm);
-                    let asked = npm.importers.iter().flat_map(|importer| &importer.requirements);
-                    asked.for_each(|requirement| lies.learn(&requirement.alias));
-                    let (store, machines) = (Arc::clone(session.store()?), npm::sync::machines(npm)?);
-                    Some(Early::new(store, machines, lies))
-                }
-                None => None,
-            };
+            let early = npm.map(|npm| npm::sync::early(session, npm)).transpose()?;
             let updating = Updating {
                 upgrade: &request.upgrade,
                 solving: &request.solving,

@@ -211,6 +211,18 @@ pub(crate) fn object_name(object: &ObjectId, executable: bool) -> ObjectName {
     }
 }
 
+/// What a file is called in a flat home: the first half of its digest is enough to tell the files of one package apart.
+pub(crate) fn flat_name(object: &ObjectId, executable: bool) -> ObjectName {
+    let mut bytes = [0; 69];
+    bytes[..32].copy_from_slice(&object.digits()[..32]);
+    bytes[32..34].copy_from_slice(b".x");
+    ObjectName {
+        bytes,
+        length: if executable { 34 } else { 32 },
+    }
+}
+
+/// A name that a digest gives.
 pub(crate) struct ObjectName {
     bytes: [u8; 69],
     length: usize,

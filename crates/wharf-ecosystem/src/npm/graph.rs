@@ -99,6 +99,13 @@ pub enum EdgeKind {
     OptionalPeer,
 }
 
+impl EdgeKind {
+    /// Whether it is met where the package is installed for its own sake, and goes into its archive if it is bundled.
+    pub fn goes_along(self) -> bool {
+        matches!(self, Self::Prod | Self::Optional)
+    }
+}
+
 /// What answers a need.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum To {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::graph::{PackageIndex, To};
-use wharf_store::{GraphKey, HomeContent, HomeId, HomeLink, Store, StoreError};
+use wharf_store::{HomeContent, HomeId, HomeLink, Store, StoreError};
 
 use super::{Placement, Planning};
 
@@ -76,11 +76,10 @@ impl Planning<'_> {
         }
     }
 
-    /// What a package's home in the store links to: nothing where it is pristine or flat.
+    /// What a package's home in the store links to: nothing where it has none.
     pub fn links(&self, package: PackageIndex) -> Vec<HomeLink> {
-        match &self.homes[package] {
-            Some(home) if ![GraphKey::PRISTINE, GraphKey::FLAT].contains(&home.graph) => {}
-            _ => return Vec::new(),
+        if !self.homes[package].as_ref().is_some_and(HomeId::has_links) {
+            return Vec::new();
         }
         let links = self.request.needs(package).filter_map(|(alias, to)| match to {
             To::Package(index) => Some(HomeLink {

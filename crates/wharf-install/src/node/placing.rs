@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet;
 use wharf_core::PackageName;
 use wharf_ecosystem::npm::glob::NamePatterns;
-use wharf_ecosystem::npm::graph::{Edge, EdgeKind, PackageIndex, To};
+use wharf_ecosystem::npm::graph::{PackageIndex, To};
 
 use super::{Layout, Placement, Request, VirtualStore, tools};
 
@@ -61,7 +61,6 @@ fn bundled<'a>(request: &Request<'a>) -> FxHashSet<(&'a PackageName, &'a str)> {
     });
     let mut pending: Vec<&To> = stated.filter_map(|edge| edge.to.as_ref()).collect();
     let mut met = FxHashSet::default();
-    let goes_along = |edge: &&Edge| matches!(edge.kind, EdgeKind::Prod | EdgeKind::Optional);
     while let Some(to) = pending.pop() {
         let edges = match to {
             _ if !met.insert(to) => continue,
@@ -69,12 +68,8 @@ fn bundled<'a>(request: &Request<'a>) -> FxHashSet<(&'a PackageName, &'a str)> {
             To::Importer(index) => &graph.importers[*index].dependencies,
             To::Link(_) => continue,
         };
-        pending.extend(
-            edges
-                .iter()
-                .filter(goes_along)
-                .filter_map(|edge| edge.to.as_ref()),
-        );
+        let along = edges.iter().filter(|edge| edge.kind.goes_along());
+        pending.extend(along.filter_map(|edge| edge.to.as_ref()));
     }
     let packages = met.into_iter().filter_map(|to| match to {
         To::Package(index) => Some(&graph.packages[*index]),

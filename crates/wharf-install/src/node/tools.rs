@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
-use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Package, To};
+use wharf_ecosystem::npm::graph::{Edge, Graph, Package, To};
 
 use super::Request;
 
@@ -69,9 +69,11 @@ pub fn why_hoisted(graph: &Graph, bundled: &[(usize, String)]) -> Option<String>
 
 /// Whether what an edge leads to has dependencies of its own.
 fn needs_others(graph: &Graph, edge: &Edge) -> bool {
-    let goes_along = |edge: &Edge| matches!(edge.kind, EdgeKind::Prod | EdgeKind::Optional);
     match edge.to {
-        Some(To::Package(index)) => graph.packages[index].dependencies.iter().any(goes_along),
+        Some(To::Package(index)) => {
+            let mut needs = graph.packages[index].dependencies.iter();
+            needs.any(|need| need.kind.goes_along())
+        }
         Some(To::Importer(_) | To::Link(_)) | None => false,
     }
 }
@@ -138,7 +140,7 @@ fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_ecosystem::npm::graph::Importer;
+    use wharf_ecosystem::npm::graph::{EdgeKind, Importer};
 
     #[test]
     fn the_names_of_tools_tell_where_packages_will_lie() {

@@ -21,9 +21,9 @@ const AT_ONCE: usize = 24;
 
 type Task = JoinHandle<Result<(Unpacked, Option<Digest>), IndexError>>;
 
-/// What homes will be made of archives, as far as is known.
+/// Which homes will be made of archives, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lies {
+pub(crate) enum Homes {
     /// Those that packages of the shared store have.
     Shared,
     /// The same, unless a package comes that keeps all in the project.
@@ -36,21 +36,26 @@ pub(crate) enum Lies {
 pub(crate) struct Early {
     store: Arc<Store>,
     machines: Machines,
-    lies: Lies,
+    homes: Homes,
     turns: Arc<Semaphore>,
     tasks: FxHashMap<(PackageName, String), Task>,
 }
 
 impl Early {
     /// Nothing under way yet. What is unpacked for another home than it gets is linked once more.
-    pub(crate) fn new(store: Arc<Store>, machines: Machines, lies: Lies) -> Self {
+    pub(crate) fn new(store: Arc<Store>, machines: Machines, homes: Homes) -> Self {
         Self {
             store,
             machines,
-            lies,
+            homes,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             tasks: FxHashMap::default(),
         }
+    }
+
+    /// Packages of these names will come, too.
+    pub(crate) fn expect<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        names.into_iter().for_each(|name| self.homes.learn(name));
     }
 
     /// Starts fetching a version that is likely to be chosen, unless the store has it or the machines have no use for it.
@@ -62,7 +67,7 @@ impl Early {
         manifest: &PackageManifest,
     ) {
         let Some(dist) = &manifest.dist else { return };
-        self.lies.learn(name.as_str());
+        self.expect([name.as_str()]);
         if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),
@@ -93,7 +98,7 @@ impl Early {
         let (index, turns, wanted) = (
             index.clone(),
             Arc::clone(&self.turns),
-            wanted.flat(self.lies == Lies::Flat),
+            wanted.flat(self.homes == Homes::Flat),
         );
         let task = tokio::spawn(async move {
             // A closed semaphore would mean that nobody waits any more.
@@ -116,9 +121,9 @@ impl Early {
     }
 }
 
-impl Lies {
+impl Homes {
     /// A package of this name comes.
-    pub(crate) fn learn(&mut self, name: &str) {
+    fn learn(&mut self, name: &str) {
         if *self == Self::Perhaps && keeps_all_in_the_project(name) {
             *self = Self::Flat;
         }
@@ -159,14 +164,14 @@ mod tests {
     #[test]
     fn a_tool_that_comes_tells_how_packages_will_lie() {
         for (before, names, after) in [
-            (Lies::Perhaps, &["react", "vitest", "vite"][..], Lies::Flat),
-            (Lies::Perhaps, &["react", "eslint"], Lies::Perhaps),
-            (Lies::Shared, &["vite"], Lies::Shared),
-            (Lies::Flat, &["react"], Lies::Flat),
+            (Homes::Perhaps, &["react", "vitest", "vite"][..], Homes::Flat),
+            (Homes::Perhaps, &["react", "eslint"], Homes::Perhaps),
+            (Homes::Shared, &["vite"], Homes::Shared),
+            (Homes::Flat, &["react"], Homes::Flat),
         ] {
-            let mut lies = before;
-            names.iter().for_each(|name| lies.learn(name));
-            assert_eq!(lies, after, "{before:?} {names:?}");
+            let mut homes = before;
+            names.iter().for_each(|name| homes.learn(name));
+            assert_eq!(homes, after, "{before:?} {names:?}");
         }
     }
 

@@ -20,7 +20,7 @@ use wharf_store::{Ahead, ContentKey, HomeContent, HomeId, HomeLink, Store};
 use wharf_sys::{run_blocking, run_compute};
 use wharf_tree::select::{Selected, Selection, select};
 
-use super::early::{Lies, Started};
+use super::early::{Homes, Started};
 use super::lock::locked_node;
 use super::node::{self, Chosen};
 use super::{Early, approvals, asked_by, engines, folders};
@@ -168,14 +168,9 @@ async fn choose_node(
     }
     let early = match early {
         Some(early) => early,
-        None => {
-            let mut lies = lying(npm);
-            for package in &locked.graph.packages {
-                lies.learn(package.name.as_str());
-            }
-            early.insert(Early::new(Arc::clone(session.store()?), machines(npm)?, lies))
-        }
+        None => early.insert(self::early(session, npm)?),
     };
+    early.expect(locked.graph.packages.iter().map(|package| package.name.as_str()));
     let likely = selected(npm, &locked.graph, selecting, locked_node(locked));
     let likely = likely.map_or_else(|_| Vec::new(), |likely| likely.packages);
     let packages = locked.graph.packages.iter().zip(likely);
@@ -189,13 +184,21 @@ async fn choose_node(
     finding.await
 }
 
-/// Where packages will lie, as far as the project's settings tell: what comes before the layout is planned is unpacked so.
-pub(crate) fn lying(npm: &NpmProject) -> Lies {
-    match (npm.options.layout, npm.options.virtual_store) {
-        (NpmLayout::Hoisted, _) | (_, NpmVirtualStore::Project) => Lies::Flat,
-        (NpmLayout::Isolated, NpmVirtualStore::Global) => Lies::Shared,
-        (NpmLayout::Isolated, NpmVirtualStore::Auto) => Lies::Perhaps,
-    }
+/// For archives that are fetched before the layout is planned: they are unpacked for the homes that the project's settings, and the
+/// packages that it asks for, let expect.
+///
+/// # Errors
+/// Where nothing can be said of this machine.
+pub(crate) fn early(session: &Session, npm: &NpmProject) -> Result<Early, OpsError> {
+    let homes = match (npm.options.layout, npm.options.virtual_store) {
+        (NpmLayout::Hoisted, _) | (_, NpmVirtualStore::Project) => Homes::Flat,
+        (NpmLayout::Isolated, NpmVirtualStore::Global) => Homes::Shared,
+        (NpmLayout::Isolated, NpmVirtualStore::Auto) => Homes::Perhaps,
+    };
+    let mut early = Early::new(Arc::clone(session.store()?), machines(npm)?, homes);
+    let asked = npm.importers.iter().flat_map(|importer| &importer.requirements);
+    early.expect(asked.map(|requirement| requirement.alias.as_str()));
+    Ok(early)
 }
 
 /// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are

@@ -113,7 +113,7 @@ fn bundled(root: &Node<'_>, requirements: &[Stated]) -> Vec<String> {
     let mut names: Vec<String> = match &stated.value {
         Value::Text { .. } if stated.boolean() == Some(true) => requirements
             .iter()
-            .filter(|one| matches!(one.kind, EdgeKind::Prod | EdgeKind::Optional))
+            .filter(|one| one.kind.goes_along())
             .map(|one| one.alias.clone())
             .collect(),
         Value::List(names) => names.iter().filter_map(Node::text).map(str::to_owned).collect(),

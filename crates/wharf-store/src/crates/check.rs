@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::place::CHECKSUM_FILE;
 use crate::error::StoreError;
-use crate::home::check::{Judged, files_in, folders, judge_files, judge_strays};
+use crate::home::check::{Judged, folders, judge_files, judge_strays};
 use crate::home::record;
+use crate::home::shape::FilesOf;
 use crate::store::Store;
 use crate::verify::Depth;
 
@@ -58,9 +59,10 @@ fn judge_one(home: &Path, depth: Depth) -> Result<(), String> {
     if !paths.any(|path| path.file_name() == CHECKSUM_FILE) {
         return Err(format!("its record names no {CHECKSUM_FILE}"));
     }
-    judge_files(&files_in(package), &record, depth, 0o022)?;
+    let files = FilesOf::tree(package.clone());
+    judge_files(&files, &record, depth, 0o022)?;
     match depth {
-        Depth::Full => judge_strays(package, "", &record),
+        Depth::Full => judge_strays(&files, &record, &[]),
         Depth::Quick => Ok(()),
     }
 }

@@ -117,60 +117,24 @@ fn home_of(target: &str) -> &Path {
 fn judge_one(home: &Path, depth: Depth) -> Result<Vec<String>, String> {
     let bytes = fs::read(home.join(record::NAME)).map_err(|error| format!("its record: {error}"))?;
     let record = record::parse(&bytes)?;
-    if is_flat(home) {
-        return judge_flat(home, &record, depth).map(|()| Vec::new());
-    }
-    let name = name_of(home);
-    let modules = home.join("node_modules");
-    let package = modules.join(&name);
-    judge_files(&files_in(&package), &record, depth, 0o222)?;
+    let (name, modules) = (name_of(home), home.join("node_modules"));
+    let files = match is_flat(home) {
+        true => FilesOf::flat(home.to_owned()),
+        false => FilesOf::tree(modules.join(&name)),
+    };
+    judge_files(&files, &record, depth, 0o222)?;
+    let own_link = files.folder.join("node_modules").join(&name);
     for (alias, target) in &record.links {
-        let at = if *alias == name {
-            package.join("node_modules").join(alias)
-        } else {
-            modules.join(alias)
+        let at = match *alias == name {
+            true => own_link.clone(),
+            false => modules.join(alias),
         };
         judge_link(&at, target)?;
     }
     if depth == Depth::Full {
-        judge_strays(&package, &name, &record)?;
+        judge_strays(&files, &record, &[own_link, home.join(record::NAME)])?;
     }
     Ok(record.links.into_iter().map(|(_, target)| target).collect())
-}
-
-/// Judges a home by what its record says, in which every file has the name that its digest gives it.
-fn judge_flat(home: &Path, record: &Record, depth: Depth) -> Result<(), String> {
-    let files = FilesOf {
-        folder: home.to_owned(),
-        is_flat: true,
-    };
-    judge_files(&files, record, depth, 0o222)?;
-    if depth == Depth::Quick {
-        return Ok(());
-    }
-    let mut known: FxHashSet<PathBuf> = record
-        .tree
-        .entries
-        .iter()
-        .map(|entry| files.file(entry))
-        .collect();
-    known.insert(home.join(record::NAME));
-    let found = crate::verify::files(home).map_err(|error| error.to_string())?;
-    match found.iter().find(|path| !known.contains(*path)) {
-        Some(stray) => {
-            let inside = stray.strip_prefix(home).unwrap_or(stray);
-            Err(format!("{}: it is not of the package", inside.display()))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The files of a package that lies in folders, below this one.
-pub(crate) fn files_in(package: &Path) -> FilesOf {
-    FilesOf {
-        folder: package.to_owned(),
-        is_flat: false,
-    }
 }
 
 /// Whether this is the folder of a flat home.
@@ -238,15 +202,17 @@ fn judge_file(path: &Path, entry: &Entry, depth: Depth, forbidden: u32) -> Resul
     Ok(())
 }
 
-/// Files that somebody put there: node would load them.
-pub(crate) fn judge_strays(package: &Path, name: &str, record: &Record) -> Result<(), String> {
-    let own_link = Path::new("node_modules").join(name);
-    for path in crate::verify::files(package).map_err(|error| error.to_string())? {
-        let inside = path.strip_prefix(package).unwrap_or(&path);
-        let known = inside
-            .to_str()
-            .is_some_and(|path| record.tree.get(path).is_some());
-        if !known && inside != own_link {
+/// Files that somebody put there, who is not the record, nor one of `others`: node would load them.
+pub(crate) fn judge_strays(files: &FilesOf, record: &Record, others: &[PathBuf]) -> Result<(), String> {
+    let known: FxHashSet<PathBuf> = record
+        .tree
+        .entries
+        .iter()
+        .map(|entry| files.file(entry))
+        .collect();
+    for path in crate::verify::files(&files.folder).map_err(|error| error.to_string())? {
+        if !known.contains(&path) && !others.contains(&path) {
+            let inside = path.strip_prefix(&files.folder).unwrap_or(&path);
             return Err(format!("{}: it is not of the package", inside.display()));
         }
     }

@@ -12,11 +12,11 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use wharf_core::SafePath;
 
-use super::shape::{FilesOf, FlatName, Lies};
+use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
 use crate::id::{ObjectId, TreeId};
-use crate::object::{make_folder, open_folder};
+use crate::object::{flat_name, make_folder, open_folder};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -52,7 +52,7 @@ impl Unpacked {
 
     /// The folder of the package, or of all its files where they lie flat.
     pub fn package(&self) -> PathBuf {
-        self.lies.below(self.folder.path())
+        self.files_of().folder
     }
 
     /// Where a file of it lies, by its path in the package.
@@ -61,17 +61,14 @@ impl Unpacked {
     }
 
     pub(crate) fn files_of(&self) -> FilesOf {
-        FilesOf {
-            folder: self.package(),
-            is_flat: self.is_flat(),
-        }
+        self.lies.below(self.folder.path())
     }
 
     /// Has the package lie otherwise in its folder, in folders that are made. Mostly it lies so from the beginning. Whether it is flat
     /// does not change so: then it is to be linked into a folder of its own.
     pub(crate) fn lie(&mut self, lies: &Lies) -> Result<(), StoreError> {
         if self.lies != *lies {
-            let (from, to) = (self.package(), lies.below(self.folder.path()));
+            let (from, to) = (self.package(), lies.below(self.folder.path()).folder);
             let above = durable::folder_of(&to);
             std::fs::create_dir_all(above).map_err(StoreError::io("make", above))?;
             std::fs::rename(&from, &to).map_err(StoreError::io("rename to", &to))?;
@@ -130,12 +127,8 @@ impl Draft {
                 make(&draft.path().join(&inner[..end]))?;
             }
         }
-        let path = lies.below(draft.path());
-        let fd = open_folder(&path)?;
-        let files = FilesOf {
-            folder: path,
-            is_flat: *lies == Lies::Flat,
-        };
+        let files = lies.below(draft.path());
+        let fd = open_folder(&files.folder)?;
         Ok((draft, PackageFolder { fd, files }))
     }
 
@@ -219,10 +212,10 @@ impl PackageFolder {
         if !self.is_flat() {
             return self.create(path.as_str(), executable).map(Some);
         }
-        let name = FlatName::of_object(object, executable);
-        match self.open_new(name.as_str(), executable) {
+        let name = flat_name(object, executable);
+        match self.open_new(&name, executable) {
             Err(Errno::EXIST) => Ok(None),
-            other => other.map(Some).map_err(self.error("write", name.as_str())),
+            other => other.map(Some).map_err(self.error("write", &name)),
         }
     }
 
@@ -239,19 +232,17 @@ impl PackageFolder {
         object: &ObjectId,
         executable: bool,
     ) -> Result<(), StoreError> {
-        let name = FlatName::of_object(object, executable);
-        rustix::fs::renameat(&self.fd, from, &self.fd, name.as_str()).map_err(self.error("rename", from))
+        let name = flat_name(object, executable);
+        rustix::fs::renameat(&self.fd, from, &self.fd, &*name).map_err(self.error("rename", from))
     }
 
     /// Removes what lies in a flat package and is no file of the tree.
     pub(super) fn sweep_flat(&self, tree: &Tree) -> Result<(), StoreError> {
-        let names: Vec<FlatName> = tree.entries.iter().filter_map(FlatName::of_entry).collect();
-        let names: FxHashSet<&str> = names.iter().map(FlatName::as_str).collect();
+        let files: FxHashSet<PathBuf> = tree.entries.iter().map(|entry| self.file(entry)).collect();
         let folder = &self.files.folder;
         for entry in std::fs::read_dir(folder).map_err(StoreError::io("list", folder))? {
             let path = entry.map_err(StoreError::io("list", folder))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_none_or(|name| !names.contains(name)) {
+            if !files.contains(&path) {
                 std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
             }
         }

@@ -114,6 +114,11 @@ impl HomeId {
         }
     }
 
+    /// Whether it links to other homes.
+    pub fn has_links(&self) -> bool {
+        ![GraphKey::PRISTINE, GraphKey::FLAT].contains(&self.graph)
+    }
+
     /// Whether it is a source of links alone, whose files lie in one folder.
     pub fn is_flat(&self) -> bool {
         self.graph == GraphKey::FLAT

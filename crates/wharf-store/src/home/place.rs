@@ -16,7 +16,7 @@ use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tree::{Kind, Tree};
+use crate::tree::Tree;
 
 /// Where the files of a new home come from.
 #[derive(Debug)]
@@ -64,10 +64,12 @@ impl Store {
         let mut unpacked = match content {
             HomeContent::Fresh(unpacked) if unpacked.is_flat() == id.is_flat() => unpacked,
             // Whoever unpacked it guessed wrongly what it would be for.
-            HomeContent::Fresh(unpacked) => self.link_out(&unpacked.files_of(), unpacked.content(), &lies)?,
+            HomeContent::Fresh(unpacked) => {
+                self.link_out(&unpacked.files_of(), unpacked.content().clone(), &lies)?
+            }
             HomeContent::Existing(other) => {
                 let record: Record = self.home_record(&other)?;
-                self.link_out(&self.files_of_home(&other), &record.tree, &lies)?
+                self.link_out(&self.files_of_home(&other), record.tree, &lies)?
             }
         };
         unpacked.lie(&lies)?;
@@ -111,7 +113,7 @@ impl Store {
     }
 
     /// The files of a package once more, as hard links in the stage, where they will lie so.
-    fn link_out(&self, source: &FilesOf, tree: &Tree, lies: &Lies) -> Result<Unpacked, StoreError> {
+    fn link_out(&self, source: &FilesOf, tree: Tree, lies: &Lies) -> Result<Unpacked, StoreError> {
         let (draft, package) = Draft::new(self, lies)?;
         let mut made = FxHashSet::default();
         for entry in &tree.entries {
@@ -119,9 +121,6 @@ impl Store {
                 package.make_all(folder, &mut made)?;
             }
             let (from, to) = (source.file(entry), package.file(entry));
-            let Kind::File { .. } = entry.kind else {
-                continue;
-            };
             match fs::hard_link(&from, &to) {
                 // Of those that are alike, a flat package has one.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && package.is_flat() => {}
@@ -132,7 +131,7 @@ impl Store {
                 other => other.map_err(StoreError::io("link", &from))?,
             }
         }
-        Ok(Unpacked::new(draft, lies, tree.clone()))
+        Ok(Unpacked::new(draft, lies, tree))
     }
 
     /// Puts a copy in the place of a file that has as many links as a file can have (ext4: 65,000), so that it can have more. Whoever has

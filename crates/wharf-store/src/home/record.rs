@@ -122,12 +122,9 @@ impl Store {
 
     /// Where the files of a home lie.
     pub(crate) fn files_of_home(&self, id: &HomeId) -> FilesOf {
-        FilesOf {
-            folder: match id.is_flat() {
-                true => self.home_path(id),
-                false => self.home_package(id),
-            },
-            is_flat: id.is_flat(),
+        match id.is_flat() {
+            true => FilesOf::flat(self.home_path(id)),
+            false => FilesOf::tree(self.home_package(id)),
         }
     }
 

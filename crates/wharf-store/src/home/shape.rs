@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::id::ObjectId;
+use crate::object::flat_name;
 use crate::tree::{Entry, Kind};
 
 /// How the files of a package are to lie.
@@ -25,16 +25,16 @@ pub enum Shape<'a> {
 pub(crate) enum Lies {
     /// In folders, from this path on, which is relative and does not lead up.
     At(String),
-    /// In the folder itself, by their [`FlatName`]s.
+    /// In the folder itself, by the names that what they hold gives them ([`flat_name`]).
     Flat,
 }
 
 impl Lies {
-    /// The folder that they lie in, or begin in.
-    pub(crate) fn below(&self, folder: &Path) -> PathBuf {
+    /// Where they lie, in this folder.
+    pub(crate) fn below(&self, folder: &Path) -> FilesOf {
         match self {
-            Self::At(inner) => folder.join(inner),
-            Self::Flat => folder.to_owned(),
+            Self::At(inner) => FilesOf::tree(folder.join(inner)),
+            Self::Flat => FilesOf::flat(folder.to_owned()),
         }
     }
 }
@@ -49,62 +49,25 @@ pub(crate) struct FilesOf {
 }
 
 impl FilesOf {
+    /// In folders, from this one on.
+    pub(crate) fn tree(folder: PathBuf) -> Self {
+        let is_flat = false;
+        Self { folder, is_flat }
+    }
+
+    /// In this folder, by the names that what they hold gives them.
+    pub(crate) fn flat(folder: PathBuf) -> Self {
+        let is_flat = true;
+        Self { folder, is_flat }
+    }
+
+    /// Where one of them lies.
     pub(crate) fn file(&self, entry: &Entry) -> PathBuf {
-        match FlatName::of_entry(entry) {
-            Some(name) if self.is_flat => self.folder.join(name.as_str()),
-            _ => entry.path.below(&self.folder),
-        }
-    }
-}
-
-/// What a file is called in a flat home: half of its digest, and `x` behind it where it can be run.
-pub(crate) struct FlatName {
-    text: [u8; FlatName::DIGITS + 1],
-    length: usize,
-}
-
-impl FlatName {
-    /// Of 64: two files of one package that differ will not agree in so many, and no other package's lie there.
-    const DIGITS: usize = 32;
-
-    pub(crate) fn of(object: &[u8; 32], executable: bool) -> Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'x'; Self::DIGITS + 1];
-        for (two, byte) in text.chunks_exact_mut(2).zip(object) {
-            two.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-        }
-        let length = Self::DIGITS + usize::from(executable);
-        Self { text, length }
-    }
-
-    pub(crate) fn of_object(object: &ObjectId, executable: bool) -> Self {
-        Self::of(object.as_bytes(), executable)
-    }
-
-    /// `None` for a link.
-    pub(crate) fn of_entry(entry: &Entry) -> Option<Self> {
         match &entry.kind {
             Kind::File {
                 object, executable, ..
-            } => Some(Self::of_object(object, *executable)),
-            Kind::Link(_) => None,
+            } if self.is_flat => self.folder.join(&*flat_name(object, *executable)),
+            Kind::File { .. } | Kind::Link(_) => entry.path.below(&self.folder),
         }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..self.length]).expect("hexadecimal digits are ASCII")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flat_name_is_half_of_the_digest_and_whether_it_can_be_run() {
-        let object = ObjectId::of(b"text");
-        let digits = &object.to_string()[..32];
-        assert_eq!(FlatName::of_object(&object, false).as_str(), digits);
-        assert_eq!(FlatName::of_object(&object, true).as_str(), format!("{digits}x"));
     }
 }

@@ -18,8 +18,8 @@ use super::{LinkedBy, Linker, mode, open_inside};
 use crate::error::StoreError;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
-use crate::home::shape::FlatName;
-use crate::object::{make_folder, open_folder};
+use crate::id::ObjectId;
+use crate::object::{flat_name, make_folder, open_folder};
 use crate::tree::{Entries, EntryRef, KindRef};
 use crate::ways::{Origin, Way};
 
@@ -121,15 +121,15 @@ impl<'a> Linker<'a> {
         let (flat, executable) = match entry.kind {
             KindRef::File {
                 object, executable, ..
-            } => (
-                at.home.is_flat().then(|| FlatName::of(object, executable)),
-                executable,
-            ),
+            } => {
+                let flat = || flat_name(&ObjectId::from_bytes(*object), executable);
+                (at.home.is_flat().then(flat), executable)
+            }
             KindRef::Link(_) => (None, false),
         };
         let from = Origin {
             folder: from,
-            name: flat.as_ref().map_or(path, FlatName::as_str),
+            name: flat.as_deref().unwrap_or(path),
             mode: mode(executable),
         };
         if at.copy {

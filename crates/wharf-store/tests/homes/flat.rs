@@ -119,20 +119,15 @@ fn a_flat_home_is_found_by_its_content() {
 #[test]
 fn verification_finds_what_was_done_to_a_flat_home() {
     type Harm = dyn Fn(&Path, &Path);
-    let write = |path: &Path, text: &str| {
-        fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
-        fs::write(path, text).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap();
-    };
     let cases: [(&str, Box<Harm>, Depth); 6] = [
         (
             "lib/index.d.cts: its content has changed",
-            Box::new(move |_, file| write(file, "tipes")),
+            Box::new(|_, file| overwrite(file, "tipes")),
             Depth::Full,
         ),
         (
             "6 bytes instead of 5",
-            Box::new(move |_, file| write(file, "longer")),
+            Box::new(|_, file| overwrite(file, "longer")),
             Depth::Quick,
         ),
         (
@@ -152,7 +147,7 @@ fn verification_finds_what_was_done_to_a_flat_home() {
         ),
         (
             "another header",
-            Box::new(move |home, _| write(&home.join("home"), "x")),
+            Box::new(|home, _| overwrite(&home.join("home"), "x")),
             Depth::Quick,
         ),
     ];

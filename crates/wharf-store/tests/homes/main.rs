@@ -517,6 +517,14 @@ fn nothing_is_tried_to_be_moved_to_another_device_twice() {
     assert_eq!(report.by.copy, homes.len() as u64);
 }
 
+/// Writes to a file of the store all the same, and leaves its mode as it was.
+fn overwrite(path: &Path, text: &str) {
+    let before = fs::metadata(path).unwrap().permissions();
+    fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, before).unwrap();
+}
+
 /// Three homes, the first of which needs the second, which needs the third.
 fn chain(store: &Store) -> [HomeId; 3] {
     let homes = [id("a@1", 1, 1), id("b@1", 2, 2), id("c@1", 3, 0)];
@@ -530,20 +538,15 @@ fn chain(store: &Store) -> [HomeId; 3] {
 #[test]
 fn verification_finds_what_was_done_to_a_home() {
     type Harm = dyn Fn(&Path, &Path);
-    let writable = |path: &Path, text: &str| {
-        fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
-        fs::write(path, text).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o555)).unwrap();
-    };
     let cases: [(&str, Box<Harm>, Depth); 9] = [
         (
             "its content has changed",
-            Box::new(move |_, package| writable(&package.join("index.js"), "tixt")),
+            Box::new(|_, package| overwrite(&package.join("index.js"), "tixt")),
             Depth::Full,
         ),
         (
             "5 bytes instead of 4",
-            Box::new(move |_, package| writable(&package.join("index.js"), "longe")),
+            Box::new(|_, package| overwrite(&package.join("index.js"), "longe")),
             Depth::Quick,
         ),
         (
@@ -677,9 +680,7 @@ fn after_a_power_cut_homes_that_did_not_reach_the_disk_go_with_what_needs_them()
         .unwrap()
         .path()
         .join("node_modules/b/index.js");
-    fs::set_permissions(&torn, Permissions::from_mode(0o644)).unwrap();
-    fs::write(&torn, "").unwrap();
-    fs::set_permissions(&torn, Permissions::from_mode(0o555)).unwrap();
+    overwrite(&torn, "");
     let store = Store::open(&dir.path().join("store")).unwrap();
     assert!(!store.has_home(&b) && !store.has_home(&a) && store.has_home(&c));
     assert_eq!(store.verify(Depth::Full, Repair::Report).unwrap().damage, []);
