@@ -67,6 +67,16 @@ pub enum Kind {
     Command,
 }
 
+/// What becomes of a `--` between a script and its arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Separator {
+    /// It is taken away, as npm does it.
+    #[default]
+    Dropped,
+    /// It is the script's, as pnpm has it.
+    Kept,
+}
+
 /// What `wharf run` is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct RunRequest<'a> {
@@ -74,6 +84,8 @@ pub struct RunRequest<'a> {
     pub words: &'a [OsString],
     /// What the first of them may name.
     pub kind: Kind,
+    /// What becomes of a `--` behind the first of them, if that is a script.
+    pub separator: Separator,
     /// Whether the environment was synced just now.
     pub synced: Synced,
     /// Whether hooks and scripts are told of.
@@ -149,9 +161,9 @@ pub fn command(session: &Session, request: RunRequest<'_>) -> Result<Option<Runn
     let (mut command, script, scripts) = match script {
         Some(script) => {
             // As with npm: what stands behind it is the script's, whatever it looks like.
-            let arguments = match arguments {
-                [separator, rest @ ..] if separator == "--" => rest,
-                all => all,
+            let arguments = match (arguments, request.separator) {
+                ([first, rest @ ..], Separator::Dropped) if first == "--" => rest,
+                (all, Separator::Dropped | Separator::Kept) => all,
             };
             let command = script.command(word, arguments, request.telling, &starter);
             (command, script.first_line(word, arguments), Vec::new())

@@ -14,7 +14,7 @@ use wharf_project::NpmImporter;
 use crate::error::OpsError;
 use crate::npm::scripts::{self, quoted};
 use crate::run::error::RunError;
-use crate::run::{Kind, RunRequest, Running, Telling};
+use crate::run::{Kind, RunRequest, Running, Separator, Telling};
 use crate::session::Session;
 
 /// Which members something runs in.
@@ -258,6 +258,10 @@ fn starting(first: &[OsString], members: &[&NpmImporter], request: RunRequest<'_
     text.push(spaced(first));
     text.push(" -C \"$3\" run --no-sync ");
     text.push(kind);
+    text.push(match request.separator {
+        Separator::Dropped => "",
+        Separator::Kept => " --verbatim",
+    });
     text.push(" --");
     text.push(spaced(request.words));
     text.push("; }; ");
@@ -362,6 +366,7 @@ mod tests {
         let request = RunRequest {
             words: &words,
             kind: Kind::Script,
+            separator: Separator::default(),
             synced: crate::run::Synced::No,
             telling: Telling::Aloud,
         };

@@ -10,7 +10,7 @@ use wharf_ecosystem::npm::PackageManifest;
 use wharf_ecosystem::npm::semver::{Range, Version};
 
 use crate::error::OpsError;
-use crate::run::{self, Kind, RunRequest, Running, Synced, Telling};
+use crate::run::{self, Kind, RunRequest, Running, Separator, Synced, Telling};
 use crate::session::Session;
 use crate::tool::once::OnceRequest;
 
@@ -30,6 +30,7 @@ pub fn command(session: &Session, request: &OnceRequest) -> Result<Option<Runnin
     let request = RunRequest {
         words: &words,
         kind: Kind::Command,
+        separator: Separator::default(),
         synced: Synced::No,
         telling: Telling::Silent,
     };

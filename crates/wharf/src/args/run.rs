@@ -48,6 +48,9 @@ pub(crate) struct Run {
     /// Take COMMAND for a command, also where a script of package.json is called like it.
     #[arg(long)]
     pub(crate) no_script: bool,
+    /// Hand a `--` in front of a script's arguments on to the script, as pnpm does; else it is taken away, as npm does it.
+    #[arg(long)]
+    pub(crate) verbatim: bool,
     #[command(flatten)]
     pub(crate) members: Members,
     #[command(flatten)]

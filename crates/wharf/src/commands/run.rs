@@ -9,7 +9,7 @@ use wharf_ops::lacking::{self, Lacking};
 use wharf_ops::request::{Effect, Selecting};
 use wharf_ops::run::members::{self, Bail, Members};
 use wharf_ops::run::setting;
-use wharf_ops::run::{self, Kind, NamedScript, RunRequest, Running, Synced, Telling};
+use wharf_ops::run::{self, Kind, NamedScript, RunRequest, Running, Separator, Synced, Telling};
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
@@ -236,6 +236,10 @@ fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Optio
             (_, true, _) => Kind::Script,
             (_, _, true) => Kind::Command,
             (false, false, false) => Kind::Any,
+        },
+        separator: match arguments.verbatim {
+            true => Separator::Kept,
+            false => Separator::Dropped,
         },
         synced: match arguments.no_sync {
             true => Synced::No,

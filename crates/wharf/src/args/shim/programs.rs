@@ -287,6 +287,10 @@ impl Asked {
             Kind::Script => words.push("--script".into()),
             Kind::Any => {}
         }
+        let has_separator = arguments.first().is_some_and(|word| word == "--");
+        if self.program == Program::Pnpm && kind == Kind::Any && has_separator {
+            words.push("--verbatim".into());
+        }
         for name in &flags.named {
             words.extend(["--workspace".into(), name.into()]);
         }

@@ -159,6 +159,19 @@ fn scripts_and_commands_by_pnpm() {
         ("pnpm build", "-C . run --no-sync -- build"),
         ("pnpm tsc --noEmit", "-C . run --no-sync -- tsc --noEmit"),
         (
+            "pnpm build -- --watch",
+            "-C . run --no-sync --verbatim -- build -- --watch",
+        ),
+        ("pnpm -- build x -- y", "-C . run --no-sync -- build x -- y"),
+        (
+            "pnpm exec node -- x",
+            "-C . run --no-sync --no-script -- node -- x",
+        ),
+        (
+            "pnpm -r build -- --watch",
+            "-C . run --no-sync --script --workspaces -- build -- -- --watch",
+        ),
+        (
             "pnpm run build --watch",
             "-C . run --no-sync --script -- build -- --watch",
         ),
@@ -234,6 +247,8 @@ fn scripts_and_commands_by_yarn() {
         ("yarn run tsc -b", "-C . run --no-sync -- tsc -b"),
         ("yarn --cwd web build", "-C web run --no-sync -- build"),
         ("yarn test", "-C . run --no-sync -- test"),
+        // Of the version that it says it is, yarn takes the `--` away.
+        ("yarn build -- --watch", "-C . run --no-sync -- build -- --watch"),
         ("yarn node x.js", "-C . run --no-sync --no-script -- node x.js"),
         ("yarn exec tsc", "-C . run --no-sync --no-script -- tsc"),
         (
