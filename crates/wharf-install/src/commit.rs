@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wharf_core::{Event, Phase, Sinks};
-use wharf_store::journal::Journal;
+use wharf_store::journal::{Journal, Reserved};
 use wharf_store::{Ahead, LinkReport, Placed, Store, durable};
 use wharf_sys::{Governor, Work};
 
@@ -72,9 +72,11 @@ struct Staged {
 }
 
 impl Task<'_> {
-    /// Carries out a plan.
-    pub(crate) fn run(&self, plan: Plan) -> Result<Applied, InstallError> {
-        let work = self.prepare(&plan)?;
+    /// Carries out a plan, with its journal where room was made for it.
+    pub(crate) fn run(&self, plan: Plan, reserved: Option<Reserved>) -> Result<Applied, InstallError> {
+        let number = next_number(self.state)?;
+        let reserved = reserved.filter(|reserved| generation_of(reserved.tx()) == Some(number));
+        let work = self.prepare(&plan, number, reserved.as_ref())?;
         // Nobody may take the fast path to an environment that is about to change.
         fresh::forget(self.state);
         // The store must not be collected while the stage links to it.
@@ -83,7 +85,7 @@ impl Task<'_> {
                 what: format!("another wharf that holds {}", lock.display()),
             });
         })?;
-        let staged = match self.transact(&work) {
+        let staged = match self.transact(&work, reserved) {
             Ok(staged) => staged,
             Err(error) => {
                 // The error at hand is the one to report; what cannot be cleared now is cleared by the next command.
@@ -91,7 +93,6 @@ impl Task<'_> {
                 return Err(error);
             }
         };
-        let number = work.generation.number;
         forget_old_records(self.state, number);
         let collisions = work.python.map(|python| python.layout.collisions().to_vec());
         Ok(Applied {
@@ -115,9 +116,13 @@ impl Task<'_> {
     }
 
     /// Decides everything: which folder is made of what, and what the record will say.
-    fn prepare(&self, plan: &Plan) -> Result<Change<'_>, InstallError> {
-        let number = next_number(self.state)?;
-        let transaction = format!("{number}-{}-{:x}", std::process::id(), now());
+    fn prepare(
+        &self,
+        plan: &Plan,
+        number: u64,
+        reserved: Option<&Reserved>,
+    ) -> Result<Change<'_>, InstallError> {
+        let transaction = reserved.map_or_else(|| name(number), |reserved| reserved.tx().to_owned());
         let marker = Marker::of(number, &transaction);
         let redo = Redo {
             generation: number,
@@ -247,16 +252,15 @@ impl Task<'_> {
     }
 
     /// Steps 1 to 8.
-    fn transact(&self, work: &Change<'_>) -> Result<Staged, InstallError> {
+    fn transact(&self, work: &Change<'_>, reserved: Option<Reserved>) -> Result<Staged, InstallError> {
         let transaction = &work.marker.transaction;
         let about = serde_json::to_value(&work.redo).expect("a redo is plain data");
         let durability = self.durability();
-        let mut journal = Journal::begin(
-            &self.state.journal(),
-            transaction,
-            about,
-            durability.of_the_journal(),
-        )?;
+        let flushed = durability.of_the_journal();
+        let mut journal = match reserved {
+            Some(reserved) => Journal::begin_in(reserved, about, flushed)?,
+            None => Journal::begin(&self.state.journal(), transaction, about, flushed)?,
+        };
         fault::point("begun");
         let place = self.state.stage().join(transaction);
         fs::create_dir_all(&place).map_err(InstallError::io("create", &place))?;
@@ -396,6 +400,22 @@ impl Task<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// Makes room for the journal of the next commit.
+pub(crate) fn reserve(state: &State) -> Result<Reserved, InstallError> {
+    let number = next_number(state)?;
+    Ok(Reserved::new(&state.journal(), &name(number))?)
+}
+
+/// A name for a transaction that makes this generation, which no other has.
+fn name(generation: u64) -> String {
+    format!("{generation}-{}-{:x}", std::process::id(), now())
+}
+
+/// The generation that a transaction of this name makes.
+pub(crate) fn generation_of(transaction: &str) -> Option<u64> {
+    transaction.split('-').next()?.parse().ok()
 }
 
 fn sum(left: LinkReport, right: LinkReport) -> LinkReport {

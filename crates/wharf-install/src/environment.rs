@@ -6,9 +6,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use wharf_core::{Event, Sinks};
+use wharf_store::journal::Reserved;
 use wharf_store::{Ahead, LinkMode, Store};
 use wharf_sys::Governor;
 
@@ -30,6 +32,8 @@ use crate::{Durability, Foreign, Wanted, alike, commit, drift, trash};
 pub struct Environment {
     ground: Ground,
     state: State,
+    /// Room for the journal of the next commit.
+    reserved: Arc<Mutex<Option<Reserved>>>,
 }
 
 /// What a commit did.
@@ -116,6 +120,7 @@ impl Environment {
         Self {
             ground: Ground::new(root.parent().unwrap_or(root), root, &state),
             state: State::new(state),
+            reserved: Arc::default(),
         }
     }
 
@@ -271,6 +276,19 @@ impl Environment {
         alike::made_alike(place, &store.stage_folder()).then(|| Ahead::new(link))
     }
 
+    /// A commit is likely to come: makes room for its journal, and flushes that while others work. Where it cannot, the commit says why.
+    pub fn expect_commit(&self) {
+        let reserved = self.state.create().and_then(|()| commit::reserve(&self.state));
+        match reserved {
+            Ok(reserved) => *self.reserved() = Some(reserved),
+            Err(error) => tracing::debug!(%error, "no room was made for a journal"),
+        }
+    }
+
+    fn reserved(&self) -> std::sync::MutexGuard<'_, Option<Reserved>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes the environment what is wanted, in one step that cannot be interrupted half-way. Waits for other processes.
     /// If one of them changed the environment since `plan` was made, plans again.
     ///
@@ -295,6 +313,7 @@ impl Environment {
             false => self.plan(wanted)?,
         };
         if plan.is_empty() {
+            *self.reserved() = None;
             let generation = plan.base.unwrap_or_default();
             return Ok(Applied {
                 generation,
@@ -318,7 +337,8 @@ impl Environment {
             sinks,
             cancel,
         };
-        let applied = match task.run(plan) {
+        let reserved = self.reserved().take();
+        let applied = match task.run(plan, reserved) {
             Ok(applied) => applied,
             Err(error) => {
                 // What was made so far may be what fills the disk, and nobody would come behind a command that failed. Who stopped

@@ -24,7 +24,7 @@ use crate::generation::{Generation, Marker};
 use crate::ground::{Ground, RootKind, RootName};
 use crate::settle::{self, Behind};
 use crate::state::State;
-use crate::{Durability, FileChange, caches, fault, text_file, trash};
+use crate::{Durability, FileChange, caches, commit, fault, text_file, trash};
 
 /// What a transaction does once it is prepared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,7 +237,7 @@ impl Redo {
         if let Ok(redo) = Self::deserialize(data) {
             return Some(redo);
         }
-        let number: u64 = transaction.split('-').next()?.parse().ok()?;
+        let number = commit::generation_of(transaction)?;
         let record = Generation::read(&state.generation(number)).ok()??;
         let made = record
             .roots

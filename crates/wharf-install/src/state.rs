@@ -3,14 +3,14 @@
 //! ```text
 //! <state>/.gitignore     keeps the state out of version control
 //! <state>/lock           flock: exclusive while the environment changes
-//! <state>/journal/       one file a transaction that is under way
+//! <state>/journal/       one file a transaction that is under way, or room for one that is to come
 //! <state>/gen/<n>.json   what generation n holds
 //! <state>/current        the number of the generation that stands
 //! <state>/stage/<tx>/<i> what is being made; becomes the i-th root that the transaction lists
 //! <state>/trash/         what is to be deleted
 //! <state>/fresh          what must be unchanged for a sync to have nothing to do
 //! ```
-//! Invariant: only the holder of the lock changes anything but `fresh`.
+//! Invariant: only the holder of the lock changes anything but `fresh`. Anybody may make room in the journal, where it says nothing.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

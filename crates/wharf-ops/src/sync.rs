@@ -220,6 +220,9 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
+    if request.effect == Effect::Apply {
+        environment.expect_commit();
+    }
     if let Some(locked) = &lock.deb {
         session.debian().keep_lock(locked);
     }

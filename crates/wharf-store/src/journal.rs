@@ -4,11 +4,15 @@
 //! and, through `prev`, every line before that.
 //!
 //! Invariants: a step that returned is there whoever dies, and on disk as [`Flushed`] says. Recovery gives the same answer however often it runs and wherever
-//! the last write was torn: a torn last line was never promised to anyone and is cut off; a bad line before others is
-//! damage, so the file is set aside and only the steps before it count.
+//! the last write was torn: a torn last line was never promised to anyone and is passed over; a bad line before others is
+//! damage, so the file is set aside and only the steps before it count. Zeros behind the last step are room for further ones
+//! ([`Reserved`]), and say nothing.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+mod reserved;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -17,6 +21,7 @@ use serde_json::Value;
 
 use crate::durable;
 use crate::error::StoreError;
+pub use reserved::Reserved;
 
 /// A journal that is being written.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct Journal {
     path: PathBuf,
     tx: String,
     seq: u64,
+    /// Where the next step goes.
+    offset: u64,
     sum: String,
     flushed: Flushed,
     /// The first step on its way to the disk.
@@ -99,28 +106,55 @@ impl Journal {
     /// # Errors
     /// Where `dir` cannot be made or written, or has a journal of that name.
     pub fn begin(dir: &Path, tx: &str, data: Value, flushed: Flushed) -> Result<Self, StoreError> {
-        let path = dir.join(format!("{tx}.jsonl"));
+        let path = path_of(dir, tx);
         fs::create_dir_all(dir).map_err(StoreError::io("make", dir))?;
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(StoreError::io("make", &path))?;
+        let file = File::create_new(&path).map_err(StoreError::io("make", &path))?;
+        let mut journal = Self::first_step(file, path, tx, &data, flushed)?;
+        match flushed {
+            Flushed::Each => durable::fsync_dir(dir)?,
+            Flushed::First => {
+                let folder = File::open(dir).map_err(StoreError::io("open", dir))?;
+                journal.flush_behind(Some(folder))?;
+            }
+            Flushed::None => {}
+        }
+        Ok(journal)
+    }
+
+    /// Begins the transaction that room was made for. Nobody else may begin one in that folder meanwhile, or recover what is there.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub fn begin_in(reserved: Reserved, data: Value, flushed: Flushed) -> Result<Self, StoreError> {
+        let (dir, tx) = (reserved.dir().to_owned(), reserved.tx().to_owned());
+        let Some(file) = reserved.take() else {
+            return Self::begin(&dir, &tx, data, flushed);
+        };
+        let mut journal = Self::first_step(file, path_of(&dir, &tx), &tx, &data, flushed)?;
+        if flushed == Flushed::First {
+            journal.flush_behind(None)?;
+        }
+        Ok(journal)
+    }
+
+    fn first_step(
+        file: File,
+        path: PathBuf,
+        tx: &str,
+        data: &Value,
+        flushed: Flushed,
+    ) -> Result<Self, StoreError> {
         let mut journal = Self {
             file,
             path,
             tx: tx.to_owned(),
             seq: 0,
+            offset: 0,
             sum: String::new(),
             flushed,
             begun: None,
         };
-        journal.step(Op::Begin, &data)?;
-        match flushed {
-            Flushed::Each => durable::fsync_dir(dir)?,
-            Flushed::First => journal.flush_behind(dir)?,
-            Flushed::None => {}
-        }
+        journal.step(Op::Begin, data)?;
         Ok(journal)
     }
 
@@ -138,14 +172,16 @@ impl Journal {
         self.step(Op::Prepared, &Value::Null)
     }
 
-    /// Flushes the first step while others work; [`Journal::prepared`] waits for it.
-    fn flush_behind(&mut self, dir: &Path) -> Result<(), StoreError> {
+    /// Flushes the first step, and the folder where that is new to the file, while others work; [`Journal::prepared`] waits for it.
+    fn flush_behind(&mut self, folder: Option<File>) -> Result<(), StoreError> {
         let file = self
             .file
             .try_clone()
             .map_err(StoreError::io("open", &self.path))?;
-        let folder = File::open(dir).map_err(StoreError::io("open", dir))?;
-        let flush = move || file.sync_data().and_then(|()| folder.sync_all());
+        let flush = move || {
+            file.sync_data()?;
+            folder.map_or(Ok(()), |folder| folder.sync_all())
+        };
         let thread = std::thread::Builder::new().name("wharf-journal".to_owned());
         let begun = thread.spawn(flush).map_err(StoreError::io("write", &self.path))?;
         self.begun = Some(begun);
@@ -192,13 +228,14 @@ impl Journal {
         };
         let (line, sum) = print(&step);
         self.file
-            .write_all(line.as_bytes())
+            .write_all_at(line.as_bytes(), self.offset)
             .and_then(|()| match self.flushed {
                 Flushed::Each => self.file.sync_data(),
                 Flushed::First | Flushed::None => Ok(()),
             })
             .map_err(StoreError::io("write", &self.path))?;
         self.seq += 1;
+        self.offset += line.len() as u64;
         self.sum = sum;
         Ok(())
     }
@@ -218,8 +255,8 @@ impl Outcome {
     }
 }
 
-/// Reads every journal of a folder, in the order of their names, cutting torn ends and setting damaged ones aside
-/// (in `<dir>.quarantine`). No folder means no transactions.
+/// Reads every journal of a folder, in the order of their names, passing over torn ends and setting damaged ones aside
+/// (in `<dir>.quarantine`). Room that nobody will use any more is removed. No folder means no transactions.
 ///
 /// # Errors
 /// Where a journal cannot be read, cut or moved.
@@ -231,7 +268,8 @@ pub fn recover(dir: &Path) -> Result<Vec<Outcome>, StoreError> {
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     paths.sort();
-    paths.into_iter().map(|path| recover_one(dir, path)).collect()
+    let found = paths.into_iter().map(|path| recover_one(dir, path).transpose());
+    found.flatten().collect()
 }
 
 /// What the bytes of a journal say, for transaction `tx`.
@@ -251,7 +289,7 @@ pub fn judge(tx: &str, bytes: &[u8]) -> Judgement {
             break;
         };
         let Some((step, next_sum)) = parse(&rest[..length]) else {
-            found.damaged = rest.len() > length + 1;
+            found.damaged = !is_room(&rest[length + 1..]);
             break;
         };
         let in_order = match step.op {
@@ -287,17 +325,19 @@ pub struct Judgement {
     pub damaged: bool,
 }
 
-fn recover_one(dir: &Path, path: PathBuf) -> Result<Outcome, StoreError> {
+/// One journal; `None` where nothing was begun.
+fn recover_one(dir: &Path, path: PathBuf) -> Result<Option<Outcome>, StoreError> {
     let tx = path
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default();
     let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+    if is_room(&bytes) {
+        reserved::clear(&path)?;
+        return Ok(None);
+    }
     let Judgement {
-        state,
-        data,
-        sound,
-        damaged,
+        state, data, damaged, ..
     } = judge(&tx, &bytes);
     let mut outcome = Outcome {
         tx,
@@ -315,16 +355,18 @@ fn recover_one(dir: &Path, path: PathBuf) -> Result<Outcome, StoreError> {
         // A copy: the journal itself stays until its outcome is settled, so that a crash here loses nothing.
         fs::copy(&outcome.path, &to).map_err(StoreError::io("write", &to))?;
         outcome.quarantined = Some(to);
-    } else if sound < bytes.len() {
-        let file = OpenOptions::new()
-            .write(true)
-            .open(&outcome.path)
-            .map_err(StoreError::io("open", &outcome.path))?;
-        file.set_len(sound as u64)
-            .and_then(|()| file.sync_data())
-            .map_err(StoreError::io("cut", &outcome.path))?;
     }
-    Ok(outcome)
+    Ok(Some(outcome))
+}
+
+/// Whether these bytes say nothing.
+fn is_room(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
+/// Where the journal of a transaction lies.
+fn path_of(dir: &Path, tx: &str) -> PathBuf {
+    dir.join(format!("{tx}.jsonl"))
 }
 
 const SUM_DIGITS: usize = 32;
@@ -390,6 +432,21 @@ mod tests {
     }
 
     #[test]
+    fn zeros_behind_the_steps_are_no_damage() {
+        let (bytes, ends) = whole();
+        for end in ends {
+            let room = [&bytes[..end], &[0; 50]].concat();
+            let (with, without) = (judge("t", &room), judge("t", &bytes[..end]));
+            assert_eq!(with, without);
+        }
+        // A step that was on its way when the power failed: some of its sectors are there.
+        let mut torn = [&bytes[..ends[1]], &[0; 50]].concat();
+        torn[ends[0] + 5..ends[0] + 30].fill(0);
+        let found = judge("t", &torn);
+        assert_eq!((found.sound, found.damaged), (ends[0], false));
+    }
+
+    #[test]
     fn another_transaction_or_order_is_damage() {
         let (bytes, ends) = whole();
         assert!(judge("other", &bytes).damaged);
@@ -422,6 +479,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let (bytes, _) = whole();
             let torn = [&bytes[..cut.index(bytes.len() + 1)], &noise[..]].concat();
+            prop_assume!(!is_room(&torn));
             fs::write(dir.path().join("t.jsonl"), torn).unwrap();
             let first = recover(dir.path()).unwrap().remove(0);
             let second = recover(dir.path()).unwrap().remove(0);

@@ -13,7 +13,7 @@ use super::Fixture;
 use crate::generation::Marker;
 use crate::layout::{Content, Item};
 use crate::{
-    Applied, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
+    Applied, Durability, Environment, Fingerprint, Foreign, Freshness, InstallError, InstalledNode, NodeRoot,
     NodeRuntime, NodeWanted, Plan, Recovered, RootName, Wanted,
 };
 
@@ -59,6 +59,17 @@ impl Project {
 
 pub(super) fn apply(project: &Path, store: &Store, wanted: &Wanted) -> Result<Applied, InstallError> {
     let environment = Environment::open(project)?;
+    if wanted.durability != Durability::Process {
+        environment.expect_commit();
+    }
+    apply_to(&environment, store, wanted)
+}
+
+pub(super) fn apply_to(
+    environment: &Environment,
+    store: &Store,
+    wanted: &Wanted,
+) -> Result<Applied, InstallError> {
     let plan = environment.plan(wanted)?;
     environment.apply(
         &plan,

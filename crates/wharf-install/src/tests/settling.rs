@@ -11,7 +11,7 @@ use wharf_store::durable;
 use wharf_store::journal::{self, Flushed, Journal, State};
 
 use super::Fixture;
-use super::mixed::apply;
+use super::mixed::{apply, apply_to};
 use super::recovery::{killed_with, mixed, settle, side, state};
 use crate::generation::Marker;
 use crate::{Durability, Environment, Fingerprint, Freshness, InstallError, Recovered, Wanted};
@@ -213,4 +213,66 @@ fn a_record_of_a_sync_that_did_not_reach_the_disk_is_not_believed() {
     // Once all of it is on disk, the start does not matter.
     settle(&environment);
     assert_eq!(environment.is_current(""), Freshness::Current(2));
+}
+
+#[test]
+fn room_for_a_journal_is_taken_or_given_back() {
+    let Some(fixture) = mixed() else { return };
+    let journals = || entries(&fixture.project.join(".wharf/journal"));
+    let (first, second) = (
+        Environment::locate(&fixture.project),
+        Environment::locate(&fixture.project),
+    );
+    first.expect_commit();
+    second.expect_commit();
+    assert_eq!(journals().len(), 2);
+    // Whoever looks leaves what somebody holds.
+    assert_eq!(first.recover().unwrap(), Recovered::Clean);
+    assert_eq!(journals().len(), 2);
+    let room = |environment: &Environment, version| {
+        let applied = apply_to(environment, &fixture.store, &behind(&fixture, version)).unwrap();
+        let found = journal::recover(&fixture.project.join(".wharf/journal")).unwrap();
+        let journal = found.iter().find(|one| one.state == State::Committed).unwrap();
+        assert!(
+            journal.tx.starts_with(&format!("{}-", applied.generation)),
+            "{} is for generation {}",
+            journal.tx,
+            applied.generation
+        );
+        fs::metadata(
+            fixture
+                .project
+                .join(format!(".wharf/journal/{}.jsonl", journal.tx)),
+        )
+        .unwrap()
+        .len()
+    };
+    let zeros = |length| length % 1024 == 0;
+    assert!(zeros(room(&first, true)), "its room is used");
+    // The other's was for the generation that came in between.
+    assert!(!zeros(room(&second, false)), "it makes another journal");
+    settle(&first);
+    assert_eq!(leftovers(&fixture.project), 0);
+    // Nothing is to be done.
+    first.expect_commit();
+    apply_to(&first, &fixture.store, &behind(&fixture, false)).unwrap();
+    assert_eq!(leftovers(&fixture.project), 0);
+    // It fails before the commit.
+    first.expect_commit();
+    drop(first);
+    assert_eq!(leftovers(&fixture.project), 0);
+}
+
+#[test]
+fn room_that_a_killed_process_left_is_removed_in_silence() {
+    let Some(fixture) = mixed() else { return };
+    apply(&fixture.project, &fixture.store, &side(&fixture, false)).unwrap();
+    let left = fixture.project.join(".wharf/journal/2-1-a.jsonl");
+    fs::write(&left, [0; 8192]).unwrap();
+    let environment = Environment::locate(&fixture.project);
+    assert_eq!(environment.recover().unwrap(), Recovered::Clean);
+    assert!(!left.exists());
+    fs::write(&left, [0; 8192]).unwrap();
+    settle(&environment);
+    assert_eq!(leftovers(&fixture.project), 0);
 }

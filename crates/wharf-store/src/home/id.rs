@@ -74,12 +74,12 @@ impl fmt::Display for ContentKey {
     }
 }
 
-/// `0` where it is pristine, `f` where it is flat, else 16 digits.
+/// `0` where it is pristine, `flat` where it is flat, else 16 digits.
 impl fmt::Display for GraphKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::PRISTINE => f.write_str("0"),
-            Self::FLAT => f.write_str("f"),
+            Self::FLAT => f.write_str("flat"),
             Self(bytes) => {
                 let number = u64::from_be_bytes(bytes);
                 write!(f, "{number:016x}")
@@ -178,7 +178,7 @@ impl FromStr for HomeId {
             };
             let graph = match graph {
                 "0" => GraphKey::PRISTINE,
-                "f" => GraphKey::FLAT,
+                "flat" => GraphKey::FLAT,
                 digits => GraphKey(number(digits)?),
             };
             Some(Self {

@@ -31,7 +31,7 @@ fn stored(fixture: &Fixture, package: &str) -> Vec<Metadata> {
     let home = format!("/.store/{package}@");
     let files = files_below(&fixture.home()).into_iter().filter(|path| {
         let text = path.to_string_lossy();
-        text.contains(&home) && text.contains(".f/") && !path.ends_with("home")
+        text.contains(&home) && text.contains(".flat/") && !path.ends_with("home")
     });
     let files: Vec<Metadata> = files
         .map(|path| path.metadata().expect("it was listed"))
