@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
@@ -16,7 +16,7 @@ use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
 use crate::id::{ObjectId, TreeId};
-use crate::object::{flat_name, make_folder, open_folder};
+use crate::object::{ObjectName, flat_name, make_folder, open_folder};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -175,6 +175,11 @@ impl PackageFolder {
         self.files.file(entry)
     }
 
+    /// See [`FilesOf::name_where_flat`].
+    pub(super) fn name_where_flat(&self, entry: &Entry) -> Option<ObjectName> {
+        self.files.name_where_flat(entry)
+    }
+
     /// Makes one folder, if it has folders; the ones above it are there.
     pub(super) fn make(&self, path: &str) -> Result<(), StoreError> {
         if self.is_flat() {
@@ -251,7 +256,12 @@ impl PackageFolder {
 
     /// Gives a file that is there another path as well, in a folder that is there.
     pub(super) fn link(&self, from: &str, to: &str) -> Result<(), Errno> {
-        rustix::fs::linkat(&self.fd, from, &self.fd, to, AtFlags::empty())
+        self.link_from(self.fd.as_fd(), from, to)
+    }
+
+    /// The same with a file that lies in another folder.
+    pub(super) fn link_from(&self, folder: BorrowedFd<'_>, from: &str, to: &str) -> Result<(), Errno> {
+        rustix::fs::linkat(folder, from, &self.fd, to, AtFlags::empty())
     }
 
     pub(super) fn error(&self, action: &'static str, path: &str) -> impl FnOnce(Errno) -> StoreError {

@@ -4,10 +4,12 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 use rustc_hash::FxHashSet;
+use rustix::io::Errno;
 
 use super::draft::{Draft, Unpacked};
 use super::id::HomeId;
@@ -15,6 +17,7 @@ use super::record::{self, RawRecord, Record};
 use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
+use crate::object::open_folder;
 use crate::store::Store;
 use crate::tree::Tree;
 
@@ -100,35 +103,36 @@ impl Store {
     fn publish_home(&self, folder: &Path, id: &HomeId) -> Result<bool, StoreError> {
         let to = self.home_path(id);
         let label = durable::folder_of(&to);
-        match fs::create_dir(label) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        match durable::rename_noreplace(folder, &to) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(label).map_err(StoreError::io("make", label))?;
+                durable::rename_noreplace(folder, &to)
             }
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::io("make", label)(error));
-            }
-            _ => {}
+            other => other,
         }
-        durable::rename_noreplace(folder, &to)
     }
 
     /// The files of a package once more, as hard links in the stage, where they will lie so.
     fn link_out(&self, source: &FilesOf, tree: Tree, lies: &Lies) -> Result<Unpacked, StoreError> {
         let (draft, package) = Draft::new(self, lies)?;
+        let folder = open_folder(&source.folder)?;
         let mut made = FxHashSet::default();
         for entry in &tree.entries {
             if let Some(folder) = entry.path.parent() {
                 package.make_all(folder, &mut made)?;
             }
-            let (from, to) = (source.file(entry), package.file(entry));
-            match fs::hard_link(&from, &to) {
+            let path = entry.path.as_str();
+            let (from, to) = (source.name_where_flat(entry), package.name_where_flat(entry));
+            let (from, to) = (from.as_deref().unwrap_or(path), to.as_deref().unwrap_or(path));
+            let link = || package.link_from(folder.as_fd(), from, to);
+            match link() {
                 // Of those that are alike, a flat package has one.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && package.is_flat() => {}
-                Err(error) if error.kind() == io::ErrorKind::TooManyLinks => {
-                    self.renew(&from)?;
-                    fs::hard_link(&from, &to).map_err(StoreError::io("link", &from))?;
+                Err(Errno::EXIST) if package.is_flat() => {}
+                Err(Errno::MLINK) => {
+                    self.renew(&source.file(entry))?;
+                    link().map_err(|errno| StoreError::os("link", source.file(entry))(errno))?;
                 }
-                other => other.map_err(StoreError::io("link", &from))?,
+                other => other.map_err(|errno| StoreError::os("link", source.file(entry))(errno))?,
             }
         }
         Ok(Unpacked::new(draft, lies, tree))

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::object::flat_name;
+use crate::object::{ObjectName, flat_name};
 use crate::tree::{Entry, Kind};
 
 /// How the files of a package are to lie.
@@ -63,11 +63,19 @@ impl FilesOf {
 
     /// Where one of them lies.
     pub(crate) fn file(&self, entry: &Entry) -> PathBuf {
+        match self.name_where_flat(entry) {
+            Some(name) => self.folder.join(&*name),
+            None => entry.path.below(&self.folder),
+        }
+    }
+
+    /// What one of them is called, where they lie flat; otherwise it has its path.
+    pub(crate) fn name_where_flat(&self, entry: &Entry) -> Option<ObjectName> {
         match &entry.kind {
             Kind::File {
                 object, executable, ..
-            } if self.is_flat => self.folder.join(&*flat_name(object, *executable)),
-            Kind::File { .. } | Kind::Link(_) => entry.path.below(&self.folder),
+            } if self.is_flat => Some(flat_name(object, *executable)),
+            Kind::File { .. } | Kind::Link(_) => None,
         }
     }
 }
