@@ -7,6 +7,7 @@
 //! - [`mapped`]: files in memory without being read;
 //! - [`process`]: becoming another program;
 //! - [`sandbox`]: running a program without network, over a file system that it cannot change;
+//! - `together`: running several programs at once (Unix);
 //! - [`view`]: running a program over a system root instead of the installed system.
 //!
 //! Invariants: this crate knows no packages and uses no network. It is the only one that may hold `unsafe`;
@@ -18,6 +19,8 @@ pub mod host;
 pub mod mapped;
 pub mod process;
 pub mod sandbox;
+#[cfg(unix)]
+pub mod together;
 pub mod view;
 
 pub use bridge::{run_blocking, run_compute};

@@ -40,6 +40,10 @@ fn main() -> ExitCode {
     match run(arguments, printer) {
         Ok(Outcome::Done(code)) => code,
         Ok(Outcome::Replace(program)) => become_program(*program, printer, name),
+        Ok(Outcome::Together(programs)) => match programs.run(printer) {
+            Ok(code) => code,
+            Err(error) => printer.fail(name, &*error),
+        },
         Err(error) => printer.fail(name, &*error),
     }
 }

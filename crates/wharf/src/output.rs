@@ -8,6 +8,7 @@ use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 use serde_json::json;
 use wharf_core::{Explain, Fault};
+use wharf_sys::together::Stream;
 
 use crate::args::{Color, Format, Global};
 
@@ -141,6 +142,22 @@ impl Printer {
     /// Whether nothing is printed but what was asked for, and errors.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Prints a line of what somebody else says, behind the name of that one.
+    pub(crate) fn line_of(&self, name: &str, stream: Stream, line: &[u8]) -> std::io::Result<()> {
+        let name = match stream {
+            Stream::Output => self.paint_data(Paint::Strong, name),
+            Stream::Errors => self.paint(Paint::Strong, name),
+        };
+        let text = [name.as_bytes(), b": ", line, b"\n"].concat();
+        match stream {
+            Stream::Output => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(&text).and_then(|()| out.flush())
+            }
+            Stream::Errors => std::io::stderr().lock().write_all(&text),
+        }
     }
 
     /// Prints a remark, unless `--quiet`.

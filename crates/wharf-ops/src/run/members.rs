@@ -1,7 +1,7 @@
-//! `wharf run` in members of the workspace: one after the other, those that others need first.
+//! `wharf run` in members of the workspace: one after the other, those that others need first, or all at once.
 //!
 //! Each member is a `wharf run` of its own in the member's folder, so that what holds of one holds of all: variables, hooks,
-//! commands. This module only says which members, in which order, and has the shell that starts them.
+//! commands. This module only says which members, in which order, and has the shell that starts them one after the other.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use wharf_ecosystem::npm::glob::NamePatterns;
-use wharf_project::NpmImporter;
+use wharf_project::{NpmImporter, Project};
 
 use crate::error::OpsError;
 use crate::npm::scripts::{self, quoted};
@@ -59,6 +59,66 @@ pub fn command(
     bail: Bail,
 ) -> Result<Option<Running>, OpsError> {
     let project = session.project(&Vec::new())?;
+    let Some((kind, running)) = running(session, request, members, &project)? else {
+        return Ok(None);
+    };
+    let first = first(session, request)?;
+    let mut command = starting(&first, &running, RunRequest { kind, ..request }, bail);
+    command.current_dir(&session.settings().directory);
+    Ok(Some(Running {
+        command,
+        view: None,
+        script: None,
+        scripts: Vec::new(),
+    }))
+}
+
+/// One of several members that something runs in at once.
+#[derive(Debug)]
+pub struct Member {
+    /// What it is called.
+    pub label: String,
+    /// What is to be started for it.
+    pub command: Command,
+}
+
+/// The commands that run it in each member that has the script, as [`command`] has it; none where nothing is to be done.
+///
+/// # Errors
+/// Where a member is not there, or none has the script.
+pub fn together(
+    session: &Session,
+    request: RunRequest<'_>,
+    members: &Members,
+) -> Result<Vec<Member>, OpsError> {
+    let project = session.project(&Vec::new())?;
+    let Some((kind, running)) = running(session, request, members, &project)? else {
+        return Ok(Vec::new());
+    };
+    let first = first(session, request)?;
+    let [program, options @ ..] = &first[..] else {
+        unreachable!("it begins with the program");
+    };
+    let member = |importer: &&NpmImporter| {
+        let mut command = Command::new(program);
+        command.args(options).arg("-C").arg(&importer.folder);
+        command.args(words(RunRequest { kind, ..request }));
+        command.current_dir(&session.settings().directory);
+        Member {
+            label: label(importer).to_owned(),
+            command,
+        }
+    };
+    Ok(running.iter().map(member).collect())
+}
+
+/// The members that it runs in, and as what.
+fn running<'p>(
+    session: &Session,
+    request: RunRequest<'_>,
+    members: &Members,
+    project: &'p Project,
+) -> Result<Option<(Kind, Vec<&'p NpmImporter>)>, OpsError> {
     let importers = project.npm.as_ref().map_or(&[][..], |npm| &npm.importers);
     let chosen = choose(importers, members, &session.settings().directory)?;
     let word = request.words.first().map(OsString::as_os_str).unwrap_or_default();
@@ -71,7 +131,7 @@ pub fn command(
         }
     };
     let scripted: Vec<&NpmImporter> = chosen.iter().copied().filter(having).collect();
-    let (kind, running) = match request.kind {
+    Ok(Some(match request.kind {
         Kind::Command => (Kind::Command, chosen),
         Kind::Any if scripted.is_empty() => (Kind::Command, chosen),
         Kind::ScriptIfPresent if scripted.is_empty() => return Ok(None),
@@ -80,7 +140,11 @@ pub fn command(
             return Err(RunError::NoScriptInMembers { name, members }.into());
         }
         Kind::Any | Kind::Script | Kind::ScriptIfPresent => (Kind::Script, scripted),
-    };
+    }))
+}
+
+/// This program and what it is told for each member.
+fn first(session: &Session, request: RunRequest<'_>) -> Result<Vec<OsString>, RunError> {
     let own = super::own().ok_or(RunError::Gone)?;
     let mut first = vec![OsString::from(own)];
     let settings = session.settings();
@@ -89,14 +153,26 @@ pub fn command(
     if request.telling == Telling::Silent {
         first.push("--quiet".into());
     }
-    let mut command = starting(&first, &running, RunRequest { kind, ..request }, bail);
-    command.current_dir(&settings.directory);
-    Ok(Some(Running {
-        command,
-        view: None,
-        script: None,
-        scripts: Vec::new(),
-    }))
+    Ok(first)
+}
+
+/// The command for a member, behind its folder.
+fn words(request: RunRequest<'_>) -> Vec<OsString> {
+    let kind = match request.kind {
+        Kind::Command => "--no-script",
+        Kind::Any | Kind::Script | Kind::ScriptIfPresent => "--script",
+    };
+    let separator = match request.separator {
+        Separator::Dropped => None,
+        Separator::Kept => Some("--verbatim"),
+    };
+    let own = ["run", "--no-sync", kind]
+        .into_iter()
+        .chain(separator)
+        .chain(["--"]);
+    own.map(OsString::from)
+        .chain(request.words.iter().cloned())
+        .collect()
 }
 
 /// The members in the order in which they run: those that others need first, else by their folders.
@@ -237,10 +313,6 @@ fn in_order(importers: &[NpmImporter]) -> Vec<&NpmImporter> {
 /// The shell that starts it in one member after the other. Each has words of its own, since one word of a command line has a length
 /// that it may not pass. The last member takes the shell's place, so that signals reach it.
 fn starting(first: &[OsString], members: &[&NpmImporter], request: RunRequest<'_>, bail: Bail) -> Command {
-    let kind = match request.kind {
-        Kind::Command => "--no-script",
-        Kind::Any | Kind::Script | Kind::ScriptIfPresent => "--script",
-    };
     // Its own words: `exec` for the last, the member, and its folder.
     let mut text = OsString::from("member() { ");
     text.push(match (request.telling, bail) {
@@ -256,14 +328,8 @@ fn starting(first: &[OsString], members: &[&NpmImporter], request: RunRequest<'_
             .collect::<OsString>()
     };
     text.push(spaced(first));
-    text.push(" -C \"$3\" run --no-sync ");
-    text.push(kind);
-    text.push(match request.separator {
-        Separator::Dropped => "",
-        Separator::Kept => " --verbatim",
-    });
-    text.push(" --");
-    text.push(spaced(request.words));
+    text.push(" -C \"$3\"");
+    text.push(spaced(&words(request)));
     text.push("; }; ");
     text.push(match bail {
         Bail::AtTheEnd if members.len() > 1 => {

@@ -1,11 +1,12 @@
 //! `wharf run`, and what scripts ask npm about itself.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{Files, Selecting, switch};
 
 /// In which members of the workspace something runs. Those without the script are passed over.
 #[derive(Clone, Debug, Default, Args)]
+#[command(group = ArgGroup::new("where").multiple(true).args(["workspace", "workspaces", "include_workspace_root"]))]
 pub(crate) struct Members {
     /// Run it in this member of the workspace: a name, a pattern of names (`@scope/*`), or a folder; may be given several times.
     #[arg(
@@ -25,6 +26,9 @@ pub(crate) struct Members {
     /// Go on with the other members where it fails in one.
     #[arg(long, help_heading = "Workspaces")]
     pub(crate) no_bail: bool,
+    /// Run it in all of them at once; each line that one prints stands behind its name, and where it fails in one, the others are ended.
+    #[arg(long, requires = "where", help_heading = "Workspaces")]
+    pub(crate) parallel: bool,
 }
 
 /// `wharf run`.

@@ -36,6 +36,8 @@ pub(crate) enum Outcome {
     Done(ExitCode),
     /// By becoming another program.
     Replace(Box<run::Program>),
+    /// By running others, all at once.
+    Together(Box<run::Together>),
 }
 
 impl Outcome {

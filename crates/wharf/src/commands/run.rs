@@ -1,4 +1,10 @@
 //! `wharf run`: the environment is made current, then this process becomes the command.
+//!
+//! | module | job |
+//! |---|---|
+//! | `together` | where there are several commands at once: this process stays |
+
+mod together;
 
 use std::convert::Infallible;
 use std::io;
@@ -13,6 +19,8 @@ use wharf_ops::run::{self, Kind, NamedScript, RunRequest, Running, Separator, Sy
 use wharf_ops::session::Session;
 use wharf_ops::sync::{self, SyncRequest};
 use wharf_sys::view::{Resumed, View, ViewError};
+
+pub(crate) use self::together::Together;
 
 use super::{Failure, Outcome, words};
 use crate::args::{Run, Setting, SettingName};
@@ -168,6 +176,9 @@ pub(super) fn nothing_to_do(
     if !current {
         return None;
     }
+    if arguments.members.parallel {
+        return Some(together(arguments, session, printer));
+    }
     match running(arguments, session, printer) {
         Ok(Some(running)) if lacking::is_lacking(&running) => None,
         running => Some(running.map(|running| replace(running, printer))),
@@ -181,6 +192,9 @@ pub(super) async fn run(arguments: &Run, session: &Session, printer: Printer) ->
         if !report.up_to_date {
             words::sync(&printer, &report);
         }
+    }
+    if arguments.members.parallel {
+        return together(arguments, session, printer);
     }
     let running = running(arguments, session, printer)?;
     if let Some(running) = &running
@@ -229,7 +243,32 @@ pub(super) fn setting(arguments: &Setting, session: &Session, printer: Printer) 
 }
 
 fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Option<Running>, Failure> {
-    let request = RunRequest {
+    let request = run_request(arguments, printer);
+    let members = members(arguments);
+    Ok(match members.is_empty() {
+        true => run::command(session, request)?,
+        false => members::command(session, request, &members, bail(arguments))?,
+    })
+}
+
+fn together(arguments: &Run, session: &Session, printer: Printer) -> Result<Outcome, Failure> {
+    let request = run_request(arguments, printer);
+    let members = members::together(session, request, &members(arguments))?;
+    Ok(match members.is_empty() {
+        true => Outcome::SUCCESS,
+        false => Outcome::Together(Box::new(Together::new(members, bail(arguments)))),
+    })
+}
+
+fn bail(arguments: &Run) -> Bail {
+    match arguments.members.no_bail {
+        true => Bail::AtTheEnd,
+        false => Bail::AtOnce,
+    }
+}
+
+fn run_request(arguments: &Run, printer: Printer) -> RunRequest<'_> {
+    RunRequest {
         words: &arguments.command,
         kind: match (arguments.if_present, arguments.script, arguments.no_script) {
             (true, _, _) => Kind::ScriptIfPresent,
@@ -249,20 +288,15 @@ fn running(arguments: &Run, session: &Session, printer: Printer) -> Result<Optio
             true => Telling::Silent,
             false => Telling::Aloud,
         },
-    };
-    let members = Members {
+    }
+}
+
+fn members(arguments: &Run) -> Members {
+    Members {
         named: arguments.members.workspace.clone(),
         all: arguments.members.workspaces,
         root: arguments.members.include_workspace_root,
-    };
-    let bail = match arguments.members.no_bail {
-        true => Bail::AtTheEnd,
-        false => Bail::AtOnce,
-    };
-    Ok(match members.is_empty() {
-        true => run::command(session, request)?,
-        false => members::command(session, request, &members, bail)?,
-    })
+    }
 }
 
 /// Becomes what is to run; without anything, all is done.

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use wharf_testkit::{Fixture, NpmRegistry};
@@ -216,7 +217,8 @@ fn workspace(registry: &NpmRegistry) -> Fixture {
             "scripts": {
                 "hi": "echo top", "all": "npm run hi -ws -- x", "bad": "npm run bad -ws", "pnpm": "pnpm -r hi",
                 "one": "npm run -w @s/a hi", "folder": "pnpm --filter './libs/*' hi", "yarn": "yarn workspace app hi y",
-                "root": "npm run -s hi -ws --include-workspace-root", "none": "npm run nothing -w app", "commands": "pnpm -r exec pwd"
+                "root": "npm run -s hi -ws --include-workspace-root", "none": "npm run nothing -w app", "commands": "pnpm -r exec pwd",
+                "meet": "pnpm --parallel meet", "fail": "pnpm --parallel --filter './libs/*' fail", "each": "pnpm --parallel -r exec pwd"
             }
         }),
     );
@@ -370,6 +372,103 @@ fn programs_that_scripts_ask_are_answered_as_by_npm_whatever_the_user_reads() {
     fixture.set("WHARF_FORMAT", "json");
     fixture.set("WHARF_NO_SYNC", "1");
     assert_eq!(fixture.run(&["run", "ask"]).success().stdout, "<[NPM]/>\n");
+}
+
+#[test]
+fn members_run_at_once() {
+    let registry = NpmRegistry::start();
+    let mut fixture = workspace(&registry);
+    for name in ["mkfifo", "sleep"] {
+        symlink(Path::new("/usr/bin").join(name), fixture.programs().join(name)).expect("each system has it");
+    }
+    let meet = |own: &str, other: &str| {
+        format!(
+            "mkfifo ../../fifo-{own}; while [ ! -p ../../fifo-{other} ]; do sleep 0.01; done; echo {own}; echo e >&2"
+        )
+    };
+    let member = |path: &str, name: &str, meet: String, fail: &str, needs: Value| {
+        let scripts = json!({ "meet": meet, "fail": fail });
+        let manifest = json!({ "name": name, "version": "1.0.0", "scripts": scripts, "dependencies": needs });
+        write_json(&fixture, &format!("{path}/package.json"), &manifest);
+    };
+    member(
+        "libs/a",
+        "@s/a",
+        meet("a", "b"),
+        "echo x; exit 7",
+        json!({ "@s/b": "*" }),
+    );
+    member("libs/b", "@s/b", meet("b", "a"), "sleep 60 & sleep 60", json!({}));
+    fixture.run(&["sync"]).success();
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    for words in [
+        &["run", "-q", "--workspaces", "--parallel", "meet"][..],
+        &["run", "meet"],
+    ] {
+        let finished = fixture.run(words).success();
+        assert_eq!(sorted(&finished.stdout), "@s/a: a\n@s/b: b", "{finished}");
+        assert!(sorted(&finished.stderr).contains("@s/a: e\n"), "{finished}");
+        for name in ["a", "b"] {
+            std::fs::remove_file(fixture.project().join(format!("fifo-{name}"))).expect("it was made");
+        }
+    }
+    let begin = std::time::Instant::now();
+    let finished = fixture.run(&["run", "fail"]);
+    assert_eq!(
+        (finished.code(), finished.stdout.as_str()),
+        (Some(7), "@s/a: x\n"),
+        "{finished}"
+    );
+    assert!(
+        finished.stderr.contains("@s/a: failed with exit code 7"),
+        "{finished}"
+    );
+    assert!(begin.elapsed().as_secs() < 20, "the others are ended");
+    let finished = fixture.run(&["run", "each"]).success();
+    assert_eq!(
+        sorted(&finished.stdout),
+        "@s/a: [PROJECT]/libs/a\n@s/b: [PROJECT]/libs/b\n@s/c: [PROJECT]/libs/c\napp: [PROJECT]/app"
+    );
+    says(&fixture.run(&["run", "--parallel", "meet"]), 2, &["--workspaces"]);
+    fixture.set("WHARF_NO_SYNC", "1");
+    fixture
+        .run(&["run", "--parallel", "--workspaces", "--if-present", "nothing"])
+        .success();
+}
+
+#[test]
+fn members_that_run_at_once_are_sent_what_comes() {
+    let registry = NpmRegistry::start();
+    let mut fixture = project(&registry, &json!({ "workspaces": ["a", "b"] }));
+    for name in ["a", "b"] {
+        let live =
+            format!("trap 'echo ended; exit 0' TERM; echo > ../{name}.up; while :; do sleep 0.01; done");
+        let manifest = json!({ "name": name, "scripts": { "live": live } });
+        write_json(&fixture, &format!("{name}/package.json"), &manifest);
+    }
+    fixture.set("PATH", "/usr/bin:/bin");
+    fixture.run(&["sync"]).success();
+    let mut command = fixture.command();
+    command.args(["run", "-q", "--workspaces", "--parallel", "live"]);
+    command.stdout(Stdio::piped());
+    let started = command.spawn().expect("it is there");
+    let begin = std::time::Instant::now();
+    while !(fixture.has("a.up") && fixture.has("b.up")) {
+        assert!(begin.elapsed().as_secs() < 60, "both have begun");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mut kill = Command::new("/bin/kill");
+    kill.args(["-TERM", &started.id().to_string()]);
+    assert!(kill.status().expect("there is a kill").success());
+    let output = started.wait_with_output().expect("it can be waited for");
+    let mut lines: Vec<_> = output.stdout.split(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [&b""[..], b"a: ended", b"b: ended"]);
+    assert_eq!(output.status.code(), Some(128 + 15));
 }
 
 #[test]

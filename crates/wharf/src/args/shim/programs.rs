@@ -298,6 +298,7 @@ impl Asked {
             (flags.all, "--workspaces"),
             (flags.root, "--include-workspace-root"),
             (flags.no_bail, "--no-bail"),
+            (flags.parallel, "--parallel"),
         ];
         words.extend(members.iter().filter(|(on, _)| *on).map(|(_, word)| word.into()));
         words.extend(["--".into(), name.to_owned()]);

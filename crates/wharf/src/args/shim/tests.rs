@@ -230,6 +230,26 @@ fn scripts_and_commands_by_pnpm() {
             "pnpm -r exec rm -rf dist",
             "-C . run --no-sync --no-script --workspaces -- rm -rf dist",
         ),
+        (
+            "pnpm --parallel dev",
+            "-C . run --no-sync --script --workspaces --parallel -- dev",
+        ),
+        (
+            "pnpm -r run --parallel --no-bail dev -- x",
+            "-C . run --no-sync --script --workspaces --no-bail --parallel -- dev -- -- x",
+        ),
+        (
+            "pnpm --parallel --filter ./libs/* dev",
+            "-C . run --no-sync --script --workspace ./libs/* --parallel -- dev",
+        ),
+        (
+            "pnpm --parallel -w dev",
+            "-C . run --no-sync --script --include-workspace-root --parallel -- dev",
+        ),
+        (
+            "pnpm -r --parallel exec tsc -w",
+            "-C . run --no-sync --no-script --workspaces --parallel -- tsc -w",
+        ),
         ("pnpm run", "-C . run"),
     ] {
         check(said, expected);
@@ -358,7 +378,6 @@ fn what_is_not_understood_is_refused_by_its_name() {
         ("npx -p a -c b", &["--call"]),
         ("pnpm", &["`pnpm install`", "npm:pnpm"]),
         ("pnpm add x", &["`pnpm add`", "`wharf add npm:NAME`"]),
-        ("pnpm -r --parallel dev", &["`--parallel`", "one after the other"]),
         ("pnpm --filter a... build", &["`--filter a...`"]),
         ("pnpm --filter !a build", &["`--filter !a`"]),
         (

@@ -19,6 +19,8 @@ pub(super) struct Flags {
     /// The project itself and no member, unless some are named.
     pub(super) only_root: bool,
     pub(super) no_bail: bool,
+    /// Members run all at once.
+    pub(super) parallel: bool,
     /// What a command is to come from.
     pub(super) packages: Vec<String>,
     /// Whether nothing may be fetched for a command.
@@ -234,7 +236,11 @@ fn of_pnpm(name: &str) -> Meaning {
         "--loglevel" => Meaning::Value(|flags, value| flags.quiet |= value == "silent"),
         "--stream" | "--aggregate-output" | "--sort" | "--use-stderr" => Meaning::Nothing,
         "--workspace-concurrency" | "--reporter" => Meaning::NothingOfValue,
-        "--parallel" => Meaning::Not("members run one after the other"),
+        // It says `--recursive` as well.
+        "--parallel" => Meaning::Switch(|flags, on| {
+            flags.parallel = on;
+            flags.all |= on;
+        }),
         "-c" | "--shell-mode" => Meaning::Not("a command is started without a shell"),
         _ => Meaning::Unknown,
     }
