@@ -75,7 +75,9 @@ pub use lock::{
     LockedRoot, LockedTarget, LockedTool, Selection, Stale, ToolRequest, ToolsLock,
 };
 pub use manifest::settings::parse_instant;
-pub use npm::config::{installing_variables as npm_installing_variables, script_config as npm_script_config};
+pub use npm::config::{
+    ScriptConfig, installing_variables as npm_installing_variables, script_config as npm_script_config,
+};
 pub use npm::{
     CredentialKind, NodeRequest, NpmImporter, NpmLayout, NpmOptions, NpmProject, NpmRegistry, NpmRequirement,
     NpmVirtualStore, RegistryCredential, Secret, StatedRule,

@@ -32,7 +32,7 @@ use wharf_sys::{Governor, Work};
 
 use crate::nodejs::NodeBinary;
 
-pub use script::{Around, Starter, config_variable};
+pub use script::{Around, NODE_OPTIONS, Starter, config_variable};
 
 /// What scripts are run for.
 pub struct Approved<'a> {

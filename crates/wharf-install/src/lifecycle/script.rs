@@ -221,6 +221,10 @@ impl Context<'_> {
         if let Some(gyp) = &self.staged.node_gyp {
             variables.push(("npm_config_node_gyp".into(), gyp.clone().into()));
         }
+        let for_node = self.approved.config.get("node-options");
+        if let Some(options) = for_node.filter(|options| !options.is_empty()) {
+            variables.push((NODE_OPTIONS.to_owned(), options.into()));
+        }
         let config = self.approved.config.iter();
         let mut told: BTreeMap<String, OsString> = config
             .map(|(key, value)| (config_variable(key), value.into()))
@@ -268,6 +272,9 @@ pub struct Around<'a> {
     /// The Node that the script finds.
     pub node: Option<&'a NodeBinary>,
 }
+
+/// The variable by which Node is told options; npm sets it to the word of its configuration `node-options`.
+pub const NODE_OPTIONS: &str = "NODE_OPTIONS";
 
 /// The variable by which npm tells a word of its configuration to what it starts.
 #[must_use]

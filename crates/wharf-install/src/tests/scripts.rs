@@ -328,6 +328,17 @@ fn what_configuration_says_to_scripts_is_told_and_part_of_the_result() {
 }
 
 #[test]
+fn node_is_told_the_options_of_npms_configuration() {
+    let mut world = World::new();
+    let script = r#""install": "echo $NODE_OPTIONS > out""#;
+    let native = world.package("native", script, &[], &[]);
+    let options = "--max-old-space-size=111";
+    world.config.insert("node-options".to_owned(), options.to_owned());
+    let built = world.run(&[native]).unwrap();
+    assert_eq!(world.built(&built, native, "out"), Some(format!("{options}\n")));
+}
+
+#[test]
 fn where_npm_is_found_scripts_are_told_of_no_other() {
     let mut world = World::new();
     let shims = world.project().join("shims");

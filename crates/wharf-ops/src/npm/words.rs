@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wharf_install::lifecycle::config_variable;
+use wharf_install::lifecycle::{NODE_OPTIONS, config_variable};
 use wharf_project::{Options, npm_script_config};
 
 use crate::session::Session;
@@ -22,7 +22,8 @@ pub(crate) fn to_scripts(session: &Session, root: &Path) -> Vec<(String, String)
         environment: settings.environment.clone(),
         ..Options::default()
     };
-    let words = npm_script_config(root, &options).into_iter();
+    let said = npm_script_config(root, &options);
+    let words = said.words.into_iter();
     let variables = words.filter_map(|(key, word)| {
         let name = config_variable(&key);
         let mut own = settings.environment.iter();
@@ -33,5 +34,7 @@ pub(crate) fn to_scripts(session: &Session, root: &Path) -> Vec<(String, String)
             None => Some((name, word)),
         }
     });
-    variables.collect()
+    // In the place of what the user's variable of the name says, as npm does it.
+    let for_node = said.node_options.map(|text| (NODE_OPTIONS.to_owned(), text));
+    variables.chain(for_node).collect()
 }

@@ -479,16 +479,30 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// What configuration says to whatever is started in a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptConfig {
+    /// What each finds as `npm_config_KEY`.
+    pub words: BTreeMap<String, String>,
+    /// What Node is to be told.
+    pub node_options: Option<String>,
+}
+
+/// The key whose word Node is told: npm makes the variable `NODE_OPTIONS` of it. Source: the npm documentation's
+/// "config", "node-options".
+const NODE_OPTIONS: &str = "node-options";
+
 /// What variables and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project and without what a Wharf that
 /// they start would take for the user's own word. What cannot be used of them is told where the project is read.
-pub fn script_config(root: &Path, options: &Options) -> BTreeMap<String, String> {
+pub fn script_config(root: &Path, options: &Options) -> ScriptConfig {
     let below = NetworkSettings::default();
     let mut layers = Layers::new(root, options, &below, Settings::default());
     let _ = layers.variables(&options.environment);
     let _ = layers.files(&mut Stated::default());
     let mut words = layers.settings.script_config;
+    let node_options = words.remove(NODE_OPTIONS).filter(|text| !text.is_empty());
     words.retain(|key, _| is_for_scripts_alone(&variable_key(key)));
-    words
+    ScriptConfig { words, node_options }
 }
 
 /// The `npm_config_*` variables that decide what is installed and how, by npm's name for each, in the order in which they count.

@@ -402,7 +402,9 @@ fn scripts_are_told_no_login() {
             .into(),
         ..crate::Options::default()
     };
-    let told = crate::npm_script_config(folder.path(), &options).into_iter();
+    let told = crate::npm_script_config(folder.path(), &options);
+    assert_eq!(told.node_options.as_deref(), Some("--fine"));
+    let told = told.words.into_iter();
     let told: Vec<String> = told.map(|(key, value)| format!("{key}={value}")).collect();
     let expected = [
         "b_mirror=https://mirror.example.org/@scope/x",

@@ -269,6 +269,49 @@ fn what_npmrc_says_to_scripts_is_told_to_all_that_runs() {
     assert!(!output.contains("electron_mirror"), "{output}");
 }
 
+/// What a script and a command are told by `NODE_OPTIONS`.
+fn node_options(fixture: &Fixture) -> String {
+    let all = [&["run", "show"][..], &["run", "--", "env"]].map(|arguments| {
+        let output = fixture.run(arguments).success().stdout;
+        assert!(!output.contains("npm_config_node_options"), "{output}");
+        let mut told = output
+            .lines()
+            .filter_map(|line| line.strip_prefix("NODE_OPTIONS="));
+        told.next().unwrap_or("none").to_owned()
+    });
+    assert_eq!(all[0], all[1]);
+    all[0].clone()
+}
+
+#[test]
+fn node_is_told_the_options_of_npms_configuration() {
+    let registry = NpmRegistry::start();
+    let inner = format!("'{}' sync", env!("CARGO_BIN_EXE_wharf"));
+    let scripts = json!({ "show": "env", "inner": inner });
+    let mut fixture = project(&registry, &json!({ "name": "x", "scripts": scripts }));
+    fixture.run(&["sync"]).success();
+    assert_eq!(node_options(&fixture), "none");
+    fixture.set("SIZE", "111");
+    fixture.write(".npmrc", "node-options=--max-old-space-size=${SIZE}\n");
+    assert_eq!(node_options(&fixture), "--max-old-space-size=111");
+    let finished = fixture.run(&["run", "inner"]).success();
+    let finished = [finished, fixture.run(&["sync"]).success()];
+    assert!(
+        finished.iter().all(|one| one.stderr.contains("Nothing to do")),
+        "{finished:?}"
+    );
+    // As with npm, the file's word comes before the variable of Node's own.
+    fixture.set("NODE_OPTIONS", "--no-warnings");
+    assert_eq!(node_options(&fixture), "--max-old-space-size=111");
+    fixture.write(".npmrc", "node-options=\"\"\n");
+    assert_eq!(node_options(&fixture), "--no-warnings");
+    fixture.write(".npmrc", "node-options=https://me:s3cret@example.org/\n");
+    assert_eq!(node_options(&fixture), "--no-warnings", "logins are held back");
+    fixture.write(".npmrc", "node-options=--max-old-space-size=111\n");
+    fixture.set("NPM_CONFIG_NODE_OPTIONS", "--max-old-space-size=222");
+    assert_eq!(node_options(&fixture), "--max-old-space-size=222");
+}
+
 #[test]
 fn a_wharf_inside_of_a_run_goes_by_the_same_words() {
     let registry = NpmRegistry::start();
