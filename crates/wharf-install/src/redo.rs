@@ -311,7 +311,7 @@ pub(crate) fn needs_recovery(state: &State) -> bool {
 
 /// Whether any transaction is not closed.
 pub(crate) fn has_journal(state: &State) -> bool {
-    filled(&state.journal())
+    journal::has_begun(&state.journal())
 }
 
 fn filled(directory: &Path) -> bool {
@@ -344,9 +344,6 @@ enum Fate {
 /// # Errors
 /// A folder cannot be moved, or leftovers cannot be cleared away.
 pub(crate) fn recover(site: Site<'_>, unsettled: Unsettled) -> Result<Recovered, InstallError> {
-    if !needs_recovery(site.state) {
-        return Ok(Recovered::Clean);
-    }
     let (mut committed, mut discarded, mut waiting) = (0, 0, Vec::new());
     for found in journal::recover(&site.state.journal())? {
         match resume(site, &found, unsettled)? {

@@ -10,7 +10,8 @@
 //! <state>/trash/         what is to be deleted
 //! <state>/fresh          what must be unchanged for a sync to have nothing to do
 //! ```
-//! Invariant: only the holder of the lock changes anything but `fresh`. Anybody may make room in the journal, where it says nothing.
+//! Invariant: only the holder of the lock changes anything but `fresh`. Anybody may make room in the journal, which says nothing, and the
+//! folders for that, and give it back.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

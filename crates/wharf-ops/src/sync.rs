@@ -220,7 +220,8 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
-    if request.effect == Effect::Apply {
+    // Where something stands, there may be nothing to do.
+    if request.effect == Effect::Apply && environment.current()?.is_none() {
         environment.expect_commit();
     }
     if let Some(locked) = &lock.deb {

@@ -11,17 +11,18 @@
 mod reserved;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::durable;
 use crate::error::StoreError;
 pub use reserved::Reserved;
+use reserved::{Flush, Found};
 
 /// A journal that is being written.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Journal {
     sum: String,
     flushed: Flushed,
     /// The first step on its way to the disk.
-    begun: Option<JoinHandle<io::Result<()>>>,
+    begun: Option<Flush>,
 }
 
 /// Which steps are on disk when they return.
@@ -114,7 +115,7 @@ impl Journal {
             Flushed::Each => durable::fsync_dir(dir)?,
             Flushed::First => {
                 let folder = File::open(dir).map_err(StoreError::io("open", dir))?;
-                journal.flush_behind(Some(folder))?;
+                journal.flush_behind(move || folder.sync_all())?;
             }
             Flushed::None => {}
         }
@@ -127,12 +128,17 @@ impl Journal {
     /// Where the journal cannot be written.
     pub fn begin_in(reserved: Reserved, data: Value, flushed: Flushed) -> Result<Self, StoreError> {
         let (dir, tx) = (reserved.dir().to_owned(), reserved.tx().to_owned());
-        let Some(file) = reserved.take() else {
+        let Some(room) = reserved.take() else {
             return Self::begin(&dir, &tx, data, flushed);
         };
-        let mut journal = Self::first_step(file, path_of(&dir, &tx), &tx, &data, flushed)?;
-        if flushed == Flushed::First {
-            journal.flush_behind(None)?;
+        let path = path_of(&dir, &tx);
+        let mut journal = Self::first_step(room.file, path, &tx, &data, flushed)?;
+        // From here on it is a journal as any other.
+        flock(&journal.file, FlockOperation::Unlock).map_err(StoreError::os("unlock", &journal.path))?;
+        match flushed {
+            Flushed::Each => joined(room.flushed).map_err(StoreError::io("write", &journal.path))?,
+            Flushed::First => journal.flush_behind(|| joined(room.flushed))?,
+            Flushed::None => {}
         }
         Ok(journal)
     }
@@ -164,24 +170,21 @@ impl Journal {
     /// Where the journal cannot be written.
     pub fn prepared(&mut self) -> Result<(), StoreError> {
         if let Some(begun) = self.begun.take() {
-            let flushed = begun
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("its thread died")));
-            flushed.map_err(StoreError::io("write", &self.path))?;
+            joined(begun).map_err(StoreError::io("write", &self.path))?;
         }
         self.step(Op::Prepared, &Value::Null)
     }
 
-    /// Flushes the first step, and the folder where that is new to the file, while others work; [`Journal::prepared`] waits for it.
-    fn flush_behind(&mut self, folder: Option<File>) -> Result<(), StoreError> {
+    /// Flushes the first step while others work, once its name is on disk; [`Journal::prepared`] waits for it.
+    fn flush_behind(
+        &mut self,
+        name: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<(), StoreError> {
         let file = self
             .file
             .try_clone()
             .map_err(StoreError::io("open", &self.path))?;
-        let flush = move || {
-            file.sync_data()?;
-            folder.map_or(Ok(()), |folder| folder.sync_all())
-        };
+        let flush = move || name().and_then(|()| file.sync_data());
         let thread = std::thread::Builder::new().name("wharf-journal".to_owned());
         let begun = thread.spawn(flush).map_err(StoreError::io("write", &self.path))?;
         self.begun = Some(begun);
@@ -255,18 +258,32 @@ impl Outcome {
     }
 }
 
+/// Whether a transaction in this folder is not closed, as far as a glance tells: one that died before it had begun is none.
+pub fn has_begun(dir: &Path) -> bool {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths = entries.map(|entry| entry.path()).filter(|path| is_journal(path));
+    paths.any(|path| {
+        let mut first = [0];
+        // What cannot be read may say anything. Room that somebody holds cannot be read everywhere.
+        match File::open(&path).and_then(|file| file.read_at(&mut first, 0)) {
+            Ok(_) => first != [0],
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    })
+}
+
 /// Reads every journal of a folder, in the order of their names, passing over torn ends and setting damaged ones aside
 /// (in `<dir>.quarantine`). Room that nobody will use any more is removed. No folder means no transactions.
 ///
 /// # Errors
-/// Where a journal cannot be read, cut or moved.
+/// Where a journal cannot be read or copied.
 pub fn recover(dir: &Path) -> Result<Vec<Outcome>, StoreError> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(StoreError::io("list", dir))?,
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.retain(|path| is_journal(path));
     paths.sort();
     let found = paths.into_iter().map(|path| recover_one(dir, path).transpose());
     found.flatten().collect()
@@ -289,7 +306,8 @@ pub fn judge(tx: &str, bytes: &[u8]) -> Judgement {
             break;
         };
         let Some((step, next_sum)) = parse(&rest[..length]) else {
-            found.damaged = !is_room(&rest[length + 1..]);
+            // A line that begins with zeros is one whose first sector was not written when the power failed.
+            found.damaged = rest[0] != 0 && !is_room(&rest[length + 1..]);
             break;
         };
         let in_order = match step.op {
@@ -331,9 +349,20 @@ fn recover_one(dir: &Path, path: PathBuf) -> Result<Option<Outcome>, StoreError>
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let mut found = match Found::open(&path) {
+        // Whoever made room gives it back without asking anybody.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Ok(None) => return Ok(None),
+        Ok(Some(found)) => found,
+        Err(error) => return Err(StoreError::io("read", &path)(error)),
+    };
+    let mut bytes = Vec::new();
+    found
+        .file
+        .read_to_end(&mut bytes)
+        .map_err(StoreError::io("read", &path))?;
     if is_room(&bytes) {
-        reserved::clear(&path)?;
+        found.clear(&path);
         return Ok(None);
     }
     let Judgement {
@@ -357,6 +386,16 @@ fn recover_one(dir: &Path, path: PathBuf) -> Result<Option<Outcome>, StoreError>
         outcome.quarantined = Some(to);
     }
     Ok(Some(outcome))
+}
+
+fn is_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "jsonl")
+}
+
+/// What became of a flush.
+fn joined(flush: Flush) -> io::Result<()> {
+    let died = |_| Err(io::Error::other("its thread died"));
+    flush.join().unwrap_or_else(died)
 }
 
 /// Whether these bytes say nothing.
@@ -444,6 +483,14 @@ mod tests {
         torn[ends[0] + 5..ends[0] + 30].fill(0);
         let found = judge("t", &torn);
         assert_eq!((found.sound, found.damaged), (ends[0], false));
+        // Of a step its end is there, and the whole of the next.
+        let mut torn = bytes.clone();
+        torn[ends[0]..ends[0] + 20].fill(0);
+        let found = judge("t", &torn);
+        assert_eq!(
+            (found.state, found.sound, found.damaged),
+            (State::Begun, ends[0], false)
+        );
     }
 
     #[test]

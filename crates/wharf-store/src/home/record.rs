@@ -170,8 +170,8 @@ impl Store {
             .filter(|name| name.starts_with(&prefix))
             .collect();
         keys.sort_unstable();
-        let parsed: HomeId = format!("x@1/{}", keys.first()?).parse().ok()?;
-        Some(home(parsed.graph))
+        let parse = |key: &String| format!("x@1/{key}").parse::<HomeId>().ok();
+        Some(home(keys.iter().find_map(parse)?.graph))
     }
 
     /// Where the files of a home's package lie, below its folder; sorted.
