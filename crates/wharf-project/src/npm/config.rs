@@ -14,7 +14,7 @@ use crate::config::default_text;
 use crate::error::ProjectError;
 use crate::index::{Declared, NetworkSettings};
 use crate::npm::settings::{Settings, Word, is_for_installing, is_for_scripts_alone};
-use crate::npm::{CredentialKind, NpmOptions, NpmRegistry, RegistryCredential, Secret, npmrc};
+use crate::npm::{CredentialKind, NpmOptions, NpmRegistry, RegistryCredential, Secret, foreign, npmrc};
 use crate::project::{Options, Warning};
 use crate::stated::Stated;
 
@@ -492,12 +492,13 @@ pub struct ScriptConfig {
 /// "config", "node-options".
 const NODE_OPTIONS: &str = "node-options";
 
-/// What variables and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project and without what a Wharf that
-/// they start would take for the user's own word. What cannot be used of them is told where the project is read.
+/// What variables, `pnpm-workspace.yaml` and `.npmrc` files say to scripts (`electron_mirror`), without anything else of a project and
+/// without what a Wharf that they start would take for the user's own word. What cannot be used of them is told where the project is read.
 pub fn script_config(root: &Path, options: &Options) -> ScriptConfig {
     let below = NetworkSettings::default();
     let mut layers = Layers::new(root, options, &below, Settings::default());
     let _ = layers.variables(&options.environment);
+    foreign::words_of_pnpm(root, &mut layers);
     let _ = layers.files(&mut Stated::default());
     let mut words = layers.settings.script_config;
     let node_options = words.remove(NODE_OPTIONS).filter(|text| !text.is_empty());

@@ -1,6 +1,8 @@
 //! What pnpm, yarn and bun let a project say beside npm's own words: `pnpm-workspace.yaml`, the `pnpm` key, `.yarnrc.yml`,
 //! `trustedDependencies` and more. Invariant: what changes what is installed is obeyed, or a warning names it.
 
+use std::path::Path;
+
 use percent_encoding::percent_decode_str;
 use wharf_core::{Origin, Span};
 
@@ -9,12 +11,12 @@ use crate::json::{self, Dialect};
 use crate::npm::config::Layers;
 use crate::npm::read::Sources;
 use crate::npm::rules::{Notation, Rules};
-use crate::npm::workspace::Catalogs;
+use crate::npm::workspace::{Catalogs, PNPM};
 use crate::project::Warning;
 use crate::stated::Stated;
 use crate::table::{self, Value as TomlValue};
 use crate::text::SourceText;
-use crate::yaml::{Node, Value};
+use crate::yaml::{self, Node, Value};
 
 /// Reads what stands at the project's root, strongest first.
 pub(crate) fn read(
@@ -46,6 +48,23 @@ pub(crate) fn read(
         reader.bun(source)?;
     }
     Ok(())
+}
+
+/// Reads the words of `pnpm-workspace.yaml` that are settings of npm's, without the project. What cannot be read or used says nothing.
+pub(crate) fn words_of_pnpm(root: &Path, machine: &mut Layers<'_>) {
+    let Ok(text) = std::fs::read_to_string(root.join(PNPM)) else {
+        return;
+    };
+    let source = SourceText::new(Path::new(PNPM), &text);
+    let Ok(node) = yaml::parse(&source) else {
+        return;
+    };
+    for (key, value) in node.map().unwrap_or_default() {
+        if let (Some(name), Value::Text { text, .. }) = (key.text(), &value.value) {
+            let values = [text.clone().into_owned()];
+            let _ = machine.project_setting(&kebab(name), &values, source.origin(key.span.start));
+        }
+    }
 }
 
 /// Names what only counts at the root of a workspace, and stands in a member.

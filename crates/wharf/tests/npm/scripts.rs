@@ -313,6 +313,59 @@ fn node_is_told_the_options_of_npms_configuration() {
 }
 
 #[test]
+fn what_pnpms_file_says_to_scripts_is_told_to_all_that_runs() {
+    let registry = NpmRegistry::start();
+    let mut fixture = project(&registry, &json!({ "name": "x", "scripts": { "show": "env" } }));
+    write_json(
+        &fixture,
+        "web/package.json",
+        &json!({ "name": "web", "scripts": { "show": "env" } }),
+    );
+    fixture.write(".npmrc", "node-options=--file\nelectron_mirror=file\n");
+    fixture.write(
+        "pnpm-workspace.yaml",
+        "packages: [web]\nnodeOptions: --max-old-space-size=333\nelectron_mirror: yaml\ngithub_token: s3cret\n\
+         nodedir: /nowhere\nsupportedArchitectures: { os: [current] }\n",
+    );
+    fixture.run(&["sync"]).success();
+    let of = |arguments: &[&str], name: &str| {
+        let output = fixture.run(arguments).success().stdout;
+        assert!(
+            !output.contains("s3cret") && !output.contains("/nowhere"),
+            "{output}"
+        );
+        let mut told = output.lines().filter_map(|line| line.strip_prefix(name));
+        told.next().map(str::to_owned)
+    };
+    for arguments in [
+        &["run", "show"][..],
+        &["run", "--", "env"],
+        &["-C", "web", "run", "show"],
+        &["run", "-w", "web", "show"],
+    ] {
+        let told = ["NODE_OPTIONS=", "npm_config_electron_mirror="].map(|name| of(arguments, name));
+        let expected = ["--max-old-space-size=333", "yaml"].map(|word| Some(word.to_owned()));
+        assert_eq!(told, expected, "{arguments:?}");
+    }
+    // What cannot be read is told where the project is.
+    fixture.write("pnpm-workspace.yaml", "packages: [web\n");
+    assert_eq!(
+        of(&["run", "--no-sync", "--script", "show"], "NODE_OPTIONS="),
+        Some("--file".to_owned())
+    );
+    fixture.set("npm_config_node_options", "--own");
+    assert_eq!(
+        fixture
+            .run(&["run", "--no-sync", "--script", "show"])
+            .success()
+            .stdout
+            .matches("=--own")
+            .count(),
+        2
+    );
+}
+
+#[test]
 fn a_wharf_inside_of_a_run_goes_by_the_same_words() {
     let registry = NpmRegistry::start();
     let inner = format!("'{}' sync", env!("CARGO_BIN_EXE_wharf"));
