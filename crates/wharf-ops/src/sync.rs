@@ -220,8 +220,9 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
-    // Where something stands, there may be nothing to do.
+    // Where something stands, there may be nothing to do; without a store, nothing can be done.
     if request.effect == Effect::Apply && environment.current()?.is_none() {
+        session.store()?;
         environment.expect_commit();
     }
     if let Some(locked) = &lock.deb {
