@@ -249,3 +249,16 @@ pub(crate) fn open_folder(path: &Path) -> Result<OwnedFd, StoreError> {
     rustix::fs::open(path, flags, Mode::empty())
         .map_err(|errno| StoreError::io("open", path)(io::Error::from(errno)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flat_name_is_half_of_the_digest_and_whether_it_can_be_run() {
+        let object = ObjectId::of(b"text");
+        let digits = &object.to_string()[..32];
+        assert_eq!(&*flat_name(&object, false), digits);
+        assert_eq!(&*flat_name(&object, true), format!("{digits}.x"));
+    }
+}
