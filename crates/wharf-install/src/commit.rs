@@ -76,7 +76,10 @@ impl Task<'_> {
     pub(crate) fn run(&self, plan: Plan, reserved: Option<Reserved>) -> Result<Applied, InstallError> {
         let number = next_number(self.state)?;
         let reserved = reserved.filter(|reserved| generation_of(reserved.tx()) == Some(number));
-        let work = self.prepare(&plan, number, reserved.as_ref())?;
+        let transaction = reserved
+            .as_ref()
+            .map_or_else(|| name(number), |reserved| reserved.tx().to_owned());
+        let work = self.prepare(&plan, Marker::of(number, &transaction))?;
         // Nobody may take the fast path to an environment that is about to change.
         fresh::forget(self.state);
         // The store must not be collected while the stage links to it.
@@ -116,16 +119,9 @@ impl Task<'_> {
     }
 
     /// Decides everything: which folder is made of what, and what the record will say.
-    fn prepare(
-        &self,
-        plan: &Plan,
-        number: u64,
-        reserved: Option<&Reserved>,
-    ) -> Result<Change<'_>, InstallError> {
-        let transaction = reserved.map_or_else(|| name(number), |reserved| reserved.tx().to_owned());
-        let marker = Marker::of(number, &transaction);
+    fn prepare(&self, plan: &Plan, marker: Marker) -> Result<Change<'_>, InstallError> {
         let redo = Redo {
-            generation: number,
+            generation: marker.generation,
             steps: self.steps(plan)?,
             files: self.wanted.files.clone(),
             behind: self.behind(),

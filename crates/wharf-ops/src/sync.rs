@@ -220,8 +220,8 @@ pub(crate) async fn sync_project(
         report: lock_report,
         early,
     } = locked(session, request, project).await?;
-    // Where something stands, there may be nothing to do; without a store, nothing can be done.
-    if request.effect == Effect::Apply && environment.current()?.is_none() {
+    // After a first sync there may be nothing to do; without a store, nothing can be done.
+    if request.effect == Effect::Apply && before.is_none() {
         session.store()?;
         environment.expect_commit();
     }

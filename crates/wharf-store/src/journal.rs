@@ -349,12 +349,13 @@ fn recover_one(dir: &Path, path: PathBuf) -> Result<Option<Outcome>, StoreError>
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let mut found = match Found::open(&path) {
+    let found = match Found::open(&path) {
         // Whoever made room gives it back without asking anybody.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Ok(None) => return Ok(None),
-        Ok(Some(found)) => found,
-        Err(error) => return Err(StoreError::io("read", &path)(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => other.map_err(StoreError::io("read", &path))?,
+    };
+    let Some(mut found) = found else {
+        return Ok(None);
     };
     let mut bytes = Vec::new();
     found

@@ -96,12 +96,9 @@ pub fn together(
         return Ok(Vec::new());
     };
     let first = first(session, request)?;
-    let [program, options @ ..] = &first[..] else {
-        unreachable!("it begins with the program");
-    };
     let member = |importer: &&NpmImporter| {
-        let mut command = Command::new(program);
-        command.args(options).arg("-C").arg(&importer.folder);
+        let mut command = Command::new(&first[0]);
+        command.args(&first[1..]).arg("-C").arg(&importer.folder);
         command.args(words(RunRequest { kind, ..request }));
         command.current_dir(&session.settings().directory);
         Member {
