@@ -1,9 +1,10 @@
 //! Writes to the cache, away from whoever waits for a package: one thread, one file after the other.
 //!
-//! Invariant: files appear whole (written beside and renamed). What cannot be written costs speed later, not the
+//! Invariant: files appear whole (written beside and renamed, or their magic last). What cannot be written costs speed later, not the
 //! command. What was handed in before a flush, or before the keeper is dropped, is written when that returns.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,7 @@ enum Job {
     File {
         path: PathBuf,
         parts: Vec<Bytes>,
+        write: fn(&Path, &[Bytes]) -> std::io::Result<()>,
         then: Then,
     },
     /// Note that a document was confirmed.
@@ -87,13 +89,27 @@ impl Keeper {
     }
 
     pub(crate) fn file(&self, path: PathBuf, bytes: Bytes) {
-        self.file_then(path, vec![bytes], || {});
+        self.hand_in(Job::File {
+            path,
+            parts: vec![bytes],
+            write,
+            then: Box::new(|| {}),
+        });
     }
 
-    /// A file of several parts; what is to be done once it is there.
-    pub(crate) fn file_then(&self, path: PathBuf, parts: Vec<Bytes>, then: impl FnOnce() + Send + 'static) {
-        let then = Box::new(then);
-        self.hand_in(Job::File { path, parts, then });
+    /// A file of several parts that begins with a magic, without which nobody reads it; what is to be done once it is there.
+    pub(crate) fn marked_file_then(
+        &self,
+        path: PathBuf,
+        parts: Vec<Bytes>,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        self.hand_in(Job::File {
+            path,
+            parts,
+            write: write_marked,
+            then: Box::new(then),
+        });
     }
 
     pub(crate) fn renew(&self, path: PathBuf, freshness: Freshness) {
@@ -150,7 +166,12 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
     let mut told = false;
     for job in jobs {
         let done = match job {
-            Job::File { path, parts, then } => write(&path, &parts).inspect(|()| then()),
+            Job::File {
+                path,
+                parts,
+                write,
+                then,
+            } => write(&path, &parts).inspect(|()| then()),
             Job::Renew { path, freshness } => crate::cache::patch(&path, TIMES_AT, &freshness.bytes()),
             Job::Flush(done) => {
                 let _ = done.send(());
@@ -168,9 +189,42 @@ fn work(jobs: &Receiver<Job>, sinks: &Sinks) {
     }
 }
 
+/// Bytes of a magic.
+const MAGIC: usize = 8;
+
+/// Writes a file that begins with a magic. Where none is yet it is written in its place, without a name to be given up: its
+/// magic comes last, so that nobody takes it for whole before, and what a killed command leaves is as good as none.
+fn write_marked(path: &Path, parts: &[Bytes]) -> std::io::Result<()> {
+    match File::create_new(path) {
+        Ok(file) => {
+            let written = fill(file, parts);
+            if written.is_err() {
+                // A torn file is as good as none, and would be written beside the next time.
+                let _ = std::fs::remove_file(path);
+            }
+            written
+        }
+        Err(_) => write(path, parts),
+    }
+}
+
+fn fill(mut file: impl Write + Seek, parts: &[Bytes]) -> std::io::Result<()> {
+    let Some((first, rest)) = parts.split_first().filter(|(first, _)| first.len() >= MAGIC) else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    let (magic, front) = first.split_at(MAGIC);
+    file.seek(SeekFrom::Start(MAGIC as u64))?;
+    file.write_all(front)?;
+    for part in rest {
+        file.write_all(part)?;
+    }
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(magic)
+}
+
 /// Writes a file beside its place and renames it there. Not synced: what a power cut leaves has the wrong length, or fails
 /// its checksum.
-pub(crate) fn write(path: &Path, parts: &[impl AsRef<[u8]>]) -> std::io::Result<()> {
+pub(crate) fn write<P: AsRef<[u8]>>(path: &Path, parts: &[P]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = match NamedTempFile::new_in(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -184,4 +238,76 @@ pub(crate) fn write(path: &Path, parts: &[impl AsRef<[u8]>]) -> std::io::Result<
     }
     file.persist(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(front: &'static str) -> [Bytes; 2] {
+        [
+            Bytes::from_static(front.as_bytes()),
+            Bytes::from_static(b"blocks"),
+        ]
+    }
+
+    #[test]
+    fn a_marked_file_is_written_whole_where_none_is_and_where_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/file");
+        for front in ["MAGIC001front", "MAGIC001", "MAGIC001another front"] {
+            write_marked(&path, &parts(front)).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{front}blocks"));
+        }
+        let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(beside.len(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_without_a_magic_is_not_written_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        assert!(write_marked(&path, &parts("short")).is_err());
+        assert!(!path.exists());
+    }
+
+    /// A disk with room for so many bytes.
+    struct Small<'b> {
+        file: std::io::Cursor<&'b mut Vec<u8>>,
+        room: usize,
+    }
+
+    impl Write for Small<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let length = bytes.len().min(self.room);
+            self.room -= length;
+            self.file.write(&bytes[..length])
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Small<'_> {
+        fn seek(&mut self, place: SeekFrom) -> std::io::Result<u64> {
+            self.file.seek(place)
+        }
+    }
+
+    #[test]
+    fn what_is_torn_has_no_magic() {
+        let whole = b"MAGIC001frontblocks";
+        for room in 0..=whole.len() {
+            let mut bytes = Vec::new();
+            let file = Small {
+                file: std::io::Cursor::new(&mut bytes),
+                room,
+            };
+            let done = fill(file, &parts("MAGIC001front")).is_ok();
+            assert_eq!(done, room == whole.len(), "{room}");
+            assert_eq!(done, bytes.starts_with(b"MAGIC001"), "{room}");
+            assert_eq!(done, bytes == whole, "{room}");
+        }
+    }
 }

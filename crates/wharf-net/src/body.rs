@@ -3,6 +3,7 @@
 //! Invariant: no body makes Wharf hold more bytes than its caller allows, whatever lengths are announced and
 //! however well it compresses.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 
 use bytes::{Bytes, BytesMut};
@@ -115,14 +116,47 @@ pub(crate) fn coding(exchange: &Exchange) -> Option<String> {
 
 /// Undoes a content coding. Computes: for large bodies not on an async thread.
 pub(crate) fn decode(url: &WebUrl, raw: Bytes, coding: Option<&str>, limit: u64) -> Result<Bytes, Failure> {
+    let mut body = Vec::new();
+    match gunzip_at_once(&raw, coding, limit, &mut body) {
+        Some(_) => Ok(body.into()),
+        None => decode_slowly(url, raw, coding, limit),
+    }
+}
+
+/// Undoes a content coding and shows what comes out of it. What is small, as nearly all is, lies in memory that the
+/// thread keeps: asking the kernel for it each time costs as much as decompressing it.
+pub(crate) fn decode_with<T>(
+    url: &WebUrl,
+    raw: Bytes,
+    coding: Option<&str>,
+    limit: u64,
+    read: impl FnOnce(&[u8]) -> T,
+) -> Result<T, Failure> {
+    // Taken out, so that `read` may decode something itself.
+    let mut body = KEPT.take();
+    let result = match gunzip_at_once(&raw, coding, limit, &mut body) {
+        Some(length) => Ok(read(&body[..length])),
+        None => decode_slowly(url, raw, coding, limit).map(|body| read(&body)),
+    };
+    if body.len() <= MOST_KEPT {
+        KEPT.set(body);
+    }
+    result
+}
+
+/// Bytes that a thread keeps.
+const MOST_KEPT: usize = 1 << 20;
+
+thread_local! {
+    static KEPT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+fn decode_slowly(url: &WebUrl, raw: Bytes, coding: Option<&str>, limit: u64) -> Result<Bytes, Failure> {
     let Some(coding) = coding.filter(|_| !raw.is_empty()) else {
         return Ok(raw);
     };
     let decoded = match coding {
-        "gzip" | "x-gzip" => match gunzip_at_once(&raw, limit) {
-            Some(body) => Ok(Some(body)),
-            None => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
-        },
+        "gzip" | "x-gzip" => read_limited(flate2::read::MultiGzDecoder::new(raw.as_ref()), limit),
         "zstd" => {
             zstd::stream::read::Decoder::new(raw.as_ref()).and_then(|decoder| read_limited(decoder, limit))
         }
@@ -139,13 +173,16 @@ pub(crate) fn decode(url: &WebUrl, raw: Bytes, coding: Option<&str>, limit: u64)
     }
 }
 
-/// Decompresses a body of a single gzip member in one go, into one allocation of the size that its last bytes tell:
-/// two to three times as fast as doing it piece by piece. `None` where that is not possible; then the slow way says
-/// what is wrong, if anything is.
-fn gunzip_at_once(raw: &[u8], limit: u64) -> Option<Bytes> {
+/// Decompresses a body of a single gzip member in one go, into the front of `body`, which grows to the size that its last
+/// bytes tell: two to three times as fast as doing it piece by piece. `None` where that is not possible; then the slow way
+/// says what is wrong, if anything is.
+fn gunzip_at_once(raw: &[u8], coding: Option<&str>, limit: u64, body: &mut Vec<u8>) -> Option<usize> {
     /// DEFLATE cannot do better, so that a larger size is a lie.
     const BEST_RATIO: usize = 1032;
     const MAGIC: &[u8] = &[0x1f, 0x8b, 8];
+    if !matches!(coding, Some("gzip" | "x-gzip")) {
+        return None;
+    }
     let told = u32::from_le_bytes(*raw.last_chunk::<4>()?);
     let length = usize::try_from(told).ok()?;
     let believable = u64::from(told) <= limit && length <= raw.len().saturating_mul(BEST_RATIO);
@@ -154,9 +191,11 @@ fn gunzip_at_once(raw: &[u8], limit: u64) -> Option<Bytes> {
     if !believable || !single {
         return None;
     }
-    let mut body = vec![0; length];
-    let written = libdeflater::Decompressor::new().gzip_decompress(raw, &mut body);
-    (written.ok()? == length).then(|| body.into())
+    if body.len() < length {
+        *body = vec![0; length];
+    }
+    let written = libdeflater::Decompressor::new().gzip_decompress(raw, &mut body[..length]);
+    (written.ok()? == length).then_some(length)
 }
 
 /// Reads at most `limit` bytes; `None` if there are more.

@@ -10,7 +10,7 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use wharf_core::{Event, WebUrl};
 
-use crate::body::{coding, decode, read_raw};
+use crate::body::{coding, decode, decode_with, read_raw};
 use crate::client::{Client, caching_headers, text, value, words};
 use crate::error::{NetError, TransportKind};
 use crate::freshness::{self, HEURISTIC, Lifetime};
@@ -86,6 +86,16 @@ impl Document {
     /// What came is not what its headers say, or is larger than the client's limit for pages.
     pub fn decode(self) -> Result<Bytes, NetError> {
         decode(&self.url, self.raw, self.coding.as_deref(), self.limit).map_err(|failure| failure.error)
+    }
+
+    /// Shows the bytes, with the content coding undone, to whoever keeps none of them. Computes, as
+    /// [`decode`](Self::decode), and does less where there are many documents.
+    ///
+    /// # Errors
+    /// As `decode`.
+    pub fn decode_with<T>(self, read: impl FnOnce(&[u8]) -> T) -> Result<T, NetError> {
+        decode_with(&self.url, self.raw, self.coding.as_deref(), self.limit, read)
+            .map_err(|failure| failure.error)
     }
 }
 

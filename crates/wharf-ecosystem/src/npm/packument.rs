@@ -1,8 +1,8 @@
 //! Packuments: a registry's document about one package, with an object for every version.
 //!
-//! A document may have twenty megabytes, of which a choice needs four facts a version. [`scan`] reads just those in one pass and notes
-//! where each version's object lies; [`super::PackageManifest::parse`] reads one when its version is chosen. Invariant: what is wrong with one
-//! version costs that version only, and is told in [`Scanned::skipped`].
+//! A document may have twenty megabytes, of which a choice needs four facts a version. [`scan`] reads just those in one pass and copies
+//! what anybody may read later of each version's object; [`super::PackageManifest::parse`] reads one when its version is chosen. Invariant:
+//! what is wrong with one version costs that version only, and is told in [`Scanned::skipped`].
 //! Source: the registry's documentation, "package metadata" (full and abbreviated form).
 
 use std::borrow::Cow;
@@ -15,8 +15,10 @@ use wharf_core::{PackageName, Timestamp};
 use super::semver::Version;
 use super::versions::{VersionRow, Versions};
 
+mod objects;
 mod scanner;
 
+use objects::Objects;
 use scanner::{Malformed, Scanner};
 
 /// What a document says, as far as choosing a version needs it.
@@ -41,7 +43,7 @@ pub struct Scanned {
 pub struct ScannedRow {
     /// What a choice needs.
     pub row: VersionRow,
-    /// Where its object lies in the document, in bytes.
+    /// Where its object lies among the objects that were copied, in bytes.
     pub span: Range<u32>,
 }
 
@@ -74,7 +76,7 @@ impl Scanned {
         Versions::new(name.clone(), self.tags.clone(), rows, self.skipped.clone())
     }
 
-    /// Where the object of a version lies.
+    /// Where the object of a version lies among those that were copied.
     pub fn span(&self, version: &Version) -> Option<Range<u32>> {
         let at = self
             .rows
@@ -84,15 +86,17 @@ impl Scanned {
     }
 }
 
-/// Reads a document in one pass, without building it in memory.
+/// Reads a document in one pass, without building it in memory. What anybody may read of the versions' objects is what
+/// `objects` holds after that: it is no longer than the document.
 ///
 /// # Errors
 /// Where it is cut short or no JSON object with `versions`. What lies inside objects that are passed over is not checked.
-pub fn scan(json: &[u8]) -> Result<Scanned, InvalidPackument> {
+pub fn scan(json: &[u8], objects: &mut Vec<u8>) -> Result<Scanned, InvalidPackument> {
     if u32::try_from(json.len()).is_err() {
         return Err(InvalidPackument::TooLarge(json.len()));
     }
-    let mut reading = Reading::default();
+    objects.clear();
+    let mut reading = Reading::new(Objects(objects));
     reading
         .document(json)
         .map_err(|malformed| InvalidPackument::Malformed {
@@ -103,9 +107,9 @@ pub fn scan(json: &[u8]) -> Result<Scanned, InvalidPackument> {
 }
 
 /// What is known halfway.
-#[derive(Default)]
-struct Reading<'j> {
+struct Reading<'j, 'o> {
     scanned: Scanned,
+    objects: Objects<'o>,
     times: Vec<(Cow<'j, str>, Cow<'j, str>)>,
     has_versions: bool,
     said: Option<String>,
@@ -115,7 +119,19 @@ struct Reading<'j> {
     engines: FxHashMap<&'j [u8], Arc<str>>,
 }
 
-impl<'j> Reading<'j> {
+impl<'j, 'o> Reading<'j, 'o> {
+    fn new(objects: Objects<'o>) -> Self {
+        Self {
+            scanned: Scanned::default(),
+            objects,
+            times: Vec::new(),
+            has_versions: false,
+            said: None,
+            loose: FxHashMap::default(),
+            engines: FxHashMap::default(),
+        }
+    }
+
     fn document(&mut self, json: &'j [u8]) -> Result<(), Malformed> {
         let mut scanner = Scanner::new(json);
         scanner.object(|scanner, key| {
@@ -162,17 +178,22 @@ impl<'j> Reading<'j> {
 
     fn version(&mut self, scanner: &mut Scanner<'j>, key: &'j [u8]) -> Result<(), Malformed> {
         let mut facts = Facts::default();
-        let start = scanner.at();
-        let is_object = scanner.object_or_skip(|scanner, key| facts.field(scanner, key))?;
-        let span = span(start, scanner.at());
+        let objects = &mut self.objects;
+        let start = objects.len();
+        objects.begin();
+        let is_object = scanner.object_or_skip(|scanner, key| facts.field(scanner, key, objects))?;
+        objects.end();
+        let span = span(start, objects.len());
         let text = scanner::unescape(key);
         let text = text.as_deref().unwrap_or("�");
         let version = Version::parse(text).or_else(|_| Version::parse_loose(text));
         match version {
-            Err(error) => self.skip(error.to_string()),
-            Ok(version) if !is_object => self.skip(format!("{version}: what is said of it is no object")),
+            Err(error) => self.skip(start, error.to_string()),
+            Ok(version) if !is_object => {
+                self.skip(start, format!("{version}: what is said of it is no object"));
+            }
             Ok(version) if !facts.has_archive => {
-                self.skip(format!("{version}: it has no archive (`dist.tarball`)"));
+                self.skip(start, format!("{version}: it has no archive (`dist.tarball`)"));
             }
             Ok(version) => {
                 if version.as_str() != text {
@@ -193,7 +214,9 @@ impl<'j> Reading<'j> {
         Ok(())
     }
 
-    fn skip(&mut self, why: String) {
+    /// Leaves a version out whose object begins at `start`.
+    fn skip(&mut self, start: usize, why: String) {
+        self.objects.truncate(start);
         self.scanned.skipped.push(why);
     }
 
@@ -250,16 +273,16 @@ struct Facts<'j> {
 }
 
 impl<'j> Facts<'j> {
-    fn field(&mut self, scanner: &mut Scanner<'j>, key: &[u8]) -> Result<(), Malformed> {
+    fn field(
+        &mut self,
+        scanner: &mut Scanner<'j>,
+        key: &'j [u8],
+        objects: &mut Objects<'_>,
+    ) -> Result<(), Malformed> {
+        let start = scanner.at();
         match key {
             b"deprecated" => self.deprecated = scanner.truth()?,
-            b"dist" => {
-                scanner.object_or_skip(|scanner, key| {
-                    let raw = scanner.raw_text()?;
-                    self.has_archive |= key == b"tarball" && raw.is_some_and(|text| !text.is_empty());
-                    Ok(())
-                })?;
-            }
+            b"dist" => return self.dist(scanner, key, objects),
             b"engines" => {
                 scanner.object_or_skip(|scanner, key| {
                     let raw = scanner.raw_text()?;
@@ -270,6 +293,48 @@ impl<'j> Facts<'j> {
                 })?;
             }
             _ => scanner.skip()?,
+        }
+        if objects::is_read(key) {
+            objects.member(key, scanner.since(start));
+        }
+        Ok(())
+    }
+
+    fn dist(
+        &mut self,
+        scanner: &mut Scanner<'j>,
+        key: &'j [u8],
+        objects: &mut Objects<'_>,
+    ) -> Result<(), Malformed> {
+        let (start, length) = (scanner.at(), objects.len());
+        let mut has_sha512 = false;
+        let mut shasum = None;
+        objects.begin_member(key);
+        let is_object = scanner.object_or_skip(|scanner, key| {
+            let start = scanner.at();
+            let text = scanner.raw_text()?;
+            let value = scanner.since(start);
+            match key {
+                b"tarball" => self.has_archive |= text.is_some_and(|text| !text.is_empty()),
+                b"integrity" => has_sha512 = objects::is_sha512(value),
+                b"shasum" => {
+                    shasum = Some(value);
+                    return Ok(());
+                }
+                _ => {}
+            }
+            if objects::is_read_of_dist(key) {
+                objects.member(key, value);
+            }
+            Ok(())
+        })?;
+        if let Some(shasum) = shasum.filter(|_| !has_sha512) {
+            objects.member(b"shasum", shasum);
+        }
+        objects.end_member();
+        if !is_object {
+            objects.truncate(length);
+            objects.member(key, scanner.since(start));
         }
         Ok(())
     }

@@ -141,7 +141,9 @@ impl CratesIndex {
             return Err(no_index(asked.url, first));
         }
         if let Some(file) = taken.file {
-            self.shared.keeper.file(path, file.into());
+            self.shared
+                .keeper
+                .marked_file_then(path, vec![file.into()], || {});
         }
         Ok(taken.versions)
     }

@@ -17,6 +17,7 @@
 //! above a path, that it was not meant for (`wharf-net` sees to that), whatever host a packument names.
 
 mod direct;
+mod looked_up;
 mod outside;
 mod pack_list;
 mod packument;
@@ -50,6 +51,7 @@ use crate::git::Repositories;
 use crate::index::Refresh;
 use crate::keep::Keeper;
 use crate::once::OnceMap;
+use looked_up::LookedUp;
 use packument::Packument;
 use recall::Recall;
 
@@ -96,6 +98,7 @@ struct Shared {
     packuments: OnceMap<PackageName, Answer<Arc<Packument>>>,
     directs: OnceMap<String, Answer<Direct>>,
     recall: Recall,
+    looked_up: LookedUp,
     keeper: Keeper,
     waiting: Arc<Semaphore>,
 }
@@ -139,6 +142,7 @@ impl NpmIndex {
             refresh: Refresh::default(),
             packuments: OnceMap::default(),
             directs: OnceMap::default(),
+            looked_up: LookedUp::default(),
             keeper: Keeper::new(sinks),
             waiting: waiting_room(),
         };
@@ -262,7 +266,9 @@ impl NpmIndex {
             let folder = path.parent().map(Path::to_owned).filter(|_| !path.exists());
             // One file a folder: what is left of projects that are gone goes where a new one comes.
             let forget = move || drop(folder.map(|folder| wharf_net::cache::prune(&folder, FORGOTTEN)));
-            self.shared.keeper.file_then(path, vec![news.into()], forget);
+            self.shared
+                .keeper
+                .marked_file_then(path, vec![news.into()], forget);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: decompressing and parsing happen on threads for computing, writing on the cache's own; a document that
 //! the registry confirms is not parsed again. Source: the registry's "package metadata" page.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,7 +28,7 @@ const ACCEPT_ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, ap
 /// Asked for the full form.
 const ACCEPT_FULL: &str = "application/json";
 /// A form of packument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Form {
     Abbreviated,
     Full,
@@ -58,8 +59,8 @@ pub(super) enum Cached {
     Ignored,
 }
 
-/// A packument: its table in memory, its document's blocks in memory until they are written, and from then on in their
-/// file.
+/// A packument: its table in memory, the blocks of its versions' objects in memory until they are written, and from then
+/// on in their file.
 #[derive(Debug)]
 pub(super) struct Packument {
     table: Table,
@@ -210,8 +211,14 @@ impl NpmIndex {
     pub(super) fn fresh(&self, name: &PackageName) -> Option<Arc<Packument>> {
         let now = Timestamp::now().as_second();
         let stored = |form| {
-            let found = self.stored(name, form)?;
-            self.may_use(&found.table, name, now).then(|| Arc::new(found))
+            let found = self.stored(name, form);
+            match found {
+                Some(found) if self.may_use(&found.table, name, now) => Some(Arc::new(found)),
+                other => {
+                    self.shared.looked_up.leave(name, form, other);
+                    None
+                }
+            }
         };
         match self.shared.detail {
             Detail::Abbreviated => stored(Form::Abbreviated),
@@ -248,6 +255,9 @@ impl NpmIndex {
     fn stored(&self, name: &PackageName, form: Form) -> Option<Packument> {
         let open = |form| {
             let path = self.path_of(name, form);
+            if self.shared.looked_up.is_missing(&path) {
+                return None;
+            }
             let table = Table::read(&path, name)?;
             Some(Packument::new(table, path, None))
         };
@@ -266,7 +276,10 @@ impl NpmIndex {
     ) -> Result<Arc<Packument>, IndexError> {
         let client = &self.shared.client;
         let stored = match cached {
-            Cached::Used => self.stored(name, form),
+            Cached::Used => match self.shared.looked_up.take(name, form) {
+                Some(found) => found,
+                None => self.stored(name, form),
+            },
             Cached::Ignored => None,
         };
         let now = Timestamp::now().as_second();
@@ -336,9 +349,12 @@ impl NpmIndex {
                 blocks,
             }) => {
                 if let Some(head) = head {
+                    self.shared.looked_up.is_written(packument.path());
                     let (path, kept) = (packument.path().to_owned(), Arc::clone(&packument));
                     let parts = vec![head.into(), blocks];
-                    self.shared.keeper.file_then(path, parts, move || kept.let_go());
+                    self.shared
+                        .keeper
+                        .marked_file_then(path, parts, move || kept.let_go());
                 }
                 Ok(packument)
             }
@@ -416,12 +432,26 @@ enum Unreadable {
     Document(String),
 }
 
+thread_local! {
+    /// Where the objects of a document stand until they are compressed.
+    static OBJECTS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Bytes of them that a thread keeps room for.
+const MOST_KEPT: usize = 1 << 20;
+
 async fn parse(name: PackageName, path: PathBuf, document: Box<Document>) -> Result<Parsed, Unreadable> {
     wharf_sys::run_compute(move || {
         let (lifetime, validators) = (document.lifetime, document.validators.clone());
-        let body = document.decode().map_err(Unreadable::Net)?;
-        let scanned = packument::scan(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
-        let packed = blocks::pack(&body).map_err(|error| Unreadable::Document(error.to_string()))?;
+        let mut objects = OBJECTS.take();
+        let scanned = document
+            .decode_with(|body| packument::scan(body, &mut objects))
+            .map_err(Unreadable::Net)?
+            .map_err(|error| Unreadable::Document(error.to_string()))?;
+        let packed = blocks::pack(&objects).map_err(|error| Unreadable::Document(error.to_string()))?;
+        if objects.capacity() <= MOST_KEPT {
+            OBJECTS.set(objects);
+        }
         let mut table = table_of(name, scanned);
         table.freshness = Freshness::of(lifetime);
         table.validators = validators;

@@ -1,7 +1,7 @@
-//! The file that a packument is kept in: a compact table of its versions, then the document as it was fetched.
+//! The file that a packument is kept in: a compact table of its versions, then what anybody reads of their objects.
 //!
 //! A warm pick reads the table, and then the few hundred bytes of the version that it chose; the document is never
-//! parsed again. The document stands in compressed blocks (`blocks`). The file, all numbers little-endian:
+//! parsed again. The objects stand in compressed blocks (`blocks`), and are called the document here. The file, all numbers little-endian:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -37,7 +37,7 @@ use crate::blocks::{self, Span};
 use crate::codec::{Cursor, checksum, i64_at, offset, put_text, u32_at, u64_at};
 use crate::keep::Freshness;
 
-const MAGIC: &[u8; 8] = b"WHARFNP3";
+const MAGIC: &[u8; 8] = b"WHARFNP4";
 /// Bytes before the table.
 const FIXED: usize = 72;
 const ROW: usize = 24;

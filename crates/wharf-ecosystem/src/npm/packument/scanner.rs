@@ -30,6 +30,11 @@ impl<'j> Scanner<'j> {
         self.at
     }
 
+    /// What was passed over since `start`.
+    pub(super) fn since(&self, start: usize) -> &'j [u8] {
+        &self.json[start..self.at]
+    }
+
     /// Nothing but white space is left.
     pub(super) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {

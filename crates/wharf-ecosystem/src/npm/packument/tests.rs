@@ -2,6 +2,18 @@
 use super::*;
 use crate::npm::PackageManifest;
 
+/// Scans where the objects do not matter.
+fn scan(json: &[u8]) -> Result<Scanned, InvalidPackument> {
+    super::scan(json, &mut Vec::new())
+}
+
+/// Scans and copies the objects.
+fn scan_objects(document: &str) -> (Scanned, Vec<u8>) {
+    let mut objects = b"of another document".to_vec();
+    let scanned = super::scan(document.as_bytes(), &mut objects).expect("it is a packument");
+    (scanned, objects)
+}
+
 const DOCUMENT: &str = r#"{"name": "a", "dist-tags": {"latest": "1.1.0", "next": "2.0.0-rc.1"},
  "modified": "2024-05-01T00:00:00.000Z",
  "versions": {
@@ -43,13 +55,17 @@ fn what_a_choice_needs() {
     assert!(!scanned.has_times);
 }
 
-fn manifest_at(document: &str, span: &Range<u32>) -> PackageManifest {
-    PackageManifest::parse(&document.as_bytes()[span.start as usize..span.end as usize]).unwrap()
+fn object_at<'o>(objects: &'o [u8], span: &Range<u32>) -> &'o str {
+    std::str::from_utf8(&objects[span.start as usize..span.end as usize]).unwrap()
+}
+
+fn manifest_at(objects: &[u8], span: &Range<u32>) -> PackageManifest {
+    PackageManifest::parse(object_at(objects, span).as_bytes()).unwrap()
 }
 
 #[test]
 fn spans_hold_the_manifests() {
-    let scanned = scan(DOCUMENT.as_bytes()).unwrap();
+    let (scanned, objects) = scan_objects(DOCUMENT);
     for (version, tarball) in [
         ("1.0.0", "t0"),
         ("1.1.0", "t1"),
@@ -57,10 +73,56 @@ fn spans_hold_the_manifests() {
         ("2.0.0-rc.1", "t2"),
     ] {
         let span = scanned.span(&Version::parse(version).unwrap()).unwrap();
-        let manifest = manifest_at(DOCUMENT, &span);
+        let manifest = manifest_at(&objects, &span);
         assert_eq!(manifest.dist.unwrap().tarball, tarball, "{version}");
     }
     assert_eq!(scanned.span(&Version::new(9, 9, 9)), None);
+}
+
+#[test]
+fn what_nobody_reads_is_not_kept() {
+    let sha512 = format!("sha512-{}==", "Q".repeat(86));
+    let of_sha512 = |dist: &str| dist.replace('S', &sha512);
+    for (object, kept) in [
+        (r#"{"dist":{"tarball":"t"}}"#, r#"{"dist":{"tarball":"t"}}"#),
+        (
+            r#"{ "name" : "a" , "readme": {"x": [1, "}"]}, "devDependencies": {"b": "1"}, "os": [ "linux" ], "dist": { "tarball" : "t" } }"#,
+            r#"{"name":"a","os":[ "linux" ],"dist":{"tarball":"t"}}"#,
+        ),
+        (
+            r#"{"dist":{"shasum":"a","tarball":"t","integrity":"S","signatures":[{"sig":"x"}],"fileCount":3}}"#,
+            r#"{"dist":{"tarball":"t","integrity":"S","fileCount":3}}"#,
+        ),
+        (
+            r#"{"dist":{"shasum":"a","tarball":"t","integrity":"sha512-x=="}}"#,
+            r#"{"dist":{"tarball":"t","integrity":"sha512-x==","shasum":"a"}}"#,
+        ),
+        (
+            r#"{"dist":{"integrity":"S","tarball":"t","integrity":"sha1-x","shasum":"a"}}"#,
+            r#"{"dist":{"integrity":"S","tarball":"t","integrity":"sha1-x","shasum":"a"}}"#,
+        ),
+        (
+            r#"{"dist":{"tarball":"t"},"dist":null,"engines":[],"dist":{}}"#,
+            r#"{"dist":{"tarball":"t"},"dist":null,"engines":[],"dist":{}}"#,
+        ),
+        (
+            r#"{"d\u0065scription":"d","\u0065xports":"e","exports":"e","dist":{"tarball":"t","\u0073":1,"s":1}}"#,
+            r#"{"d\u0065scription":"d","\u0065xports":"e","dist":{"tarball":"t","\u0073":1}}"#,
+        ),
+    ] {
+        let document = format!(
+            r#"{{"versions": {{"0.9.0": {{}}, "1.0.0": {}}}}}"#,
+            of_sha512(object)
+        );
+        let (scanned, objects) = scan_objects(&document);
+        let last = scanned.rows.last().unwrap();
+        assert_eq!(object_at(&objects, &last.span), of_sha512(kept), "{object}");
+        assert_eq!(
+            objects.len(),
+            last.span.end as usize,
+            "of the first nothing is kept"
+        );
+    }
 }
 
 #[test]
@@ -90,9 +152,9 @@ fn times_of_the_full_form() {
 fn the_last_of_equal_versions_counts() {
     let document =
         r#"{"versions": {"1.0.0": {"dist": {"tarball": "first"}}, "1.0.0": {"dist": {"tarball": "last"}}}}"#;
-    let scanned = scan(document.as_bytes()).unwrap();
+    let (scanned, objects) = scan_objects(document);
     assert_eq!(scanned.rows.len(), 1);
-    let manifest = manifest_at(document, &scanned.rows[0].span);
+    let manifest = manifest_at(&objects, &scanned.rows[0].span);
     assert_eq!(manifest.dist.unwrap().tarball, "last");
 }
 
@@ -159,13 +221,55 @@ fn documents() -> impl proptest::strategy::Strategy<Value = String> {
         Just("-1.5e3".to_owned()),
         text.prop_map(|text| serde_json::json!([{ "a": [text] }, []]).to_string()),
     ];
-    let version = (0..4_u8, 0..4_u8, text, value.clone(), any::<bool>());
+    let sha512 = || "[A-Za-z0-9+/]{85}[AQgwB]".prop_map(|digits| format!("\"sha512-{digits}==\""));
+    let integrity = prop_oneof![sha512(), value.clone(), Just("\"sha1-x\"".to_owned())];
+    let shasum = prop_oneof!["[0-9a-f]{40}".prop_map(|hex| format!("\"{hex}\"")), value.clone()];
+    let read = prop::sample::select(vec![
+        "name",
+        "version",
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "peerDependenciesMeta",
+        "bundleDependencies",
+        "bundledDependencies",
+        "bin",
+        "directories",
+        "os",
+        "cpu",
+        "libc",
+        "scripts",
+        "hasInstallScript",
+        "gypfile",
+        "exports",
+    ]);
+    let map =
+        (text, text).prop_map(|(key, text)| serde_json::json!({ key: text, "install": text, "bin": text }));
+    let read = (
+        read,
+        prop_oneof![
+            value.clone(),
+            map.prop_map(|map| map.to_string()),
+            Just("true".to_owned())
+        ],
+    );
+    let version = (
+        0..4_u8,
+        0..4_u8,
+        text,
+        value.clone(),
+        any::<bool>(),
+        read,
+        integrity,
+        shasum,
+    );
     let versions = proptest::collection::vec(version, 0..6);
     (versions, value, space(), space()).prop_map(|(versions, value, a, b)| {
-        let objects = versions.iter().map(|(major, minor, engine, odd, deprecated)| {
+        let objects = versions.iter().map(|(major, minor, engine, odd, deprecated, (key, read), integrity, shasum)| {
             let engine = serde_json::json!(engine);
             format!(
-                r#""{major}.{minor}.0":{a}{{"odd":{odd},{b}"engines":{{"x":{odd},"node":{engine}}},{a}"deprecated":{deprecated},"dist":{{"y":{odd},"tarball":"t"}}}}"#
+                r#""{major}.{minor}.0":{a}{{"odd":{odd},{b}"engines":{{"x":{odd},"node":{engine}}},"{key}"{b}:{read},{a}"deprecated":{deprecated},"dist":{{"y":{odd},"shasum":{shasum},"integrity":{integrity}{a},"tarball":"t"}}}}"#
             )
         });
         let objects = objects.collect::<Vec<_>>().join(&format!("{b},{a}"));
@@ -177,15 +281,20 @@ proptest::proptest! {
     #[test]
     fn the_scan_sees_what_a_whole_reading_sees(document in documents()) {
         let whole: serde_json::Value = serde_json::from_str(&document).expect("it is JSON");
-        let scanned = scan(document.as_bytes()).expect("it is a packument");
+        let (scanned, objects) = scan_objects(&document);
+        proptest::prop_assert!(objects.len() <= document.len());
         let versions = whole["versions"].as_object().expect("it is an object");
         proptest::prop_assert_eq!(scanned.rows.len(), versions.len());
         for ScannedRow { row, span } in &scanned.rows {
             let own = &versions[row.version.as_str()];
-            let object = &document[span.start as usize..span.end as usize];
-            proptest::prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(object).expect("it is JSON"), own);
-            proptest::prop_assert_eq!(row.engines_node.as_deref(), own["engines"]["node"].as_str());
-            proptest::prop_assert_eq!(Some(row.deprecated), own["deprecated"].as_bool());
+            let kept: serde_json::Value = serde_json::from_str(object_at(&objects, span)).expect("it is JSON");
+            proptest::prop_assert_eq!(&kept["engines"], &own["engines"]);
+            proptest::prop_assert_eq!(&kept["dist"]["tarball"], &own["dist"]["tarball"]);
+            // Both by way of a value, which has its own order of keys.
+            let mut own = own.clone();
+            own.as_object_mut().expect("it is an object").remove("devDependencies");
+            let parse = |value: &serde_json::Value| PackageManifest::parse(value.to_string().as_bytes());
+            proptest::prop_assert_eq!(parse(&kept).expect("it is an object"), parse(&own).expect("it is an object"));
         }
     }
 
