@@ -20,7 +20,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -52,6 +52,9 @@ pub struct Store {
     early: AtomicBool,
 }
 
+/// How many drafts have a folder of their own: in one of thousands a file system takes half as long again to make one.
+const DRAFTS_TOGETHER: u64 = 64;
+
 /// This process's folder of the stage.
 #[derive(Debug)]
 struct ProcessStage {
@@ -59,8 +62,8 @@ struct ProcessStage {
     /// Made when first needed: homes do without.
     workbench: OnceLock<Workbench>,
     flusher: Flusher,
-    /// How many folders of it were named: homes, and what is linked ahead.
-    drafts: AtomicU64,
+    /// How many drafts were named: homes, and what is linked ahead.
+    drafts: Mutex<u64>,
     _lock: Lock,
 }
 
@@ -315,11 +318,19 @@ impl Store {
         })
     }
 
-    /// A name in the stage for a [`Draft`](crate::home::draft::Draft); nothing is made.
+    /// A name in the stage for a [`Draft`](crate::home::draft::Draft), in a folder that is there; nothing else is made.
     pub(crate) fn draft_folder(&self) -> Result<PathBuf, StoreError> {
         let process = self.process()?;
-        let number = process.drafts.fetch_add(1, Ordering::Relaxed);
-        Ok(process.folder.join(format!("home{number}")))
+        let mut drafts = process.drafts.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = process
+            .folder
+            .join(format!("drafts{}", *drafts / DRAFTS_TOGETHER));
+        if drafts.is_multiple_of(DRAFTS_TOGETHER) {
+            fs::create_dir(&folder).map_err(StoreError::io("make", &folder))?;
+        }
+        let path = folder.join(format!("home{drafts}"));
+        *drafts += 1;
+        Ok(path)
     }
 
     /// Must be called before a new name appears in the store: leaves word for after a power cut.
@@ -416,7 +427,7 @@ impl Store {
             flusher: Flusher::new(&folder, self.early.load(Ordering::Acquire))?,
             folder,
             workbench: OnceLock::new(),
-            drafts: AtomicU64::new(0),
+            drafts: Mutex::new(0),
             _lock: lock,
         })
     }

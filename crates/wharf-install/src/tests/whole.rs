@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -191,10 +191,10 @@ fn what_was_linked_ahead_comes_to_stand_in_the_project() {
     }
     let inode = |path: &Path| fs::metadata(path).unwrap().ino();
     let staged = || -> BTreeSet<u64> {
-        let processes = fs::read_dir(world.store.root().join("stage")).unwrap().flatten();
-        let inside =
-            processes.flat_map(|process| fs::read_dir(process.path()).into_iter().flatten().flatten());
-        let drafts = inside.filter(|entry| entry.file_name().to_string_lossy().starts_with("home"));
+        let below = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        let inside = below(world.store.root().join("stage")).flat_map(|process| below(process.path()));
+        let drafts = inside.filter(|entry| entry.file_name().to_string_lossy().starts_with("drafts"));
+        let drafts = drafts.flat_map(|drafts| below(drafts.path()));
         drafts.map(|entry| inode(&entry.path())).collect()
     };
     let linked = staged();

@@ -7,6 +7,7 @@ mod flat;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -707,4 +708,26 @@ fn many_at_once_place_the_same_home_once() {
     });
     let size = store.size().unwrap();
     assert_eq!((size.homes, size.home_files, drafts(&store)), (1, 2, 0));
+}
+
+#[test]
+fn any_number_of_packages_waits_in_the_stage() {
+    const WAITING: usize = 150;
+    let (_dir, store) = store();
+    let bytes = package(&[("index.js", "text"), ("package.json", "{}")]);
+    let unpack = || store.unpack_tgz_bytes(&bytes, Shape::Tree("a"), &Limits::default());
+    let mut waiting: Vec<_> = std::thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(|| (0..WAITING / 3).map(|_| unpack().unwrap()).collect()));
+        threads
+            .map(|thread| -> Vec<_> { thread.join().unwrap() })
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+    let folders: BTreeSet<PathBuf> = waiting.iter().map(|one| one.package()).collect();
+    assert_eq!((folders.len(), drafts(&store)), (WAITING, WAITING));
+    let last = HomeContent::Fresh(waiting.pop().unwrap());
+    store.place_home(&id("a@1", 1, 1), last, &[]).unwrap();
+    drop(waiting);
+    assert_eq!((store.size().unwrap().homes, drafts(&store)), (1, 0));
 }

@@ -1,6 +1,7 @@
 //! What tests of homes and of crates ask of a store.
 
 use std::fs;
+use std::path::PathBuf;
 
 use wharf_store::Store;
 
@@ -13,12 +14,11 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
 
 /// Homes that are begun in the stage.
 pub(crate) fn drafts(store: &Store) -> usize {
-    let mut count = 0;
-    for process in fs::read_dir(store.root().join("stage")).unwrap().flatten() {
-        let inside = fs::read_dir(process.path()).into_iter().flatten().flatten();
-        count += inside
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("home"))
-            .count();
-    }
-    count
+    let below = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let inside = below(store.root().join("stage")).flat_map(|process| below(process.path()));
+    let is_of_drafts = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("drafts");
+    inside
+        .filter(is_of_drafts)
+        .flat_map(|drafts| below(drafts.path()))
+        .count()
 }
