@@ -17,21 +17,30 @@ type Colour = [u8; 32];
 
 /// For each package the home that the store must have, as [`super::Planning::homes`].
 pub(super) fn homes(request: &Request<'_>, placing: &Placing) -> Vec<Option<HomeId>> {
+    let is_shared = |package: PackageIndex| placing.placements[package] == Placement::Global;
     let packages = 0..placing.placements.len();
-    if !placing.placements.contains(&Placement::Global) {
-        return packages.map(|package| flat(request, package)).collect();
-    }
-    let colours = colours(request);
+    let colours = packages.clone().any(is_shared).then(|| colours(request));
     let home = |package: PackageIndex| {
-        let home = flat(request, package)?;
-        if placing.placements[package] != Placement::Global {
-            return Some(home);
-        }
-        let graph = match request.needs(package).next() {
-            None => GraphKey::PRISTINE,
-            Some(_) => GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package])),
+        let content = request.content(package).filter(|_| request.has(package))?;
+        let colour = || {
+            colours
+                .as_ref()
+                .filter(|_| is_shared(package))
+                .map(|colours| colours[package])
         };
-        Some(HomeId { graph, ..home })
+        let graph = match request.needs(package).next() {
+            // The same for all, wherever they have it.
+            None => GraphKey::PRISTINE,
+            Some(_) => match colour() {
+                Some(colour) => GraphKey::of_hash(&blake3::Hash::from_bytes(colour)),
+                None => GraphKey::FLAT,
+            },
+        };
+        Some(HomeId {
+            label: request.graph.packages[package].label(),
+            content,
+            graph,
+        })
     };
     packages.map(home).collect()
 }
@@ -61,16 +70,6 @@ pub(super) fn same(request: &Request<'_>, placing: &Placing) -> Vec<PackageIndex
         same[package] = *first.entry(colours[package]).or_insert(package);
     }
     same
-}
-
-/// The home of nothing but a package's files, for the projects that link them.
-fn flat(request: &Request<'_>, package: PackageIndex) -> Option<HomeId> {
-    let content = request.content(package).filter(|_| request.has(package))?;
-    Some(HomeId {
-        label: request.graph.packages[package].label(),
-        content,
-        graph: GraphKey::FLAT,
-    })
 }
 
 /// What tells each installed package from all others, as if all were shared.

@@ -149,7 +149,7 @@ impl<'a> Planning<'a> {
     }
 
     /// For each package the home that the store must have: the shared one, or for packages whose files lie in the project a
-    /// flat one as the source of links. `None` where it is not installed.
+    /// flat one as the source of links; for one that needs no others, the same in both cases. `None` where it is not installed.
     pub fn homes(&self) -> &[Option<HomeId>] {
         &self.homes
     }

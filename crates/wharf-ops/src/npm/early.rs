@@ -28,7 +28,7 @@ pub(crate) enum Homes {
     Shared,
     /// The same, unless a package comes that keeps all in the project.
     Perhaps,
-    /// Flat ones.
+    /// Flat ones, but for packages that need no others.
     Flat,
 }
 
@@ -79,12 +79,19 @@ impl Early {
                 },
                 flat: false,
             };
-            self.start_archive(index, wanted);
+            let needs = [
+                &manifest.dependencies,
+                &manifest.optional_dependencies,
+                &manifest.peer_dependencies,
+            ];
+            let has_needs = needs.iter().any(|needs| !needs.is_empty());
+            self.start_archive(index, wanted, has_needs);
         }
     }
 
-    /// Starts fetching a registry's archive, unless the store has it or nothing says what it must be.
-    pub(crate) fn start_archive(&mut self, index: &NpmIndex, wanted: Wanted) {
+    /// Starts fetching a registry's archive, unless the store has it or nothing says what it must be. A package that has no
+    /// needs has the same home for all.
+    pub(crate) fn start_archive(&mut self, index: &NpmIndex, wanted: Wanted, has_needs: bool) {
         let key = (wanted.name.clone(), wanted.version.clone());
         let Some(content) = wanted.integrity.first().map(ContentKey::of_digest) else {
             return;
@@ -98,7 +105,7 @@ impl Early {
         let (index, turns, wanted) = (
             index.clone(),
             Arc::clone(&self.turns),
-            wanted.flat(self.homes == Homes::Flat),
+            wanted.flat(self.homes == Homes::Flat && has_needs),
         );
         let task = tokio::spawn(async move {
             // A closed semaphore would mean that nobody waits any more.

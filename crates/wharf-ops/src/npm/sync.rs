@@ -179,7 +179,8 @@ async fn choose_node(
         if let Poll::Ready(chosen) = futures::poll!(finding.as_mut()) {
             return chosen;
         }
-        early.start_archive(index, Wanted::of(package)?);
+        let has_needs = package.dependencies.iter().any(|edge| edge.to.is_some());
+        early.start_archive(index, Wanted::of(package)?, has_needs);
     }
     finding.await
 }
