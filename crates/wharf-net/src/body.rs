@@ -124,7 +124,7 @@ pub(crate) fn decode(url: &WebUrl, raw: Bytes, coding: Option<&str>, limit: u64)
 }
 
 /// Undoes a content coding and shows what comes out of it. What is small, as nearly all is, lies in memory that the
-/// thread keeps: asking the kernel for it each time costs as much as decompressing it.
+/// thread keeps, and need not be had from the kernel, page by page, for each body.
 pub(crate) fn decode_with<T>(
     url: &WebUrl,
     raw: Bytes,
@@ -234,8 +234,12 @@ mod tests {
     fn gzip_of_every_kind() {
         let url = WebUrl::parse("https://example.org/").unwrap();
         let check = |raw: Vec<u8>, limit, expected: Option<&[u8]>| {
-            let found = decode(&url, raw.into(), Some("gzip"), limit).ok();
+            let raw = Bytes::from(raw);
+            let found = decode(&url, raw.clone(), Some("gzip"), limit).ok();
             assert_eq!(found.as_deref(), expected);
+            // In the memory that the one before was in.
+            let shown = decode_with(&url, raw, Some("gzip"), limit, <[u8]>::to_vec).ok();
+            assert_eq!(shown.as_deref(), expected);
         };
         let long = b"a page ".repeat(1000);
         check(gzipped(&long), 7000, Some(&long));

@@ -22,19 +22,13 @@ pub(super) fn homes(request: &Request<'_>, placing: &Placing) -> Vec<Option<Home
     let colours = packages.clone().any(is_shared).then(|| colours(request));
     let home = |package: PackageIndex| {
         let content = request.content(package).filter(|_| request.has(package))?;
-        let colour = || {
-            colours
-                .as_ref()
-                .filter(|_| is_shared(package))
-                .map(|colours| colours[package])
-        };
-        let graph = match request.needs(package).next() {
+        let graph = match (request.needs(package).next(), &colours) {
             // The same for all, wherever they have it.
-            None => GraphKey::PRISTINE,
-            Some(_) => match colour() {
-                Some(colour) => GraphKey::of_hash(&blake3::Hash::from_bytes(colour)),
-                None => GraphKey::FLAT,
-            },
+            (None, _) => GraphKey::PRISTINE,
+            (Some(_), Some(colours)) if is_shared(package) => {
+                GraphKey::of_hash(&blake3::Hash::from_bytes(colours[package]))
+            }
+            (Some(_), _) => GraphKey::FLAT,
         };
         Some(HomeId {
             label: request.graph.packages[package].label(),

@@ -535,6 +535,23 @@ fn an_isolated_layout_over_the_store() {
 }
 
 #[test]
+fn a_package_that_needs_no_others_has_one_home_wherever_it_lies() {
+    let (_, store) = &*STORE;
+    let graphs = |layout, virtual_store| -> Vec<GraphKey> {
+        let mut case = sample();
+        (case.layout, case.virtual_store) = (layout, virtual_store);
+        let (_, homes) = case.plan(store);
+        homes.iter().flatten().map(|home| home.graph).collect()
+    };
+    let in_the_project = [GraphKey::FLAT, GraphKey::FLAT, GraphKey::PRISTINE];
+    assert_eq!(graphs(Layout::Isolated, VirtualStore::Project), in_the_project);
+    assert_eq!(graphs(Layout::Hoisted, VirtualStore::Global), in_the_project);
+    let shared = graphs(Layout::Isolated, VirtualStore::Global);
+    assert!(!shared.contains(&GraphKey::FLAT) && shared[0] != shared[1]);
+    assert_eq!(shared[2], GraphKey::PRISTINE);
+}
+
+#[test]
 fn what_is_private_lies_in_the_project_with_all_that_needs_it() {
     let (_, store) = &*STORE;
     let mut case = sample();

@@ -1,4 +1,4 @@
-//! The objects of versions without what nobody reads of them: of a document's bytes that is a half or less.
+//! The objects of versions without what nobody reads of them: of abbreviated documents two thirds are left, of full ones less.
 //!
 //! Invariant: [`PackageManifest`](crate::npm::PackageManifest) reads the same out of an object as out of what is kept of
 //! it, but for what is needed to develop the package. What is kept is never longer than what it comes from.
