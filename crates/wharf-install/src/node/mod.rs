@@ -8,7 +8,8 @@
 //! | `isolated` | links to homes, and to packages of the project's own; hidden and public hoisting |
 //! | `hoisted` | npm's tree of real folders |
 //! | `bins`, `starter` | commands in `.bin` |
-//! | `tools` | tools that do not follow links out of the project, or look for what they do not name |
+//! | `served` | packages with files that browsers ask a development server for |
+//! | `tools` | tools and packages that do not follow links out of the project, or look for what they do not name |
 //!
 //! Invariant: planning is pure but for looking into the store for homes, and at the first lines of members' commands; equal requests give equal plans. Links inside the
 //! project are relative, so that a project can be moved; those into the store are absolute.
@@ -20,12 +21,13 @@ mod isolated;
 mod keys;
 mod placing;
 mod relative;
+mod served;
 mod starter;
 #[cfg(test)]
 mod tests;
 mod tools;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use wharf_ecosystem::npm::graph::{EdgeKind, Graph, PackageIndex, To};
@@ -86,6 +88,8 @@ pub struct Request<'a> {
     pub bundled: &'a [(usize, String)],
     /// Packages whose approved scripts were run, and the content that came of it; these get private files as well.
     pub built: &'a BTreeMap<PackageIndex, ContentKey>,
+    /// Packages that lie in the project for their files ([`Planning::served`]).
+    pub served: &'a BTreeSet<PackageIndex>,
     /// The project's folder.
     pub root: &'a Path,
 }
@@ -112,6 +116,8 @@ pub struct NodePlan {
     pub roots: Vec<NodeRoot>,
     /// Why the packages lie in the project although the store could be shared, in words.
     pub why_project: Option<String>,
+    /// Packages that lie in the project although the rest lies in the store: they load others without naming them. With one of those.
+    pub undeclared: BTreeMap<PackageIndex, &'static str>,
     /// Commands that several packages bring.
     pub bin_conflicts: Vec<BinConflict>,
 }
@@ -170,6 +176,7 @@ impl<'a> Planning<'a> {
             placements: self.placing.placements,
             roots,
             why_project: self.placing.why,
+            undeclared: self.placing.undeclared,
             bin_conflicts,
         }
     }

@@ -1,5 +1,7 @@
 //! Layouts made for real, and read as node reads them.
 
+mod in_project;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
@@ -80,6 +82,7 @@ struct Case {
     importers: Vec<bool>,
     contents: Vec<Option<ContentKey>>,
     built: BTreeMap<PackageIndex, ContentKey>,
+    served: BTreeSet<PackageIndex>,
     writable: Vec<String>,
     bundled: Vec<(usize, String)>,
     public_hoist: Vec<String>,
@@ -100,6 +103,7 @@ impl Case {
                 .collect(),
             graph,
             built: BTreeMap::new(),
+            served: BTreeSet::new(),
             writable: Vec::new(),
             bundled: Vec::new(),
             public_hoist: Vec::new(),
@@ -122,6 +126,7 @@ impl Case {
             writable: &self.writable,
             bundled: &self.bundled,
             built: &self.built,
+            served: &self.served,
             root: &self.root,
         }
     }
@@ -149,13 +154,17 @@ impl Case {
         (planning.plan(&stock.sources, store), homes)
     }
 
-    /// An archive whose `package.json` says nothing but the label.
+    /// An archive whose `package.json` says nothing but the label; packages of fonts have one.
     fn archive(&self, package: PackageIndex) -> Vec<u8> {
         let mut tar = Vec::new();
-        for (name, text) in [
+        let mut files = vec![
             ("package.json", self.graph.packages[package].label()),
             ("cli.js", String::new()),
-        ] {
+        ];
+        if self.graph.packages[package].name.as_str().starts_with("fonts") {
+            files.push(("files/a.woff2", "a font".to_owned()));
+        }
+        for (name, text) in files {
             let mut block = [0u8; 512];
             let path = format!("package/{name}");
             block[..path.len()].copy_from_slice(path.as_bytes());
@@ -742,19 +751,6 @@ fn entries_that_differ_in_what_is_not_installed_lie_once() {
     assert_eq!(count(&case), 2);
     case.selected[2] = false;
     assert_eq!(count(&case), 1);
-}
-
-#[test]
-fn tools_that_follow_no_links_get_the_packages_into_the_project() {
-    let mut case = sample();
-    case.virtual_store = VirtualStore::Auto;
-    assert_eq!(placing::Placing::of(&case.request()).why, None);
-    case.graph.packages[2] = package("next", "15.0.0", &[]);
-    let placing = placing::Placing::of(&case.request());
-    assert!(placing.why.unwrap().starts_with("next "));
-    assert_eq!(placing.placements, [Placement::Project; 3]);
-    case.selected[2] = false;
-    assert_eq!(placing::Placing::of(&case.request()).why, None);
 }
 
 #[test]

@@ -1,41 +1,71 @@
-//! Tools that do not work over the shared store, or in an isolated layout, as measured: `data/npm-project-store.txt` and
-//! `data/npm-hoisting.txt`.
+//! Tools that do not work over the shared store, or in an isolated layout, as measured: `data/npm-project-store.txt`,
+//! `data/npm-servers.txt` and `data/npm-hoisting.txt`; packages that do not, since they load what they do not name: `data/npm-undeclared.txt`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use rustc_hash::FxHashSet;
-use wharf_ecosystem::npm::graph::{Edge, Graph, Package, To};
+use rustc_hash::{FxHashMap, FxHashSet};
+use wharf_ecosystem::npm::graph::{Edge, Graph, Package, PackageIndex, To};
 
 use super::Request;
 
 const MEASURED: &str = include_str!("../../data/npm-project-store.txt");
+const SERVERS: &str = include_str!("../../data/npm-servers.txt");
+const UNDECLARED: &str = include_str!("../../data/npm-undeclared.txt");
 const HOISTING: &str = include_str!("../../data/npm-hoisting.txt");
 
 /// Why this project's packages must lie in the project, if they must.
 pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
     let known: Vec<(&str, &str)> = entries(MEASURED).collect();
-    let installed = request
-        .graph
-        .packages
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| request.has(*index));
-    let mut found = installed.filter_map(|(_, package)| {
-        let (name, reason) = known.iter().find(|(name, _)| *name == package.name.as_str())?;
-        Some(format!("{name} {reason}"))
-    });
-    found.next()
+    let packages = &request.graph.packages;
+    let mut installed = (0..packages.len()).filter(|package| request.has(*package));
+    installed.find_map(|package| {
+        let name = packages[package].name.as_str();
+        if let Some((name, reason)) = known.iter().find(|(known, _)| *known == name) {
+            return Some(format!("{name} {reason}"));
+        }
+        let mut needs = request.needs(package).filter_map(|(_, to)| match to {
+            To::Package(need) => Some(packages[*need].name.as_str()),
+            To::Importer(_) | To::Link(_) => None,
+        });
+        let server = needs.find(|need| is_server(need) && !is_measured_with_a_server(name))?;
+        Some(format!(
+            "{name} needs {server}, and was not measured over the shared store"
+        ))
+    })
 }
 
-/// Whether this is the name of a tool for which all packages of a project lie in it. A guess, for what has to be begun before the graph
-/// is known: versions are not looked at, nor who asks for it.
-pub fn keeps_all_in_the_project(name: &str) -> bool {
+/// Whether a package of this name and these needs is a tool for which all packages of a project lie in it. A guess, for what has to be
+/// begun before the graph is known: versions are not looked at, nor who asks for it.
+pub fn keeps_all_in_the_project<'n>(name: &str, mut needs: impl Iterator<Item = &'n str>) -> bool {
     static TOOLS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
         let measured = entries(MEASURED).map(|(name, _)| name);
         let hoisted = tools().filter(|tool| tool.wants == LAYOUT).map(|tool| tool.name);
         measured.chain(hoisted).collect()
     });
-    TOOLS.contains(name)
+    TOOLS.contains(name) || (needs.any(is_server) && !is_measured_with_a_server(name))
+}
+
+/// Whether a development server is installed that hands out files of packages from inside the project alone.
+pub(super) fn has_server(request: &Request<'_>) -> bool {
+    let mut packages = request.graph.packages.iter().enumerate();
+    packages.any(|(index, package)| is_server(package.name.as_str()) && request.has(index))
+}
+
+/// Whether this is such a server, or a package that was measured beside one: none of their own files is asked for.
+pub(super) fn is_measured_with_a_server(name: &str) -> bool {
+    static MEASURED: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
+        entries(SERVERS)
+            .flat_map(|(server, beside)| [server, beside])
+            .collect()
+    });
+    MEASURED.contains(name)
+}
+
+fn is_server(name: &str) -> bool {
+    static NAMES: LazyLock<FxHashSet<&str>> =
+        LazyLock::new(|| entries(SERVERS).map(|(server, _)| server).collect());
+    NAMES.contains(name)
 }
 
 /// Patterns of packages that are linked in the project's own `node_modules` where it does not say which, as the tools that it
@@ -76,6 +106,31 @@ fn needs_others(graph: &Graph, edge: &Edge) -> bool {
         }
         Some(To::Importer(_) | To::Link(_)) | None => false,
     }
+}
+
+/// For each package that loads another one of the project without naming it, which one that is.
+pub(super) fn undeclared(request: &Request<'_>) -> BTreeMap<PackageIndex, &'static str> {
+    static KNOWN: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| entries(UNDECLARED).collect());
+    let packages = &request.graph.packages;
+    let is_installed = |name: &str| {
+        let mut named = packages.iter().enumerate();
+        named.any(|(index, package)| package.name.as_str() == name && request.has(index))
+    };
+    let loads = |package: &Package| {
+        let undeclared = KNOWN.get(package.name.as_str())?;
+        let named = |name: &&str| package.dependencies.iter().any(|edge| edge.alias == *name);
+        undeclared
+            .split_whitespace()
+            .filter(|name| !named(name))
+            .find(|name| is_installed(name))
+    };
+    let packages = packages
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| request.has(*index));
+    packages
+        .filter_map(|(index, package)| Some((index, loads(package)?)))
+        .collect()
 }
 
 /// Stands in place of a pattern.
@@ -144,14 +199,19 @@ mod tests {
 
     #[test]
     fn the_names_of_tools_tell_where_packages_will_lie() {
-        for (name, expected) in [
-            ("vite", true),
-            ("gatsby", true),
+        for (name, needs, expected) in [
+            ("next", &["react"][..], true),
+            ("gatsby", &[], true),
+            // Some packages lie in the project for it, and not all.
+            ("vite", &["rollup"], false),
+            ("vitest", &["vite"], false),
+            ("vite-plugin-of-somebody", &["rollup", "vite"], true),
             // Wants some names in the project's own node_modules, and no more.
-            ("eslint", false),
-            ("react", false),
+            ("eslint", &[], false),
+            ("react", &[], false),
         ] {
-            assert_eq!(keeps_all_in_the_project(name), expected, "{name}");
+            let found = keeps_all_in_the_project(name, needs.iter().copied());
+            assert_eq!(found, expected, "{name}");
         }
     }
 
@@ -159,6 +219,16 @@ mod tests {
     fn every_tool_has_a_reason_and_stands_there_once() {
         let mut names: Vec<&str> = entries(MEASURED).map(|(name, _)| name).collect();
         assert!(entries(MEASURED).all(|(name, reason)| wharf_store::is_alias(name) && reason.len() > 20));
+        let mut beside = entries(SERVERS);
+        assert!(beside.all(|(server, name)| wharf_store::is_alias(server) && wharf_store::is_alias(name)));
+        for (name, undeclared) in entries(UNDECLARED) {
+            assert!(
+                std::iter::once(name)
+                    .chain(undeclared.split(' '))
+                    .all(wharf_store::is_alias),
+                "{name}"
+            );
+        }
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -70,6 +70,7 @@ fn wanted(
         writable: &[],
         bundled: &[],
         built,
+        served: &BTreeSet::new(),
         root: &world.project(),
     };
     let planning = Planning::new(request);

@@ -53,9 +53,9 @@ impl Early {
         }
     }
 
-    /// Packages of these names will come, too.
-    pub(crate) fn expect<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
-        names.into_iter().for_each(|name| self.homes.learn(name));
+    /// A package of this name and these needs will come, too.
+    pub(crate) fn expect<'n>(&mut self, name: &str, needs: impl Iterator<Item = &'n str>) {
+        self.homes.learn(name, needs);
     }
 
     /// Starts fetching a version that is likely to be chosen, unless the store has it or the machines have no use for it.
@@ -67,7 +67,15 @@ impl Early {
         manifest: &PackageManifest,
     ) {
         let Some(dist) = &manifest.dist else { return };
-        self.expect([name.as_str()]);
+        let needs = [
+            &manifest.dependencies,
+            &manifest.optional_dependencies,
+            &manifest.peer_dependencies,
+        ];
+        let names = needs
+            .iter()
+            .flat_map(|needs| needs.iter().map(|(name, _)| name.as_str()));
+        self.expect(name.as_str(), names);
         if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),
@@ -79,11 +87,6 @@ impl Early {
                 },
                 flat: false,
             };
-            let needs = [
-                &manifest.dependencies,
-                &manifest.optional_dependencies,
-                &manifest.peer_dependencies,
-            ];
             let has_needs = needs.iter().any(|needs| !needs.is_empty());
             self.start_archive(index, wanted, has_needs);
         }
@@ -130,8 +133,8 @@ impl Early {
 
 impl Homes {
     /// A package of this name comes.
-    fn learn(&mut self, name: &str) {
-        if *self == Self::Perhaps && keeps_all_in_the_project(name) {
+    fn learn<'n>(&mut self, name: &str, needs: impl Iterator<Item = &'n str>) {
+        if *self == Self::Perhaps && keeps_all_in_the_project(name, needs) {
             *self = Self::Flat;
         }
     }
@@ -171,13 +174,15 @@ mod tests {
     #[test]
     fn a_tool_that_comes_tells_how_packages_will_lie() {
         for (before, names, after) in [
-            (Homes::Perhaps, &["react", "vitest", "vite"][..], Homes::Flat),
-            (Homes::Perhaps, &["react", "eslint"], Homes::Perhaps),
-            (Homes::Shared, &["vite"], Homes::Shared),
+            (Homes::Perhaps, &["react", "gatsby", "next"][..], Homes::Flat),
+            (Homes::Perhaps, &["react", "eslint", "vite"], Homes::Perhaps),
+            (Homes::Shared, &["next"], Homes::Shared),
             (Homes::Flat, &["react"], Homes::Flat),
         ] {
             let mut homes = before;
-            names.iter().for_each(|name| homes.learn(name));
+            names
+                .iter()
+                .for_each(|name| homes.learn(name, std::iter::empty()));
             assert_eq!(homes, after, "{before:?} {names:?}");
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
+use wharf_ecosystem::npm::graph::To;
 use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
@@ -170,7 +171,9 @@ async fn choose_node(
         Some(early) => early,
         None => early.insert(self::early(session, npm)?),
     };
-    early.expect(locked.graph.packages.iter().map(|package| package.name.as_str()));
+    for package in &locked.graph.packages {
+        early.expect(package.name.as_str(), needs(&locked.graph, package));
+    }
     let likely = selected(npm, &locked.graph, selecting, locked_node(locked));
     let likely = likely.map_or_else(|_| Vec::new(), |likely| likely.packages);
     let packages = locked.graph.packages.iter().zip(likely);
@@ -198,8 +201,18 @@ pub(crate) fn early(session: &Session, npm: &NpmProject) -> Result<Early, OpsErr
     };
     let mut early = Early::new(Arc::clone(session.store()?), machines(npm)?, homes);
     let asked = npm.importers.iter().flat_map(|importer| &importer.requirements);
-    early.expect(asked.map(|requirement| requirement.alias.as_str()));
+    for requirement in asked {
+        early.expect(requirement.alias.as_str(), std::iter::empty());
+    }
     Ok(early)
+}
+
+/// The names of the packages that a package needs and gets.
+fn needs<'g>(graph: &'g Graph, package: &'g Package) -> impl Iterator<Item = &'g str> {
+    package.dependencies.iter().filter_map(|edge| match edge.to {
+        Some(To::Package(index)) => Some(graph.packages[index].name.as_str()),
+        Some(To::Importer(_) | To::Link(_)) | None => None,
+    })
 }
 
 /// Every file and folder besides the manifests whose change means that a sync may have something to do; `None` where there are
@@ -341,10 +354,10 @@ impl Fetching<'_> {
     ) -> Result<NodeWanted, OpsError> {
         let graph = self.graph;
         let asking = Asking::new(self, contents);
-        let mut built = BTreeMap::new();
+        let (mut built, none) = (BTreeMap::new(), BTreeSet::new());
         let approved = approvals::to_run(self.npm, graph, &self.of_here);
         if !approved.is_empty() {
-            let planning = Planning::new(asking.request(self.project, graph, &built));
+            let planning = Planning::new(asking.request(self.project, graph, &built, &none));
             let stock = planning.stock(&self.store);
             let runs = |package: &PackageIndex| approvals::runs(&self.store, &graph.packages[*package]);
             let replaced = approved
@@ -363,9 +376,21 @@ impl Fetching<'_> {
             };
             built = approvals::run(self.session, &self.store, task).await?;
         }
-        let planning = Planning::new(asking.request(self.project, graph, &built));
-        let stock = planning.stock(&self.store);
-        self.place(&planning, stock.missing, &BTreeSet::new()).await?;
+        let served;
+        let mut planning = Planning::new(asking.request(self.project, graph, &built, &none));
+        let mut stock = planning.stock(&self.store);
+        if planning.may_serve() {
+            // Which files they have is known of packages that are in the store. One that lies there already is not made another home yet.
+            let fetched = stock.missing.extract_if(.., |one| one.from.is_none()).collect();
+            self.place(&planning, fetched, &none).await?;
+            served = planning.served(&stock, &self.store)?;
+            if !served.is_empty() {
+                self.report_served(&served);
+                planning = Planning::new(asking.request(self.project, graph, &built, &served));
+                stock = planning.stock(&self.store);
+            }
+        }
+        self.place(&planning, stock.missing, &none).await?;
         let plan = planning.plan(&stock.sources, &self.store);
         self.report(&plan, asking.why_hoisted.as_deref());
         let packages = graph.packages.iter().zip(&self.selected);
@@ -382,6 +407,20 @@ impl Fetching<'_> {
             runtime: chosen.runtime.clone(),
             ahead: self.ahead.clone(),
         })
+    }
+
+    fn report_served(&self, served: &BTreeSet<PackageIndex>) {
+        let packages = served.iter().map(|package| self.graph.packages[*package].label());
+        self.report_in_project("their files are served from there alone", packages);
+    }
+
+    fn report_in_project(&self, why: &str, packages: impl Iterator<Item = String>) {
+        let packages: Vec<String> = packages.collect();
+        let words = format!(
+            "npm packages that lie in the project, with those that need them, since {why}: {}",
+            packages.join(", ")
+        );
+        self.session.emit(Event::detail(words));
     }
 
     /// Says once which archives nothing but a weak digest vouches for, or none.
@@ -431,6 +470,12 @@ impl Fetching<'_> {
         if let Some(reason) = &plan.why_project {
             let words = format!("npm packages lie in the project, not in the shared store: {reason}");
             self.session.emit(Event::detail(words));
+        }
+        if !plan.undeclared.is_empty() {
+            let label = |package: &PackageIndex| self.graph.packages[*package].label();
+            let packages = plan.undeclared.iter();
+            let packages = packages.map(|(package, loaded)| format!("{} ({loaded})", label(package)));
+            self.report_in_project("they load what they do not name", packages);
         }
         if let Some(reason) = why_hoisted {
             let words = format!("npm packages are hoisted: {reason}");
@@ -486,6 +531,7 @@ impl Asking {
         project: &'a Project,
         graph: &'a Graph,
         built: &'a BTreeMap<PackageIndex, ContentKey>,
+        served: &'a BTreeSet<PackageIndex>,
     ) -> Request<'a> {
         Request {
             graph,
@@ -503,6 +549,7 @@ impl Asking {
             writable: &self.options.writable,
             bundled: &self.bundled,
             built,
+            served,
             root: &project.root,
         }
     }

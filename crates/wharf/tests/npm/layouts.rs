@@ -538,3 +538,85 @@ fn files_of_a_folder_of_commands_are_commands() {
         assert_eq!(run.stdout, "deeper\n", "{run}");
     }
 }
+
+/// What a development server hands to browsers lies in the project, with what needs it; the rest is shared. The same where the store was
+/// empty and where it has everything.
+#[test]
+fn what_browsers_ask_a_server_for_lies_in_the_project() {
+    let registry = NpmRegistry::start();
+    release("vite", "7.0.0").publish(&registry);
+    release("vitest", "4.0.0").dep("vite", "*").publish(&registry);
+    release("fonts", "1.0.0")
+        .file("files/a.woff2", "a font")
+        .publish(&registry);
+    release("ui", "1.0.0")
+        .dep("fonts", "*")
+        .dep("plain", "*")
+        .publish(&registry);
+    release("plain", "1.0.0").publish(&registry);
+    let dependencies = json!({ "vitest": "*", "ui": "*" });
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    let places = |fixture: &Fixture| {
+        let inside = fixture.project().canonicalize().expect("it is there");
+        ["vite", "vitest", "fonts", "ui", "plain"].map(|name| {
+            let place = real(fixture, &format!("{APART}/{name}"));
+            (name, place.starts_with(&inside))
+        })
+    };
+    let expected = [
+        ("vite", false),
+        ("vitest", false),
+        ("fonts", true),
+        ("ui", true),
+        ("plain", false),
+    ];
+    let words = "their files are served from there alone: fonts@1.0.0";
+    tells(&fixture.run(&["-v", "sync"]).success(), &[words]);
+    assert_eq!(places(&fixture), expected);
+    let from_ui = real(&fixture, "node_modules/ui").join("../fonts/files/a.woff2");
+    assert!(from_ui.exists(), "{}", from_ui.display());
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    let before = fixture.digest("node_modules");
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    std::fs::remove_dir_all(fixture.project().join(".wharf")).expect("it is ours");
+    tells(&fixture.run(&["-v", "sync"]).success(), &[words]);
+    assert_eq!(places(&fixture), expected);
+    let after = fixture.digest("node_modules").without(".wharf.json");
+    assert_eq!(
+        after.differences(&before.without(".wharf.json")),
+        Vec::<String>::new()
+    );
+    fixture.run(&["store", "verify"]).success();
+    // A plugin that nobody measured keeps all in the project.
+    release("vite-plugin-of-somebody", "1.0.0")
+        .peer("vite", "*")
+        .publish(&registry);
+    tells(
+        &fixture
+            .run(&["-v", "add", "npm:vite-plugin-of-somebody"])
+            .success(),
+        &["vite-plugin-of-somebody needs vite"],
+    );
+    assert_eq!(places(&fixture).map(|(_, inside)| inside), [true; 5]);
+}
+
+#[test]
+fn what_loads_packages_that_it_does_not_name_lies_in_the_project() {
+    let registry = NpmRegistry::start();
+    release("swiper", "12.0.0").publish(&registry);
+    release("react", "19.0.0").publish(&registry);
+    let dependencies = json!({ "swiper": "*" });
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    fixture.run(&["sync"]).success();
+    let inside = |fixture: &Fixture| {
+        let project = fixture.project().canonicalize().expect("it is there");
+        real(fixture, "node_modules/swiper").starts_with(project)
+    };
+    assert!(!inside(&fixture), "nothing is there that it could load");
+    let out = fixture.run(&["-v", "add", "npm:react"]).success();
+    tells(&out, &["they load what they do not name: swiper@12.0.0 (react)"]);
+    assert!(inside(&fixture));
+    let out = fixture.run(&["-v", "remove", "npm:react"]).success();
+    assert!(!out.stderr.contains("do not name"), "{out}");
+    assert!(!inside(&fixture));
+}
