@@ -383,7 +383,7 @@ impl Fetching<'_> {
             // Which files they have is known of packages that are in the store. One that lies there already is not made another home yet.
             let fetched = stock.missing.extract_if(.., |one| one.from.is_none()).collect();
             self.place(&planning, fetched, &none).await?;
-            served = planning.served(&stock, &self.store)?;
+            served = planning.served(&stock, &self.store, &self.session.settings().cache)?;
             if !served.is_empty() {
                 self.report_served(&served);
                 planning = Planning::new(asking.request(self.project, graph, &built, &served));

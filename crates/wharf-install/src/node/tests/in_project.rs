@@ -33,15 +33,19 @@ fn what_a_development_server_is_asked_for_lies_in_the_project() {
     let mut case = Case::new(graph);
     case.virtual_store = VirtualStore::Auto;
     case.plan(store);
+    let cache = tempfile::tempdir().unwrap();
     let served = |case: &Case| {
         let planning = Planning::new(case.request());
         let stock = planning.stock(store);
         planning
             .may_serve()
-            .then(|| planning.served(&stock, store).unwrap())
+            .then(|| planning.served(&stock, store, cache.path()).unwrap())
     };
     case.served = served(&case).unwrap();
     assert_eq!(case.served, BTreeSet::from([1]));
+    case.served = BTreeSet::new();
+    case.served = served(&case).unwrap();
+    assert_eq!(case.served, BTreeSet::from([1]), "as it is remembered");
     let (plan, _) = case.plan(store);
     assert_eq!(plan.placements, [Project, Project, Global, Global, Global]);
     let folder = tempfile::tempdir().unwrap();
