@@ -65,6 +65,9 @@ pub(crate) struct Options {
     /// Which cases, by a part of their names (`resolve`, `install`, `nothing`).
     #[arg(long, default_value = "")]
     only: String,
+    /// Of npm projects, measure nothing: run each set's `build` script over what each way installs.
+    #[arg(long, requires = "npm")]
+    builds: bool,
     /// How often each measurement is made; the median counts.
     #[arg(long, default_value_t = 7)]
     repeat: usize,

@@ -111,6 +111,16 @@ impl<'run> Bench<'run> {
         })
     }
 
+    /// The set's name.
+    pub(super) fn set_name(&self) -> &str {
+        self.set.name
+    }
+
+    /// The tools whose installation is made ready.
+    pub(super) fn installed_tools(&self) -> impl Iterator<Item = Tool> {
+        self.installed.iter().map(|installed| installed.tool)
+    }
+
     /// Removes what a set leaves: some gigabytes.
     pub(super) fn clear(&self) -> Result<(), Failure> {
         remove(&self.folder)
@@ -123,7 +133,7 @@ impl<'run> Bench<'run> {
         shell::output(&mut tool.command(step, project, &self.place())).map(|_| ())
     }
 
-    fn place(&self) -> Place<'_> {
+    pub(super) fn place(&self) -> Place<'_> {
         Place {
             peers: self.peers,
             wharf: self.wharf,
@@ -131,7 +141,7 @@ impl<'run> Bench<'run> {
         }
     }
 
-    fn project(&self, tool: Tool) -> PathBuf {
+    pub(super) fn project(&self, tool: Tool) -> PathBuf {
         super::project_folder(&self.folder, tool)
     }
 

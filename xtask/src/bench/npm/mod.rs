@@ -6,6 +6,7 @@
 //! is thrown away and repeated; every tool has a home and caches of its own; no tool runs a script; no tool holds young
 //! versions back (some peers do by default, which costs them larger documents).
 
+mod builds;
 mod cases;
 mod documents;
 mod mirror;
@@ -44,7 +45,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             wharf.as_deref(),
             &mirror,
         );
-        outcome = bench.and_then(|bench| measure(bench, options, &mut results));
+        outcome = bench.and_then(|mut bench| match options.builds {
+            true => bench.build_all(),
+            false => measure(bench, options, &mut results),
+        });
         if outcome.is_err() {
             break;
         }

@@ -162,6 +162,13 @@ impl Tool {
         command
     }
 
+    /// Starts the project's `build` script.
+    pub(crate) fn build_command(self, folder: &Path, place: &Place<'_>) -> Command {
+        let mut command = place.start(self, folder);
+        command.args(["run", "build"]);
+        command
+    }
+
     fn arguments(self, step: Step) -> &'static [&'static str] {
         match (self, step) {
             (Self::Bun, Step::Lock) => &["install", "--ignore-scripts", "--lockfile-only"],

@@ -1,0 +1,6 @@
+module.exports = {
+  siteMetadata: { title: "A page" },
+  plugins: [
+    { resolve: "gatsby-source-filesystem", options: { name: "pages", path: `${__dirname}/src/pages` } },
+  ],
+};
