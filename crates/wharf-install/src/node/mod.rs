@@ -9,9 +9,10 @@
 //! | `hoisted` | npm's tree of real folders |
 //! | `bins`, `starter` | commands in `.bin` |
 //! | `served` | packages with files that browsers ask a development server for |
-//! | `tools` | tools and packages that do not follow links out of the project, or look for what they do not name |
+//! | `tools` | tools that do not follow links out of the project, or look for what they do not name |
+//! | `undeclared` | packages that load others without naming them |
 //!
-//! Invariant: planning is pure but for looking into the store for homes, and at the first lines of members' commands; equal requests give equal plans. Links inside the
+//! Invariant: planning is pure but for looking into the store for homes, remembering which have files that are [served](Planning::served), and looking at the first lines of members' commands; equal requests give equal plans. Links inside the
 //! project are relative, so that a project can be moved; those into the store are absolute.
 
 mod bins;
@@ -26,6 +27,7 @@ mod starter;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod undeclared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -37,6 +39,7 @@ use crate::NodeRoot;
 
 pub use homes_in_store::{Missing, Stock};
 pub use tools::{keeps_all_in_the_project, public_hoist, why_hoisted};
+pub use undeclared::Completed;
 
 /// Where a project has every name that something is known by, for tools that look for what they do not name.
 pub const HIDDEN: &str = "node_modules/.wharf/node_modules/.store/node_modules";
@@ -116,8 +119,6 @@ pub struct NodePlan {
     pub roots: Vec<NodeRoot>,
     /// Why the packages lie in the project although the store could be shared, in words.
     pub why_project: Option<String>,
-    /// Packages that lie in the project although the rest lies in the store: they load others without naming them. With one of those.
-    pub undeclared: BTreeMap<PackageIndex, &'static str>,
     /// Commands that several packages bring.
     pub bin_conflicts: Vec<BinConflict>,
 }
@@ -176,7 +177,6 @@ impl<'a> Planning<'a> {
             placements: self.placing.placements,
             roots,
             why_project: self.placing.why,
-            undeclared: self.placing.undeclared,
             bin_conflicts,
         }
     }

@@ -4,8 +4,6 @@
 //! What an importer bundles has files of one name each: `npm pack` writes a file with several once, and its other names as links, which
 //! `npm install` leaves out.
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashSet;
 use wharf_core::PackageName;
 use wharf_ecosystem::npm::glob::NamePatterns;
@@ -18,8 +16,6 @@ pub(super) struct Placing {
     pub(super) placements: Vec<Placement>,
     /// Why all of them lie in the project, where that was not asked for.
     pub(super) why: Option<String>,
-    /// Packages that load others which they do not name, and one of those.
-    pub(super) undeclared: BTreeMap<PackageIndex, &'static str>,
 }
 
 impl Placing {
@@ -31,12 +27,6 @@ impl Placing {
         let shared = request.layout == Layout::Isolated
             && why.is_none()
             && request.virtual_store != VirtualStore::Project;
-        let undeclared = match request.virtual_store {
-            VirtualStore::Auto if shared => tools::undeclared(request),
-            VirtualStore::Auto | VirtualStore::Global | VirtualStore::Project => BTreeMap::new(),
-        };
-        let here =
-            |package: PackageIndex| request.served.contains(&package) || undeclared.contains_key(&package);
         let writable = NamePatterns::new(request.writable);
         let bundled = bundled(request);
         let private = |package: PackageIndex| {
@@ -50,18 +40,14 @@ impl Placing {
             .map(|package| match () {
                 () if !request.has(package) => Placement::Absent,
                 () if private(package) => Placement::ProjectWritable,
-                () if shared && !here(package) => Placement::Global,
+                () if shared && !request.served.contains(&package) => Placement::Global,
                 () => Placement::Project,
             })
             .collect();
         if shared {
             spread(request, &mut placements);
         }
-        Self {
-            placements,
-            why,
-            undeclared,
-        }
+        Self { placements, why }
     }
 }
 

@@ -9,11 +9,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::path::Path;
 
 use rayon::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::graph::PackageIndex;
 use wharf_store::{ContentKey, HomeId, Store, StoreError};
 
@@ -104,107 +103,101 @@ impl Planning<'_> {
         store: &Store,
         cache: &Path,
     ) -> Result<BTreeSet<PackageIndex>, StoreError> {
-        let memory = Memory::read(cache.join(MEMORY));
-        let missing = stock.missing.iter();
-        let others: FxHashMap<&HomeId, &HomeId> = missing
-            .filter_map(|one| Some((&one.home, one.from.as_ref()?)))
-            .collect();
         let packages = &self.request.graph.packages;
         let shared = (0..packages.len()).filter(|package| {
             self.placing.placements[*package] == Placement::Global
                 && !tools::is_measured_with_a_server(packages[*package].name.as_str())
         });
         let shared = shared.filter_map(|package| Some((package, self.homes[package].as_ref()?)));
-        let (known, new): (Vec<_>, Vec<_>) =
-            shared.partition(|(_, home)| memory.known.contains_key(&home.content));
-        let look = |(package, home): (PackageIndex, &HomeId)| {
+        let shared: Vec<(PackageIndex, &HomeId)> = shared.collect();
+        // Entries that differ in their peers have one content.
+        let homes: FxHashMap<ContentKey, &HomeId> =
+            shared.iter().map(|(_, home)| (home.content, *home)).collect();
+        let memory = cache.join(MEMORY);
+        let mut found = remembered(&memory, &homes);
+        let others: FxHashMap<&HomeId, &HomeId> = stock
+            .missing
+            .iter()
+            .filter_map(|one| Some((&one.home, one.from.as_ref()?)))
+            .collect();
+        let new: Vec<_> = homes
+            .iter()
+            .filter(|(content, _)| !found.contains_key(content))
+            .collect();
+        let look = |(content, home): (&ContentKey, &&HomeId)| {
             let from = others.get(home).copied().unwrap_or(home);
-            let found = store.has_home_file(from, is_served)?;
-            Ok((package, home.content, found))
+            Ok((*content, store.has_home_file(from, is_served)?))
         };
-        let new: Vec<(PackageIndex, ContentKey, bool)> =
+        let new: Vec<(ContentKey, bool)> =
             new.into_par_iter().map(look).collect::<Result<_, StoreError>>()?;
-        memory.learn(new.iter().map(|(_, content, found)| (*content, *found)));
-        let known = known.into_iter().filter(|(_, home)| memory.known[&home.content]);
-        let new = new.iter().filter(|(.., found)| *found);
-        Ok(known
-            .map(|(package, _)| package)
-            .chain(new.map(|(package, ..)| *package))
-            .collect())
+        remember(&memory, &new);
+        found.extend(new);
+        let served = shared.iter().filter(|(_, home)| found[&home.content]);
+        Ok(served.map(|(package, _)| *package).collect())
     }
 }
 
-/// The file of the cache that remembers what was found. Another name where [`is_served`] changes.
-const MEMORY: &str = "npm-served-1";
+/// The file of the cache that remembers what was found: a line for each content, its key and `1` where it has such files, else `0`. Lines
+/// that are no such lines, as one that was cut off, count for nothing. Another name where [`is_served`] changes.
+const MEMORY: &str = "npm-v1/served-1";
 
-/// What is known from before: a line for each content, its key and `1` where it has such files, else `0`. Lines that are no such lines, as
-/// one that was cut off, count for nothing.
-struct Memory {
-    path: PathBuf,
-    known: FxHashMap<ContentKey, bool>,
+/// What is known of these contents from before.
+fn remembered<T>(path: &Path, wanted: &FxHashMap<ContentKey, T>) -> FxHashMap<ContentKey, bool> {
+    let bytes = fs::read(path).unwrap_or_default();
+    let parse = |line: &[u8]| {
+        let (key, found) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+        let is_key = key.len() == 16 && !key.starts_with('+');
+        let key = u64::from_str_radix(key, 16).ok().filter(|_| is_key)?;
+        let found = ["0", "1"].iter().position(|word| *word == found)? == 1;
+        Some((ContentKey::from_bytes(key.to_be_bytes()), found))
+    };
+    let lines = bytes.split(|byte| *byte == b'\n').filter_map(parse);
+    lines
+        .filter(|(content, _)| wanted.contains_key(content))
+        .collect()
 }
 
-impl Memory {
-    fn read(path: PathBuf) -> Self {
-        let bytes = fs::read(&path).unwrap_or_default();
-        let parse = |line: &[u8]| {
-            let (key, found) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-            let key = Some(key).filter(|key| key.len() == 16 && !key.starts_with('+'))?;
-            let key = u64::from_str_radix(key, 16).ok()?;
-            let found = ["0", "1"].iter().position(|word| *word == found)? == 1;
-            Some((ContentKey::from_bytes(key.to_be_bytes()), found))
-        };
-        Self {
-            known: bytes.split(|byte| *byte == b'\n').filter_map(parse).collect(),
-            path,
-        }
+/// Adds to what is known. Where that fails, it will be found once more.
+fn remember(path: &Path, new: &[(ContentKey, bool)]) {
+    if new.is_empty() {
+        return;
     }
-
-    /// Adds to the file. Where that fails, it will be found once more.
-    fn learn(&self, new: impl Iterator<Item = (ContentKey, bool)>) {
-        // A line of its own, whatever stands before it.
-        let mut lines = String::from("\n");
-        for (content, found) in new {
-            lines.push_str(&format!("{content} {}\n", u8::from(found)));
-        }
-        if lines.len() == 1 {
-            return;
-        }
-        let append = || {
-            let mut file = fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&self.path)?;
-            file.write_all(lines.as_bytes())
-        };
-        let made = || self.path.parent().map(fs::create_dir_all).transpose();
-        let _ = append().or_else(|_| made().and_then(|_| append()));
+    // A line of its own, whatever stands before it.
+    let mut lines = String::from("\n");
+    for (content, found) in new {
+        lines.push_str(&format!("{content} {}\n", u8::from(*found)));
     }
+    let append = || {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+        file.write_all(lines.as_bytes())
+    };
+    let folder = || path.parent().map(fs::create_dir_all).transpose();
+    let _ = append().or_else(|_| folder().and_then(|_| append()));
 }
 
 /// Whether a file of this path in its package may be what a browser asks for by itself.
 fn is_served(path: &str) -> bool {
-    static NEVER_SET: LazyLock<FxHashSet<&str>> = LazyLock::new(|| NEVER.into_iter().collect());
+    let is_never = |extension: &str| NEVER.binary_search(&extension).is_ok();
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     match name.rsplit_once('.') {
         None | Some(("", _)) => false,
         Some((_, "js" | "mjs" | "cjs")) => is_of_a_worker(name),
-        Some((_, extension)) if NEVER_SET.contains(extension) => false,
+        Some((_, extension)) if is_never(extension) => false,
         // `file.1` is a page of a manual, `lib.so.1.2` a library.
         Some((_, extension)) => {
-            !extension.bytes().all(|byte| byte.is_ascii_digit())
-                && !NEVER_SET.contains(&*extension.to_ascii_lowercase())
+            !extension.bytes().all(|byte| byte.is_ascii_digit()) && !is_never(&extension.to_ascii_lowercase())
         }
     }
 }
 
-/// Whether a script is one that a page starts beside itself, by its name: `worker.js`, `pdf.worker.min.mjs`, `sqlite3-worker1.js`.
+/// Whether a script is one that a page starts beside itself, by its name: `worker.js`, `pdf.worker.min.mjs`, `sqlite3-worker1.js`,
+/// `sound-worklet.js`.
 fn is_of_a_worker(name: &str) -> bool {
     let mut words = name.split(['.', '-', '_']);
     words.any(|word| {
         let word = word.trim_end_matches(|end: char| end.is_ascii_digit()).as_bytes();
-        let end = &word[word.len().saturating_sub(6)..];
-        end.eq_ignore_ascii_case(b"worker")
+        let ends_with = |end: &[u8]| word[word.len().saturating_sub(end.len())..].eq_ignore_ascii_case(end);
+        ends_with(b"worker") || ends_with(b"worklet")
     })
 }
 
@@ -221,6 +214,7 @@ mod tests {
             ("dist/esm/worker.js", true),
             ("sqlite3-worker1.js", true),
             ("language/tsWorker.js", true),
+            ("dist/sound-worklet.js", true),
             ("dist/sql-wasm.wasm", true),
             ("index.html", true),
             ("data/grid.unknown", true),
@@ -245,34 +239,30 @@ mod tests {
     #[test]
     fn what_was_found_is_remembered_and_a_torn_line_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("not there yet").join(MEMORY);
+        let path = folder.path().join(MEMORY);
         let key = |byte| ContentKey::from_bytes([byte; 8]);
-        Memory::read(path.clone()).learn([(key(1), true), (key(2), false)].into_iter());
+        let all = FxHashMap::from_iter((0..9).map(|byte| (key(byte), ())));
+        remember(&path, &[(key(1), true), (key(2), false)]);
         let expected = FxHashMap::from_iter([(key(1), true), (key(2), false)]);
-        assert_eq!(Memory::read(path.clone()).known, expected);
+        assert_eq!(remembered(&path, &all), expected);
+        let one = FxHashMap::from_iter([(key(2), ())]);
+        assert_eq!(remembered(&path, &one), FxHashMap::from_iter([(key(2), false)]));
         // Another command was killed in the middle of a line: what comes after it is whole.
         let bytes = fs::read(&path).unwrap();
         for cut in 0..bytes.len() {
             fs::write(&path, &bytes[..cut]).unwrap();
-            let before = Memory::read(path.clone());
-            assert!(
-                before.known.iter().all(|(key, found)| expected[key] == *found),
-                "{cut}"
-            );
-            before.learn([(key(3), true)].into_iter());
-            let after = Memory::read(path.clone()).known;
-            assert_eq!(
-                (after.len(), after[&key(3)]),
-                (before.known.len() + 1, true),
-                "{cut}"
-            );
+            let before = remembered(&path, &all);
+            assert!(before.iter().all(|(key, found)| expected[key] == *found), "{cut}");
+            remember(&path, &[(key(3), true)]);
+            let after = remembered(&path, &all);
+            assert_eq!((after.len(), after[&key(3)]), (before.len() + 1, true), "{cut}");
         }
         fs::write(
             &path,
             b"\xff\xff 1\n0102 1\n0202020202020202 2\n+202020202020202 1\n",
         )
         .unwrap();
-        assert_eq!(Memory::read(path).known, FxHashMap::default());
+        assert_eq!(remembered(&path, &all), FxHashMap::default());
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! Tools that do not work over the shared store, or in an isolated layout, as measured: `data/npm-project-store.txt`,
-//! `data/npm-servers.txt` and `data/npm-hoisting.txt`; packages that do not, since they load what they do not name: `data/npm-undeclared.txt`.
+//! `data/npm-servers.txt` and `data/npm-hoisting.txt`.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-use wharf_ecosystem::npm::graph::{Edge, Graph, Package, PackageIndex, To};
+use rustc_hash::FxHashSet;
+use wharf_ecosystem::npm::graph::{Edge, Graph, Package, To};
 
 use super::Request;
 
 const MEASURED: &str = include_str!("../../data/npm-project-store.txt");
 const SERVERS: &str = include_str!("../../data/npm-servers.txt");
-const UNDECLARED: &str = include_str!("../../data/npm-undeclared.txt");
 const HOISTING: &str = include_str!("../../data/npm-hoisting.txt");
 
 /// Why this project's packages must lie in the project, if they must.
@@ -24,11 +22,11 @@ pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
         if let Some((name, reason)) = known.iter().find(|(known, _)| *known == name) {
             return Some(format!("{name} {reason}"));
         }
-        let mut needs = request.needs(package).filter_map(|(_, to)| match to {
+        let needs = request.needs(package).filter_map(|(_, to)| match to {
             To::Package(need) => Some(packages[*need].name.as_str()),
             To::Importer(_) | To::Link(_) => None,
         });
-        let server = needs.find(|need| is_server(need) && !is_measured_with_a_server(name))?;
+        let server = unmeasured(name, needs)?;
         Some(format!(
             "{name} needs {server}, and was not measured over the shared store"
         ))
@@ -37,13 +35,18 @@ pub(super) fn why_project(request: &Request<'_>) -> Option<String> {
 
 /// Whether a package of this name and these needs is a tool for which all packages of a project lie in it. A guess, for what has to be
 /// begun before the graph is known: versions are not looked at, nor who asks for it.
-pub fn keeps_all_in_the_project<'n>(name: &str, mut needs: impl Iterator<Item = &'n str>) -> bool {
+pub fn keeps_all_in_the_project<'n>(name: &str, needs: impl Iterator<Item = &'n str>) -> bool {
     static TOOLS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
         let measured = entries(MEASURED).map(|(name, _)| name);
         let hoisted = tools().filter(|tool| tool.wants == LAYOUT).map(|tool| tool.name);
         measured.chain(hoisted).collect()
     });
-    TOOLS.contains(name) || (needs.any(is_server) && !is_measured_with_a_server(name))
+    TOOLS.contains(name) || unmeasured(name, needs).is_some()
+}
+
+/// The server that a package needs, if it was not measured beside one.
+fn unmeasured<'n>(name: &str, mut needs: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    needs.find(|need| is_server(need) && !is_measured_with_a_server(name))
 }
 
 /// Whether a development server is installed that hands out files of packages from inside the project alone.
@@ -108,31 +111,6 @@ fn needs_others(graph: &Graph, edge: &Edge) -> bool {
     }
 }
 
-/// For each package that loads another one of the project without naming it, which one that is.
-pub(super) fn undeclared(request: &Request<'_>) -> BTreeMap<PackageIndex, &'static str> {
-    static KNOWN: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| entries(UNDECLARED).collect());
-    let packages = &request.graph.packages;
-    let is_installed = |name: &str| {
-        let mut named = packages.iter().enumerate();
-        named.any(|(index, package)| package.name.as_str() == name && request.has(index))
-    };
-    let loads = |package: &Package| {
-        let undeclared = KNOWN.get(package.name.as_str())?;
-        let named = |name: &&str| package.dependencies.iter().any(|edge| edge.alias == *name);
-        undeclared
-            .split_whitespace()
-            .filter(|name| !named(name))
-            .find(|name| is_installed(name))
-    };
-    let packages = packages
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| request.has(*index));
-    packages
-        .filter_map(|(index, package)| Some((index, loads(package)?)))
-        .collect()
-}
-
 /// Stands in place of a pattern.
 const LAYOUT: &str = "layout";
 
@@ -184,7 +162,7 @@ fn asked(graph: &Graph) -> impl Iterator<Item = Tool> + use<'_> {
     })
 }
 
-fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn entries(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = text
         .lines()
         .map(str::trim)
@@ -221,14 +199,6 @@ mod tests {
         assert!(entries(MEASURED).all(|(name, reason)| wharf_store::is_alias(name) && reason.len() > 20));
         let mut beside = entries(SERVERS);
         assert!(beside.all(|(server, name)| wharf_store::is_alias(server) && wharf_store::is_alias(name)));
-        for (name, undeclared) in entries(UNDECLARED) {
-            assert!(
-                std::iter::once(name)
-                    .chain(undeclared.split(' '))
-                    .all(wharf_store::is_alias),
-                "{name}"
-            );
-        }
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -72,10 +72,9 @@ impl Early {
             &manifest.optional_dependencies,
             &manifest.peer_dependencies,
         ];
-        let names = needs
-            .iter()
-            .flat_map(|needs| needs.iter().map(|(name, _)| name.as_str()));
-        self.expect(name.as_str(), names);
+        let names = needs.iter().flat_map(|needs| needs.iter().map(|(name, _)| name));
+        let stated = names.filter(|name| !manifest.optional_peers.contains(name));
+        self.expect(name.as_str(), stated.map(String::as_str));
         if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),

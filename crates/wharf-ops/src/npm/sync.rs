@@ -13,7 +13,9 @@ use wharf_ecosystem::npm::graph::To;
 use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
-use wharf_install::node::{self as layout, Layout, Missing, NodePlan, Planning, Request, VirtualStore};
+use wharf_install::node::{
+    self as layout, Completed, Layout, Missing, NodePlan, Planning, Request, VirtualStore,
+};
 use wharf_install::nodejs::remembers;
 use wharf_install::{Environment, InstalledNode, NodeWanted};
 use wharf_project::{Lock, NpmLayout, NpmLock, NpmOptions, NpmProject, NpmVirtualStore, Project};
@@ -354,10 +356,12 @@ impl Fetching<'_> {
     ) -> Result<NodeWanted, OpsError> {
         let graph = self.graph;
         let asking = Asking::new(self, contents);
-        let (mut built, none) = (BTreeMap::new(), BTreeSet::new());
+        let completed = asking.completed(graph);
+        self.report_added(&completed);
+        let (mut built, not_known) = (BTreeMap::new(), BTreeSet::new());
         let approved = approvals::to_run(self.npm, graph, &self.of_here);
         if !approved.is_empty() {
-            let planning = Planning::new(asking.request(self.project, graph, &built, &none));
+            let planning = Planning::new(asking.request(self.project, &completed.graph, &built, &not_known));
             let stock = planning.stock(&self.store);
             let runs = |package: &PackageIndex| approvals::runs(&self.store, &graph.packages[*package]);
             let replaced = approved
@@ -377,20 +381,22 @@ impl Fetching<'_> {
             built = approvals::run(self.session, &self.store, task).await?;
         }
         let served;
-        let mut planning = Planning::new(asking.request(self.project, graph, &built, &none));
+        let mut planning = Planning::new(asking.request(self.project, &completed.graph, &built, &not_known));
         let mut stock = planning.stock(&self.store);
         if planning.may_serve() {
-            // Which files they have is known of packages that are in the store. One that lies there already is not made another home yet.
-            let fetched = stock.missing.extract_if(.., |one| one.from.is_none()).collect();
-            self.place(&planning, fetched, &none).await?;
+            // Which files they have is known of packages that are in the store. What is fetched for that comes with all homes that it needs.
+            if stock.missing.iter().any(|one| one.from.is_none()) {
+                let missing = std::mem::take(&mut stock.missing);
+                self.place(&planning, missing, &BTreeSet::new()).await?;
+            }
             served = planning.served(&stock, &self.store, &self.session.settings().cache)?;
             if !served.is_empty() {
                 self.report_served(&served);
-                planning = Planning::new(asking.request(self.project, graph, &built, &served));
+                planning = Planning::new(asking.request(self.project, &completed.graph, &built, &served));
                 stock = planning.stock(&self.store);
             }
         }
-        self.place(&planning, stock.missing, &none).await?;
+        self.place(&planning, stock.missing, &BTreeSet::new()).await?;
         let plan = planning.plan(&stock.sources, &self.store);
         self.report(&plan, asking.why_hoisted.as_deref());
         let packages = graph.packages.iter().zip(&self.selected);
@@ -411,16 +417,28 @@ impl Fetching<'_> {
 
     fn report_served(&self, served: &BTreeSet<PackageIndex>) {
         let packages = served.iter().map(|package| self.graph.packages[*package].label());
-        self.report_in_project("their files are served from there alone", packages);
+        self.report_packages(
+            "npm packages that lie in the project, with those that need them, since their files are served from there alone",
+            packages,
+        );
     }
 
-    fn report_in_project(&self, why: &str, packages: impl Iterator<Item = String>) {
-        let packages: Vec<String> = packages.collect();
-        let words = format!(
-            "npm packages that lie in the project, with those that need them, since {why}: {}",
-            packages.join(", ")
+    fn report_added(&self, completed: &Completed<'_>) {
+        let label = |package: PackageIndex| self.graph.packages[package].label();
+        let packages = completed.added.iter();
+        self.report_packages(
+            "npm packages that get what they load and do not name",
+            packages.map(|(package, loaded)| format!("{} ({loaded})", label(*package))),
         );
-        self.session.emit(Event::detail(words));
+    }
+
+    /// Names packages, each once, if there are any.
+    fn report_packages(&self, words: &str, packages: impl Iterator<Item = String>) {
+        let packages: Vec<String> = packages.collect::<BTreeSet<_>>().into_iter().collect();
+        if !packages.is_empty() {
+            let words = format!("{words}: {}", packages.join(", "));
+            self.session.emit(Event::detail(words));
+        }
     }
 
     /// Says once which archives nothing but a weak digest vouches for, or none.
@@ -471,12 +489,6 @@ impl Fetching<'_> {
             let words = format!("npm packages lie in the project, not in the shared store: {reason}");
             self.session.emit(Event::detail(words));
         }
-        if !plan.undeclared.is_empty() {
-            let label = |package: &PackageIndex| self.graph.packages[*package].label();
-            let packages = plan.undeclared.iter();
-            let packages = packages.map(|(package, loaded)| format!("{} ({loaded})", label(package)));
-            self.report_in_project("they load what they do not name", packages);
-        }
         if let Some(reason) = why_hoisted {
             let words = format!("npm packages are hoisted: {reason}");
             self.session.emit(Event::detail(words));
@@ -524,6 +536,14 @@ impl Asking {
             bundled,
             options,
         }
+    }
+
+    /// The graph, with what packages load and do not name where they would not find it.
+    fn completed<'g>(&self, graph: &'g Graph) -> Completed<'g> {
+        let finds_all =
+            self.layout == Layout::Hoisted || self.options.virtual_store == NpmVirtualStore::Project;
+        let selected = if finds_all { &[][..] } else { &self.selected };
+        Completed::new(graph, selected)
     }
 
     fn request<'a>(

@@ -71,8 +71,7 @@ fn what_a_development_server_is_asked_for_lies_in_the_project() {
 }
 
 #[test]
-fn what_loads_others_without_naming_them_lies_in_the_project() {
-    use Placement::{Global, Project};
+fn what_loads_others_without_naming_them_finds_them_over_the_store() {
     let to = To::Package;
     let graph = Graph {
         importers: vec![importer(".", "top", &[("ui", to(0)), ("vue", to(3))])],
@@ -83,32 +82,20 @@ fn what_loads_others_without_naming_them_lies_in_the_project() {
             package("vue", "3.5.0", &[("@vue/shared", to(2))]),
         ],
     };
-    let mut case = Case::new(graph);
+    let completed = Completed::new(&graph, &[true; 4]);
+    assert_eq!(completed.added, [(1, "@vue/shared")]);
+    let mut case = Case::new(completed.graph.into_owned());
     case.virtual_store = VirtualStore::Auto;
-    let placements = |case: &Case| placing::Placing::of(&case.request()).placements;
-    assert_eq!(placements(&case), [Project, Project, Global, Global]);
     let (plan, _) = case.plan(&STORE.1);
-    assert_eq!(plan.undeclared, BTreeMap::from([(1, "@vue/shared")]));
+    assert_eq!(plan.placements, [Placement::Global; 4]);
     let folder = tempfile::tempdir().unwrap();
     apply(&plan, &case, &STORE.1, folder.path());
+    check(&case, folder.path()).unwrap();
     let home = folder
         .path()
         .join(HIDDEN)
         .join("element-plus")
         .canonicalize()
         .unwrap();
-    assert!(
-        lookup(&home, "@vue/shared").is_some(),
-        "it finds what it does not name"
-    );
-    case.virtual_store = VirtualStore::Global;
-    assert_eq!(placements(&case), [Global; 4]);
-    case.virtual_store = VirtualStore::Auto;
-    // A version that names it, and a project that has none of it.
-    case.graph.packages[1].dependencies = edges(&[("@vue/shared", to(2)), ("vue", to(3))]);
-    assert_eq!(placements(&case), [Global; 4]);
-    case.graph.packages[1].dependencies = edges(&[("vue", to(3))]);
-    case.graph.packages[3].dependencies.clear();
-    case.selected[2] = false;
-    assert_eq!(placements(&case), [Global, Global, Placement::Absent, Global]);
+    assert!(lookup(&home, "@vue/shared").is_some());
 }
