@@ -126,7 +126,8 @@ impl Planning<'_> {
             .collect();
         let look = |(content, home): (&ContentKey, &&HomeId)| {
             let from = others.get(home).copied().unwrap_or(home);
-            Ok((*content, store.has_home_file(from, is_served)?))
+            let files = store.home_files(from)?;
+            Ok((*content, files.iter().any(|file| is_served(file.as_str()))))
         };
         let new: Vec<(ContentKey, bool)> =
             new.into_par_iter().map(look).collect::<Result<_, StoreError>>()?;
@@ -138,7 +139,8 @@ impl Planning<'_> {
 }
 
 /// The file of the cache that remembers what was found: a line for each content, its key and `1` where it has such files, else `0`. Lines
-/// that are no such lines, as one that was cut off, count for nothing. Another name where [`is_served`] changes.
+/// that are no such lines, as one that was cut off, count for nothing. Another name where [`is_served`] changes. It lies with what else the
+/// cache has of npm, and goes with it.
 const MEMORY: &str = "npm-v1/served-1";
 
 /// What is known of these contents from before.

@@ -72,9 +72,7 @@ impl Early {
             &manifest.optional_dependencies,
             &manifest.peer_dependencies,
         ];
-        let names = needs.iter().flat_map(|needs| needs.iter().map(|(name, _)| name));
-        let stated = names.filter(|name| !manifest.optional_peers.contains(name));
-        self.expect(name.as_str(), stated.map(String::as_str));
+        self.expect(name.as_str(), wants(manifest));
         if self.machines.fit(&manifest.os, &manifest.cpu, &manifest.libc) {
             let wanted = Wanted {
                 name: name.clone(),
@@ -130,8 +128,21 @@ impl Early {
     }
 }
 
+/// The names of what a package needs, but for peers that it can do without.
+fn wants(manifest: &PackageManifest) -> impl Iterator<Item = &str> {
+    let needs = [
+        &manifest.dependencies,
+        &manifest.optional_dependencies,
+        &manifest.peer_dependencies,
+    ];
+    let names = needs.into_iter().flatten().map(|(name, _)| name);
+    names
+        .filter(|name| !manifest.optional_peers.contains(name))
+        .map(String::as_str)
+}
+
 impl Homes {
-    /// A package of this name comes.
+    /// A package of this name and these needs comes.
     fn learn<'n>(&mut self, name: &str, needs: impl Iterator<Item = &'n str>) {
         if *self == Self::Perhaps && keeps_all_in_the_project(name, needs) {
             *self = Self::Flat;
@@ -184,6 +195,30 @@ mod tests {
                 .for_each(|name| homes.learn(name, std::iter::empty()));
             assert_eq!(homes, after, "{before:?} {names:?}");
         }
+    }
+
+    #[test]
+    fn what_needs_a_server_tells_it_too_but_not_what_can_do_without() {
+        let list = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| ((*name).to_owned(), "*".to_owned()))
+                .collect()
+        };
+        let mut manifest = PackageManifest {
+            dependencies: list(&["rollup"]),
+            peer_dependencies: list(&["vite"]),
+            ..PackageManifest::default()
+        };
+        let learnt = |name: &str, manifest: &PackageManifest| {
+            let mut homes = Homes::Perhaps;
+            homes.learn(name, wants(manifest));
+            homes
+        };
+        assert_eq!(learnt("vite-plugin-of-somebody", &manifest), Homes::Flat);
+        assert_eq!(learnt("vitest", &manifest), Homes::Perhaps);
+        manifest.optional_peers = vec!["vite".to_owned()];
+        assert_eq!(learnt("vite-plugin-of-somebody", &manifest), Homes::Perhaps);
     }
 
     #[tokio::test]

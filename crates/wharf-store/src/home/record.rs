@@ -174,21 +174,6 @@ impl Store {
         Some(home(keys.iter().find_map(parse)?.graph))
     }
 
-    /// Whether a home's package has a file whose path in the package is such a one.
-    ///
-    /// # Errors
-    /// Where the home is not there, or its record is damaged.
-    pub fn has_home_file(&self, id: &HomeId, is_such: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
-        let record = self.raw_home_record(id)?;
-        for entry in record.entries().map_err(self.damaged_record(id))? {
-            let entry = entry.map_err(self.damaged_record(id))?;
-            if matches!(entry.kind, KindRef::File { .. }) && is_such(entry.path.as_str()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Where the files of a home's package lie, below its folder; sorted.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Whether what a way installs does its work: the `build` script of each set, over a small program of its kind.
 //!
-//! A figure of a tree in which the set's own build fails is one of less work. Each way's own `run` starts the script, and nothing but Node is
-//! on the search path besides.
+//! A figure of a tree in which the set's own build fails is one of less work. Each way's own `run` starts the script, and of the
+//! developer's programs it finds none but Node.
 
 use std::fs;
 use std::path::Path;
@@ -16,8 +16,7 @@ const LINES: usize = 6;
 
 impl Bench<'_> {
     /// Builds with every way, one after the other. That a peer's build fails is a finding, and that Wharf's does a failure.
-    pub(super) fn build_all(&mut self) -> Result<(), Failure> {
-        self.prepare()?;
+    pub(super) fn build_all(&self) -> Result<(), Failure> {
         let sources = shell::root().join("xtask/data/npm-apps").join(self.set_name());
         let mut failed = Vec::new();
         for tool in self.installed_tools() {

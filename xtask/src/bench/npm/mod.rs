@@ -45,10 +45,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             wharf.as_deref(),
             &mirror,
         );
-        outcome = bench.and_then(|mut bench| match options.builds {
-            true => bench.build_all(),
-            false => measure(bench, options, &mut results),
-        });
+        outcome = bench.and_then(|bench| work_on(bench, options, &mut results));
         if outcome.is_err() {
             break;
         }
@@ -61,10 +58,13 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     outcome
 }
 
-/// Adds what a set's measurements gave, also where its folders cannot be removed behind them.
-fn measure(mut bench: Bench<'_>, options: &Options, results: &mut Vec<SetResult>) -> Result<(), Failure> {
+/// Builds a set, or adds what its measurements gave, also where its folders cannot be removed behind them.
+fn work_on(mut bench: Bench<'_>, options: &Options, results: &mut Vec<SetResult>) -> Result<(), Failure> {
     bench.prepare()?;
-    results.push(bench.measure(options)?);
+    match options.builds {
+        true => bench.build_all()?,
+        false => results.push(bench.measure(options)?),
+    }
     if options.keep { Ok(()) } else { bench.clear() }
 }
 
