@@ -16,7 +16,7 @@ const UNDECLARED: &str = include_str!("../../data/npm-undeclared.txt");
 pub struct Completed<'g> {
     /// The graph, with needs that no manifest states.
     pub graph: Cow<'g, Graph>,
-    /// Which packages have one that they do not name, each once, with its name.
+    /// Each need that was added: the package, and the name that it loads.
     pub added: Vec<(PackageIndex, &'static str)>,
 }
 
