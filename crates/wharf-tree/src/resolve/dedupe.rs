@@ -38,8 +38,10 @@ struct Shared {
 }
 
 impl Tree<'_> {
-    /// Moves needs until no name can do with fewer versions. Nodes of `extra` are needed beside what importers need.
-    pub(super) fn dedupe(&mut self, extra: &[NodeId]) {
+    /// Moves needs until no name can do with fewer versions. Nodes of `extra` are needed beside what importers need. Says whether any
+    /// was moved.
+    pub(super) fn dedupe(&mut self, extra: &[NodeId]) -> bool {
+        let mut any = false;
         for _ in 0..ROUNDS {
             let before = self.count();
             let mut moved = false;
@@ -47,6 +49,7 @@ impl Tree<'_> {
                 moved |= self.move_to_fewer(&shared);
             }
             if moved {
+                any = true;
                 self.grow();
                 self.sweep(extra);
             }
@@ -55,11 +58,19 @@ impl Tree<'_> {
                 break;
             }
         }
-        self.try_fresh(extra);
+        any |= self.try_fresh(extra);
+        self.deduped = self.nodes.len();
+        any
+    }
+
+    /// Whether anything came since needs were moved.
+    pub(super) fn has_more(&self) -> bool {
+        self.nodes.len() > self.deduped
     }
 
     /// Versions that nobody has yet may meet ranges that no two of the present ones can: taken only where the whole tree shrinks.
-    fn try_fresh(&mut self, extra: &[NodeId]) {
+    fn try_fresh(&mut self, extra: &[NodeId]) -> bool {
+        let mut any = false;
         for shared in self.shared(extra) {
             let mut candidates = self.chosen[shared.name].clone();
             let before = candidates.len();
@@ -85,9 +96,11 @@ impl Tree<'_> {
                 trial.sweep(extra);
                 if trial.count() < self.count() {
                     *self = trial;
+                    any = true;
                 }
             }
         }
+        any
     }
 
     fn shared(&self, extra: &[NodeId]) -> Vec<Shared> {

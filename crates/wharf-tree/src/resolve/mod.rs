@@ -47,10 +47,7 @@ pub fn resolve(problem: &Problem, universe: &dyn Universe) -> Result<Outcome, St
     let mut tree = Tree::new(problem, universe);
     tree.plant();
     settled(&mut tree, &[])?;
-    if problem.dedupe == Dedupe::Fewest {
-        tree.dedupe(&[]);
-        settled(&mut tree, &[])?;
-    }
+    fewest(&mut tree, &[])?;
     let mut nests = Nests::default();
     for round in 0..ROUNDS {
         let extra = nodes(&nests);
@@ -82,17 +79,28 @@ fn peers_chosen(tree: &mut Tree<'_>, extra: &[NodeId], first: usize) -> Result<R
         if settled(tree, extra)? == Settled::Changed {
             reach = Reach::new(tree);
         }
+        // What was added for peers may do with versions that others take, and then meet other peers.
+        if tree.has_more() && fewest(tree, extra)? {
+            continue;
+        }
         if !tree.mend(&reach) {
             return Ok(reach);
         }
         tree.grow();
         settled(tree, extra)?;
-        if tree.problem.dedupe == Dedupe::Fewest {
-            tree.dedupe(extra);
-            settled(tree, extra)?;
-        }
+        fewest(tree, extra)?;
     }
     Ok(Reach::new(tree))
+}
+
+/// Has needs do with fewer versions, if that is asked for. Says whether any could.
+fn fewest(tree: &mut Tree<'_>, extra: &[NodeId]) -> Result<bool, Stop> {
+    if tree.problem.dedupe != Dedupe::Fewest {
+        return Ok(false);
+    }
+    let moved = tree.dedupe(extra);
+    settled(tree, extra)?;
+    Ok(moved)
 }
 
 /// Stops for what is needed; leaves out what is optional and fails; forgets what is not reached.

@@ -141,6 +141,8 @@ pub(crate) struct Tree<'a> {
     /// Peers that were added below nodes, as what these meet does not suit those they need.
     pub(crate) nested: FxHashMap<NodeId, Vec<NodeId>>,
     pub(crate) used_overrides: BTreeSet<usize>,
+    /// How many nodes there were when needs were last moved to fewer versions.
+    pub(super) deduped: usize,
     pub(super) by_version: FxHashMap<(NameId, Version), PackageId>,
     pub(super) by_source: FxHashMap<(NameId, Rc<str>, Source), PackageId>,
     by_key: FxHashMap<(PackageId, ContextId), NodeId>,
@@ -171,6 +173,7 @@ impl<'a> Tree<'a> {
             alive: Vec::new(),
             nested: FxHashMap::default(),
             used_overrides: BTreeSet::new(),
+            deduped: 0,
             by_version: FxHashMap::default(),
             by_source: FxHashMap::default(),
             by_key: FxHashMap::default(),

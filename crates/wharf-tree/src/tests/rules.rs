@@ -27,6 +27,35 @@ fn dedupe_moves_needs_to_what_others_take() {
 }
 
 #[test]
+fn what_is_added_for_peers_moves_to_what_others_take() {
+    // Without the range of `b`, `c` would be there in its newest version alone.
+    let lines = "lib 1.0.0 : peer tool *\ntool 1.0.0 : a *, b *\na 1.0.0 : c ^1.0.0\nb 1.0.0 : c ~1.0.0\nc 1.0.0\nc 1.5.0\n. : lib *";
+    assert_snapshot!(solve(lines), @r"
+    . -> lib=lib@1.0.0(tool@1.0.0) tool=tool@1.0.0
+    a@1.0.0 -> c=c@1.0.0
+    b@1.0.0 -> c=c@1.0.0
+    c@1.0.0 ->
+    lib@1.0.0(tool@1.0.0) -> tool=tool@1.0.0
+    tool@1.0.0 -> a=a@1.0.0 b=b@1.0.0
+    ");
+}
+
+#[test]
+fn what_moves_then_wants_other_peers() {
+    // `c` wants `p` in the version alone that is taken in the end.
+    let lines = "lib 1.0.0 : peer tool *\ntool 1.0.0 : a *, b *\na 1.0.0 : c ^1.0.0\nb 1.0.0 : c ~1.0.0\nc 1.0.0 : peer p *\nc 1.5.0 : peer q *\np 1.0.0\nq 1.0.0\n. : lib *";
+    assert_snapshot!(solve(lines), @r"
+    . -> lib=lib@1.0.0(tool@1.0.0) p=p@1.0.0 tool=tool@1.0.0(p@1.0.0)
+    a@1.0.0(p@1.0.0) -> c=c@1.0.0(p@1.0.0)
+    b@1.0.0(p@1.0.0) -> c=c@1.0.0(p@1.0.0)
+    c@1.0.0(p@1.0.0) -> p=p@1.0.0
+    lib@1.0.0(tool@1.0.0) -> tool=tool@1.0.0(p@1.0.0)
+    p@1.0.0 ->
+    tool@1.0.0(p@1.0.0) -> a=a@1.0.0(p@1.0.0) b=b@1.0.0(p@1.0.0)
+    ");
+}
+
+#[test]
 fn the_importers_own_choice_stays() {
     assert_snapshot!(solve("a 1.0.0 : c 1.0.0\nc 1.0.0\nc 1.5.0\n. : a *, c ^1"), @r"
     . -> a=a@1.0.0 c=c@1.5.0
