@@ -38,6 +38,7 @@ use wharf_store::{ContentKey, HomeId, Store, is_alias};
 use crate::NodeRoot;
 
 pub use homes_in_store::{Missing, Stock};
+pub use served::Seen;
 pub use tools::{keeps_all_in_the_project, public_hoist, why_hoisted};
 pub use undeclared::Completed;
 

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use wharf_ecosystem::npm::graph::PackageIndex;
-use wharf_store::{ContentKey, HomeId, Store, StoreError};
+use wharf_store::{ContentKey, HomeId, Store, StoreError, Unpacked};
 
 use super::{Placement, Planning, Stock, VirtualStore, tools};
 
@@ -84,6 +85,22 @@ const NEVER: [&str; 62] = [
     "yml",
 ];
 
+/// What was seen of packages while they were unpacked: their records need not be read for it.
+#[derive(Debug, Default)]
+pub struct Seen(Mutex<FxHashMap<ContentKey, bool>>);
+
+impl Seen {
+    /// Looks at the names of the files of this content.
+    pub fn look_at(&self, content: ContentKey, unpacked: &Unpacked) {
+        let found = unpacked.paths().any(is_served);
+        self.lock().insert(content, found);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<ContentKey, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Planning<'_> {
     /// Whether packages that would lie in the store may have to lie in the project for their files.
     pub fn may_serve(&self) -> bool {
@@ -93,7 +110,7 @@ impl Planning<'_> {
     }
 
     /// Packages of the store whose files a development server will be asked for. The content of each has to be in the store. What was
-    /// found is remembered in the `cache` folder.
+    /// `seen` or found is remembered in the `cache` folder.
     ///
     /// # Errors
     /// Where the record of a home cannot be read.
@@ -102,6 +119,7 @@ impl Planning<'_> {
         stock: &Stock,
         store: &Store,
         cache: &Path,
+        seen: &Seen,
     ) -> Result<BTreeSet<PackageIndex>, StoreError> {
         let packages = &self.request.graph.packages;
         let shared = (0..packages.len()).filter(|package| {
@@ -124,7 +142,11 @@ impl Planning<'_> {
             .iter()
             .filter(|(content, _)| !found.contains_key(content))
             .collect();
+        let seen = &*seen.lock();
         let look = |(content, home): (&ContentKey, &&HomeId)| {
+            if let Some(found) = seen.get(content) {
+                return Ok((*content, *found));
+            }
             let from = others.get(home).copied().unwrap_or(home);
             let files = store.home_files(from)?;
             Ok((*content, files.iter().any(|file| is_served(file.as_str()))))

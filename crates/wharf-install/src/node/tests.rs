@@ -11,7 +11,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use wharf_core::{Digest, PackageName, Source, WebUrl};
 use wharf_ecosystem::npm::graph::{Edge, EdgeKind, Graph, Importer, Package, PackageIndex, To};
-use wharf_store::{ContentKey, GraphKey, HomeContent, HomeId, Limits, LinkMode, Placed, Shape, Store};
+use wharf_store::{
+    ContentKey, GraphKey, HomeContent, HomeId, Limits, LinkMode, Placed, Shape, Store, Unpacked,
+};
 
 use super::*;
 use crate::layout::Content;
@@ -141,17 +143,20 @@ impl Case {
         for lack in &stock.missing {
             let content = match &lack.from {
                 Some(from) => HomeContent::Existing(from.clone()),
-                None => HomeContent::Fresh(
-                    store
-                        .unpack_tgz_bytes(&self.archive(lack.package), Shape::Tree("a"), &Limits::default())
-                        .unwrap(),
-                ),
+                None => HomeContent::Fresh(self.unpack(lack.package, store)),
             };
             planning.place(lack.package, content, store).unwrap();
         }
         assert_eq!(planning.stock(store).missing, []);
         let homes = planning.homes().to_vec();
         (planning.plan(&stock.sources, store), homes)
+    }
+
+    fn unpack(&self, package: PackageIndex, store: &Store) -> Unpacked {
+        let archive = self.archive(package);
+        store
+            .unpack_tgz_bytes(&archive, Shape::Tree("a"), &Limits::default())
+            .unwrap()
     }
 
     /// An archive whose `package.json` says nothing but the label; packages of fonts have one.

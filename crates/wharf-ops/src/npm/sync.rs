@@ -14,7 +14,7 @@ use wharf_ecosystem::npm::platform::Machines;
 use wharf_ecosystem::npm::{EdgeKind, Graph, NodeFit, Package, PackageIndex, Version};
 use wharf_index::npm::{NpmIndex, Wanted};
 use wharf_install::node::{
-    self as layout, Completed, Layout, Missing, NodePlan, Planning, Request, VirtualStore,
+    self as layout, Completed, Layout, Missing, NodePlan, Planning, Request, Seen, VirtualStore,
 };
 use wharf_install::nodejs::remembers;
 use wharf_install::{Environment, InstalledNode, NodeWanted};
@@ -141,6 +141,7 @@ pub(crate) async fn prepare(
             .ahead(session.store()?, link_mode(request.installing))
             .filter(|_| request.effect == Effect::Apply)
             .map(Arc::new),
+        seen: Arc::default(),
         fetched: 0,
     };
     let contents = fetching.contents().await?;
@@ -252,6 +253,8 @@ struct Fetching<'a> {
     early: Option<Early>,
     /// Packages that lie in the project, linked as soon as they are there.
     ahead: Option<Arc<Ahead>>,
+    /// What was seen of the packages that came.
+    seen: Arc<Seen>,
     fetched: usize,
 }
 
@@ -331,7 +334,7 @@ impl Fetching<'_> {
                 label: self.graph.packages[one.package].label(),
             };
             let started = early.and_then(|early| early.take(&wanted.name, &wanted.version));
-            placing.archive(self.index.clone(), wanted, started)
+            placing.archive(self.index.clone(), wanted, started, Arc::clone(&self.seen))
         });
         let fetches = fetches.collect();
         finish(self.session, Phase::Fetch, fetches).await?;
@@ -384,12 +387,12 @@ impl Fetching<'_> {
         let mut planning = Planning::new(asking.request(self.project, &completed.graph, &built, &not_known));
         let mut stock = planning.stock(&self.store);
         if planning.may_serve() {
-            // Which files they have is known of packages that are in the store. What is fetched for that comes with all homes that it needs.
+            // Which files they have is known of packages that are in the store, or were seen to come. What is fetched for that comes with all homes that it needs.
             if stock.missing.iter().any(|one| one.from.is_none()) {
                 let missing = std::mem::take(&mut stock.missing);
                 self.place(&planning, missing, &BTreeSet::new()).await?;
             }
-            served = planning.served(&stock, &self.store, &self.session.settings().cache)?;
+            served = planning.served(&stock, &self.store, &self.session.settings().cache, &self.seen)?;
             if !served.is_empty() {
                 self.report_served(&served);
                 planning = Planning::new(asking.request(self.project, &completed.graph, &built, &served));
@@ -604,6 +607,7 @@ impl Placing {
         index: NpmIndex,
         wanted: Wanted,
         started: Option<Started>,
+        seen: Arc<Seen>,
     ) -> Result<String, OpsError> {
         let under_way = match started {
             Some(started) => started.finish().await,
@@ -613,6 +617,7 @@ impl Placing {
             Some(unpacked) => unpacked,
             None => index.unpack(&wanted).await?.0,
         };
+        seen.look_at(self.home.content, &unpacked);
         self.put(HomeContent::Fresh(unpacked)).await
     }
 

@@ -40,6 +40,11 @@ impl Unpacked {
         self.tree.id()
     }
 
+    /// Where its files lie, below the package's folder; sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.tree.entries.iter().map(|entry| entry.path.as_str())
+    }
+
     /// How many files it has.
     pub fn files(&self) -> u64 {
         self.tree.entries.len() as u64

@@ -37,15 +37,29 @@ fn what_a_development_server_is_asked_for_lies_in_the_project() {
     let served = |case: &Case| {
         let planning = Planning::new(case.request());
         let stock = planning.stock(store);
-        planning
-            .may_serve()
-            .then(|| planning.served(&stock, store, cache.path()).unwrap())
+        planning.may_serve().then(|| {
+            planning
+                .served(&stock, store, cache.path(), &Seen::default())
+                .unwrap()
+        })
     };
     case.served = served(&case).unwrap();
     assert_eq!(case.served, BTreeSet::from([1]));
     case.served = BTreeSet::new();
     case.served = served(&case).unwrap();
     assert_eq!(case.served, BTreeSet::from([1]), "as it is remembered");
+    // What was seen while it came is not looked for in the store. Here something else is said to have come.
+    let seen = Seen::default();
+    seen.look_at(case.contents[2].unwrap(), &case.unpack(1, store));
+    let planning = Planning::new(case.request());
+    let stock = planning.stock(store);
+    let other = tempfile::tempdir().unwrap();
+    let found = planning.served(&stock, store, other.path(), &seen).unwrap();
+    assert!(found.contains(&2), "{found:?}");
+    let found = planning
+        .served(&stock, store, other.path(), &Seen::default())
+        .unwrap();
+    assert!(found.contains(&2), "as it is remembered: {found:?}");
     let (plan, _) = case.plan(store);
     assert_eq!(plan.placements, [Project, Project, Global, Global, Global]);
     let folder = tempfile::tempdir().unwrap();
