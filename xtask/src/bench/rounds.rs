@@ -2,7 +2,7 @@
 //!
 //! Invariants: *cold* means an empty home, *warm* a full one; the operating system's page cache is warm in both. A measurement
 //! during which a live registry was asked does not count. All ways start a round from the same state, and another one goes
-//! first in each.
+//! first in each, after others than before.
 
 use serde::Serialize;
 
@@ -186,7 +186,7 @@ fn compare<W: Work>(work: &W, case: W::Case, options: &Options) -> Result<Compar
         }
         settle(W::LARGE && case.rounds() == 1, options);
         for turn in 0..tools.len() {
-            let number = (turn + round) % tools.len();
+            let number = at_turn(turn, round, tools.len());
             if !rests(tools[number]) {
                 samples[number].push(recorded(work, case, tools[number], options)?);
             }
@@ -205,6 +205,19 @@ fn compare<W: Work>(work: &W, case: W::Case, options: &Options) -> Result<Compar
     })
 }
 
+/// Which of so many ways has a turn in a round. In as many rounds as there are ways, twice as many where that is odd, each goes first
+/// equally often, and right after each other one: what that leaves in the kernel's memory is no more one way's burden than another's
+/// (E. J. Williams, Experimental designs balanced for the estimation of residual effects of treatments, 1949).
+fn at_turn(turn: usize, round: usize, ways: usize) -> usize {
+    let back = ways % 2 == 1 && (round / ways) % 2 == 1;
+    let turn = if back { ways - 1 - turn } else { turn };
+    let zigzag = match turn % 2 {
+        0 => turn / 2,
+        _ => ways - turn.div_ceil(2),
+    };
+    (zigzag + round) % ways
+}
+
 /// One measurement during which no live registry was asked.
 fn recorded<W: Work>(work: &W, case: W::Case, tool: W::Tool, options: &Options) -> Result<Sample, Failure> {
     for _ in 0..5 {
@@ -221,4 +234,34 @@ fn recorded<W: Work>(work: &W, case: W::Case, tool: W::Tool, options: &Options) 
         case.name(),
         work.way(tool, case).name
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_way_goes_first_and_after_each_other_equally_often() {
+        for ways in 1..9 {
+            let rounds = if ways % 2 == 1 { 2 * ways } else { ways };
+            let (mut first, mut after) = (BTreeMap::new(), BTreeMap::new());
+            for round in 0..rounds {
+                let order: Vec<usize> = (0..ways).map(|turn| at_turn(turn, round, ways)).collect();
+                *first.entry(order[0]).or_insert(0) += 1;
+                for two in order.windows(2) {
+                    *after.entry((two[0], two[1])).or_insert(0) += 1;
+                }
+                let mut all = order;
+                all.sort_unstable();
+                assert_eq!(all, (0..ways).collect::<Vec<_>>(), "everybody has a turn");
+            }
+            let often = rounds / ways;
+            assert_eq!(first.len(), ways);
+            assert!(first.values().all(|count| *count == often), "{ways}: {first:?}");
+            assert_eq!(after.len(), ways * (ways - 1));
+            assert!(after.values().all(|count| *count == often), "{ways}: {after:?}");
+        }
+    }
 }
