@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
 use rustc_hash::FxHashMap;
 use wharf_core::{Event, Phase, Source};
 use wharf_ecosystem::npm::graph::To;
@@ -36,6 +36,9 @@ use crate::sync::{SyncRequest, link_mode};
 
 /// So long an answer that is remembered may take. Where none is, nobody waits.
 const AT_ONCE: Duration = Duration::from_millis(3);
+
+/// So many homes are made of others at once: enough for every core, and few enough that archives which come meanwhile get their turn.
+const COPIES_AT_ONCE: usize = 16;
 
 /// The npm part of what an environment shall be.
 pub(crate) struct Part {
@@ -305,11 +308,12 @@ impl Fetching<'_> {
             early.release();
         }
         let mut sources: FxHashMap<(String, ContentKey), HomeId> = FxHashMap::default();
-        let (mut archives, mut copies) = (Vec::new(), Vec::new());
+        let (mut archives, mut copies, mut copies_of_archives) = (Vec::new(), Vec::new(), Vec::new());
         for one in missing {
             let key = (one.home.label.clone(), one.home.content);
             match (&one.from, sources.get(&key)) {
-                (Some(from), _) | (None, Some(from)) => copies.push((from.clone(), one)),
+                (Some(from), _) => copies.push((from.clone(), one)),
+                (None, Some(from)) => copies_of_archives.push((from.clone(), one)),
                 (None, None) => {
                     sources.insert(key, one.home.clone());
                     archives.push(one);
@@ -336,9 +340,8 @@ impl Fetching<'_> {
             let started = early.and_then(|early| early.take(&wanted.name, &wanted.version));
             placing.archive(self.index.clone(), wanted, started, Arc::clone(&self.seen))
         });
-        let fetches = fetches.collect();
-        finish(self.session, Phase::Fetch, fetches).await?;
-        let copies = copies.into_iter().map(|(from, one)| {
+        let fetches: FuturesUnordered<_> = fetches.collect();
+        let copy = |(from, one): (HomeId, Missing)| {
             let placing = Placing {
                 store: Arc::clone(&self.store),
                 links: planning.links(one.package),
@@ -347,8 +350,19 @@ impl Fetching<'_> {
                 label: self.graph.packages[one.package].label(),
             };
             placing.copy(from)
-        });
-        finish(self.session, Phase::Stage, copies.collect()).await
+        };
+        let copy_all = |copies: Vec<(HomeId, Missing)>| {
+            let count = copies.len();
+            let running = stream::iter(copies).map(copy).buffer_unordered(COPIES_AT_ONCE);
+            finish(self.session, Phase::Stage, count, running)
+        };
+        let count = fetches.len();
+        // Cores are idle now and then while archives are on their way.
+        tokio::try_join!(
+            finish(self.session, Phase::Fetch, count, fetches),
+            copy_all(copies)
+        )?;
+        copy_all(copies_of_archives).await
     }
 
     /// Everything in the store and in order.
@@ -644,16 +658,18 @@ impl Placing {
     }
 }
 
-/// Waits for all, and tells how far it is.
+/// Waits for all of so many, and tells how far it is.
 async fn finish(
     session: &Session,
     phase: Phase,
-    mut running: FuturesUnordered<impl Future<Output = Result<String, OpsError>>>,
+    count: usize,
+    running: impl Stream<Item = Result<String, OpsError>>,
 ) -> Result<(), OpsError> {
-    if running.is_empty() {
+    if count == 0 {
         return Ok(());
     }
-    let total = Some(running.len() as u64);
+    let mut running = std::pin::pin!(running);
+    let total = Some(count as u64);
     session.emit(Event::PhaseStarted { phase, total });
     let mut done = 0;
     while let Some(label) = session
