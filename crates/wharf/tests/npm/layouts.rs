@@ -600,6 +600,53 @@ fn what_browsers_ask_a_server_for_lies_in_the_project() {
     assert_eq!(places(&fixture).map(|(_, inside)| inside), [true; 5]);
 }
 
+/// What was built is the project's own, what is served lies in the project, and the rest is shared: all three in one project.
+#[test]
+fn what_was_built_and_what_is_served_lie_in_the_project() {
+    let registry = NpmRegistry::start();
+    release("vite", "7.0.0").publish(&registry);
+    release("fonts", "1.0.0")
+        .file("a.woff2", "a font")
+        .publish(&registry);
+    release("native", "1.0.0")
+        .dep("fonts", "*")
+        .script("postinstall", "cat ../fonts/a.woff2 > built.txt")
+        .publish(&registry);
+    release("top", "1.0.0").dep("native", "*").publish(&registry);
+    release("plain", "1.0.0").publish(&registry);
+    let dependencies = json!({ "vite": "*", "top": "*", "plain": "*" });
+    let fixture = project(&registry, &json!({ "dependencies": dependencies }));
+    fixture.run(&["lock"]).success();
+    fixture.run(&["approve", "native"]).success();
+    let check = || {
+        let inside = fixture.project().canonicalize().expect("it is there");
+        let places = ["vite", "fonts", "native", "top", "plain"].map(|name| {
+            let place = real(&fixture, &format!("{APART}/{name}"));
+            (name, place.starts_with(&inside))
+        });
+        let expected = [
+            ("vite", false),
+            ("fonts", true),
+            ("native", true),
+            ("top", true),
+            ("plain", false),
+        ];
+        assert_eq!(places, expected);
+        let built = real(&fixture, "node_modules/top").join("../native/built.txt");
+        assert_eq!(std::fs::read_to_string(built).expect("it was built"), "a font");
+    };
+    check();
+    let before = fixture.digest("node_modules").without(".wharf.json");
+    tells(&fixture.run(&["sync"]).success(), &["Nothing to do"]);
+    std::fs::remove_dir_all(fixture.project().join("node_modules")).expect("it is ours");
+    std::fs::remove_dir_all(fixture.project().join(".wharf")).expect("it is ours");
+    fixture.run(&["sync"]).success();
+    check();
+    let after = fixture.digest("node_modules").without(".wharf.json");
+    assert_eq!(after.differences(&before), Vec::<String>::new());
+    fixture.run(&["store", "verify"]).success();
+}
+
 /// A home in the store never leads to one that is missing, whatever was in the store before: all homes of what is fetched are made.
 #[test]
 fn homes_that_only_the_first_look_needs_are_whole() {
