@@ -180,6 +180,47 @@ cooldown = "3d"
 }
 
 #[test]
+fn what_uv_may_build_is_what_is_built_here() {
+    let allowed = |text: &str| {
+        let text = format!("[project]\nname = \"demo\"\nversion = \"1\"\n[tool.uv]\n{text}");
+        let project = Folder::new(&[("pyproject.toml", &text)])
+            .discover("", &[])
+            .unwrap();
+        let formats = project.formats;
+        ["named", "other"].map(|name| {
+            let name = wharf_core::PackageName::pypi(name).unwrap();
+            match (
+                formats.only_binary.contains(&name),
+                formats.no_binary.contains(&name),
+            ) {
+                (false, false) => "any",
+                (true, false) => "wheel",
+                (false, true) => "build",
+                (true, true) => "none",
+            }
+        })
+    };
+    for (text, expected) in [
+        ("", ["any", "any"]),
+        ("no-build = true", ["wheel", "wheel"]),
+        ("no-build = false", ["any", "any"]),
+        ("no-binary = true", ["build", "build"]),
+        ("no-build-package = [\"named\"]", ["wheel", "any"]),
+        ("no-binary-package = [\"named\"]", ["build", "any"]),
+        (
+            "no-binary = true\nno-build-package = [\"named\"]",
+            ["wheel", "build"],
+        ),
+        (
+            "no-build = true\nno-binary-package = [\"named\"]",
+            ["wheel", "wheel"],
+        ),
+    ] {
+        assert_eq!(allowed(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn pyproject_errors_point() {
     for (text, expected) in [
         (

@@ -14,7 +14,9 @@ use wharf_core::{Origin, PackageName};
 use crate::deb::read as deb;
 use crate::error::{Invalid, ProjectError};
 use crate::external::read as external;
-use crate::index::{Declared, FindLinks, Formats, IndexSpec, IndexStrategy, Prereleases, ResolutionMode};
+use crate::index::{
+    Declared, FindLinks, Formats, IndexSpec, IndexStrategy, PackageSet, Prereleases, ResolutionMode,
+};
 use crate::manifest::entry::{at_value, same_name, specifiers};
 use crate::manifest::{npm, settings};
 use crate::project::SelfPackage;
@@ -359,10 +361,12 @@ impl File<'_, '_, '_> {
             }
         }
         let word = |key: &str| uv.get(key).and_then(|value| value.get_ref().as_str());
-        stated.no_index |= uv
-            .get("no-index")
-            .and_then(|value| value.get_ref().as_bool())
-            .unwrap_or(false);
+        let asked = |key: &str| {
+            uv.get(key)
+                .and_then(|value| value.get_ref().as_bool())
+                .unwrap_or(false)
+        };
+        stated.no_index |= asked("no-index");
         stated.prereleases = stated
             .prereleases
             .or(word("prerelease").and_then(|word| match word {
@@ -387,6 +391,9 @@ impl File<'_, '_, '_> {
             no_binary,
             only_binary,
         } = &mut stated.formats;
+        if asked("no-binary") {
+            (*no_binary, *only_binary) = (PackageSet::all(), PackageSet::None);
+        }
         for key in ["no-binary-package", "no-build-package"] {
             let Some(value) = uv.get(key) else { continue };
             for (text, span) in reader.strings(value, key)? {
@@ -396,6 +403,10 @@ impl File<'_, '_, '_> {
                 };
                 applied.map_err(|reason| reader.error(span, reason))?;
             }
+        }
+        // Last: who wants no code to run gets no builds, whatever else stands there.
+        if asked("no-build") {
+            (*only_binary, *no_binary) = (PackageSet::all(), PackageSet::None);
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub fn extract_zip(archive: &Path, folder: &Path, limits: &Limits) -> Result<(),
             }
         }
         let target = &target;
-        let (_, outcome) = unpack_files(&entries, |_, scratch, entry, executable| {
+        let (_, outcome) = unpack_files(&entries, |scratch, entry, executable| {
             let mut out = target.create(&entry.path, executable)?;
             let write = StoreErrorAt(entry.path.below(folder));
             scratch.read_to(&file, entry, &mut |bytes| {

@@ -15,7 +15,7 @@ use crate::archive::zip::{self, ZipEntry, ZipKind};
 use crate::archive::{ArchiveError, Limits, Refusal, Trouble};
 use crate::error::StoreError;
 use crate::id::{ObjectId, TreeId};
-use crate::object::{Staged, Workbench};
+use crate::object::{Begun, Staged, Workbench};
 use crate::store::Store;
 use crate::tree::{Entry, Kind, Tree};
 
@@ -64,14 +64,11 @@ impl Store {
     fn unpack_zip(&self, source: &File, limits: &Limits) -> Result<TreeId, Trouble> {
         let entries = zip::read(source, limits)?;
         let mut links = zip::check_links(source, &entries)?;
-        let workbench = self.workbench()?;
-        let (staged, outcome) = unpack_files(&entries, |worker, scratch, entry, executable| {
-            stage_entry(workbench, worker, scratch, source, entry, executable)
+        let mut batch = Batch::new(self.workbench()?);
+        let (staged, outcome) = unpack_files(&entries, |scratch, entry, executable| {
+            stage_entry(&batch, scratch, source, entry, executable)
         });
-        let mut batch = Batch {
-            workbench,
-            staged: Vec::with_capacity(staged.len()),
-        };
+        batch.staged.reserve(staged.len());
         let mut tree = Vec::with_capacity(entries.len());
         for (index, one) in staged {
             let path = entries[index].path.clone();
@@ -103,7 +100,7 @@ impl Store {
         let workbench = batch.workbench;
         batch
             .staged
-            .par_iter()
+            .iter()
             .try_for_each(|staged| workbench.publish(staged))?;
         batch.staged.clear();
         Ok(())
@@ -114,7 +111,7 @@ impl Store {
 /// Gives what was made, by entry, also where something failed.
 pub(crate) fn unpack_files<T: Send>(
     entries: &[ZipEntry],
-    unpack: impl Fn(usize, &mut Scratch, &ZipEntry, bool) -> Result<T, Trouble> + Sync,
+    unpack: impl Fn(&mut Scratch, &ZipEntry, bool) -> Result<T, Trouble> + Sync,
 ) -> (Vec<(usize, T)>, Result<(), Trouble>) {
     const LARGE: u64 = 1 << 20;
     let is_file = |index: &usize| matches!(entries[*index].kind, ZipKind::File { .. });
@@ -128,13 +125,13 @@ pub(crate) fn unpack_files<T: Send>(
         })
     });
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = |worker: usize| {
+    let work = |_: usize| {
         let (mut scratch, mut made) = (Scratch::default(), Vec::new());
         while !stop.load(Ordering::Relaxed)
             && let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let executable = matches!(entries[index].kind, ZipKind::File { executable: true });
-            match unpack(worker, &mut scratch, &entries[index], executable) {
+            match unpack(&mut scratch, &entries[index], executable) {
                 Ok(one) => made.push((index, one)),
                 Err(trouble) => {
                     stop.store(true, Ordering::Relaxed);
@@ -155,17 +152,17 @@ pub(crate) fn unpack_files<T: Send>(
 }
 
 fn stage_entry(
-    workbench: &Workbench,
-    worker: usize,
+    batch: &Batch<'_>,
     scratch: &mut Scratch,
     source: &File,
     entry: &ZipEntry,
     executable: bool,
 ) -> Result<Staged, Trouble> {
     if body::is_whole(entry) {
-        return Ok(workbench.write(worker, scratch.whole(source, entry)?, executable)?);
+        return Ok(batch.write(scratch.whole(source, entry)?, executable)?);
     }
-    let mut draft = workbench.draft(worker, executable)?;
+    let workbench = batch.workbench;
+    let mut draft = workbench.draft(executable)?;
     match scratch.read_to(source, entry, &mut |bytes| {
         Ok(workbench.append(&mut draft, bytes)?)
     }) {
@@ -188,6 +185,7 @@ fn file_kind((object, size, executable): (ObjectId, u64, bool)) -> Kind {
 /// What an import has staged. Dropping it unpublished removes it.
 pub(crate) struct Batch<'a> {
     workbench: &'a Workbench,
+    begun: Begun,
     staged: Vec<Staged>,
 }
 
@@ -195,8 +193,13 @@ impl<'a> Batch<'a> {
     pub(crate) fn new(workbench: &'a Workbench) -> Self {
         Self {
             workbench,
+            begun: Begun::default(),
             staged: Vec::new(),
         }
+    }
+
+    fn write(&self, bytes: &[u8], executable: bool) -> Result<Staged, StoreError> {
+        self.workbench.write(bytes, executable, &self.begun)
     }
 
     pub(crate) fn stream(
@@ -211,9 +214,9 @@ impl<'a> Batch<'a> {
             let mut bytes = Vec::with_capacity(size as usize);
             body.read_to_end(&mut bytes)
                 .map_err(|error| Trouble::decoding(name, error))?;
-            self.workbench.write(0, &bytes, executable)?
+            self.write(&bytes, executable)?
         } else {
-            let mut draft = self.workbench.draft(0, executable)?;
+            let mut draft = self.workbench.draft(executable)?;
             match pump(body, name, |bytes| {
                 Ok(self.workbench.append(&mut draft, bytes)?)
             }) {

@@ -31,7 +31,7 @@ use crate::error::StoreError;
 use crate::flush::Flusher;
 use crate::id::{ObjectId, TreeId};
 use crate::lock::{Access, Lock};
-use crate::object::{Workbench, object_name, open_folder};
+use crate::object::{Begun, Workbench, object_name, open_folder};
 use crate::system::SystemTree;
 use crate::tree::Tree;
 
@@ -188,7 +188,7 @@ impl Store {
     /// Where it cannot be written.
     pub fn write_object(&self, bytes: &[u8], executable: bool) -> Result<ObjectId, StoreError> {
         let workbench = self.workbench()?;
-        let staged = workbench.write(0, bytes, executable)?;
+        let staged = workbench.write(bytes, executable, &Begun::default())?;
         self.about_to_publish()?;
         workbench
             .publish(&staged)

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use wharf_core::{Explain, Fault};
 use wharf_store::archive::{ArchiveError, tar as tar_reader, zip as zip_reader};
 use wharf_store::extract::{extract_tar, extract_zip};
-use wharf_store::{Compression, Kind, Limits, ObjectId, Store, StoreSize, TreeId};
+use wharf_store::{Compression, Depth, Kind, Limits, ObjectId, Repair, Store, StoreSize, TreeId};
 
 /// One stored entry, every field of which a test can falsify.
 #[derive(Clone)]
@@ -99,12 +99,18 @@ fn assert_empty(store: &Store) {
         ..store.size().unwrap()
     };
     assert_eq!(size, StoreSize::default(), "a refused archive leaves nothing");
-    let staged = walk(&store.root().join("stage")).into_iter().filter(|path| {
+    assert_eq!(staged(store), Vec::<PathBuf>::new(), "nor does its stage stay");
+}
+
+/// What lies in the stage's folders for objects.
+fn staged(store: &Store) -> Vec<PathBuf> {
+    let mut found = walk(&store.root().join("stage"));
+    found.retain(|path| {
         path.parent()
             .and_then(Path::file_name)
             .is_some_and(|name| name.to_string_lossy().starts_with("lane"))
     });
-    assert_eq!(staged.count(), 0, "nor does its stage stay");
+    found
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {
@@ -386,6 +392,64 @@ fn more_entries_than_the_old_format_counts_and_files_too_large_for_memory() {
     bytes[5000] ^= 0x55;
     let error = import(&store, "large.zip", &bytes, &limits).unwrap_err();
     assert_eq!(error.code(), "archive/damaged");
+}
+
+#[test]
+fn a_file_that_an_archive_has_often_is_written_once_and_a_large_one_as_it_comes() {
+    let (_dir, store) = store();
+    let mut files: Vec<(String, Vec<u8>)> = (0..300)
+        .flat_map(|number| {
+            [
+                (format!("{number}/__init__.py"), Vec::new()),
+                (format!("{number}/only"), format!("{number}").into_bytes()),
+            ]
+        })
+        .collect();
+    let mut noise = 1u32;
+    let large = std::iter::repeat_with(|| {
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        (noise % 64) as u8
+    });
+    files.push(("large".to_owned(), large.take(2_000_000).collect()));
+    let print = |damage: bool| {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in &files {
+            writer
+                .start_file(&**name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            writer.write_all(content).unwrap();
+        }
+        let mut bytes = writer.finish().unwrap().into_inner();
+        if damage {
+            let within = bytes.len() - 200_000;
+            bytes[within..within + 40].fill(0xff);
+        }
+        bytes
+    };
+
+    import(&store, "bad.zip", &print(true), &Limits::default()).unwrap_err();
+    assert_empty(&store);
+
+    let id = import(&store, "good.zip", &print(false), &Limits::default()).unwrap();
+    let tree = store.tree(&id).unwrap();
+    let found: std::collections::BTreeMap<_, _> = tree
+        .entries
+        .iter()
+        .map(|entry| match entry.kind {
+            Kind::File { object, .. } => (entry.path.as_str().to_owned(), object),
+            _ => panic!("they are files"),
+        })
+        .collect();
+    let expected = files
+        .iter()
+        .map(|(name, content)| (name.clone(), ObjectId::of(content)));
+    assert_eq!(found, expected.collect());
+    let report = store.verify(Depth::Full, Repair::Report).unwrap();
+    assert!(report.damage.is_empty(), "{:?}", report.damage);
+    assert_eq!(store.size().unwrap().objects, 302);
+    assert_eq!(staged(&store), Vec::<PathBuf>::new());
 }
 
 fn print_tar(change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {

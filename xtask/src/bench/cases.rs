@@ -342,7 +342,7 @@ impl Work for Bench<'_> {
     }
 }
 
-/// A `pyproject.toml` that asks for these requirements on this machine's interpreter.
+/// A `pyproject.toml` that asks for these requirements on this machine's interpreter, as wheels: no build is measured.
 pub(super) fn pyproject<S: AsRef<str>>(requirements: &[S]) -> Result<String, Failure> {
     pyproject_for(wharf_testkit::host_python(), requirements)
 }
@@ -358,7 +358,7 @@ pub(super) fn pyproject_for<S: AsRef<str>>(
     let requirements: Vec<&str> = requirements.iter().map(AsRef::as_ref).collect();
     Ok(format!(
         "[project]\nname = \"bench\"\nversion = \"0\"\nrequires-python = {:?}\ndependencies = {requirements:?}\n\n\
-         [tool.uv]\npackage = false\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64' and \
+         [tool.uv]\npackage = false\nno-build = true\nenvironments = [\"sys_platform == 'linux' and platform_machine == 'x86_64' and \
          platform_python_implementation == 'CPython'\"]\n",
         version.trim()
     ))

@@ -8,8 +8,9 @@ use crate::archive::inflate::Inflate;
 use crate::archive::{Refusal, Trouble};
 
 /// Up to this size an entry is unpacked in memory at one go by libdeflate, which needs all of input and output at
-/// hand; larger ones stream, so that memory stays bounded.
-pub(crate) const WHOLE: u64 = 64 << 20;
+/// hand. Larger ones stream: what is written has to come from the processor's cache, for from memory the copy into the
+/// kernel costs what unpacking does (146 wheels, 930 MB: 0.4 to 0.7 of 4.2 s of CPU, and half of the memory).
+pub(crate) const WHOLE: u64 = 1 << 20;
 
 /// Room that is used again for entry after entry, so that its pages stay mapped.
 #[derive(Default)]
