@@ -5,7 +5,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
-use wharf_store::{HomeId, ObjectId, Placed};
+use wharf_store::{HomeId, ObjectId, Placed, TreeId};
 
 use crate::error::InstallError;
 
@@ -25,6 +25,8 @@ pub enum Content {
     Directory,
     /// A file out of the store.
     Object {
+        /// The tree that it is of; `None` where it is by itself.
+        tree: Option<TreeId>,
         /// Its content.
         id: ObjectId,
         /// Its length in bytes.
@@ -50,13 +52,36 @@ pub enum Content {
     },
 }
 
+impl Content {
+    /// Whether it does not matter which of the two is placed.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Object { id, executable, .. },
+                Self::Object {
+                    id: other,
+                    executable: runs,
+                    ..
+                },
+            ) => (id, executable) == (other, runs),
+            _ => self == other,
+        }
+    }
+}
+
 impl Item {
     /// The item in the store's words.
     pub(crate) fn placed(&self) -> Placed {
         use wharf_store::Content as Stored;
         let content = match &self.content {
             Content::Directory => Stored::Directory,
-            Content::Object { id, size, executable } => Stored::Object {
+            Content::Object {
+                tree,
+                id,
+                size,
+                executable,
+            } => Stored::Object {
+                tree: *tree,
                 object: *id,
                 size: *size,
                 executable: *executable,
@@ -143,7 +168,7 @@ impl Layout {
                     self.owned_by.push(number);
                 }
                 Some(_) if matches!(item.content, Content::Directory) => {}
-                Some(at) if self.items[at].content == item.content => {}
+                Some(at) if self.items[at].content.is_same(&item.content) => {}
                 Some(at) if at < self.skeleton => self.collide(at, number, &item.path, Wins::Old),
                 Some(at) => {
                     self.collide(at, number, &item.path, Wins::New);

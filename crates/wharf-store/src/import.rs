@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rayon::prelude::*;
 use wharf_core::SafePath;
 
-use crate::archive::zip::body::{self, Scratch};
+use crate::archive::zip::body::{self, Scratch, WHOLE};
 use crate::archive::zip::{self, ZipEntry, ZipKind};
 use crate::archive::{ArchiveError, Limits, Refusal, Trouble};
 use crate::error::StoreError;
+use crate::files::Files;
 use crate::id::{ObjectId, TreeId};
 use crate::object::{Begun, Staged, Workbench};
 use crate::store::Store;
@@ -35,7 +36,7 @@ impl Store {
     /// Where a name is unsafe, something is neither file, folder nor link, or the store cannot take it.
     pub fn import_folder(&self, folder: &Path, limits: &Limits) -> Result<TreeId, ArchiveError> {
         let import = || -> Result<_, Trouble> {
-            let mut batch = Batch::new(self.workbench()?);
+            let mut batch = Batch::of_tree(self)?;
             let mut entries = Vec::new();
             walk(folder, &mut String::new(), &mut |path, file| {
                 let kind = match file {
@@ -64,7 +65,7 @@ impl Store {
     fn unpack_zip(&self, source: &File, limits: &Limits) -> Result<TreeId, Trouble> {
         let entries = zip::read(source, limits)?;
         let mut links = zip::check_links(source, &entries)?;
-        let mut batch = Batch::new(self.workbench()?);
+        let mut batch = Batch::of_tree(self)?;
         let (staged, outcome) = unpack_files(&entries, |scratch, entry, executable| {
             stage_entry(&batch, scratch, source, entry, executable)
         });
@@ -89,10 +90,14 @@ impl Store {
         self.publish(batch, Tree::new(tree))
     }
 
-    /// Gives everything its name: objects first, so that a tree never names what is not there.
-    fn publish(&self, batch: Batch<'_>, tree: Tree) -> Result<TreeId, Trouble> {
+    /// Gives everything its name: the tree last, so that it never names what is not there.
+    fn publish(&self, mut batch: Batch<'_>, tree: Tree) -> Result<TreeId, Trouble> {
+        let (files, manifest) = (batch.files.take(), tree.print());
         self.publish_objects(batch)?;
-        Ok(self.write_tree(&tree)?)
+        if let Some(files) = files {
+            files.publish(self, &TreeId::of(&manifest))?;
+        }
+        Ok(self.write_manifest(&manifest)?)
     }
 
     pub(crate) fn publish_objects(&self, mut batch: Batch<'_>) -> Result<(), StoreError> {
@@ -187,19 +192,34 @@ pub(crate) struct Batch<'a> {
     workbench: &'a Workbench,
     begun: Begun,
     staged: Vec<Staged>,
+    /// Where the small ones lie that are not to be objects.
+    files: Option<Files>,
 }
 
 impl<'a> Batch<'a> {
+    /// Of objects.
     pub(crate) fn new(workbench: &'a Workbench) -> Self {
         Self {
             workbench,
             begun: Begun::default(),
             staged: Vec::new(),
+            files: None,
         }
     }
 
+    /// Of one tree: its small files come into a folder of their own.
+    fn of_tree(store: &'a Store) -> Result<Self, StoreError> {
+        let mut batch = Self::new(store.workbench()?);
+        batch.files = Some(Files::new(store)?);
+        Ok(batch)
+    }
+
+    /// Writes what is no larger than [`WHOLE`].
     fn write(&self, bytes: &[u8], executable: bool) -> Result<Staged, StoreError> {
-        self.workbench.write(bytes, executable, &self.begun)
+        match &self.files {
+            Some(files) => files.write(bytes, executable),
+            None => self.workbench.write(bytes, executable, &self.begun),
+        }
     }
 
     pub(crate) fn stream(
@@ -209,8 +229,7 @@ impl<'a> Batch<'a> {
         name: &str,
         body: &mut dyn Read,
     ) -> Result<(ObjectId, u64, bool), Trouble> {
-        const SMALL: u64 = 1 << 20;
-        let staged = if size <= SMALL {
+        let staged = if size <= WHOLE {
             let mut bytes = Vec::with_capacity(size as usize);
             body.read_to_end(&mut bytes)
                 .map_err(|error| Trouble::decoding(name, error))?;

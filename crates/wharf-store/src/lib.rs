@@ -1,4 +1,4 @@
-//! The store: every file once, addressed by its content, shared by all projects of a user.
+//! The store: what was unpacked, addressed by its content, shared by all projects of a user.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | [`tree`] | [`Tree`]: the canonical, sorted manifest of an unpacked package |
 //! | [`archive`] | reading zip and tar from outside: [`Limits`], [`ArchiveError`] |
 //! | [`import`] | archives into the store, verified while they are written |
+//! | `files` | the small files of unpacked packages, a folder for each |
 //! | [`extract`] | archives into a plain folder, with the same checks |
 //! | [`crates`] | crates, unpacked once in folders that cargo can use as they stand |
 //! | [`deb`] | Debian packages into the store |
@@ -31,6 +32,7 @@ pub mod deb;
 pub mod durable;
 pub mod error;
 pub mod extract;
+pub(crate) mod files;
 mod flush;
 pub mod hash;
 pub mod home;

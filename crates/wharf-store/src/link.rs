@@ -32,10 +32,11 @@ use self::plan::{Folder, Folders};
 use self::report::Counts;
 use crate::ahead::Ahead;
 use crate::error::StoreError;
+use crate::files::first_of;
 use crate::home::HomeId;
 use crate::home::record::RawRecord;
 use crate::id::ObjectId;
-use crate::object::{make_folder, object_name, open_folder};
+use crate::object::{make_folder, open_folder};
 use crate::store::Store;
 use crate::ways::{Origin, Ways, create, failed};
 
@@ -98,7 +99,7 @@ impl Store {
         Ok(linker.counts.report())
     }
 
-    /// Places one file.
+    /// Places one object.
     ///
     /// # Errors
     /// As [`Store::materialise`].
@@ -117,6 +118,7 @@ impl Store {
         let size =
             std::fs::metadata(self.object_path(object, executable)).map_or(0, |metadata| metadata.len());
         let content = Content::Object {
+            tree: None,
             object: *object,
             size,
             executable,
@@ -176,16 +178,21 @@ impl<'a> Linker<'a> {
             match &self.plan[*place as usize].content {
                 Content::Directory | Content::Home { .. } => {}
                 Content::Object {
+                    tree,
                     object,
                     size,
                     executable,
                 } => {
-                    let from = Origin {
-                        folder: self.store.objects.as_fd(),
-                        name: &object_name(object, *executable),
-                        mode: mode(*executable),
+                    let place = |from: &str| {
+                        let from = Origin {
+                            folder: self.store.folder.as_fd(),
+                            name: from,
+                            mode: mode(*executable),
+                        };
+                        self.ways.place(&from, fd, *name)
                     };
-                    let way = self.ways.place(&from, fd, *name).map_err(|errno| match errno {
+                    let placed = first_of(tree.as_ref(), object, *executable, place);
+                    let way = placed.map_err(|errno| match errno {
                         Errno::NOENT => StoreError::MissingObject(*object),
                         errno => self.error(folder, name, errno),
                     })?;

@@ -22,7 +22,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::StoreError;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, TreeId};
 
 /// How many folders a stage has.
 const LANES: usize = 32;
@@ -33,8 +33,9 @@ const RUN: u64 = 64;
 /// Where one process writes what is not yet verified.
 #[derive(Debug)]
 pub(crate) struct Workbench {
-    objects: OwnedFd,
-    objects_path: PathBuf,
+    /// The folder `store`.
+    store: OwnedFd,
+    store_path: PathBuf,
     stage: OwnedFd,
     folder: PathBuf,
     next: AtomicU64,
@@ -46,8 +47,20 @@ pub(crate) struct Staged {
     pub(crate) object: ObjectId,
     pub(crate) size: u64,
     pub(crate) executable: bool,
-    /// `None` where the store had it already, or will have it from another of the same import.
+    /// `None` where the store had it already, or will have it from another of the same import, or it is no object.
     place: Option<Place>,
+}
+
+impl Staged {
+    /// What is among the [small files](crate::files) of its tree.
+    pub(crate) fn elsewhere(object: ObjectId, size: u64, executable: bool) -> Self {
+        Self {
+            object,
+            size,
+            executable,
+            place: None,
+        }
+    }
 }
 
 /// A file in the stage whose digest is not known yet.
@@ -73,11 +86,11 @@ impl Place {
 }
 
 impl Workbench {
-    /// `folder` is this process's own folder of the stage.
-    pub(crate) fn new(folder: &Path, objects: &Path) -> Result<Self, StoreError> {
+    /// `folder` is this process's own folder of the stage, `store` what its objects come into.
+    pub(crate) fn new(folder: &Path, store: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            objects: open_folder(objects)?,
-            objects_path: objects.to_path_buf(),
+            store: open_folder(store)?,
+            store_path: store.to_path_buf(),
             stage: open_folder(folder)?,
             folder: folder.to_path_buf(),
             next: AtomicU64::new(0),
@@ -154,11 +167,11 @@ impl Workbench {
             return Ok(());
         };
         let (from, to) = (place.name(), object_name(&staged.object, staged.executable));
-        let rename = |flags| rustix::fs::renameat_with(&self.stage, &*from, &self.objects, &*to, flags);
+        let rename = |flags| rustix::fs::renameat_with(&self.stage, &*from, &self.store, &*to, flags);
         let first = match rename(RenameFlags::NOREPLACE) {
             // The first object of its folder.
             Err(Errno::NOENT) => {
-                make_folder(&self.objects, &to[..2]).and_then(|()| rename(RenameFlags::NOREPLACE))
+                make_folder(&self.store, folder_of(&to)).and_then(|()| rename(RenameFlags::NOREPLACE))
             }
             other => other,
         };
@@ -172,7 +185,7 @@ impl Workbench {
             }
             other => other,
         };
-        result.map_err(StoreError::os("publish the object", self.objects_path.join(&*to)))
+        result.map_err(StoreError::os("publish the object", self.store_path.join(&*to)))
     }
 
     /// Removes a staged object of a failed import.
@@ -185,7 +198,7 @@ impl Workbench {
     /// Whether the store has this object, as far as its size tells.
     fn has(&self, object: &ObjectId, size: u64, executable: bool) -> bool {
         rustix::fs::statat(
-            &self.objects,
+            &self.store,
             &*object_name(object, executable),
             AtFlags::SYMLINK_NOFOLLOW,
         )
@@ -197,16 +210,14 @@ impl Workbench {
         let thread = rayon::current_thread_index().unwrap_or_default();
         let lane = ((number / RUN) as usize + thread) % LANES;
         let place = Place { lane, number };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
-        let create = || rustix::fs::openat(&self.stage, place.name(), flags, mode);
+        let create = || make_file(&self.stage, &place.name(), executable);
         let created = match create() {
             // The first file of its lane.
             Err(Errno::NOENT) => make_folder(&self.stage, &format!("lane{lane}")).and_then(|()| create()),
             other => other,
         };
         created
-            .map(|fd| (File::from(fd), place))
+            .map(|file| (file, place))
             .map_err(StoreError::os("write", self.path(place)))
     }
 
@@ -232,35 +243,46 @@ impl Begun {
     }
 }
 
-/// An object's path below `store/obj`, as text that fits on the stack.
+/// An object's path below `store`, as text that fits on the stack.
 pub(crate) fn object_name(object: &ObjectId, executable: bool) -> ObjectName {
     let digits = object.digits();
-    let mut bytes = [0; 69];
-    bytes[..2].copy_from_slice(&digits[..2]);
-    bytes[2] = b'/';
-    bytes[3..67].copy_from_slice(&digits);
-    bytes[67..].copy_from_slice(b".x");
-    ObjectName {
-        bytes,
-        length: if executable { 69 } else { 67 },
-    }
+    ObjectName::of(&[b"obj/", &digits[..2], b"/", &digits], executable)
 }
 
-/// What a file is called in a flat home: the first half of its digest is enough to tell the files of one package apart.
+/// The path below `store` of a small file of a tree.
+pub(crate) fn tree_file_name(tree: &TreeId, object: &ObjectId, executable: bool) -> ObjectName {
+    let parts: [&[u8]; 4] = [b"files/", &tree.digits()[..32], b"/", &object.digits()[..32]];
+    ObjectName::of(&parts, executable)
+}
+
+/// What a file is called in a flat home, or among the files of a tree: the first half of its digest is enough to tell the files of one
+/// package apart.
 pub(crate) fn flat_name(object: &ObjectId, executable: bool) -> ObjectName {
-    let mut bytes = [0; 69];
-    bytes[..32].copy_from_slice(&object.digits()[..32]);
-    bytes[32..34].copy_from_slice(b".x");
-    ObjectName {
-        bytes,
-        length: if executable { 34 } else { 32 },
-    }
+    ObjectName::of(&[&object.digits()[..32]], executable)
+}
+
+/// What the folder of an object is called, by the object's name.
+fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// A name that a digest gives.
 pub(crate) struct ObjectName {
-    bytes: [u8; 69],
+    bytes: [u8; 73],
     length: usize,
+}
+
+impl ObjectName {
+    /// These parts in turn, all of them ASCII.
+    fn of(parts: &[&[u8]], executable: bool) -> Self {
+        let (mut bytes, mut length) = ([0; 73], 0);
+        let end: &[u8] = if executable { b".x" } else { b"" };
+        for part in parts.iter().chain([&end]) {
+            bytes[length..length + part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+        Self { bytes, length }
+    }
 }
 
 impl std::ops::Deref for ObjectName {
@@ -269,6 +291,13 @@ impl std::ops::Deref for ObjectName {
     fn deref(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).expect("hexadecimal digits are ASCII")
     }
+}
+
+/// Makes a file that only this handle can write to.
+pub(crate) fn make_file(at: impl AsFd, path: &str, executable: bool) -> Result<File, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
+    rustix::fs::openat(at, path, flags, mode).map(File::from)
 }
 
 /// Makes a folder, unless something of its name is there; the ones above it are there.

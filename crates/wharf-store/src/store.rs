@@ -4,6 +4,7 @@
 //! format                       version of this layout
 //! lock                         flock: shared by commands, exclusive by collection and repair
 //! store/obj/ab/<blake3>[.x]    0444 / 0555
+//! store/files/<tree>/<half>[.x]   the same for the small files of an unpacked package, see [`crate::files`]
 //! store/tree/ab/<blake3>       manifests of unpacked packages
 //! store/pkg/<ecosystem>/ab/<algorithm>-<digest>   upstream digest → tree
 //! store/npm/node_modules/.store/<name>@<version>/<content>.<graph>/   homes of npm packages, see [`crate::home`]
@@ -43,7 +44,8 @@ const UNSYNCED: &str = "unsynced";
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    pub(crate) objects: OwnedFd,
+    /// The folder `store`.
+    pub(crate) folder: OwnedFd,
     /// Made when first needed: a command that only reads writes nothing.
     process: OnceLock<ProcessStage>,
     making: Mutex<()>,
@@ -116,10 +118,10 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(&root)?,
             Err(error) => return Err(StoreError::io("read", format)(error)),
         }
-        let objects = open_folder(&root.join("store/obj"))?;
+        let folder = open_folder(&root.join("store"))?;
         let store = Self {
             root,
-            objects,
+            folder,
             process: OnceLock::new(),
             making: Mutex::new(()),
             unsynced: AtomicBool::new(false),
@@ -198,12 +200,10 @@ impl Store {
 
     /// Where an object lies.
     pub fn object_path(&self, object: &ObjectId, executable: bool) -> PathBuf {
-        self.root
-            .join("store/obj")
-            .join(&*object_name(object, executable))
+        self.root.join("store").join(&*object_name(object, executable))
     }
 
-    /// Puts a tree into the store. Its objects should be there already.
+    /// Puts a tree into the store. Its files should be there already.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -219,7 +219,7 @@ impl Store {
         self.write_manifest(&tree.print())
     }
 
-    fn write_manifest(&self, bytes: &[u8]) -> Result<TreeId, StoreError> {
+    pub(crate) fn write_manifest(&self, bytes: &[u8]) -> Result<TreeId, StoreError> {
         let id = TreeId::of(bytes);
         let path = self.tree_path(&id);
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64) {
@@ -314,7 +314,7 @@ impl Store {
     pub(crate) fn workbench(&self) -> Result<&Workbench, StoreError> {
         let process = self.process()?;
         self.once(&process.workbench, || {
-            Workbench::new(&process.folder, &self.root.join("store/obj"))
+            Workbench::new(&process.folder, &self.root.join("store"))
         })
     }
 

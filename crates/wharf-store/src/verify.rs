@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::crates;
 use crate::error::StoreError;
+use crate::files as small;
 use crate::home::check;
 use crate::id::{ObjectId, TreeId};
 use crate::store::Store;
@@ -41,7 +42,7 @@ pub enum Repair {
 /// What is in the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreSize {
-    /// How many objects.
+    /// How many files of Python and Debian packages: objects, and the small files of trees.
     pub objects: u64,
     /// Their bytes.
     pub object_bytes: u64,
@@ -105,7 +106,8 @@ impl Store {
     /// # Errors
     /// Where a folder cannot be read.
     pub fn size(&self) -> Result<StoreSize, StoreError> {
-        let objects = files(&self.root().join("store/obj"))?;
+        let mut objects = files(&self.root().join("store/obj"))?;
+        objects.extend(files(&small::folder(self))?);
         let bytes = |paths: &[PathBuf]| {
             paths
                 .iter()
@@ -160,8 +162,10 @@ impl Store {
             .filter_map(|(path, _)| parse_object(path))
             .collect();
 
+        let small = small::judge(small::folders(self)?, depth);
+
         let mut report = VerifyReport {
-            checked: (judged.len() + trees.len()) as u64,
+            checked: (judged.len() + trees.len() + small.len()) as u64,
             damage: Vec::new(),
         };
         let mut bad: Vec<(PathBuf, String)> = judged
@@ -169,13 +173,29 @@ impl Store {
             .filter_map(|(path, wrong)| Some((path, wrong?)))
             .collect();
         let mut sound_trees = FxHashSet::default();
+        // Those of trees that lack something go with them: they would else keep what is made anew from its place.
+        let mut lacking = FxHashSet::default();
+        let small: FxHashMap<PathBuf, small::Judged> =
+            small.into_iter().map(|one| (one.path.clone(), one)).collect();
         for (path, tree) in trees {
-            match tree.and_then(|tree| complete(&tree, &sound).map(|()| tree.id)) {
+            let judged = tree.and_then(|tree| {
+                let folder = small::files_path(self, &tree.id);
+                let judged = complete(&tree, &sound, small.get(&folder));
+                judged.map(|()| tree.id).inspect_err(|_| {
+                    lacking.insert(folder);
+                })
+            });
+            match judged {
                 Ok(id) => {
                     sound_trees.insert(id);
                 }
                 Err(reason) => bad.push((path, reason)),
             }
+        }
+        for one in small.into_values() {
+            let lacking = lacking.contains(&one.path);
+            let lacking = || lacking.then(|| "its tree lacks a file".to_owned());
+            bad.extend(one.wrong.or_else(lacking).map(|reason| (one.path, reason)));
         }
         for path in files(&self.root().join("store/pkg"))? {
             report.checked += 1;
@@ -227,9 +247,15 @@ pub(crate) fn quarantine_damaged_since(store: &Store, since: SystemTime) -> Resu
         }
         Ok(())
     })?;
-    let (homes, crates) = (recent_homes(store, since)?, recent_crates(store, since)?);
-    let crates = crates::check::judge(crates, Depth::Full);
-    let systems = system::check::judge(recent_systems(store, since)?, Depth::Full);
+    for folder in small::judge(recent(small::folders(store)?, since)?, Depth::Full) {
+        if folder.wrong.is_some() {
+            count += 1;
+            quarantine(store, &folder.path)?;
+        }
+    }
+    let homes = recent(check::homes(store)?, since)?;
+    let crates = crates::check::judge(recent(crates::check::homes(store)?, since)?, Depth::Full);
+    let systems = system::check::judge(recent(system::check::systems(store)?, since)?, Depth::Full);
     for home in check::judge(store, homes, Depth::Full)
         .into_iter()
         .chain(crates)
@@ -263,34 +289,12 @@ pub(crate) fn for_each_recent(
     Ok(())
 }
 
-/// The homes that came to their place since then: a rename changes the folder itself.
-pub(crate) fn recent_homes(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+/// Those of these folders that came to their place since then: a rename changes the folder itself.
+fn recent(folders: Vec<PathBuf>, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
     let mut recent = Vec::new();
-    for home in check::homes(store)? {
-        if is_recent(&home, since)? {
-            recent.push(home);
-        }
-    }
-    Ok(recent)
-}
-
-/// The same for crates.
-pub(crate) fn recent_crates(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
-    let mut recent = Vec::new();
-    for home in crates::check::homes(store)? {
-        if is_recent(&home, since)? {
-            recent.push(home);
-        }
-    }
-    Ok(recent)
-}
-
-/// The same for system roots.
-pub(crate) fn recent_systems(store: &Store, since: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
-    let mut recent = Vec::new();
-    for system in system::check::systems(store)? {
-        if is_recent(&system, since)? {
-            recent.push(system);
+    for folder in folders {
+        if is_recent(&folder, since)? {
+            recent.push(folder);
         }
     }
     Ok(recent)
@@ -356,8 +360,16 @@ fn system_object(entry: &SystemEntry) -> Option<((ObjectId, bool), u64)> {
     }
 }
 
-fn complete(tree: &Manifest, sound: &FxHashSet<(ObjectId, bool)>) -> Result<(), String> {
-    match tree.objects.iter().find(|(key, _)| !sound.contains(key)) {
+/// `small` are the small files of the tree.
+fn complete(
+    tree: &Manifest,
+    sound: &FxHashSet<(ObjectId, bool)>,
+    small: Option<&small::Judged>,
+) -> Result<(), String> {
+    let lacks = |(key, size): &&((ObjectId, bool), u64)| {
+        !small.is_some_and(|small| small.has(&key.0, key.1, *size)) && !sound.contains(key)
+    };
+    match tree.objects.iter().find(lacks) {
         Some(((object, _), _)) => Err(format!("its object {object} is missing or damaged")),
         None => Ok(()),
     }
@@ -382,23 +394,40 @@ fn judge_text(path: &Path) -> Result<Vec<TreeId>, &'static str> {
 }
 
 fn parse_object(path: &Path) -> Option<(ObjectId, bool)> {
-    let name = path.file_name()?.to_str()?;
-    let (digits, executable) = name
-        .strip_suffix(".x")
-        .map_or((name, false), |digits| (digits, true));
+    let (digits, executable) = digits(path)?;
     Some((digits.parse().ok()?, executable))
+}
+
+/// The digits in a file's name, and whether it can be run.
+fn digits(path: &Path) -> Option<(&str, bool)> {
+    let name = path.file_name()?.to_str()?;
+    Some(match name.strip_suffix(".x") {
+        Some(digits) => (digits, true),
+        None => (name, false),
+    })
 }
 
 fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u64>) -> Result<(), String> {
     let key = parse_object(path).ok_or("its name is no digest")?;
+    judge_file(path, depth, sizes.get(&key).copied()).map(drop)
+}
+
+/// Judges a file that is named by its digest, or by the first half of it; gives its size.
+pub(crate) fn judge_file(path: &Path, depth: Depth, size: Option<u64>) -> Result<u64, String> {
+    let is_digest = |digits: &str| {
+        matches!(digits.len(), 32 | 64) && digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let (digits, executable) = digits(path)
+        .filter(|(digits, _)| is_digest(digits))
+        .ok_or("its name is no digest")?;
     let metadata = path.symlink_metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
         return Err("it is no file".to_owned());
     }
-    if let Some(size) = sizes.get(&key).filter(|size| **size != metadata.len()) {
+    if let Some(size) = size.filter(|size| *size != metadata.len()) {
         return Err(format!("it has {} bytes instead of {size}", metadata.len()));
     }
-    let wanted = if key.1 { 0o555 } else { 0o444 };
+    let wanted = if executable { 0o555 } else { 0o444 };
     if metadata.mode() & 0o222 != 0 || metadata.mode() & 0o111 != wanted & 0o111 {
         return Err(format!(
             "its mode is {:o} instead of {wanted:o}",
@@ -406,15 +435,15 @@ fn judge_object(path: &Path, depth: Depth, sizes: &FxHashMap<(ObjectId, bool), u
         ));
     }
     if depth == Depth::Quick && !is_touched(&metadata) {
-        return Ok(());
+        return Ok(metadata.len());
     }
     let mut hasher = blake3::Hasher::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     hasher.update_reader(file).map_err(|error| error.to_string())?;
-    if hasher.finalize().as_bytes() != key.0.as_bytes() {
+    if !hasher.finalize().to_hex().starts_with(digits) {
         return Err("its content has another digest than its name".to_owned());
     }
-    Ok(())
+    Ok(metadata.len())
 }
 
 /// Whether somebody wrote to a file after it was made.

@@ -49,6 +49,7 @@ fn plan(tree: &Tree) -> Vec<Placed> {
                 size,
                 executable,
             } => Content::Object {
+                tree: None,
                 object: *object,
                 size: *size,
                 executable: *executable,
@@ -169,6 +170,7 @@ fn plans_that_reach_out_or_clash_are_refused() {
     }
     assert!(!dir.path().join("x").exists());
     let missing = Content::Object {
+        tree: None,
         object: ObjectId::of(b"none"),
         size: 4,
         executable: false,

@@ -777,7 +777,7 @@ pub(crate) enum StoreCommand {
     Path,
     /// Say how much the store holds.
     Size,
-    /// Check every object of the store against its digest.
+    /// Check every file of the store against its digest.
     Verify(Verify),
 }
 
@@ -787,7 +787,7 @@ pub(crate) struct Verify {
     /// Compare sizes only, without reading the files.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Move damaged objects aside, so that the next sync fetches them again.
+    /// Move what is damaged aside, so that the next sync fetches them again.
     #[arg(long)]
     pub(crate) repair: bool,
 }

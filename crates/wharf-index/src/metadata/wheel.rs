@@ -105,8 +105,9 @@ impl PypiIndex {
                 reason: ZipError::NoMetadata.to_string(),
             });
         };
-        let path = store.object_path(object, *executable);
-        std::fs::read(&path).map_err(IndexError::disk("read", &path))
+        store
+            .read_file(tree, object, *executable)
+            .map_err(IndexError::unpack(dist.label()))
     }
 
     /// Reads a wheel on this disk.

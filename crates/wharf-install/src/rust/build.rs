@@ -61,7 +61,7 @@ pub fn standing(tree: TreeId, store: &Store) -> Option<Built> {
         else {
             return None;
         };
-        if !store.object_path(object, *executable).is_file() {
+        if store.open_file(&tree, object, *executable).is_err() {
             return None;
         }
         commands.push(entry.path.as_str().to_owned());

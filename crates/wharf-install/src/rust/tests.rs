@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -190,7 +190,10 @@ fn says(fixture: &Fixture, built: &Built) -> String {
     else {
         panic!("a command is a file");
     };
-    let program: &Path = &fixture.store.object_path(&object, executable);
+    let program = fixture.temporary.path().join("program");
+    let bytes = fixture.store.read_file(&built.tree, &object, executable).unwrap();
+    fs::write(&program, bytes).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     String::from_utf8(Command::new(program).output().unwrap().stdout).unwrap()
 }
 

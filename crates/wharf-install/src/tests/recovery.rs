@@ -73,6 +73,7 @@ fn rust(fixture: &Fixture, version: &str, wanted: &mut Wanted) {
         items: vec![Item {
             path: "tool".to_owned(),
             content: Content::Object {
+                tree: None,
                 id: object,
                 size: text.len() as u64,
                 executable: true,

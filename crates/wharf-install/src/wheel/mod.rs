@@ -6,7 +6,6 @@
 
 mod launcher;
 
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -85,7 +84,7 @@ pub fn place(store: &Store, package: &Package, to: Destination<'_>) -> Result<Pl
         match found.map(|entry| &entry.kind) {
             Some(Kind::File {
                 object, executable, ..
-            }) => read(store, object, *executable).map(Some),
+            }) => Ok(Some(store.read_file(&package.tree, object, *executable)?)),
             Some(Kind::Link { .. }) | None => Ok(None),
         }
     };
@@ -193,14 +192,16 @@ impl Placing<'_> {
         }
         let digest = match digest {
             Some(digest) => *digest,
-            None => Hasher::digest(Algorithm::Sha256, &read(self.store, object, executable)?),
+            None => Hasher::digest(Algorithm::Sha256, &self.read(object, executable)?),
         };
         self.row(&place, Some(digest), Some(size));
-        // All that lies in `scripts` can be run, whatever the archive says. The store has such an object under another name.
-        if is_script && !executable && !self.store.object_path(object, true).exists() {
-            self.store.write_object(&read(self.store, object, false)?, true)?;
+        // All that lies in `scripts` can be run, whatever the archive says. Such a file is an object by itself.
+        let made = is_script && !executable;
+        if made && !self.store.object_path(object, true).exists() {
+            self.store.write_object(&self.read(object, false)?, true)?;
         }
         let content = Content::Object {
+            tree: Some(self.package.tree).filter(|_| !made),
             id: *object,
             size,
             executable: executable || is_script,
@@ -211,16 +212,16 @@ impl Placing<'_> {
 
     /// A script that asks for Python, with its first line replaced.
     fn rewritten(&self, object: &ObjectId, executable: bool) -> Result<Option<Vec<u8>>, InstallError> {
-        let path = self.store.object_path(object, executable);
         let mut start = Vec::with_capacity(8);
-        let file = fs::File::open(&path).map_err(InstallError::io("open", &path))?;
-        file.take(8)
-            .read_to_end(&mut start)
-            .map_err(InstallError::io("read", &path))?;
+        let file = self.store.open_file(&self.package.tree, object, executable)?;
+        file.take(8).read_to_end(&mut start).map_err(InstallError::io(
+            "read",
+            &self.store.object_path(object, executable),
+        ))?;
         if !start.starts_with(b"#!python") {
             return Ok(None);
         }
-        launcher::rewritten(&self.python, &read(self.store, object, executable)?)
+        launcher::rewritten(&self.python, &self.read(object, executable)?)
     }
 
     fn commands(&mut self, points: &EntryPoints) -> Result<(), InstallError> {
@@ -294,6 +295,10 @@ impl Placing<'_> {
         }
     }
 
+    fn read(&self, object: &ObjectId, executable: bool) -> Result<Vec<u8>, InstallError> {
+        Ok(self.store.read_file(&self.package.tree, object, executable)?)
+    }
+
     fn warn(&mut self, message: String) {
         self.placed.warnings.push(format!(
             "{} {}: {message}",
@@ -308,9 +313,4 @@ impl Placing<'_> {
             reason,
         }
     }
-}
-
-fn read(store: &Store, object: &ObjectId, executable: bool) -> Result<Vec<u8>, InstallError> {
-    let path = store.object_path(object, executable);
-    fs::read(&path).map_err(InstallError::io("read", &path))
 }

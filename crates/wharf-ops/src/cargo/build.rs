@@ -143,6 +143,7 @@ fn items(built: &Built, store: &Store) -> Result<Vec<Item>, OpsError> {
         } => Some(Item {
             path: entry.path.as_str().to_owned(),
             content: Content::Object {
+                tree: Some(built.tree),
                 id: object,
                 size,
                 executable,

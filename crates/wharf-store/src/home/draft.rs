@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use wharf_core::SafePath;
 
@@ -16,7 +16,7 @@ use super::shape::{FilesOf, Lies};
 use crate::durable;
 use crate::error::StoreError;
 use crate::id::{ObjectId, TreeId};
-use crate::object::{ObjectName, flat_name, make_folder, open_folder};
+use crate::object::{ObjectName, flat_name, make_file, make_folder, open_folder};
 use crate::store::Store;
 use crate::tree::{Entry, Tree};
 
@@ -230,9 +230,7 @@ impl PackageFolder {
     }
 
     fn open_new(&self, path: &str, executable: bool) -> Result<File, Errno> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if executable { 0o555 } else { 0o444 });
-        rustix::fs::openat(&self.fd, path, flags, mode).map(File::from)
+        make_file(&self.fd, path, executable)
     }
 
     /// Gives a file of a flat package, written under another name, the one that it has by what it holds.

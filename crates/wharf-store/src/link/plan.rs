@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::StoreError;
 use crate::home::HomeId;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, TreeId};
 
 /// One thing of a plan.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub enum Content {
     Directory,
     /// A file of the store.
     Object {
+        /// The tree that it is of; `None` where it is by itself.
+        tree: Option<TreeId>,
         /// Its bytes.
         object: ObjectId,
         /// How many they are.

@@ -125,7 +125,7 @@ impl Filler<'_> {
                 SystemKind::File { object, .. } => {
                     let executable = entry.kind.is_executable();
                     let from = Origin {
-                        folder: self.store.objects.as_fd(),
+                        folder: self.store.folder.as_fd(),
                         name: &object_name(object, executable),
                         mode: self.mode(executable),
                     };

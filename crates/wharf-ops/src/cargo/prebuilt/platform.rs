@@ -166,15 +166,22 @@ impl Search<'_, '_> {
             else {
                 return differs(format!("it has no command `{command}`"));
             };
-            let path = store.object_path(object, *executable);
-            commands.push((command.clone(), self.command(command, &path)?));
+            let bytes = store.read_file(tree, object, *executable);
+            commands.push((
+                command.clone(),
+                self.judged(command, bytes.map_err(OpsError::from)?)?,
+            ));
         }
         Ok(commands)
     }
 
     /// The bytes of a command that this machine can start.
     fn command(&self, command: &str, path: &Path) -> Result<Vec<u8>, Stop> {
-        let bytes = fs::read(path).map_err(OpsError::io("read", path))?;
+        self.judged(command, fs::read(path).map_err(OpsError::io("read", path))?)
+    }
+
+    /// These bytes, if this machine can start them.
+    fn judged(&self, command: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Stop> {
         match self.judge(&bytes) {
             Ok(()) => Ok(bytes),
             Err(reason) => differs(format!("its command `{command}` cannot be used: {reason}")),

@@ -162,15 +162,15 @@ pub(crate) fn origin_of(
 }
 
 fn receipt(store: &Store, key: &str) -> Option<Origin> {
-    let tree = store.lookup_package(Ecosystem::Cargo, &receipt_key(key))?;
-    let tree = store.tree(&tree).ok()?;
+    let id = store.lookup_package(Ecosystem::Cargo, &receipt_key(key))?;
+    let tree = store.tree(&id).ok()?;
     let Kind::File {
         object, executable, ..
     } = &tree.get(RECEIPT)?.kind
     else {
         return None;
     };
-    let text = std::fs::read(store.object_path(object, *executable)).ok()?;
+    let text = store.read_file(&id, object, *executable).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
