@@ -1,5 +1,8 @@
 //! The loop in which nearly all of a stream is unpacked: where enough input and room is there that neither has to be looked after
 //! at each step.
+//!
+//! What it waits for is one look into a table after the other. So each looks with the bits that are there, before more are taken
+//! in: after what a turn can use until then, enough are left for the first level.
 
 use std::io;
 
@@ -51,12 +54,13 @@ impl Place<'_> {
         self.bits.count = self.bits.count.wrapping_sub(entry.raw_bits());
     }
 
-    /// An entry's value with what is added to it. Both are passed over at once, for what follows waits for that and not for the value.
+    /// A length or distance: an entry's value with what is added to it. Both are passed over at once, for what follows waits for that
+    /// and not for the value.
     #[inline]
     fn value(&mut self, entry: Entry) -> usize {
-        let bits = self.bits.buffer & ((1 << entry.all_bits()) - 1);
+        let bits = self.bits.buffer & !(u64::MAX << (entry.raw_bits() & 63));
         self.skip(entry);
-        entry.value() + (bits >> entry.bits()) as usize
+        entry.raw_value() + (bits >> (entry.raw_code_bits() & 63)) as usize
     }
 }
 
@@ -87,7 +91,7 @@ pub(super) fn decode(
         if place.used > last {
             break Ended::Input;
         }
-        // Three literals of the first level, then a length or something of the second level: 56 bits are enough.
+        // Three literals of the first level take 33 of 56 bits, two and a length 42, two and a literal of the second level 37.
         if entry.is_literal() {
             put(&mut place, window, &mut to, entry);
             entry = litlen.first(place.bits.buffer, LITLEN_BITS);
@@ -96,8 +100,8 @@ pub(super) fn decode(
                 entry = litlen.first(place.bits.buffer, LITLEN_BITS);
                 if entry.is_literal() {
                     put(&mut place, window, &mut to, entry);
-                    place.refill();
                     entry = litlen.first(place.bits.buffer, LITLEN_BITS);
+                    place.refill();
                     continue;
                 }
             }
@@ -108,8 +112,8 @@ pub(super) fn decode(
             }
             if entry.is_literal() {
                 put(&mut place, window, &mut to, entry);
-                place.refill();
                 entry = litlen.first(place.bits.buffer, LITLEN_BITS);
+                place.refill();
                 continue;
             }
             if entry.is_end() {
@@ -121,8 +125,8 @@ pub(super) fn decode(
             }
         }
         let length = place.value(entry);
-        place.refill();
         let mut far = distance.first(place.bits.buffer, DISTANCE_BITS);
+        place.refill();
         if far.is_special() {
             if far.is_second() {
                 far = distance.second(far, place.bits.buffer, DISTANCE_BITS);
@@ -132,9 +136,9 @@ pub(super) fn decode(
             }
         }
         let distance = place.value(far);
-        // Known before the match is copied, so that looking it up does not wait for that.
-        place.refill();
+        // Known before the match is copied, so that looking it up does not wait for that. A distance takes 28 bits.
         entry = litlen.first(place.bits.buffer, LITLEN_BITS);
+        place.refill();
         let from = to.checked_sub(distance).ok_or_else(too_far)?;
         copy(window, from, to, length);
         to += length;

@@ -104,6 +104,18 @@ impl Entry {
         self.0
     }
 
+    /// How many bits stand for it, in the same way.
+    #[inline]
+    pub(super) fn raw_code_bits(self) -> u32 {
+        self.0 >> 8
+    }
+
+    /// The value of what is neither a literal nor special.
+    #[inline]
+    pub(super) fn raw_value(self) -> usize {
+        (self.0 >> 16) as usize
+    }
+
     /// The same number alone.
     #[inline]
     pub(super) fn all_bits(self) -> u32 {

@@ -202,6 +202,52 @@ fn matches_at_every_edge_of_the_window() {
 }
 
 #[test]
+fn the_longest_codes_follow_each_other() {
+    // Each length of code once, and the longest twice: a code of n bits is n-1 ones and a zero.
+    let mut litlen: Vec<(usize, usize)> = (0..13).map(|symbol| (symbol, symbol + 1)).collect();
+    litlen.extend([(97, 14), (256, 15), (284, 15)]);
+    let mut distance: Vec<(usize, usize)> = (0..14).map(|symbol| (symbol, symbol + 1)).collect();
+    distance.extend([(28, 15), (29, 15)]);
+    let mut stream = Stream::told(&lengths(286, &litlen), &lengths(30, &distance));
+    let mut plain: Vec<u8> = Vec::new();
+    let literal = |stream: Stream, plain: &mut Vec<u8>, symbol: u8| {
+        plain.push(symbol);
+        let bits = litlen
+            .iter()
+            .find(|(known, _)| *known == usize::from(symbol))
+            .unwrap()
+            .1;
+        stream.code((1 << bits) - 2, bits)
+    };
+    for at in 0..33_000u32 {
+        stream = literal(stream, &mut plain, (at * at % 13) as u8);
+    }
+    // Up to three literals of the first level, the longest of them, and what needs the most bits behind them.
+    for at in 0..4000usize {
+        for _ in 0..at % 4 {
+            stream = literal(stream, &mut plain, 10);
+        }
+        if at % 3 == 0 {
+            stream = literal(stream, &mut plain, if at % 2 == 0 { 97 } else { 12 });
+            continue;
+        }
+        let (longer, further) = (at * 7 % 31, at * 4099 % 8192);
+        let symbol = 28 + at % 2;
+        stream = stream.code(0x7fff, 15).number(longer, 5);
+        stream = stream.code(0x7ffe + at % 2, 15).number(further, 13);
+        let distance = if symbol == 28 { 16385 } else { 24577 } + further;
+        for _ in 0..227 + longer {
+            plain.push(plain[plain.len() - distance]);
+        }
+    }
+    let packed = stream.code(0x7ffe, 15).bytes;
+    for at_once in [1, 45, 1 << 20] {
+        assert!(inflate(&packed, at_once).unwrap() == plain, "{at_once}");
+    }
+    same(&packed, 100);
+}
+
+#[test]
 fn empty_blocks_cost_next_to_nothing() {
     let mut stream = Stream::default();
     for _ in 0..400_000 {
