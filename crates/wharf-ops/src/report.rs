@@ -396,9 +396,9 @@ pub struct PythonListReport {
 pub struct StoreSizeReport {
     /// Where the store lies.
     pub path: PathBuf,
-    /// Objects and what they hold.
+    /// Files of Python and Debian packages: objects, and the small files of trees.
     pub objects: u64,
-    /// Bytes of all objects.
+    /// Bytes of these.
     pub object_bytes: u64,
     /// Unpacked packages.
     pub trees: u64,

@@ -55,7 +55,7 @@ fn say_size(printer: &Printer, report: &StoreSizeReport) {
     // A Debian package is two trees: its files, and those of its control archive.
     let python = count(report.trees.saturating_sub(2 * report.debs), "Python package");
     let mut text = format!(
-        "store  {}  {}\n  {} in {objects} objects of {python}",
+        "store  {}  {}\n  {} in {objects} files of {python}",
         report.path.display(),
         words::size(object_bytes + home_bytes + crate_bytes + system_bytes),
         words::size(*object_bytes),
