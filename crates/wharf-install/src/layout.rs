@@ -312,6 +312,25 @@ mod tests {
     }
 
     #[test]
+    fn packages_that_have_the_same_file_do_not_collide() {
+        let of = |tree: &[u8], text: &[u8], executable| Item {
+            path: "lib/x".to_owned(),
+            content: Content::Object {
+                tree: Some(TreeId::of(tree)),
+                id: ObjectId::of(text),
+                size: 1,
+                executable,
+            },
+        };
+        for (text, executable, collisions) in [(b"s", false, 0), (b"o", false, 1), (b"s", true, 1)] {
+            let mut layout = Layout::new(Vec::new());
+            layout.add("a 1", vec![of(b"a", b"s", false)]);
+            layout.add("b 1", vec![of(b"b", text, executable)]);
+            assert_eq!(layout.collisions().len(), collisions, "{text:?} {executable}");
+        }
+    }
+
+    #[test]
     fn a_file_where_a_directory_must_be_is_refused_with_both_names() {
         let mut layout = Layout::new(Vec::new());
         layout.add("a 1", vec![file("lib/x", "a")]);

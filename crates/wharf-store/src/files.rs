@@ -39,9 +39,18 @@ impl Store {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::fs::openat(&self.folder, name, flags, Mode::empty()).map(File::from)
         };
-        match first_of(Some(tree), object, executable, open) {
-            Err(Errno::NOENT) => Err(StoreError::MissingObject(*object)),
-            other => other.map_err(StoreError::os("open", self.object_path(object, executable))),
+        first_of(Some(tree), object, executable, open).map_err(|errno| match errno {
+            Errno::NOENT => StoreError::MissingObject(*object),
+            errno => StoreError::os("open", self.file_path(tree, object, executable))(errno),
+        })
+    }
+
+    /// Where a file of a tree lies, for messages.
+    pub fn file_path(&self, tree: &TreeId, object: &ObjectId, executable: bool) -> PathBuf {
+        let small = files_path(self, tree).join(&*flat_name(object, executable));
+        match small.symlink_metadata() {
+            Ok(_) => small,
+            Err(_) => self.object_path(object, executable),
         }
     }
 
@@ -58,7 +67,7 @@ impl Store {
         let mut bytes = Vec::new();
         self.open_file(tree, object, executable)?
             .read_to_end(&mut bytes)
-            .map_err(StoreError::io("read", self.object_path(object, executable)))?;
+            .map_err(|error| StoreError::io("read", self.file_path(tree, object, executable))(error))?;
         Ok(bytes)
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! Two things keep it so. A folder of the stage stays small: the kernel looks through all names of a block for each file that
 //! is made or renamed. And one archive's objects are renamed by one thread: the kernel renames from folder to folder one after
-//! the other, and whoever waits for that spins. 146 wheels (25,000 files, two cores): 1 and 2 of 100 ms of CPU.
+//! the other, and whoever waits for that spins. Of 25,000 files (two cores): 1 and 2 of 100 ms of CPU. Small files of wheels do without
+//! either: [`crate::files`].
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -98,7 +99,7 @@ impl Workbench {
     }
 
     /// Writes an object whose bytes are at hand. `begun` has what the same import wrote, which is published with it or not at all:
-    /// a wheel has one empty file a hundred times.
+    /// an archive may have one empty file a hundred times.
     pub(crate) fn write(&self, bytes: &[u8], executable: bool, begun: &Begun) -> Result<Staged, StoreError> {
         let (object, size) = (ObjectId::of(bytes), bytes.len() as u64);
         let staged = |place| Staged {

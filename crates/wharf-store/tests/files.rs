@@ -160,6 +160,12 @@ fn small_files_lie_with_their_tree_and_versions_share_the_large_ones() {
             .unwrap(),
         large()
     );
+    let lies = |bytes: &[u8]| world.store.file_path(&two, &ObjectId::of(bytes), false);
+    assert_eq!(lies(b"text"), world.small(&two, b"text", false));
+    assert_eq!(
+        lies(&large()),
+        world.store.object_path(&ObjectId::of(&large()), false)
+    );
     let error = world
         .store
         .read_file(&two, &ObjectId::of(&[1]), false)

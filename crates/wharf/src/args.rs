@@ -787,7 +787,7 @@ pub(crate) struct Verify {
     /// Compare sizes only, without reading the files.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Move what is damaged aside, so that the next sync fetches them again.
+    /// Move what is damaged aside, so that the next sync fetches it again.
     #[arg(long)]
     pub(crate) repair: bool,
 }

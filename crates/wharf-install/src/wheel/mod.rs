@@ -213,11 +213,11 @@ impl Placing<'_> {
     /// A script that asks for Python, with its first line replaced.
     fn rewritten(&self, object: &ObjectId, executable: bool) -> Result<Option<Vec<u8>>, InstallError> {
         let mut start = Vec::with_capacity(8);
-        let file = self.store.open_file(&self.package.tree, object, executable)?;
-        file.take(8).read_to_end(&mut start).map_err(InstallError::io(
-            "read",
-            &self.store.object_path(object, executable),
-        ))?;
+        let tree = &self.package.tree;
+        let file = self.store.open_file(tree, object, executable)?;
+        file.take(8).read_to_end(&mut start).map_err(|error| {
+            InstallError::io("read", &self.store.file_path(tree, object, executable))(error)
+        })?;
         if !start.starts_with(b"#!python") {
             return Ok(None);
         }
